@@ -1,0 +1,1 @@
+"""Tensors: what trains on the masks, and how it is measured."""

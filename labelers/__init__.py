@@ -1,0 +1,1 @@
+"""Labelers and mask rules: pixels in, evidence and masks out. Arrays only."""

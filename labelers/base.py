@@ -1,0 +1,118 @@
+"""What every labeler is: frames of one video in, one evidence array per frame out.
+
+A labeler sees arrays only. Where the frames come from, where the evidence goes and what happens to a
+frame that cannot be read is the pipeline's business: a labeler meets readable frames only, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+MOTION_STEPS_PER_PIXEL = 16
+"""Motion evidence is stored as uint8 in steps of 1/16 px per frame, saturating at 255/16 = 15.94 px."""
+
+
+class EvidenceKind(StrEnum):
+    """What the numbers of an evidence array mean.
+
+    ``BINARY``: bool (H, W), true where the labeler says foreground.
+    ``MOTION``: uint8 (H, W), speed in 1/16 px per frame, saturating (see :func:`encode_motion`).
+    ``DISTANCE``: uint8 (H, W), a score of the labeler's own, monotone in "more foreground"; foreground is
+    what lies above the labeler's ``neutral`` value.
+    """
+
+    BINARY = "binary"
+    MOTION = "motion"
+    DISTANCE = "distance"
+
+
+class Settings(BaseModel):
+    """Frozen typed settings; unknown keys and NaN are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFrame:
+    """One readable frame of a clip.
+
+    Attributes:
+        number: frame number as in the dataset's own numbering; two successive frames of a clip may lie
+            more than one number apart where frames could not be read.
+        image: uint8 (H, W, 3), BGR.
+        boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges, 0-based, half-open.
+    """
+
+    number: int
+    image: npt.NDArray[np.uint8]
+    boxes: npt.NDArray[np.float32]
+
+
+class Clip(Protocol):
+    """The readable frames of one video; every ``iter()`` starts again at the first frame."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of every frame, in pixels."""
+
+    @property
+    def step(self) -> int:
+        """Difference between the numbers of neighbouring frames (1 unless the video was subsampled)."""
+
+    def __iter__(self) -> Iterator[ClipFrame]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Evidence of one frame.
+
+    Attributes:
+        values: (H, W), bool or uint8 as the labeler's kind asks.
+        warm_up: true while the labeler does not yet know the scene; the mask stage may call such a
+            frame unknown.
+    """
+
+    values: npt.NDArray[np.bool_] | npt.NDArray[np.uint8]
+    warm_up: bool = False
+
+
+class Labeler(Protocol):
+    """Interface of a labeler; entry points of the group ``spotlabel.labelers`` name such classes.
+
+    ``version`` changes whenever the same input and settings would give other evidence; ``libraries`` names
+    the distributions whose version matters likewise. Evidence made with another version is stale.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    kind: ClassVar[EvidenceKind]
+    neutral: ClassVar[int]
+    """Foreground is ``values > neutral``; only read for ``DISTANCE`` evidence, 0 otherwise."""
+    uses_boxes: ClassVar[bool]
+    """True if evidence depends on the boxes, so that changed boxes make it stale."""
+    libraries: ClassVar[tuple[str, ...]]
+    settings_type: ClassVar[type[Settings]]
+
+    def __init__(self, settings: Settings) -> None: ...
+
+    def label(self, clip: Clip) -> Iterator[Evidence]:
+        """Yield exactly one evidence per frame of ``clip``, in order; may read ahead or read twice."""
+
+
+def encode_motion(speed: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Quantise a speed map for storage.
+
+    Args:
+        speed: float32 (H, W), px per frame, >= 0.
+
+    Returns:
+        uint8 (H, W) in 1/16 px per frame, rounded to nearest, saturating at 255.
+    """
+    return np.minimum(np.rint(speed * MOTION_STEPS_PER_PIXEL), 255).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""Disk and processes: datasets, stores, stages, running, the command line."""

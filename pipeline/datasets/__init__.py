@@ -1,0 +1,1 @@
+"""Readers: one module per dataset layout, each turning a folder into sequences."""

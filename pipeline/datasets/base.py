@@ -1,0 +1,45 @@
+"""What a dataset reader is, and the options every reader shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from labelers.base import Settings
+from pipeline.sequence import Sequence
+
+
+class FrameOptions(Settings):
+    """How frames are decoded (recipe section ``frames``)."""
+
+    on_bad: Literal["fail", "unknown"] = "fail"
+    """A frame that cannot be read fails its video, or its mask becomes unknown everywhere."""
+    grey: Literal["refuse", "convert"] = "refuse"
+    """Grey images are bad frames, or are repeated into three channels."""
+
+
+class ReaderOptions(Settings):
+    """Options every reader has (recipe section ``dataset``); readers add their own."""
+
+    beyond: Literal["refuse", "drop"] = "refuse"
+    """Boxes of frame numbers that have no image: an error, or left out."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A dataset reader; entry points of the group ``spotlabel.datasets`` name such objects.
+
+    Attributes:
+        name: as written in a recipe's ``dataset.reader``.
+        version: changes whenever the same files would give other boxes or frames.
+        options_type: the reader's own options, a subclass of :class:`ReaderOptions`.
+        sequences: lists the sequences under a root folder in natural order of their names, without reading
+            pixels or parsing whole annotation files; raises :class:`pipeline.errors.DatasetError`.
+    """
+
+    name: str
+    version: int
+    options_type: type[ReaderOptions]
+    sequences: Callable[[Path, ReaderOptions, FrameOptions], list[Sequence]]

@@ -1,0 +1,38 @@
+"""Errors a user can act on: one line that says which file, which field, what was expected, what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class SpotlabelError(Exception):
+    """An error whose text is meant for the user; the command line prints it without a traceback."""
+
+
+class RecipeError(SpotlabelError):
+    """A recipe or ``--set`` value that cannot be used."""
+
+
+class DatasetError(SpotlabelError):
+    """A dataset folder or annotation file that cannot be used."""
+
+    @classmethod
+    def at(cls, path: Path, where: str, problem: str, advice: str = "") -> DatasetError:
+        """Build the one-line message ``file: where: problem (advice)``.
+
+        Args:
+            path: the offending file.
+            where: line, element or field inside it; may be empty.
+            problem: what was found and what was expected.
+            advice: what the user can do; may be empty.
+        """
+        place = f"{path}: {where}: " if where else f"{path}: "
+        return cls(place + problem + (f" ({advice})" if advice else ""))
+
+
+class FrameError(SpotlabelError):
+    """One frame that cannot be read whole; never turned into an image."""
+
+
+class StoreError(SpotlabelError):
+    """A store file that is missing, damaged or does not fit what was asked of it."""
