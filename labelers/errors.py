@@ -1,0 +1,41 @@
+"""The error of this package, and how an unknown name is reported."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+
+class LabelerError(ValueError):
+    """Something a user can put right: one line that says what was expected and what to do."""
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> LabelerError:
+    """Build the error for a name that does not exist, with the nearest one that does.
+
+    Args:
+        what: what was looked up, for example ``"labeler"``.
+        name: the name that was asked for.
+        known: the names that exist.
+    """
+    names = sorted(known)
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return LabelerError(f"unknown {what} {name!r}{hint} (known: {', '.join(names)})")
+
+
+def invalid_settings(what: str, error: ValidationError) -> LabelerError:
+    """Put a pydantic error into one line, each problem with its field.
+
+    Args:
+        what: whose settings they are, for example ``"mask settings"``.
+        error: the error of the model's validation.
+    """
+    problems = []
+    for item in error.errors():
+        field = ".".join(str(part) for part in item["loc"])
+        text = item["msg"].removeprefix("Value error, ")
+        problems.append(f"{field}: {text}, got {item['input']!r}" if field else text)
+    return LabelerError(f"{what}: {'; '.join(problems)}")
