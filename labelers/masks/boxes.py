@@ -1,0 +1,106 @@
+"""Boxes as rectangles of whole pixels, and the patches of an image in which a mask is worked out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from labelers.masks.settings import MaskSettings
+from labelers.masks.values import FOREGROUND, Boxes, Plane, Rects
+
+
+def pixel_rects(
+    boxes: Boxes, shape: tuple[int, int], settings: MaskSettings, native_origin: float = 0.0
+) -> Rects:
+    """Whole pixels that boxes hold, by ``box_rounding`` and ``box_padding``.
+
+    Args:
+        boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges, 0-based, half-open.
+        shape: height and width of the image.
+        settings: see :class:`MaskSettings`.
+        native_origin: native coordinate of the left and top image edge; only read for ``truncate``.
+
+    Returns:
+        int64 (N, 4), ``x0, y0, x1, y1``, inside the image; a box without pixels has ``x1 <= x0`` or
+        ``y1 <= y0``.
+    """
+    if settings.box_rounding == "cover":
+        low, high = np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])
+    elif settings.box_rounding == "nearest":
+        low, high = np.floor(boxes[:, :2] + 0.5), np.floor(boxes[:, 2:] + 0.5)
+    else:
+        low, high = np.trunc(boxes[:, :2] + native_origin), np.trunc(boxes[:, 2:] + native_origin)
+    return _inside(low, high, shape, settings.box_padding)
+
+
+def touched_rects(regions: Boxes, shape: tuple[int, int]) -> Rects:
+    """Every pixel that a region touches; arguments and result as in :func:`pixel_rects`."""
+    return _inside(np.floor(regions[:, :2]), np.ceil(regions[:, 2:]), shape, 0)
+
+
+def paint(plane: Plane, rects: Rects, value: int) -> None:
+    """Set the pixels of rectangles (N, 4), in place."""
+    for x0, y0, x1, y1 in rects.tolist():
+        plane[y0:y1, x0:x1] = value
+
+
+def has_pixels(rects: Rects) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Whether each rectangle has any pixel: bool (N,)."""
+    filled: np.ndarray[tuple[int], np.dtype[np.bool_]] = (rects[:, 2] > rects[:, 0]) & (
+        rects[:, 3] > rects[:, 1]
+    )
+    return filled
+
+
+def patches(rects: Rects, margin: int, shape: tuple[int, int]) -> list[tuple[Rects, Rects]]:
+    """Split rectangles into groups that cannot influence each other.
+
+    Each rectangle is grown by ``margin``, and grown rectangles that overlap are joined into their common
+    bounding rectangle until none overlap. With a margin of the kernels' reach + 1, kernels give the same
+    inside the rectangles as on the whole image, and a connected component never leaves its patch.
+
+    Args:
+        rects: int64 (N, 4), none empty.
+        margin: px, >= 1.
+        shape: height and width of the image.
+
+    Returns:
+        Pairs of a patch, int64 (4,), and the rectangles in it, int64 (n, 4), in the image's coordinates.
+    """
+    height, width = shape
+    grown = [
+        [max(x0 - margin, 0), max(y0 - margin, 0), min(x1 + margin, width), min(y1 + margin, height)]
+        for x0, y0, x1, y1 in rects.tolist()
+    ]
+    joined: list[tuple[list[int], list[int]]] = []
+    for index, rect in enumerate(grown):
+        members = [index]
+        while overlapping := [other for other in joined if _overlap(other[0], rect)]:
+            for other in overlapping:
+                joined.remove(other)
+                members += other[1]
+                rect = _bounds(rect, other[0])  # noqa: PLW2901 - the rectangle that grows as it swallows others
+        joined.append((rect, members))
+    return [(np.array(rect, np.int64), rects[members]) for rect, members in joined]
+
+
+def inside_rects(shape: tuple[int, int], rects: Rects) -> Plane:
+    """uint8 (H, W): 1 inside any of the rectangles, else 0."""
+    plane = np.zeros(shape, np.uint8)
+    paint(plane, rects, FOREGROUND)
+    return plane
+
+
+def _inside(low: np.ndarray, high: np.ndarray, shape: tuple[int, int], padding: int) -> Rects:
+    """Corners (N, 2) and (N, 2), grown by ``padding`` and cut at the image, as int64 (N, 4)."""
+    corners = np.concatenate([low - padding, high + padding], axis=1)
+    limit = [shape[1], shape[0], shape[1], shape[0]]
+    rects: Rects = np.minimum(np.maximum(corners, 0), limit).astype(np.int64)
+    return rects
+
+
+def _overlap(a: list[int], b: list[int]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _bounds(a: list[int], b: list[int]) -> list[int]:
+    return [min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])]

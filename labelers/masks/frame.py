@@ -1,0 +1,203 @@
+"""The mask of one frame: the rules of masks, in their order.
+
+1. Foreground is thresholded, cleaned evidence inside the selected boxes. The steps: evidence outside boxes
+   erased (``boxes_first`` only); blur; threshold; median; opening; closing; what is outside boxes erased
+   (unless ``boxes_first``); holes filled; small blobs removed. Holes and blobs are therefore those of what is
+   left inside the boxes of the frame, whichever boxes they belong to: neighbouring boxes act as one.
+2. Everything else is background.
+3. Unknown overrides both: boxes that are not believed and boxes of other classes, except where a believed
+   box has foreground; ignore regions, even inside boxes; warm-up frames, whole.
+
+All of it is worked out in patches around the boxes (:func:`labelers.masks.boxes.patches`), which gives the
+same as working on the whole image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from labelers.base import EvidenceKind
+from labelers.masks.boxes import has_pixels, inside_rects, paint, patches, pixel_rects, touched_rects
+from labelers.masks.cleaning import foreground, large_blobs, solid_blobs, threshold_level
+from labelers.masks.settings import MaskSettings
+from labelers.masks.values import FOREGROUND, UNKNOWN, Boxes, Plane, Rects
+
+MASK_RULES_VERSION = 1
+"""Changes whenever the same evidence, boxes and settings would give another mask."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameMask:
+    """Mask of one frame and what it says about each of its N boxes.
+
+    Attributes:
+        mask: uint8 (H, W): 0 background, 1 foreground, 255 unknown.
+        fill: float32 (N,), share of the box's pixels that were foreground before anything became unknown; 0
+            for a box without pixels.
+        believed: bool (N,), the box is selected, has pixels and is filled by ``min_fill`` or more; false for
+            every box of a frame that is unknown because of warm-up.
+    """
+
+    mask: Plane
+    fill: npt.NDArray[np.float32]
+    believed: npt.NDArray[np.bool_]
+
+
+def make_mask(  # noqa: PLR0917 - the inputs of the mask stage, in the order of the rules
+    evidence: npt.NDArray[np.bool_] | npt.NDArray[np.uint8],
+    kind: EvidenceKind,
+    boxes: Boxes,
+    selected: npt.NDArray[np.bool_],
+    regions: Boxes,
+    settings: MaskSettings,
+    *,
+    neutral: int = 0,
+    warm_up: bool = False,
+    native_origin: float = 0.0,
+) -> FrameMask:
+    """Mask of one frame whose evidence is there; for a frame without evidence see :func:`unknown_mask`.
+
+    Args:
+        evidence: (H, W), bool if ``kind`` is binary, else uint8.
+        kind: what the evidence means.
+        boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges, 0-based, half-open.
+        selected: bool (N,), the box is of one of ``settings.classes``.
+        regions: float32 (M, 4), ignore regions, as boxes.
+        settings: see :class:`MaskSettings`.
+        neutral: the labeler's neutral value; read for distance evidence without a ``distance_threshold``.
+        warm_up: the labeler did not know the scene yet.
+        native_origin: native coordinate of the left and top image edge; read for ``truncate`` rounding.
+
+    Raises:
+        ValueError: evidence, boxes or selection have the wrong dtype or shape.
+    """
+    _check(evidence, kind, boxes, selected)
+    shape = (evidence.shape[0], evidence.shape[1])
+    rects = pixel_rects(boxes, shape, settings, native_origin)
+    mask = foreground_in_boxes(evidence.view(np.uint8), kind, rects[selected], settings, neutral)
+    fill = fill_ratios(mask, rects)
+    if warm_up and settings.warm_up == "unknown":
+        return FrameMask(unknown_mask(shape), fill, np.zeros(len(boxes), np.bool_))
+    believed = selected & has_pixels(rects) & (fill >= settings.min_fill)
+    doubted = doubtful_boxes(selected, believed, settings)
+    if doubted.any():
+        doubt(mask, rects[doubted], rects[believed])
+    if settings.ignore_regions == "unknown" and len(regions):
+        paint(mask, touched_rects(regions, shape), UNKNOWN)
+    return FrameMask(mask, fill, believed)
+
+
+def unknown_mask(shape: tuple[int, int]) -> Plane:
+    """Mask of a frame whose state is not ok: uint8 (H, W), unknown everywhere."""
+    return np.full(shape, UNKNOWN, np.uint8)
+
+
+def foreground_in_boxes(
+    evidence: Plane, kind: EvidenceKind, rects: Rects, settings: MaskSettings, neutral: int
+) -> Plane:
+    """Rule 1 and 2 on a whole frame.
+
+    Args:
+        evidence: uint8 (H, W); 0 or 1 if binary.
+        kind: what the evidence means.
+        rects: int64 (N, 4), pixels of the selected boxes.
+        settings: see :class:`MaskSettings`.
+        neutral: the labeler's neutral value.
+
+    Returns:
+        uint8 (H, W), background or foreground.
+    """
+    mask = np.zeros(evidence.shape, np.uint8)
+    level = threshold_level(kind, settings, neutral)
+    shape = (evidence.shape[0], evidence.shape[1])
+    for (x0, y0, x1, y1), members in patches(rects[has_pixels(rects)], settings.reach + 1, shape):
+        crop = evidence[y0:y1, x0:x1]
+        if cv2.minMaxLoc(crop)[1] > level:
+            mask[y0:y1, x0:x1] = clean_foreground(crop, kind, members - [x0, y0, x0, y0], settings, level)
+    return mask
+
+
+def clean_foreground(
+    evidence: Plane, kind: EvidenceKind, rects: Rects, settings: MaskSettings, level: int
+) -> Plane:
+    """Rule 1 and 2 on an array, whole frame or patch.
+
+    Args:
+        evidence: uint8 (H, W); 0 or 1 if binary.
+        kind: what the evidence means.
+        rects: int64 (N, 4), pixels of the selected boxes.
+        settings: see :class:`MaskSettings`.
+        level: the evidence value above which a pixel is foreground.
+
+    Returns:
+        uint8 (H, W), background or foreground.
+    """
+    inside = inside_rects((evidence.shape[0], evidence.shape[1]), rects)
+    if settings.boxes_first:
+        plane = foreground(evidence * inside, kind, level, settings)
+    else:
+        plane = foreground(evidence, kind, level, settings) & inside
+    if settings.fill_holes:
+        solid = solid_blobs(plane, settings.min_blob)
+        return solid if settings.boxes_first else solid & inside
+    if settings.min_blob > 1:
+        return large_blobs(plane, settings.min_blob)
+    return plane
+
+
+def fill_ratios(mask: Plane, rects: Rects) -> npt.NDArray[np.float32]:
+    """Share of each rectangle's pixels that are foreground.
+
+    Args:
+        mask: uint8 (H, W), background or foreground.
+        rects: int64 (N, 4).
+
+    Returns:
+        float32 (N,), 0 to 1; 0 for an empty rectangle.
+    """
+    crops = [mask[y0:y1, x0:x1] for x0, y0, x1, y1 in rects.tolist()]
+    return np.array([cv2.countNonZero(c) / c.size if c.size else 0.0 for c in crops], np.float32)
+
+
+def doubtful_boxes(
+    selected: npt.NDArray[np.bool_], believed: npt.NDArray[np.bool_], settings: MaskSettings
+) -> npt.NDArray[np.bool_]:
+    """Which boxes make their pixels unknown, by ``weak_boxes`` and ``other_classes``: bool (N,)."""
+    doubted = np.zeros(len(selected), np.bool_)
+    if settings.weak_boxes == "unknown":
+        doubted |= selected & ~believed
+    if settings.other_classes == "unknown":
+        doubted |= ~selected
+    return doubted
+
+
+def doubt(mask: Plane, doubted: Rects, believed: Rects) -> None:
+    """Make the pixels of doubted boxes unknown, except the foreground of believed boxes; in place.
+
+    Args:
+        mask: uint8 (H, W), background or foreground.
+        doubted: int64 (N, 4).
+        believed: int64 (M, 4).
+    """
+    known = [(mask[y0:y1, x0:x1], mask[y0:y1, x0:x1] == FOREGROUND) for x0, y0, x1, y1 in believed.tolist()]
+    paint(mask, doubted, UNKNOWN)
+    for view, was_foreground in known:
+        view[was_foreground] = FOREGROUND
+
+
+def _check(
+    evidence: npt.NDArray[np.bool_] | npt.NDArray[np.uint8],
+    kind: EvidenceKind,
+    boxes: Boxes,
+    selected: npt.NDArray[np.bool_],
+) -> None:
+    """Refuse arrays that the rules would misread."""
+    dtype = np.dtype(np.bool_ if kind == EvidenceKind.BINARY else np.uint8)
+    if evidence.ndim != 2 or evidence.dtype != dtype:
+        raise ValueError(f"{kind} evidence must be {dtype} (H, W), got {evidence.dtype} {evidence.shape}")
+    if boxes.shape != (len(selected), 4) or selected.dtype != np.bool_:
+        raise ValueError(f"boxes {boxes.shape} and selected {selected.dtype} {selected.shape} disagree")
