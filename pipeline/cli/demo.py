@@ -1,0 +1,106 @@
+"""``spotlabel demo``: the whole job on rendered scenes, measured against exact masks."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.markup import escape
+
+from pipeline.cli.options import console, table
+from pipeline.names import file_stem
+from pipeline.pictures.render import Look, render_item
+from pipeline.pixel_metrics import PixelCounts, count_pixels
+from pipeline.plan import Item, items, plan_item
+from pipeline.recipe import Recipe, load_recipe
+from pipeline.running.job import Outcome
+from pipeline.running.schedule import run_all, usable_cores
+from pipeline.running.watch import watching
+from pipeline.store import FOREGROUND, UNKNOWN, MaskReader
+
+
+@click.command()
+@click.option("--out", default="runs/demo", show_default=True, help="Output folder.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a recipe value.")
+@click.option("--jobs", "-j", type=click.IntRange(min=1), default=None, help="Videos at a time.")
+@click.option("--quiet", is_flag=True, help="Only the table.")
+def demo(out: str, overrides: tuple[str, ...], jobs: int | None, quiet: bool) -> None:
+    """Label two rendered scenes (fixed and moving camera) and compare with their exact masks.
+
+    Needs no data and no GPU; takes about a minute. Shows what the tool does and whether it works here.
+
+    \b
+    Examples:
+      spotlabel demo
+      spotlabel demo --set masks.motion_threshold=2 --out runs/demo-2
+    """
+    changes = [f"out={out}", *_without_pybgs(), *overrides]
+    recipe = load_recipe("demo", changes)
+    chosen = items(recipe)
+    names = [item.sequence.name for item in chosen if not plan_item(recipe, item).idle]
+    with watching(console(), len(names), quiet) as watcher:
+        outcomes = run_all(recipe, names, jobs or usable_cores(), False, watcher)
+    if any(outcome.failed for outcome in outcomes):
+        sys.exit(1)
+    _tell(recipe, chosen, outcomes)
+
+
+def _without_pybgs() -> list[str]:
+    """Settings for a machine where pybgs could not be built."""
+    if importlib.util.find_spec("pybgs"):
+        return []
+    click.echo("pybgs is not installed (see README): the fixed camera is labelled by mog2 instead", err=True)
+    return ["labeler.fixed=mog2"]
+
+
+@dataclass(frozen=True)
+class _Score:
+    """Masks of one scene against the exact ones.
+
+    Attributes:
+        counts: pixels by verdict; unknown pixels of our masks do not count.
+        unknown: share of pixels that are unknown.
+    """
+
+    counts: PixelCounts
+    unknown: float
+
+
+def score_masks(item: Item) -> _Score:
+    """Compare the stored masks of a sequence that has exact truth."""
+    truth_at = item.sequence.truth
+    assert truth_at is not None
+    reader, counts, unknown = MaskReader(item.mask_path), PixelCounts(), 0
+    for index in range(len(reader)):
+        mask, truth = reader.read(index), truth_at(index)
+        assert truth is not None
+        known = mask != UNKNOWN
+        unknown += mask.size - int(np.count_nonzero(known))
+        counts += count_pixels(mask == FOREGROUND, truth > 0, known)
+    return _Score(counts, unknown / (len(reader) * reader.size[0] * reader.size[1]))
+
+
+def _tell(recipe: Recipe, chosen: list[Item], outcomes: list[Outcome]) -> None:
+    """The table, and where the pictures are."""
+    seconds = {outcome.sequence: sum(outcome.seconds.values()) for outcome in outcomes}
+    columns = ("sequence", "labeler", "frames", "IoU", "F", "unknown", "frames/s")
+    shown = table(*columns, numbers=columns[2:])
+    for item in chosen:
+        name, score, frames = item.sequence.name, score_masks(item), len(item.sequence.frames)
+        shown.add_row(
+            escape(name), item.labeler.name, str(frames), f"{score.counts.iou:.3f}",
+            f"{score.counts.f_measure:.3f}", f"{score.unknown:.1%}",
+            f"{frames / seconds[name]:.1f}" if seconds.get(name) else "cached",
+        )  # fmt: skip
+    console(sys.stdout).print(shown)
+    sheets = [
+        render_item(item, recipe.out / "show" / file_stem(item.sequence.name), Look()) for item in chosen
+    ]
+    for sheet in sheets:
+        click.echo(f"picture: {sheet}")
+    click.echo(f"masks: {Path(recipe.out) / 'masks'} (another threshold: "
+               f"spotlabel demo --out {recipe.out} --set masks.motion_threshold=2)")  # fmt: skip

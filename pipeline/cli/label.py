@@ -1,0 +1,153 @@
+"""``spotlabel label`` and ``spotlabel relabel``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import Any
+
+import click
+import yaml
+from rich.markup import escape
+
+from pipeline.cli.options import console, recipe_options, table
+from pipeline.cli.plans import plan_row, plan_table
+from pipeline.plan import Plan, items, plan_item
+from pipeline.recipe import Recipe, load_recipe
+from pipeline.running.job import Outcome
+from pipeline.running.schedule import run_all, usable_cores
+from pipeline.running.watch import watching
+from pipeline.store import clear_partials
+
+
+def _run_options(command: Any) -> Any:
+    for option in (
+        click.option("--quiet", is_flag=True, help="Tell failures only."),
+        click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on standard output."),
+        click.option("--dry-run", is_flag=True, help="Say what would be done, with all settings."),
+        click.option("--jobs", "-j", type=click.IntRange(min=1), default=None,
+                     help="Videos at a time; default: one per processor."),
+    ):  # fmt: skip
+        command = option(command)
+    return recipe_options(command)
+
+
+@click.command()
+@_run_options
+def label(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **options: Any) -> None:
+    """Make evidence and masks for every video of a dataset.
+
+    What is up to date is left alone; what is missing, damaged or made with other settings is made again.
+    Safe to stop at any moment: run the same command again to go on.
+
+    RECIPE is a YAML file, or the name of a bundled one (ua-detrac, uavdt, cdnet, davis, demo).
+
+    \b
+    Examples:
+      spotlabel label workflows/ua-detrac.yaml --set data=/data/UA-DETRAC --jobs 8
+      spotlabel label my-cameras.yaml --only gate-3 --dry-run
+    """
+    _run(load_recipe(recipe, overrides), only, masks_only=False, **options)
+
+
+@click.command()
+@_run_options
+def relabel(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **options: Any) -> None:
+    """Make the masks again from cached evidence, e.g. with another threshold. Runs no labeler.
+
+    \b
+    Examples:
+      spotlabel relabel workflows/uavdt.yaml --set masks.motion_threshold=1.5
+      spotlabel relabel workflows/ua-detrac.yaml --set masks.preset=paper --set out=runs/paper
+    """
+    _run(load_recipe(recipe, overrides), only, masks_only=True, **options)
+
+
+def _run(
+    recipe: Recipe,
+    only: tuple[str, ...],
+    *,
+    masks_only: bool,
+    jobs: int | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Plan, run what is not idle, tell the outcome, set the exit code."""
+    err = console()
+    plans = _plan(recipe, only, masks_only)
+    if dry_run:
+        _tell_plan(recipe, plans, as_json)
+        return
+    clear_partials(recipe.out)
+    names = [plan.item.sequence.name for plan in plans if not plan.idle]
+    with watching(err, len(names), quiet) as watcher:
+        ran = {o.sequence: o for o in run_all(recipe, names, jobs or usable_cores(), masks_only, watcher)}
+    outcomes = [ran.get(plan.item.sequence.name) or _untouched(plan) for plan in plans]
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(outcome) for outcome in outcomes], indent=1))
+    elif not quiet:
+        _tell(outcomes, recipe)
+    failed = [outcome for outcome in outcomes if outcome.failed]
+    if failed:
+        click.echo(f"{len(failed)} of {len(outcomes)} videos failed; the others are whole", err=True)
+        sys.exit(1)
+
+
+def _plan(recipe: Recipe, only: tuple[str, ...], masks_only: bool) -> list[Plan]:
+    return [plan_item(recipe, item, masks_only) for item in items(recipe, only)]
+
+
+def _untouched(plan: Plan) -> Outcome:
+    item = plan.item
+    return Outcome(
+        item.sequence.name,
+        item.labeler.name,
+        frames=len(item.sequence.frames),
+        evidence="fresh",
+        masks="fresh",
+    )
+
+
+def _tell_plan(recipe: Recipe, plans: list[Plan], as_json: bool) -> None:
+    if as_json:
+        rows = [plan_row(plan) for plan in plans]
+        click.echo(json.dumps({"settings": recipe.effective(), "plan": rows}, indent=1))
+        return
+    click.echo(yaml.safe_dump(recipe.effective(), sort_keys=False))
+    console(sys.stdout).print(plan_table(plans))
+
+
+def _tell(outcomes: list[Outcome], recipe: Recipe) -> None:
+    """A line if nothing was to do, else a table; then what deserves a second look."""
+    if all(o.evidence == o.masks == "fresh" for o in outcomes):
+        click.echo(f"nothing to do: {len(outcomes)} of {len(outcomes)} videos are up to date in {recipe.out}")
+        return
+    shown = table(
+        "sequence", "labeler", "frames", "boxes", "evidence", "masks", "frames/s",
+        numbers=("frames", "boxes", "frames/s"),
+    )  # fmt: skip
+    for outcome in outcomes:
+        spent = sum(outcome.seconds.values())
+        shown.add_row(
+            escape(outcome.sequence), outcome.labeler, str(outcome.frames), str(outcome.boxes),
+            outcome.evidence, outcome.masks, f"{outcome.frames / spent:.1f}" if spent else "",
+        )  # fmt: skip
+    console(sys.stdout).print(shown)
+    for outcome in outcomes:
+        for line in _remarks(outcome):
+            click.echo(f"{outcome.sequence}: {line}")
+    click.echo(f"masks: {recipe.out / 'masks'}")
+
+
+def _remarks(outcome: Outcome) -> list[str]:
+    lines = []
+    if outcome.clipped or outcome.dropped:
+        lines.append(f"{outcome.clipped} boxes cut at the image border, {outcome.dropped} left out")
+    if outcome.bad_frames:
+        first = outcome.bad_frames[0]
+        lines.append(f"{len(outcome.bad_frames)} unreadable frames, their masks are unknown; first: {first}")
+    if outcome.log and not outcome.failed:
+        lines.append(f"libraries printed something, see {outcome.log}")
+    return lines

@@ -1,0 +1,47 @@
+"""Options that several commands share, and the consoles they print to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.recipe import bundled_recipes
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_WIDTH_WITHOUT_TERMINAL = 200
+
+
+def recipe_options(command: _Command) -> _Command:
+    """RECIPE, ``--set`` and ``--only``."""
+    command = click.option(
+        "--only", multiple=True, metavar="NAME", help="Only this sequence; may be repeated."
+    )(command)
+    command = click.option(
+        "--set", "overrides", multiple=True, metavar="KEY=VALUE",
+        help="Change one recipe value, e.g. --set masks.motion_threshold=1.5; may be repeated.",
+    )(command)  # fmt: skip
+    return click.argument("recipe", metavar="RECIPE")(command)
+
+
+def console(stream: Any = None) -> Console:
+    """A console on standard error (or another stream); wide where there is no terminal to fit into."""
+    stream = stream or sys.stderr
+    return Console(file=stream, width=None if stream.isatty() else _WIDTH_WITHOUT_TERMINAL, highlight=False)
+
+
+def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
+    """An unboxed table; the columns in ``numbers`` are right-aligned."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    return made
+
+
+def recipe_help() -> str:
+    """One line that says what RECIPE may be."""
+    return f"RECIPE is a YAML file or one of: {', '.join(bundled_recipes())}."

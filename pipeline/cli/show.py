@@ -1,0 +1,70 @@
+"""``spotlabel show``: pictures of what was made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.options import recipe_options
+from pipeline.names import file_stem
+from pipeline.pictures.render import Look, render_item
+from pipeline.plan import items
+from pipeline.recipe import load_recipe
+
+
+def _frame_numbers(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise click.BadParameter(f"expected frame numbers like 12,40,95, found {text!r}") from error
+
+
+@click.command()
+@recipe_options
+@click.option(
+    "--frames",
+    default="",
+    metavar="N,N,...",
+    callback=_frame_numbers,
+    help="Frame numbers to show; default: evenly spread.",
+)
+@click.option(
+    "--count",
+    default=6,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="How many frames, if none are named.",
+)
+@click.option(
+    "--panel-width",
+    default=480,
+    show_default=True,
+    type=click.IntRange(64, 3840),
+    help="Width of a contact sheet's panels in pixels.",
+)
+@click.option("--to", type=click.Path(path_type=Path), help="Output folder; default: <out>/show.")
+def show(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **look: Any) -> None:
+    """Draw masks over frames: one PNG per frame and a contact sheet per video.
+
+    Sheet columns: the image with its boxes, the evidence, the mask (green: foreground, striped: unknown).
+
+    \b
+    Examples:
+      spotlabel show workflows/ua-detrac.yaml --only MVI_40201 --count 8
+      spotlabel show my-cameras.yaml --frames 120,480 --to pictures
+    """
+    loaded = load_recipe(recipe, overrides)
+    root = look["to"] or loaded.out / "show"
+    chosen = Look(look["frames"], look["count"], look["panel_width"])
+    missing = False
+    for item in items(loaded, only):
+        if item.mask_path.exists():
+            sheet = render_item(item, root / file_stem(item.sequence.name), chosen)
+            click.echo(f"{item.sequence.name}: {sheet}")
+        else:
+            click.echo(f"{item.sequence.name}: no masks yet; run `spotlabel label` first", err=True)
+            missing = True
+    if missing:
+        click.get_current_context().exit(1)

@@ -1,0 +1,43 @@
+"""``spotlabel status``."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from pipeline.cli.options import console, recipe_options
+from pipeline.cli.plans import plan_row, plan_table
+from pipeline.freshness import State
+from pipeline.plan import Plan, items, plan_item
+from pipeline.recipe import load_recipe
+
+
+@click.command()
+@recipe_options
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON on standard output.")
+def status(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], as_json: bool) -> None:
+    """Say how every video stands: fresh, missing, stale (and why), damaged. Changes nothing.
+
+    Exit code 0 if everything is up to date, 1 if `spotlabel label` would have something to do.
+
+    \b
+    Example:
+      spotlabel status workflows/ua-detrac.yaml --set data=/data/UA-DETRAC
+    """
+    loaded = load_recipe(recipe, overrides)
+    plans = [plan_item(loaded, item) for item in items(loaded, only)]
+    if as_json:
+        click.echo(json.dumps([plan_row(plan) for plan in plans], indent=1))
+    else:
+        console(sys.stdout).print(plan_table(plans))
+        fresh = sum(plan.idle for plan in plans)
+        click.echo(f"{fresh} of {len(plans)} videos up to date, {_counts(plans)}")
+    sys.exit(0 if all(plan.idle for plan in plans) else 1)
+
+
+def _counts(plans: list[Plan]) -> str:
+    evidence = sum(plan.evidence.state != State.FRESH for plan in plans)
+    masks = sum(plan.masks.state != State.FRESH for plan in plans)
+    return f"{evidence} need evidence, {masks} need masks"

@@ -1,0 +1,143 @@
+"""``spotlabel verify``: are the stores whole, does a labeler reach its published figure."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from pipeline.cdnet_check import TOLERANCE, SequenceScore, score_sequence
+from pipeline.cli.options import console, table
+from pipeline.errors import RecipeError, StoreError
+from pipeline.plan import Item, items, plan_item
+from pipeline.recipe import Recipe, build_recipe, load_recipe
+from pipeline.running.schedule import run_all, usable_cores
+from pipeline.running.watch import watching
+from pipeline.store import EvidenceReader, MaskReader
+
+
+@click.group()
+def verify() -> None:
+    """Check that stores are whole, or that a labeler reaches its published accuracy."""
+
+
+@verify.command()
+@click.argument("targets", nargs=-1, required=True, metavar="RECIPE|FILE|FOLDER...")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a recipe value.")
+@click.option("--quiet", is_flag=True, help="Tell damage only.")
+def stores(targets: tuple[str, ...], overrides: tuple[str, ...], quiet: bool) -> None:
+    """Read every store completely: seal, chunk checksums, the checksum of every frame.
+
+    Exit code 1 if any is damaged; `spotlabel label` makes those again.
+
+    \b
+    Examples:
+      spotlabel verify stores workflows/ua-detrac.yaml
+      spotlabel verify stores runs/ua-detrac/masks/MVI_40201.h5
+    """
+    files = [file for target in targets for file in _stores_of(target, overrides)]
+    damaged = 0
+    for file in files:
+        try:
+            frames = _check(file)
+        except StoreError as error:
+            damaged += 1
+            click.echo(f"DAMAGED {error}", err=True)
+        else:
+            if not quiet:
+                click.echo(f"ok {file}: {frames} frames")
+    click.echo(f"{len(files) - damaged} of {len(files)} stores are whole")
+    sys.exit(1 if damaged else 0)
+
+
+def _stores_of(target: str, overrides: tuple[str, ...]) -> list[Path]:
+    path = Path(target)
+    if path.suffix == ".h5":
+        return [path]
+    folder = path if path.is_dir() else load_recipe(target, overrides).out
+    found = sorted(folder.rglob("*.h5"))
+    if not found:
+        raise RecipeError(f"{target}: no store (*.h5) below {folder}; run `spotlabel label` first")
+    return found
+
+
+def _check(file: Path) -> int:
+    """Number of frames of a whole store."""
+    kinds = (MaskReader, EvidenceReader) if file.parent.name == "masks" else (EvidenceReader, MaskReader)
+    try:
+        reader: EvidenceReader | MaskReader = kinds[0](file)
+        reader.check_frames()
+    except StoreError as error:
+        if "expected spotlabel-" not in str(error):
+            raise
+        reader = kinds[1](file)
+        reader.check_frames()
+    return len(reader)
+
+
+@verify.command()
+@click.option(
+    "--data", required=True, type=click.Path(exists=True, file_okay=False), help="CDnet root folder."
+)
+@click.option("--labeler", default="pawcs-pybgs", show_default=True, help="A labeler with binary evidence.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    default=("baseline/highway",),
+    show_default=True,
+    help="Sequence as category/name; may be repeated.",
+)
+@click.option("--out", default="runs/verify-cdnet", show_default=True, help="Where evidence is kept.")
+@click.option("--jobs", "-j", type=click.IntRange(min=1), default=None, help="Videos at a time.")
+def cdnet(data: str, labeler: str, only: tuple[str, ...], out: str, jobs: int | None) -> None:
+    """F-measure by CDnet's rule against the published figure.
+
+    Shadow is background, unknown does not count. The labeler is judged alone: its evidence is not
+    intersected with boxes. Exit code 1 if a figure is missed.
+
+    \b
+    Example:
+      spotlabel verify cdnet --data /data/CDnet2014 --only baseline/highway --only baseline/office
+    """
+    recipe = build_recipe(
+        {
+            "data": data,
+            "out": out,
+            "dataset": {"reader": "cdnet"},
+            "labeler": labeler,
+            "masks": {"preset": "paper"},
+        }
+    )
+    chosen = items(recipe, only)
+    _make(recipe, chosen, jobs)
+    scores = [
+        score_sequence(item.sequence.name, Path(data) / item.sequence.name, item.evidence_path, labeler)
+        for item in chosen
+    ]
+    _tell(scores)
+    sys.exit(0 if all(score.agrees for score in scores) else 1)
+
+
+def _make(recipe: Recipe, chosen: list[Item], jobs: int | None) -> None:
+    names = [item.sequence.name for item in chosen if not plan_item(recipe, item).idle]
+    with watching(console(), len(names), quiet=False) as watcher:
+        outcomes = run_all(recipe, names, jobs or usable_cores(), False, watcher)
+    if any(outcome.failed for outcome in outcomes):
+        sys.exit(1)
+
+
+def _tell(scores: list[SequenceScore]) -> None:
+    columns = ("sequence", "frames", "recall", "precision", "F", "published", "verdict")
+    shown = table(*columns, numbers=columns[1:6])
+    for score in scores:
+        counts, reference = score.counts, score.reference
+        verdict = "no figure known" if reference is None else "agrees" if score.agrees else "DIFFERS"
+        shown.add_row(
+            escape(score.sequence), str(score.frames), f"{counts.recall:.4f}", f"{counts.precision:.4f}",
+            f"{counts.f_measure:.4f}", "" if reference is None else f"{reference:.3f}", verdict,
+        )  # fmt: skip
+    console(sys.stdout).print(shown)
+    click.echo(f"agrees: within {TOLERANCE} of the published F-measure")

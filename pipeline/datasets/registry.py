@@ -1,0 +1,46 @@
+"""Dataset readers by name: ours, and those of other packages."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from labelers.plugins import load_plugins
+from pipeline.datasets.base import Reader
+from pipeline.validation import nearest
+
+ENTRY_POINT_GROUP = "spotlabel.datasets"
+
+_BUILTIN = {
+    "cdnet": "pipeline.datasets.cdnet:READER",
+    "coco": "pipeline.datasets.coco:READER",
+    "davis": "pipeline.datasets.davis:READER",
+    "mot": "pipeline.datasets.mot:READER",
+    "sbi": "pipeline.datasets.cdnet:SBI_READER",
+    "synthetic": "pipeline.datasets.synthetic:READER",
+    "ua-detrac": "pipeline.datasets.ua_detrac:READER",
+    "uavdt": "pipeline.datasets.uavdt:READER",
+    "video": "pipeline.datasets.video:READER",
+}
+
+
+@cache
+def _third_party() -> dict[str, object]:
+    return load_plugins(ENTRY_POINT_GROUP)
+
+
+def load_reader(name: str) -> Reader:
+    """The reader a recipe names.
+
+    Raises:
+        KeyError: no such reader; the text says which there are.
+    """
+    found = _builtin(name) if name in _BUILTIN else _third_party().get(name)
+    if not isinstance(found, Reader):
+        raise KeyError(f"{name!r} is no dataset reader; {nearest(name, [*_BUILTIN, *_third_party()])}")
+    return found
+
+
+def _builtin(name: str) -> object:
+    module, _, attribute = _BUILTIN[name].partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,139 @@
+"""What a store depends on, and whether the one on disk still fits.
+
+A fingerprint is a small JSON object: content hashes of the inputs, effective settings, versions of the rules
+and libraries that shape the result. A store is fresh if its recorded fingerprint equals the wanted one; dates
+play no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from typing import Any
+
+from labelers.base import Labeler, Settings
+from labelers.masks import MASK_RULES_VERSION, MaskSettings
+from pipeline.datasets.base import FrameOptions
+from pipeline.hashing import DigestCache, files_digest
+from pipeline.sequence import Sequence
+
+EVIDENCE_STAGE_VERSION = 1
+"""Rises when the evidence stage itself (not a labeler) would write something else for the same input."""
+
+
+class State(StrEnum):
+    """How a store stands to what is wanted."""
+
+    FRESH = "fresh"
+    MISSING = "missing"
+    STALE = "stale"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True)
+class Need:
+    """Whether a stage has to run for one sequence, and why.
+
+    Attributes:
+        state: how the store on disk stands.
+        reason: for people; names the parts that differ if stale, the damage if damaged.
+    """
+
+    state: State
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.state} ({self.reason})" if self.reason else str(self.state)
+
+
+def library_versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Installed versions of distributions; ``absent`` for those not installed."""
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "absent"
+    return versions
+
+
+def evidence_fingerprint(
+    sequence: Sequence,
+    labeler: type[Labeler],
+    settings: Settings,
+    options: FrameOptions,
+    cache: DigestCache,
+    *,
+    with_frames: bool = True,
+) -> dict[str, Any]:
+    """What the evidence of a sequence depends on.
+
+    Args:
+        sequence: the video.
+        labeler: labeler class.
+        settings: its settings.
+        options: how frames are decoded.
+        cache: remembers digests of single files.
+        with_frames: false leaves the frames' digest out, so that no frame is read.
+
+    Raises:
+        OSError: an input file cannot be read.
+    """
+    fingerprint: dict[str, Any] = {
+        "frame options": options.model_dump(mode="json"),
+        "labeler": f"{labeler.name} {labeler.version}",
+        "settings": settings.model_dump(mode="json"),
+        "libraries": library_versions(labeler.libraries),
+        "evidence stage": EVIDENCE_STAGE_VERSION,
+    }
+    if with_frames:
+        fingerprint["frames"] = files_digest(sequence.frames.files(), sequence.frames.identity(), cache)
+    if labeler.uses_boxes:
+        fingerprint["annotations"] = annotations_digest(sequence, cache)
+    return fingerprint
+
+
+def annotations_digest(sequence: Sequence, cache: DigestCache) -> str:
+    """Digest of everything that decides boxes and ignore regions."""
+    return files_digest(sequence.annotation_files, {"reader": sequence.reader}, cache)
+
+
+def mask_fingerprint(
+    sequence: Sequence, evidence_content: str, settings: MaskSettings, cache: DigestCache
+) -> dict[str, Any]:
+    """What the masks of a sequence depend on: never a pixel of the video, only the evidence made from it."""
+    return {
+        "evidence": evidence_content,
+        "annotations": annotations_digest(sequence, cache),
+        "settings": settings.model_dump(mode="json"),
+        "libraries": library_versions(("opencv-contrib-python",)),
+        "mask rules": MASK_RULES_VERSION,
+    }
+
+
+def compare(found: Mapping[str, Any], wanted: Mapping[str, Any], trust: tuple[str, ...] = ()) -> Need:
+    """Compare fingerprints part by part.
+
+    Args:
+        found: as recorded in the store.
+        wanted: as of now.
+        trust: parts that are not compared.
+    """
+    differing = [
+        _difference(part, found.get(part), wanted.get(part))
+        for part in sorted({*found, *wanted} - {*trust})
+        if found.get(part) != wanted.get(part)
+    ]
+    return Need(State.STALE, "; ".join(differing)) if differing else Need(State.FRESH)
+
+
+def _difference(part: str, found: Any, wanted: Any) -> str:
+    """Name what differs: single keys of settings with both values, digests just by name."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        keys = [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
+        return ", ".join(f"{part}.{key}: {found.get(key)} -> {wanted.get(key)}" for key in keys)
+    if part in ("frames", "annotations", "evidence"):
+        return f"{part} changed"
+    return f"{part}: {found} -> {wanted}"

@@ -1,0 +1,115 @@
+"""Content hashes of input files, remembered so that an unchanged file is read only once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from pipeline.store import check_seal
+from pipeline.store.schema import canonical_json
+
+_LOG = logging.getLogger("spotlabel")
+_RACY_SECONDS = 2.0
+_FORMAT = 1
+
+
+def file_digest(path: Path) -> str:
+    """BLAKE2b-256 of a file's bytes, as hex; OSError if it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """BLAKE2b-256 of a text, as hex."""
+    return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
+
+
+class DigestCache:
+    """Remembers the digest of a file for as long as its inode, size, mtime and ctime stay the same.
+
+    The content decides, never a date: a restored backup or a touched file has another ctime and is hashed
+    again. ctime cannot be set by a program; a file changed within the last two seconds is not remembered,
+    since a second change could fall into the same clock tick.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, list[object]] = _load(path)
+        self._changed = False
+
+    def digest(self, file: Path) -> str:
+        """Digest of a file's bytes; OSError if it cannot be read."""
+        return self._remember(file, "content", lambda: file_digest(file))
+
+    def sealed(self, store: Path) -> str:
+        """Seal digest of a store that is whole.
+
+        Raises:
+            StoreError: missing or damaged.
+        """
+        return self._remember(store, "seal", lambda: check_seal(store))
+
+    def _remember(self, file: Path, what: str, compute: Callable[[], str]) -> str:
+        key = f"{what}:{os.path.abspath(file)}"
+        try:
+            stat = file.stat()
+        except OSError:
+            return compute()
+        signature = [stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+        known = self._known.get(key)
+        if known is not None and known[:-1] == signature:
+            return str(known[-1])
+        digest = compute()
+        if abs(time.time() - stat.st_ctime) > _RACY_SECONDS:
+            self._known[key] = [*signature, digest]
+            self._changed = True
+        return digest
+
+    def save(self) -> None:
+        """Write what was learnt; a cache that cannot be written costs time, never correctness."""
+        if not self._changed:
+            return
+        partial = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(json.dumps({"format": _FORMAT, "files": self._known}))
+            os.replace(partial, self._path)
+        except OSError as error:
+            _LOG.warning("%s: digests not remembered (%s); the next run hashes again", self._path, error)
+            partial.unlink(missing_ok=True)
+
+
+def _load(path: Path) -> dict[str, list[object]]:
+    try:
+        data = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        _LOG.warning("%s: unreadable digest cache (%s); hashing again", path, error)
+        return {}
+    if not isinstance(data, dict) or data.get("format") != _FORMAT:
+        return {}
+    return dict(data["files"])
+
+
+def files_digest(files: Iterable[Path], identity: Mapping[str, object], cache: DigestCache) -> str:
+    """One digest for a list of files and the facts that go with them.
+
+    Args:
+        files: in an order that matters; only names and contents count, not the folders they lie in.
+        identity: JSON-able facts beside the bytes.
+        cache: remembers single files.
+
+    Returns:
+        Hex digest.
+    """
+    hasher = hashlib.blake2b(canonical_json(identity).encode(), digest_size=32)
+    for file in files:
+        hasher.update(f"\n{file.name} {cache.digest(file)}".encode())
+    return hasher.hexdigest()

@@ -1,0 +1,1 @@
+"""Pictures of labels: image, evidence, mask and boxes, for people to judge."""

@@ -1,0 +1,121 @@
+"""What is drawn on one frame. Arrays in, arrays out; every function returns a new image."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from labelers.base import MOTION_STEPS_PER_PIXEL, EvidenceKind
+from pipeline.boxes import BoxTable
+from pipeline.sequence import Image
+from pipeline.store import FOREGROUND, UNKNOWN
+
+_FOREGROUND_COLOUR = (80, 220, 40)
+_UNKNOWN_COLOUR = (160, 60, 200)
+_REGION_COLOUR = (200, 200, 200)
+_CLASS_COLOURS = (
+    (60, 200, 255), (255, 180, 60), (90, 120, 255), (220, 120, 255), (120, 230, 120),
+    (255, 255, 120), (160, 160, 255), (200, 200, 80),
+)  # fmt: skip
+_TINT = 0.45
+_STRIPE = 8
+"""Distance of the stripes over unknown pixels."""
+
+MOTION_SHOWN = 8.0
+"""Speed at the top of the colour scale, in px per frame."""
+
+
+def draw_mask(image: Image, mask: npt.NDArray[np.uint8]) -> Image:
+    """Tint foreground and outline it; stripe what is unknown.
+
+    Args:
+        image: uint8 (H, W, 3) BGR.
+        mask: uint8 (H, W): 0 background, 1 foreground, 255 unknown.
+    """
+    drawn = image.copy()
+    foreground, unknown = mask == FOREGROUND, mask == UNKNOWN
+    drawn[foreground] = _blend(drawn[foreground], _FOREGROUND_COLOUR, _TINT)
+    rows, columns = np.indices(mask.shape)
+    stripes = ((rows + columns) % _STRIPE) < 2
+    drawn[unknown] = _blend(drawn[unknown], _UNKNOWN_COLOUR, 0.2)
+    drawn[unknown & stripes] = _blend(drawn[unknown & stripes], _UNKNOWN_COLOUR, 0.6)
+    _outline(drawn, foreground, _FOREGROUND_COLOUR)
+    return drawn
+
+
+def _blend(pixels: Image, colour: tuple[int, int, int], weight: float) -> Image:
+    return (pixels * (1 - weight) + np.array(colour) * weight).astype(np.uint8)
+
+
+def _outline(drawn: Image, region: npt.NDArray[np.bool_], colour: tuple[int, int, int]) -> None:
+    contours, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    cv2.drawContours(drawn, contours, -1, colour, 1, cv2.LINE_AA)
+
+
+def draw_evidence(values: npt.NDArray[np.bool_] | npt.NDArray[np.uint8], kind: EvidenceKind) -> Image:
+    """Evidence as a picture: white on dark if binary, else through a colour scale.
+
+    Args:
+        values: (H, W), bool for binary evidence, else uint8.
+        kind: what the numbers mean; motion is scaled so that 8 px per frame is the brightest colour.
+
+    Returns:
+        uint8 (H, W, 3) BGR.
+    """
+    if kind == EvidenceKind.BINARY:
+        return np.where(values[..., None], np.uint8(235), np.uint8(30)).repeat(3, axis=2)
+    scaled = values.astype(np.float32)
+    if kind == EvidenceKind.MOTION:
+        scaled *= 255 / (MOTION_SHOWN * MOTION_STEPS_PER_PIXEL)
+    coloured = cv2.applyColorMap(np.minimum(scaled, 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    return np.asarray(coloured, np.uint8)
+
+
+def draw_boxes(image: Image, boxes: BoxTable, index: int, class_names: tuple[str, ...]) -> Image:
+    """Boxes of one frame in their class's colour, named where there is room.
+
+    Args:
+        image: uint8 (H, W, 3) BGR.
+        boxes: boxes of all frames.
+        index: position of the frame.
+        class_names: what the class ids point into; empty leaves the names out.
+    """
+    drawn = image.copy()
+    rows = boxes.rows(index)
+    for box, class_id, track in zip(
+        boxes.xyxy[rows], boxes.class_id[rows], boxes.track_id[rows], strict=True
+    ):
+        colour = _CLASS_COLOURS[int(class_id) % len(_CLASS_COLOURS)]
+        x0, y0, x1, y1 = (round(float(v)) for v in box)
+        cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), colour, 1, cv2.LINE_AA)
+        if not class_names:
+            continue
+        name = class_names[int(class_id)] + (f" {track}" if track >= 0 else "")
+        (width, height), _ = cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, 0.35, 1)
+        if width <= x1 - x0 + 8:
+            write(drawn, name, (x0 + 1, max(y0 - 3, height + 1)), 0.35, colour)
+    return drawn
+
+
+def draw_regions(image: Image, regions: npt.NDArray[np.float32]) -> Image:
+    """Ignore regions as grey frames.
+
+    Args:
+        image: uint8 (H, W, 3) BGR.
+        regions: float32 (M, 4), pixel edges.
+    """
+    drawn = image.copy()
+    for region in regions:
+        x0, y0, x1, y1 = (round(float(v)) for v in region)
+        cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), _REGION_COLOUR, 1, cv2.LINE_4)
+    return drawn
+
+
+def write(
+    image: Image, text: str, at: tuple[int, int], scale: float, colour: tuple[int, int, int] = (235, 235, 235)
+) -> None:
+    """Write text into an image, dark-edged to read on any ground; ``at`` is its lower left corner."""
+    plain = text.encode("ascii", "replace").decode()  # Hershey fonts know no more
+    cv2.putText(image, plain, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 20), 3, cv2.LINE_AA)
+    cv2.putText(image, plain, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1, cv2.LINE_AA)

@@ -1,0 +1,126 @@
+"""What there is to do: for every sequence, which stages have to run and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from labelers.base import Labeler, Settings
+from pipeline.errors import SpotlabelError, StoreError
+from pipeline.freshness import Need, State, compare, evidence_fingerprint, mask_fingerprint
+from pipeline.hashing import DigestCache
+from pipeline.names import evidence_path, file_stem, mask_path
+from pipeline.recipe import Recipe
+from pipeline.sequence import Sequence
+from pipeline.store import EvidenceReader, MaskReader
+
+
+@dataclass(frozen=True)
+class Item:
+    """One sequence with everything its stages need to know.
+
+    Attributes:
+        sequence: the video.
+        labeler: labeler class for its camera.
+        settings: the labeler's settings.
+        evidence_path: where its evidence stands or will stand.
+        mask_path: likewise its masks.
+        cache: remembered digests of its input files.
+    """
+
+    sequence: Sequence
+    labeler: type[Labeler]
+    settings: Settings
+    evidence_path: Path
+    mask_path: Path
+    cache: DigestCache
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What has to be done for one sequence."""
+
+    item: Item
+    evidence: Need
+    masks: Need
+    problem: str = ""
+    """Why the sequence cannot be used at all; empty if it can."""
+
+    @property
+    def idle(self) -> bool:
+        """True if nothing has to be done."""
+        return not self.problem and self.evidence.state == self.masks.state == State.FRESH
+
+
+def items(recipe: Recipe, only: Iterable[str] = ()) -> list[Item]:
+    """All sequences of a recipe with their labelers and places."""
+    found = []
+    for sequence in recipe.sequences(only):
+        labeler, settings = recipe.labeler_for(sequence.camera)
+        found.append(
+            Item(
+                sequence=sequence,
+                labeler=labeler,
+                settings=settings,
+                evidence_path=evidence_path(recipe.out, labeler.name, sequence.name),
+                mask_path=mask_path(recipe.out, sequence.name),
+                cache=DigestCache(recipe.out / ".digests" / f"{file_stem(sequence.name)}.json"),
+            )
+        )
+    return found
+
+
+def plan_item(recipe: Recipe, item: Item, masks_only: bool = False) -> Plan:
+    """Compare what is on disk with what the recipe asks for.
+
+    Args:
+        recipe: the recipe.
+        item: one of its sequences.
+        masks_only: take the frames for unchanged, so that no frame has to be read or even exist; labeler,
+            settings and versions are still compared.
+    """
+    try:
+        evidence = evidence_need(recipe, item, masks_only)
+        masks = mask_need(recipe, item) if evidence.state == State.FRESH else _after(evidence, item)
+    except (SpotlabelError, OSError) as error:
+        return Plan(item, Need(State.MISSING), Need(State.MISSING), problem=str(error))
+    finally:
+        item.cache.save()
+    return Plan(item, evidence, masks)
+
+
+def evidence_need(recipe: Recipe, item: Item, trust_frames: bool = False) -> Need:
+    """Whether the evidence has to be made."""
+    if not item.evidence_path.exists():
+        return Need(State.MISSING)
+    try:
+        item.cache.sealed(item.evidence_path)
+        found = EvidenceReader(item.evidence_path, sealed=True).fingerprint
+    except StoreError as error:
+        return Need(State.DAMAGED, str(error))
+    trusted = ("frames",) if trust_frames else ()
+    wanted = evidence_fingerprint(
+        item.sequence, item.labeler, item.settings, recipe.frames, item.cache, with_frames=not trust_frames
+    )
+    return compare(found, wanted, trusted)
+
+
+def mask_need(recipe: Recipe, item: Item) -> Need:
+    """Whether the masks have to be made, given that the evidence is fresh."""
+    if not item.mask_path.exists():
+        return Need(State.MISSING)
+    try:
+        item.cache.sealed(item.mask_path)
+        found = MaskReader(item.mask_path, sealed=True).fingerprint
+    except StoreError as error:
+        return Need(State.DAMAGED, str(error))
+    content = EvidenceReader(item.evidence_path, sealed=True).content
+    return compare(found, mask_fingerprint(item.sequence, content, recipe.masks, item.cache))
+
+
+def _after(evidence: Need, item: Item) -> Need:
+    """State of masks whose evidence has to be made first."""
+    if not item.mask_path.exists():
+        return Need(State.MISSING)
+    return Need(State.STALE, f"evidence is {evidence.state}")

@@ -1,0 +1,239 @@
+"""A recipe: which dataset, which labeler, which thresholds. One YAML file and ``--set`` on top of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, model_validator
+
+from labelers.base import Labeler, Settings
+from labelers.errors import LabelerError
+from labelers.masks import MaskSettings, resolve
+from labelers.registry import load
+from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.registry import load_reader
+from pipeline.errors import RecipeError
+from pipeline.names import check_distinct
+from pipeline.sequence import Camera, Sequence
+from pipeline.validation import nearest, validated
+
+
+class LabelerChoice(Settings):
+    """Which labeler makes the evidence of a fixed and of a moving camera; one name means both."""
+
+    fixed: str = "pawcs-pybgs"
+    moving: str = "farneback"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_both(cls, value: Any) -> Any:
+        return {"fixed": value, "moving": value} if isinstance(value, str) else value
+
+    def for_camera(self, camera: Camera) -> str:
+        """Name of the labeler for a camera kind."""
+        return self.fixed if camera == Camera.FIXED else self.moving
+
+
+class _Layout(Settings):
+    """Top level of a recipe as written; open sections are checked by the part they belong to."""
+
+    data: Path = Path()
+    out: Path
+    dataset: dict[str, Any]
+    frames: FrameOptions = FrameOptions()
+    labeler: LabelerChoice = LabelerChoice()
+    evidence: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    masks: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe whose every value has been checked.
+
+    Attributes:
+        tree: the recipe as plain data, after ``--set``; loading it again gives the same recipe.
+        data: root folder of the dataset; relative paths start at the working directory.
+        out: root folder of everything that is made.
+        reader: how the dataset is read, with its ``options``.
+        frames: how frames are decoded.
+        labeler: labeler names per camera kind.
+        masks: mask rules.
+    """
+
+    tree: Mapping[str, Any]
+    data: Path
+    out: Path
+    reader: Reader
+    options: ReaderOptions
+    frames: FrameOptions
+    labeler: LabelerChoice
+    masks: MaskSettings
+
+    def sequences(self, only: Iterable[str] = ()) -> list[Sequence]:
+        """List the dataset's sequences.
+
+        Args:
+            only: names to keep; empty keeps all.
+
+        Raises:
+            DatasetError: the folder is not such a dataset, or names collide.
+            RecipeError: a name in ``only`` does not exist.
+        """
+        found = self.reader.sequences(self.data, self.options, self.frames)
+        names = [sequence.name for sequence in found]
+        check_distinct(names)
+        wanted = list(only)
+        for name in wanted:
+            if name not in names:
+                raise RecipeError(f"--only {name}: no such sequence; {nearest(name, names)}")
+        return [sequence for sequence in found if not wanted or sequence.name in wanted]
+
+    def labeler_for(self, camera: Camera) -> tuple[type[Labeler], Settings]:
+        """Labeler class and its settings for a camera kind.
+
+        Raises:
+            RecipeError: unknown labeler, or settings it does not have.
+        """
+        name = self.labeler.for_camera(camera)
+        labeler = _named_labeler(name, f"labeler.{camera}")
+        values = self.tree.get("evidence", {}).get(name, {})
+        return labeler, validated(labeler.settings_type, values, f"evidence.{name}")
+
+    def effective(self) -> dict[str, Any]:
+        """Every setting with its value, defaults included, as plain data."""
+        evidence = {}
+        for camera in Camera:
+            labeler, settings = self.labeler_for(camera)
+            evidence[labeler.name] = settings.model_dump(mode="json")
+        return {
+            "data": str(self.data),
+            "out": str(self.out),
+            "dataset": {"reader": self.reader.name, **self.options.model_dump(mode="json")},
+            "frames": self.frames.model_dump(mode="json"),
+            "labeler": self.labeler.model_dump(mode="json"),
+            "evidence": evidence,
+            "masks": self.masks.model_dump(mode="json"),
+        }
+
+
+def _named_labeler(name: str, where: str) -> type[Labeler]:
+    try:
+        return load(name)
+    except LabelerError as error:
+        raise RecipeError(f"{where}: {error}") from error
+
+
+def load_recipe(source: str, overrides: Iterable[str] = ()) -> Recipe:
+    """Read a recipe file, or one that comes with spotlabel, and apply ``--set`` values.
+
+    Args:
+        source: path of a YAML file, or the bare name of a bundled recipe (``ua-detrac``).
+        overrides: ``key=value`` with dotted keys; the value is read as YAML.
+
+    Raises:
+        RecipeError: no such recipe, not YAML, unknown keys, or values that do not fit.
+    """
+    path = Path(source)
+    text = _read(path) if path.suffix or path.exists() else _bundled(source)
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{source}: not readable as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(tree, dict):
+        raise RecipeError(f"{source}: expected a mapping with the keys {', '.join(_Layout.model_fields)}")
+    for override in overrides:
+        _apply(tree, override)
+    return build_recipe(tree, where=source)
+
+
+def build_recipe(tree: Mapping[str, Any], where: str = "recipe") -> Recipe:
+    """Check a recipe given as plain data.
+
+    Raises:
+        RecipeError: unknown keys or values that do not fit; the message begins with ``where``.
+    """
+    try:
+        return _build(tree)
+    except RecipeError as error:
+        raise RecipeError(f"{where}: {error}") from error
+
+
+def _build(tree: Mapping[str, Any]) -> Recipe:
+    layout = validated(_Layout, tree, "")
+    options = dict(layout.dataset)
+    name = options.pop("reader", None)
+    if not isinstance(name, str):
+        raise RecipeError("dataset.reader: is required and not set")
+    try:
+        reader = load_reader(name)
+    except KeyError as error:
+        raise RecipeError(f"dataset.reader: {error.args[0]}") from error
+    for labeler_name, values in layout.evidence.items():
+        labeler = _named_labeler(labeler_name, "evidence")
+        validated(labeler.settings_type, values, f"evidence.{labeler_name}")
+    recipe = Recipe(
+        tree=tree,
+        data=layout.data,
+        out=layout.out,
+        reader=reader,
+        options=validated(reader.options_type, options, "dataset"),
+        frames=layout.frames,
+        labeler=layout.labeler,
+        masks=_masks(layout.masks),
+    )
+    for camera in Camera:
+        recipe.labeler_for(camera)
+    return recipe
+
+
+def _masks(values: Mapping[str, Any]) -> MaskSettings:
+    """A preset, with single values changed."""
+    changes = dict(values)
+    try:
+        return resolve(changes.pop("preset", "default"), changes)
+    except LabelerError as error:
+        raise RecipeError(f"masks: {error}") from error
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def bundled_recipes() -> list[str]:
+    """Names of the recipes that come with spotlabel."""
+    folder = resources.files("workflows")
+    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+
+
+def _bundled(name: str) -> str:
+    if name not in bundled_recipes():
+        raise RecipeError(f"{name}: no such file and no bundled recipe; {nearest(name, bundled_recipes())}")
+    return resources.files("workflows").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    """Set one dotted key; whether the key exists is for the checks that follow."""
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"--set {override}: expected key=value, for example masks.motion_threshold=1.5")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"--set {override}: value is not readable as YAML: {error}") from error
+    node: Any = tree
+    *parents, last = key.split(".")
+    for part in parents:
+        if node.get(part) is None:
+            node[part] = {}
+        node = node[part]
+        if not isinstance(node, dict):
+            raise RecipeError(f"--set {override}: {part} is a single value and has no keys")
+    node[last] = value

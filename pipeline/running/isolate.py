@@ -1,0 +1,148 @@
+"""Parent side of one child process: start it in an empty folder, follow it, report its death."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from pipeline.running.job import Outcome
+
+_LOG_LINES_SHOWN = 3
+
+Progress = Callable[[str, str, int, int], None]
+"""Called with sequence, stage, frames done, frames in all."""
+
+
+class Stopped(Exception):
+    """The run was asked to stop while this child was working."""
+
+
+class Lost(Exception):
+    """The child died without an outcome: killed, or crashed in native code."""
+
+
+class Children:
+    """The living children of a run, so that all can be ended at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._living: set[subprocess.Popen[str]] = set()
+        self._stopping = False
+
+    def start(self, command: list[str], **options: Any) -> subprocess.Popen[str]:
+        """Start a child; raises :class:`Stopped` once the run is being stopped."""
+        with self._lock:
+            if self._stopping:
+                raise Stopped
+            child = subprocess.Popen(command, **options)
+            self._living.add(child)
+            return child
+
+    def ended(self, child: subprocess.Popen[str]) -> None:
+        """Forget a child that has been waited for; raises :class:`Stopped` if it was ended by a stop."""
+        with self._lock:
+            self._living.discard(child)
+            if self._stopping:
+                raise Stopped
+
+    def stop(self) -> None:
+        """Kill every child, and start no more. Stores are sealed, so a kill loses only unfinished ones."""
+        with self._lock:
+            self._stopping = True
+            for child in self._living:
+                child.kill()
+
+
+def run_isolated(job: Mapping[str, Any], log: Path, children: Children, progress: Progress) -> Outcome:
+    """Run one job in a fresh process.
+
+    The child's working directory is empty, since pybgs reads ``./config/*.xml``; whatever it prints goes to a
+    log file, which is kept only if something was printed.
+
+    Args:
+        job: recipe tree, sequence, masks_only, threads; JSON-able.
+        log: where the child's output goes.
+        children: registry of living children.
+        progress: called for every progress line.
+
+    Returns:
+        The child's outcome.
+
+    Raises:
+        Lost: the child died without telling an outcome.
+        Stopped: the run is being stopped.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    read_end, write_end = os.pipe()
+    with tempfile.TemporaryDirectory(prefix="spotlabel-") as scratch, log.open("wb") as output:
+        try:
+            child = children.start(
+                [sys.executable, "-m", "pipeline.running.child"],
+                stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=scratch, text=True,
+                pass_fds=[write_end], env=_environment(), start_new_session=True,
+            )  # fmt: skip
+        except BaseException:
+            os.close(read_end)
+            raise
+        finally:
+            os.close(write_end)
+        with os.fdopen(read_end) as channel:
+            outcome = _converse(child, {**job, "channel": write_end}, channel, progress)
+        children.ended(child)
+    printed = log.stat().st_size > 0
+    if outcome is None:
+        raise Lost(_death(child.returncode) + (_tail(log) if printed else ""))
+    if printed:
+        outcome.log = str(log)
+    else:
+        log.unlink()
+    return outcome
+
+
+def _environment() -> dict[str, str]:
+    """The parent's environment with absolute import paths: the child starts in another folder."""
+    roots = [str(Path(__file__).parents[2]), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(root) for root in roots if root)}
+
+
+def _converse(
+    child: subprocess.Popen[str], job: Mapping[str, Any], channel: IO[str], progress: Progress
+) -> Outcome | None:
+    """Send the job, follow progress until the child closes its channel, wait for its end."""
+    assert child.stdin is not None
+    outcome = None
+    try:
+        child.stdin.write(json.dumps(job) + "\n")
+        child.stdin.flush()
+        for line in channel:
+            message = json.loads(line)
+            if "outcome" in message:
+                outcome = Outcome(**message["outcome"])
+            else:
+                progress(job["sequence"], message["stage"], message["done"], message["total"])
+    except (BrokenPipeError, json.JSONDecodeError):
+        outcome = None  # the child died before it read its job, or in the middle of a line
+    child.wait()
+    child.stdin.close()
+    return outcome
+
+
+def _death(code: int) -> str:
+    if code >= 0:
+        return f"its process ended with code {code} and no result"
+    name = signal.Signals(-code).name
+    hint = {"SIGKILL": ", out of memory?", "SIGSEGV": ", a crash in native code"}.get(name, "")
+    return f"its process was killed by {name}{hint}"
+
+
+def _tail(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return f"; last output: {' | '.join(lines[-_LOG_LINES_SHOWN:])} (all of it: {log})"

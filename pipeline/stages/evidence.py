@@ -1,0 +1,130 @@
+"""Evidence stage: run a labeler over one video and store what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from labelers.base import ClipFrame, Evidence
+from pipeline.boxes import BoxTable
+from pipeline.datasets.base import FrameOptions
+from pipeline.errors import FrameError, MissingFrameError, SpotlabelError
+from pipeline.frames import prefetch
+from pipeline.freshness import evidence_fingerprint
+from pipeline.plan import Item
+from pipeline.sequence import Sequence
+from pipeline.store import EvidenceWriter, FrameState, StoreInfo
+
+PREFETCHED_FRAMES = 8
+"""Frames decoded ahead of the labeler: enough to hide decoding, 12 MB at 960x540."""
+
+Progress = Callable[[int, int], None]
+"""Called with frames done and frames in all."""
+
+
+class LabelerError(SpotlabelError):
+    """A labeler raised, or did not keep its promise of one evidence per frame."""
+
+
+class SequenceClip:
+    """The readable frames of a sequence, as a labeler sees them.
+
+    Attributes:
+        readable: positions of the frames handed out in the latest pass.
+        unreadable: positions of bad frames with the reason, in the latest pass.
+    """
+
+    def __init__(self, sequence: Sequence, options: FrameOptions, boxes: BoxTable | None) -> None:
+        self._sequence = sequence
+        self._options = options
+        self._boxes = boxes
+        self.readable: list[int] = []
+        self.unreadable: dict[int, FrameError] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self._sequence.frames.size
+
+    @property
+    def step(self) -> int:
+        """Difference between the numbers of neighbouring frames."""
+        return self._sequence.frames.step
+
+    def __iter__(self) -> Iterator[ClipFrame]:
+        self.readable, self.unreadable = [], {}
+        numbers = self._sequence.frames.numbers
+        none = np.zeros((0, 4), np.float32)
+        for index, item in enumerate(prefetch(self._sequence.frames.stream(), PREFETCHED_FRAMES)):
+            if isinstance(item, FrameError):
+                self._refuse(index, item)
+                continue
+            self.readable.append(index)
+            yield ClipFrame(int(numbers[index]), item, none if self._boxes is None else self._boxes.at(index))
+
+    def _refuse(self, index: int, error: FrameError) -> None:
+        if self._options.on_bad == "fail":
+            raise FrameError(
+                f"frame {self._sequence.frames.numbers[index]}: {error} "
+                "(mend it, or set frames.on_bad=unknown to go on with its mask unknown)"
+            ) from error
+        self.unreadable[index] = error
+
+
+def make_evidence(item: Item, options: FrameOptions, boxes: BoxTable, progress: Progress) -> list[str]:
+    """Run the labeler of an item and write its evidence store.
+
+    Args:
+        item: sequence, labeler and place of the store.
+        options: how frames are decoded.
+        boxes: the sequence's boxes; given to the labeler only if it declares that it uses them.
+        progress: called after every frame.
+
+    Returns:
+        One line per unreadable frame.
+
+    Raises:
+        FrameError: a frame cannot be read and the policy is to fail.
+        LabelerError: the labeler failed.
+        StoreError: the store could not be written.
+    """
+    frames = item.sequence.frames
+    info = StoreInfo(
+        sequence=item.sequence.name,
+        size=frames.size,
+        numbers=frames.numbers,
+        fingerprint=evidence_fingerprint(item.sequence, item.labeler, item.settings, options, item.cache),
+        attributes={
+            "labeler": item.labeler.name,
+            "labeler_version": item.labeler.version,
+            "settings": item.settings.model_dump(mode="json"),
+        },
+    )
+    clip = SequenceClip(item.sequence, options, boxes if item.labeler.uses_boxes else None)
+    with EvidenceWriter.writing(item.evidence_path, info, item.labeler.kind, item.labeler.neutral) as writer:
+        for done, evidence in enumerate(_labelled(item, clip)):
+            if done >= len(clip.readable):
+                raise LabelerError(f"{item.labeler.name}: more evidence than frames")
+            state = FrameState.WARM_UP if evidence.warm_up else FrameState.OK
+            writer.put(clip.readable[done], evidence.values, state)
+            progress(clip.readable[done] + 1, len(frames))
+        if np.count_nonzero(writer.state) != len(clip.readable):
+            raise LabelerError(
+                f"{item.labeler.name}: evidence for {np.count_nonzero(writer.state)} "
+                f"of {len(clip.readable)} frames"
+            )
+        for index, error in clip.unreadable.items():
+            missing = isinstance(error, MissingFrameError)
+            writer.mark(index, FrameState.MISSING if missing else FrameState.UNREADABLE)
+    return [f"frame {frames.numbers[index]}: {error}" for index, error in clip.unreadable.items()]
+
+
+def _labelled(item: Item, clip: SequenceClip) -> Iterator[Evidence]:
+    """Evidence of the clip's frames; whatever the labeler raises names the labeler."""
+    try:
+        yield from item.labeler(item.settings).label(clip)
+    except SpotlabelError:
+        raise
+    except Exception as error:
+        raise LabelerError(f"{item.labeler.name}: {type(error).__name__}: {error}") from error

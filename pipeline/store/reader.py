@@ -1,0 +1,281 @@
+"""Reading stores: for the mask stage, for pictures and for training. numpy in, numpy out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from labelers.base import EvidenceKind
+from pipeline.boxes import BoxTable
+from pipeline.errors import StoreError
+from pipeline.store import schema
+from pipeline.store.schema import STATES_WITH_PIXELS, FrameState
+from pipeline.store.seal import check_seal
+
+
+class _Reader:
+    """A sealed store, opened on first use, once per process.
+
+    Safe to build before a fork and to send to another process: what travels is the path, never the handle. On
+    opening, the whole file is compared with its seal; on reading, HDF5 checks each chunk (fletcher32).
+    The frames' own checksums (over unpacked bytes) are for :meth:`check_frames`.
+
+    Args:
+        path: the store file.
+        sealed: true if the caller has just compared the file with its seal.
+    """
+
+    schema_name = ""
+
+    def __init__(self, path: Path | str, sealed: bool = False) -> None:
+        self.path = Path(path)
+        self._known_sealed = sealed
+        self._file: h5py.File | None = None
+        self._pid = -1
+        self._planes: dict[str, h5py.Dataset] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "sealed": self._known_sealed}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def close(self) -> None:
+        """Close the handle of this process; the next access opens it again."""
+        if self._file is not None and self._pid == os.getpid():
+            self._file.close()
+        self._file = None
+
+    @property
+    def file(self) -> h5py.File:
+        """The HDF5 file, open in this process.
+
+        Raises:
+            StoreError: missing, damaged, or not a store of this kind.
+        """
+        if self._file is None or self._pid != os.getpid():
+            self._file, self._pid = self._open(), os.getpid()
+            self._planes = {}
+        return self._file
+
+    def _open(self) -> h5py.File:
+        while True:
+            before = _signature(self.path)
+            if not self._known_sealed:
+                check_seal(self.path)
+            try:
+                file = h5py.File(self.path, "r", locking=False)
+            except OSError as error:
+                raise StoreError(f"{self.path}: cannot be opened: {error}") from error
+            if _signature(self.path) == before:  # else replaced between check and opening
+                break
+            file.close()
+        found = (file.attrs.get("schema"), int(file.attrs.get("schema_version", -1)))
+        if found != (self.schema_name, schema.SCHEMA_VERSION):
+            file.close()
+            raise StoreError(
+                f"{self.path}: holds {found[0]} version {found[1]}, "
+                f"expected {self.schema_name} version {schema.SCHEMA_VERSION}"
+            )
+        return file
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return int(self.file.attrs["height"]), int(self.file.attrs["width"])
+
+    @cached_property
+    def sequence(self) -> str:
+        """The sequence's own name."""
+        return str(self.file.attrs["sequence"])
+
+    @cached_property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Frame numbers, int64 (T,), rising."""
+        return np.asarray(self.file[schema.FRAME][:], np.int64)
+
+    @cached_property
+    def state(self) -> npt.NDArray[np.uint8]:
+        """:class:`FrameState` per frame, uint8 (T,)."""
+        return np.asarray(self.file[schema.STATE][:], np.uint8)
+
+    @cached_property
+    def crc32(self) -> npt.NDArray[np.uint32]:
+        """CRC-32 of each frame's unpacked bytes, uint32 (T,); 0 for frames without pixels."""
+        return np.asarray(self.file[schema.CRC][:], np.uint32)
+
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """What the content depends on, as recorded when it was made."""
+        return dict(json.loads(str(self.file.attrs["fingerprint"])))
+
+    def text(self, name: str) -> str:
+        """A further attribute that was written as text; KeyError if there is none."""
+        return str(self.file.attrs[name])
+
+    def structure(self, name: str) -> Any:
+        """A further attribute that was written as a structure; KeyError if there is none."""
+        return json.loads(str(self.file.attrs[name]))
+
+    def index_of(self, number: int) -> int:
+        """Position of a frame number.
+
+        Raises:
+            StoreError: the store has no such frame.
+        """
+        index = int(np.searchsorted(self.numbers, number))
+        if index == len(self.numbers) or self.numbers[index] != number:
+            raise StoreError(
+                f"{self.path}: no frame {number}; it holds {self.numbers[0]} to {self.numbers[-1]}"
+                if len(self.numbers)
+                else f"{self.path}: no frame {number}; it holds none"
+            )
+        return index
+
+    def has_pixels(self, index: int) -> bool:
+        """True if the frame was read and labelled, false if it is missing or unreadable."""
+        return FrameState(int(self.state[index])) in STATES_WITH_PIXELS
+
+    def _plane(self, name: str, index: int) -> npt.NDArray[np.uint8]:
+        file = self.file
+        if name not in self._planes:  # looking a dataset up by name costs as much as reading a small mask
+            self._planes[name] = file[name]
+        try:
+            return np.asarray(self._planes[name][index])
+        except OSError as error:  # fletcher32 or inflate failed: the file changed after it was opened
+            raise StoreError(
+                f"{self.path}: frame {self.numbers[index]}: {name} cannot be read: {error}"
+            ) from error
+
+    def check_frames(self) -> None:
+        """Read every frame against its checksum, then close.
+
+        Raises:
+            StoreError: the first frame that does not read back as it was written.
+        """
+        for index in range(len(self)):
+            if self.has_pixels(index) and zlib.crc32(self.read(index).data) != self.crc32[index]:
+                raise StoreError(
+                    f"{self.path}: frame {self.numbers[index]}: checksum differs from the one written; "
+                    "delete the file and run `spotlabel label` again"
+                )
+        self.close()
+
+    def read(self, index: int) -> npt.NDArray[Any]:
+        """One frame; see the subclasses."""
+        raise TypeError(f"{type(self).__name__} holds no pixels")
+
+
+def _signature(path: Path) -> tuple[int, int, int]:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be opened ({error.strerror}); run `spotlabel label` first"
+        ) from error
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+class EvidenceReader(_Reader):
+    """Evidence of one sequence."""
+
+    schema_name = schema.EVIDENCE_SCHEMA
+
+    @cached_property
+    def kind(self) -> EvidenceKind:
+        """What the numbers mean."""
+        return EvidenceKind(self.file.attrs["kind"])
+
+    @cached_property
+    def neutral(self) -> int:
+        """For ``distance`` evidence: foreground is what lies above this value."""
+        return int(self.file.attrs["neutral"])
+
+    @cached_property
+    def content(self) -> str:
+        """Digest of what the evidence says, as hex; equal for equal evidence, however it was compressed."""
+        facts = f"{self.kind} {self.neutral} {self.size}".encode()
+        hasher = hashlib.blake2b(facts, digest_size=32)
+        for column in (self.numbers, self.state, self.crc32):
+            hasher.update(column.tobytes())
+        return hasher.hexdigest()
+
+    def read(self, index: int) -> npt.NDArray[np.bool_] | npt.NDArray[np.uint8]:
+        """Evidence of the frame at a position.
+
+        Returns:
+            (H, W): bool for binary evidence, uint8 for motion (1/16 px per frame) and distance.
+
+        Raises:
+            StoreError: the frame has no pixels (see :attr:`state`), or is damaged.
+        """
+        if not self.has_pixels(index):
+            state = FrameState(int(self.state[index])).name.lower()
+            raise StoreError(f"{self.path}: frame {self.numbers[index]} is {state}; it has no evidence")
+        plane = self._plane(schema.EVIDENCE_DATA, index)
+        if self.kind != EvidenceKind.BINARY:
+            return plane
+        return schema.unpack_rows(plane, self.size[1]).view(np.bool_)
+
+
+class MaskReader(_Reader):
+    """Masks of one sequence, with the boxes they were made from."""
+
+    schema_name = schema.MASK_SCHEMA
+
+    @cached_property
+    def boxes(self) -> BoxTable:
+        """Boxes of all frames."""
+        group = self.file["boxes"]
+        return BoxTable(
+            group["offsets"][:],
+            group["xyxy"][:],
+            group["class_id"][:],
+            group["track_id"][:],
+            group["flags"][:],
+        )
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """Names that the boxes' class ids point into."""
+        return tuple(self.structure("class_names"))
+
+    @cached_property
+    def fill(self) -> npt.NDArray[np.float32]:
+        """Share of each box that is foreground, float32 (N,), in the order of :attr:`boxes`."""
+        return np.asarray(self.file["quality/fill"][:], np.float32)
+
+    @cached_property
+    def believed(self) -> npt.NDArray[np.bool_]:
+        """False for boxes whose evidence was too weak to believe, bool (N,)."""
+        return np.asarray(self.file["quality/believed"][:], np.bool_)
+
+    def read(self, index: int) -> npt.NDArray[np.uint8]:
+        """Mask of the frame at a position.
+
+        Returns:
+            uint8 (H, W): 0 background, 1 foreground, 255 unknown. All unknown if the frame has no pixels.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
+        if not self.has_pixels(index):
+            return np.full(self.size, schema.UNKNOWN, np.uint8)
+        width = self.size[1]
+        mask = schema.unpack_rows(self._plane(schema.FOREGROUND_PLANE, index), width)
+        packed = self._plane(schema.UNKNOWN_PLANE, index)
+        if packed.any():
+            mask[schema.unpack_rows(packed, width).view(np.bool_)] = schema.UNKNOWN
+        return mask

@@ -1,0 +1,63 @@
+"""What is in a store file: names, versions, the meaning of each number."""
+
+from __future__ import annotations
+
+import json
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SCHEMA_VERSION = 1
+EVIDENCE_SCHEMA = "spotlabel-evidence"
+MASK_SCHEMA = "spotlabel-mask"
+
+BACKGROUND = 0
+FOREGROUND = 1
+UNKNOWN = 255
+"""The three values of a mask pixel."""
+
+UNKNOWN_PLANE = "unknown"
+FOREGROUND_PLANE = "foreground"
+EVIDENCE_DATA = "evidence"
+FRAME = "frame"
+STATE = "state"
+CRC = "crc32"
+
+FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "fletcher32": True}
+"""Built into every HDF5 library, so a store opens without plugins."""
+
+
+class FrameState(IntEnum):
+    """What is known of a frame. 0 means missing, so a hole never reads as "all background"."""
+
+    MISSING = 0
+    OK = 1
+    UNREADABLE = 2
+    WARM_UP = 3
+
+
+STATES_WITH_PIXELS = (FrameState.OK, FrameState.WARM_UP)
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def pack_rows(plane: npt.NDArray[np.bool_] | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Bit-pack along rows, first pixel in the highest bit.
+
+    Args:
+        plane: (H, W), bool or uint8 where non-zero means set.
+
+    Returns:
+        uint8 (H, ceil(W / 8)).
+    """
+    return np.packbits(plane, axis=1)
+
+
+def unpack_rows(packed: npt.NDArray[np.uint8], width: int) -> npt.NDArray[np.uint8]:
+    """Inverse of :func:`pack_rows`: uint8 (H, width) of 0 and 1."""
+    return np.unpackbits(packed, axis=1, count=width)

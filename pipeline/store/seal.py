@@ -1,0 +1,158 @@
+"""The seal: how a file comes to its final name whole, and how anyone can tell that it still is.
+
+A sealed file starts with a 512-byte HDF5 user block (plain h5py skips it) that holds the length and the
+BLAKE2b digest of all bytes after it, so one flipped bit or one lost byte anywhere shows. HDF5's own
+fletcher32 covers only chunks: metadata, attributes and gaps would go unnoticed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import StoreError
+
+USER_BLOCK = 512
+_MAGIC = "spotlabel-seal 1"
+_PARTIAL = ".partial"
+_READ_SIZE = 1 << 20
+
+
+def _user_block(digest: str, length: int) -> bytes:
+    return f"{_MAGIC} blake2b-256={digest} bytes={length}\n".encode().ljust(USER_BLOCK, b"\0")
+
+
+def _digest_body(descriptor: int) -> tuple[str, int]:
+    """Digest and length of everything after the user block, read with positions (no shared file offset)."""
+    hasher, offset = hashlib.blake2b(digest_size=32), USER_BLOCK
+    while block := os.pread(descriptor, _READ_SIZE, offset):
+        hasher.update(block)
+        offset += len(block)
+    return hasher.hexdigest(), offset - USER_BLOCK
+
+
+def check_seal(path: Path) -> str:
+    """Read the whole file and compare it with its seal.
+
+    Args:
+        path: a sealed store file.
+
+    Returns:
+        The hex digest of the body: equal digests mean equal files.
+
+    Raises:
+        StoreError: no such file, not a sealed file, or its bytes are not those that were sealed.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be opened ({error.strerror}); run `spotlabel label` first"
+        ) from error
+    try:
+        found = os.pread(descriptor, USER_BLOCK, 0)
+        digest, length = _digest_body(descriptor)
+    finally:
+        os.close(descriptor)
+    if not found.startswith(_MAGIC.encode()):
+        raise StoreError(f"{path}: not a sealed spotlabel store (no seal in its first {USER_BLOCK} bytes)")
+    if found != _user_block(digest, length):
+        raise StoreError(
+            f"{path}: damaged: its {length + USER_BLOCK} bytes do not match its seal; "
+            "delete it and run `spotlabel label` again"
+        )
+    return digest
+
+
+def seal_file(path: Path) -> None:
+    """Write the seal of a closed HDF5 file into its user block and flush it to the disk."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        block = _user_block(*_digest_body(descriptor))
+        if os.pwrite(descriptor, block, 0) != USER_BLOCK:
+            raise OSError(f"{path}: short write of the seal")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Flush a folder's entries, so that a rename survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def publishing(final: Path, check: Callable[[Path], None]) -> Iterator[Path]:
+    """Give a partial file to write, then seal, check and rename it to its final name.
+
+    The partial file carries an exclusive ``flock`` for as long as its writer lives, which is how
+    :func:`clear_partials` tells a dead writer's leftovers from a file being written by another process.
+    Two writers of one store each write a partial of their own; the last rename wins, both are whole.
+
+    Args:
+        final: where the sealed file shall stand.
+        check: called with the sealed partial; raises if what was written cannot be read back.
+
+    Yields:
+        Path of the (empty) partial file, in the folder of ``final``.
+
+    Raises:
+        OSError: disk full and the like; the partial file is gone, ``final`` is untouched.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    partial, lock = _create_locked(final)
+    try:
+        yield partial
+        seal_file(partial)
+        check(partial)
+        os.replace(partial, final)
+        fsync_folder(final.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _create_locked(final: Path) -> tuple[Path, int]:
+    """Create a partial file that is locked before anyone could take it for an orphan."""
+    while True:
+        partial = final.parent / f".{final.name}.{uuid.uuid4().hex}{_PARTIAL}"
+        lock = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if partial.exists():  # a cleaner may have come between creation and lock
+            return partial, lock
+        os.close(lock)
+
+
+def clear_partials(folder: Path) -> list[Path]:
+    """Delete partial files whose writers are dead, anywhere below a folder.
+
+    Args:
+        folder: an output root; need not exist.
+
+    Returns:
+        The deleted paths, sorted.
+    """
+    removed = []
+    for partial in sorted(folder.rglob(f".*{_PARTIAL}")):
+        try:
+            lock = os.open(partial, os.O_RDWR)
+        except FileNotFoundError:  # its writer has just finished
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            partial.unlink(missing_ok=True)
+            removed.append(partial)
+        except BlockingIOError:  # a living writer holds it
+            continue
+        finally:
+            os.close(lock)
+    return removed

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Make a virtual environment and install spotlabel with everything it needs: setup.sh FOLDER
+#
+# TORCH=auto  a CPU build of torch if pip finds one, else the default build (default)
+# TORCH=cpu   a CPU build or an error      TORCH=cuda  the default build      TORCH=none  no torch
+set -euo pipefail
+
+venv=${1:?usage: setup.sh FOLDER}
+torch=${TORCH:-auto}
+python=${PYTHON:-python3}
+torch_pin=$(sed -n 's/^torch==//p' constraints.txt)
+
+say() { printf 'setup: %s\n' "$*"; }
+die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
+
+make_venv() {
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+        die "Python 3.11 or newer is needed, '$python' is $("$python" --version 2>&1 || true); set PYTHON=/path/to/python3"
+    [ -x "$venv/bin/python" ] || "$python" -m venv "$venv" ||
+        die "'$python -m venv' failed; ask the administrator for the package python3-venv"
+    "$venv/bin/python" -m pip install --quiet --upgrade pip
+}
+
+# pybgs (the reference PAWCS) is built from source against the system's OpenCV.
+have_build_tools() {
+    command -v cmake >/dev/null && command -v g++ >/dev/null && [ -e /usr/include/opencv4/opencv2/core.hpp ]
+}
+
+install_build_tools() {
+    have_build_tools && return 0
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing system packages for pybgs: libopencv-dev cmake g++ (about 150 MB to fetch)"
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends libopencv-dev cmake g++ >/dev/null && return 0
+    fi
+    say "pybgs needs the system packages libopencv-dev, cmake and g++, which this user cannot install."
+    say "Ask the administrator for:  apt-get install --no-install-recommends libopencv-dev cmake g++"
+    say "then run 'make setup' again. Until then everything but the labeler pawcs-pybgs works."
+    return 1
+}
+
+install_torch() {
+    case $torch in
+        none) say "leaving torch out (TORCH=none)" ;;
+        cuda) pip_install "torch==$torch_pin" ;;
+        cpu | auto)
+            pip_install "torch==$torch_pin+cpu" 2>/dev/null || {
+                [ "$torch" = auto ] || die "no CPU build of torch $torch_pin found; name an index with PIP_EXTRA_INDEX_URL"
+                say "no CPU build of torch $torch_pin at hand: taking the default build"
+                pip_install "torch==$torch_pin"
+            } ;;
+        *) die "TORCH=$torch: expected auto, cpu, cuda or none" ;;
+    esac
+}
+
+pip_install() { "$venv/bin/python" -m pip install --quiet --constraint constraints.txt "$@"; }
+
+install_pybgs() {
+    "$venv/bin/python" -c 'import pybgs' 2>/dev/null && return 0
+    install_build_tools || return 0
+    say "building pybgs (two to five minutes, once)"
+    pip_install 'pybgs' >/dev/null || {
+        say "pybgs could not be built; everything but the labeler pawcs-pybgs works. To see why:"
+        say "  $venv/bin/python -m pip install --constraint constraints.txt pybgs"
+    }
+}
+
+make_venv
+say "installing spotlabel and its packages into $venv"
+install_torch
+pip_install --editable '.[dev]'
+install_pybgs
+say "done: $venv/bin/spotlabel"
