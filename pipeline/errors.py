@@ -34,5 +34,9 @@ class FrameError(SpotlabelError):
     """One frame that cannot be read whole; never turned into an image."""
 
 
+class MissingFrameError(FrameError):
+    """A frame number that the sequence should have and that has no file."""
+
+
 class StoreError(SpotlabelError):
     """A store file that is missing, damaged or does not fit what was asked of it."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.boxes import BoxTable, RegionTable
+from pipeline.errors import FrameError
 
 Image = npt.NDArray[np.uint8]
 
@@ -58,8 +59,8 @@ class FrameSource(Protocol):
             FrameError: the frame is missing, cannot be decoded whole, or has another size or pixel format.
         """
 
-    def stream(self) -> Iterator[Image | Exception]:
-        """All frames in order; in place of an unreadable one the :class:`FrameError` that tells why."""
+    def stream(self) -> Iterator[Image | FrameError]:
+        """All frames in order; in place of an unreadable one the error that tells why."""
 
 
 @dataclass(frozen=True)
