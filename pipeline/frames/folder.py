@@ -1,0 +1,176 @@
+"""Frames of a video that is stored as one image file per frame."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.datasets.base import FrameOptions
+from pipeline.errors import DatasetError, FrameError
+from pipeline.frames.decode import DECODER_VERSION, decode_image
+from pipeline.sequence import Image
+
+MAX_FRAMES = 10_000_000
+"""More positions than this (first to last number) are taken for a misread file name."""
+
+
+def scan_images(folder: Path, pattern: re.Pattern[str] | str) -> dict[int, Path]:
+    """Find the numbered images of a folder.
+
+    Args:
+        folder: where the images are; subfolders are not entered.
+        pattern: matches a whole file name; its group ``number``, or else its first group, is the frame
+            number. Other files are left alone.
+
+    Returns:
+        Path of every frame number, in rising order.
+
+    Raises:
+        DatasetError: no such folder, no image in it, or two images of one number.
+    """
+    matcher = re.compile(pattern)
+    group: int | str = "number" if "number" in matcher.groupindex else 1
+    if not folder.is_dir():
+        raise DatasetError.at(folder, "", "expected a folder of images, but there is none")
+    found: dict[int, Path] = {}
+    for path in sorted(folder.iterdir()):
+        match = matcher.fullmatch(path.name)
+        if match is None:
+            continue
+        number = int(match[group])
+        if number in found:
+            problem = f"two images have frame number {number}: {found[number].name} and {path.name}"
+            raise DatasetError.at(folder, "", problem, "keep one of them")
+        found[number] = path
+    if not found:
+        problem = f"no image found, looked for file names like {matcher.pattern}"
+        raise DatasetError.at(folder, "", problem)
+    return dict(sorted(found.items()))
+
+
+class ImageFolder:
+    """Frames of numbered image files; implements :class:`pipeline.sequence.FrameSource`.
+
+    The step is the greatest common divisor of the differences between the numbers that exist, so a folder
+    with every tenth frame has step 10 and no gaps. A number inside this grid without a file has a position,
+    and reading it raises :class:`FrameError`.
+    """
+
+    def __init__(self, files: Mapping[int, Path], options: FrameOptions) -> None:
+        """Take the files as they are; no pixel is read.
+
+        Args:
+            files: path of every frame number that exists; at least one.
+            options: how to decode.
+
+        Raises:
+            DatasetError: no files, or numbers so far apart that they cannot be those of one video.
+        """
+        if not files:
+            raise DatasetError("an image sequence needs at least one image file")
+        self._files = dict(sorted(files.items()))
+        self._options = options
+        existing = list(self._files)
+        first, last = existing[0], existing[-1]
+        self._step = math.gcd(*(number - first for number in existing)) or 1
+        count = (last - first) // self._step + 1
+        if count > MAX_FRAMES:
+            problem = f"frame numbers run from {first} to {last} in steps of {self._step}"
+            raise DatasetError.at(self._files[last], "", problem, "is the number in the file name right?")
+        self._numbers = first + self._step * np.arange(count, dtype=np.int64)
+        self._numbers.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Frame numbers, int64 (T,), read-only."""
+        return self._numbers
+
+    @property
+    def step(self) -> int:
+        """Difference between neighbouring frame numbers."""
+        return self._step
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the first frame that can be read.
+
+        Raises:
+            DatasetError: not a single frame can be read; tells why the first one cannot.
+        """
+        reason: FrameError | None = None
+        for path in self._files.values():
+            try:
+                height, width, _ = self._decode(path).shape
+            except FrameError as error:
+                reason = reason or error
+            else:
+                return height, width
+        raise DatasetError(f"none of {len(self._files)} images can be read; the first: {reason}") from reason
+
+    def files(self) -> list[Path]:
+        """The image files in frame order; missing frames have none."""
+        return list(self._files.values())
+
+    def identity(self) -> dict[str, object]:
+        """Numbering, missing numbers and decoding rules; JSON-able, without paths."""
+        numbers = self._numbers
+        missing = [int(n) for n in numbers if int(n) not in self._files]
+        return {
+            "source": "images",
+            "first": int(numbers[0]),
+            "last": int(numbers[-1]),
+            "step": self._step,
+            "missing": missing,
+            "grey": self._options.grey,
+            "decoder": DECODER_VERSION,
+        }
+
+    def read(self, index: int) -> Image:
+        """Frame at a position: uint8 (H, W, 3), BGR.
+
+        Raises:
+            FrameError: missing, not decodable whole, or of another size than the first readable frame.
+            IndexError: no such position.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"position {index} of {len(self)} frames")
+        number = int(self._numbers[index])
+        path = self._files.get(number)
+        if path is None:
+            folder = next(iter(self._files.values())).parent
+            raise FrameError(f"{folder}: the image of frame {number} is missing")
+        image = self._decode(path)
+        if image.shape[:2] != self.size:
+            raise FrameError(
+                f"{path}: expected height x width {_times(self.size)} like the frames before, "
+                f"got {_times(image.shape[:2])}"
+            )
+        return image
+
+    def stream(self) -> Iterator[Image | Exception]:
+        """All frames in order, a :class:`FrameError` in place of each that cannot be read."""
+        for index in range(len(self)):
+            try:
+                yield self.read(index)
+            except FrameError as error:
+                yield error
+
+    def _decode(self, path: Path) -> Image:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from error
+        return decode_image(data, str(path), self._options.grey)
+
+
+def _times(size: tuple[int, ...]) -> str:
+    return " x ".join(map(str, size))
