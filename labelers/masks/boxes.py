@@ -51,8 +51,8 @@ def has_pixels(rects: Rects) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return filled
 
 
-def patches(rects: Rects, margin: int, shape: tuple[int, int]) -> list[tuple[Rects, Rects]]:
-    """Split rectangles into groups that cannot influence each other.
+def patches(rects: Rects, margin: int, shape: tuple[int, int]) -> list[list[int]]:
+    """Places of an image that cannot influence each other and together hold all rectangles.
 
     Each rectangle is grown by ``margin``, and grown rectangles that overlap are joined into their common
     bounding rectangle until none overlap. With a margin of the kernels' reach + 1, kernels give the same
@@ -64,23 +64,18 @@ def patches(rects: Rects, margin: int, shape: tuple[int, int]) -> list[tuple[Rec
         shape: height and width of the image.
 
     Returns:
-        Pairs of a patch, int64 (4,), and the rectangles in it, int64 (n, 4), in the image's coordinates.
+        ``x0, y0, x1, y1`` of each patch, inside the image.
     """
     height, width = shape
-    grown = [
-        [max(x0 - margin, 0), max(y0 - margin, 0), min(x1 + margin, width), min(y1 + margin, height)]
-        for x0, y0, x1, y1 in rects.tolist()
-    ]
-    joined: list[tuple[list[int], list[int]]] = []
-    for index, rect in enumerate(grown):
-        members = [index]
-        while overlapping := [other for other in joined if _overlap(other[0], rect)]:
+    joined: list[list[int]] = []
+    for x0, y0, x1, y1 in rects.tolist():
+        patch = [max(x0 - margin, 0), max(y0 - margin, 0), min(x1 + margin, width), min(y1 + margin, height)]
+        while overlapping := [other for other in joined if _overlap(other, patch)]:
             for other in overlapping:
                 joined.remove(other)
-                members += other[1]
-                rect = _bounds(rect, other[0])  # noqa: PLW2901 - the rectangle that grows as it swallows others
-        joined.append((rect, members))
-    return [(np.array(rect, np.int64), rects[members]) for rect, members in joined]
+                patch = _bounds(patch, other)
+        joined.append(patch)
+    return joined
 
 
 def inside_rects(shape: tuple[int, int], rects: Rects) -> Plane:

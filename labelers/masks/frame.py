@@ -111,32 +111,32 @@ def foreground_in_boxes(
     Returns:
         uint8 (H, W), background or foreground.
     """
-    mask = np.zeros(evidence.shape, np.uint8)
-    level = threshold_level(kind, settings, neutral)
     shape = (evidence.shape[0], evidence.shape[1])
-    for (x0, y0, x1, y1), members in patches(rects[has_pixels(rects)], settings.reach + 1, shape):
-        crop = evidence[y0:y1, x0:x1]
-        if cv2.minMaxLoc(crop)[1] > level:
-            mask[y0:y1, x0:x1] = clean_foreground(crop, kind, members - [x0, y0, x0, y0], settings, level)
+    mask = np.zeros(shape, np.uint8)
+    inside = inside_rects(shape, rects)
+    level = threshold_level(kind, settings, neutral)
+    for x0, y0, x1, y1 in patches(rects[has_pixels(rects)], settings.reach + 1, shape):
+        place = np.s_[y0:y1, x0:x1]
+        if cv2.minMaxLoc(evidence[place])[1] > level:
+            mask[place] = clean_foreground(evidence[place], inside[place], kind, settings, level)
     return mask
 
 
 def clean_foreground(
-    evidence: Plane, kind: EvidenceKind, rects: Rects, settings: MaskSettings, level: int
+    evidence: Plane, inside: Plane, kind: EvidenceKind, settings: MaskSettings, level: int
 ) -> Plane:
     """Rule 1 and 2 on an array, whole frame or patch.
 
     Args:
         evidence: uint8 (H, W); 0 or 1 if binary.
+        inside: uint8 (H, W), 1 in the selected boxes, else 0.
         kind: what the evidence means.
-        rects: int64 (N, 4), pixels of the selected boxes.
         settings: see :class:`MaskSettings`.
         level: the evidence value above which a pixel is foreground.
 
     Returns:
         uint8 (H, W), background or foreground.
     """
-    inside = inside_rects((evidence.shape[0], evidence.shape[1]), rects)
     if settings.boxes_first:
         plane = foreground(evidence * inside, kind, level, settings)
     else:

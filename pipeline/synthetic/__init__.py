@@ -1,0 +1,1 @@
+"""Rendered traffic with exact truth: scenes for the demo, the tests and small training runs."""

@@ -1,0 +1,93 @@
+"""The car park that nobody annotated: standing cars, and cars that circle around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import cos, pi, sin
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.synthetic.actors import Vehicle
+from pipeline.synthetic.chance import Purpose, uniforms
+from pipeline.synthetic.ground import ROW, Lot
+from pipeline.synthetic.pinhole import NEAR, Float, Pinhole, clip
+from pipeline.synthetic.traffic import dressed
+
+STANDING_ID, CIRCLING_ID = 100, 200
+CORNER = 3.5
+"""Radius of the circling cars' turns, metres."""
+CIRCLING_SPEED = 0.35
+"""Relative to the traffic on the road."""
+
+
+def parked(lot: Lot, seed: int) -> list[Vehicle]:
+    """The standing cars; about two of three places are taken."""
+    low, high = lot.rows
+    places = int((high - low) / 2.6)
+    draw = uniforms(seed, Purpose.LAYOUT, 100, places * 2 * 6).reshape(-1, 6)
+    found = []
+    for k, share in enumerate(draw):
+        if share[0] < 0.66:
+            side = 1 if k % 2 else -1
+            position = np.array([lot.middle + side * (ROW / 2 + 0.1), low + 1.37 + 2.6 * (k // 2), 0.0])
+            heading = (0.0 if share[5] < 0.5 else pi) + (share[4] - 0.5) * 0.06
+            found.append(dressed(STANDING_ID + k, share[1:5], position, heading, class_id=0))
+    return found
+
+
+def circling(lot: Lot, seed: int, speed: float, seconds: float) -> Iterator[Vehicle]:
+    """The moving cars, three of them, evenly spread over the lane around the rows."""
+    for k in range(3):
+        draw = uniforms(seed, Purpose.LAYOUT, 200 + k, 4)
+        position, heading = loop(lot, k / 3 + float(draw[3]) * 0.1, speed * CIRCLING_SPEED * seconds)
+        yield dressed(CIRCLING_ID + k, draw, position, heading, class_id=0)
+
+
+def loop(lot: Lot, share: float, metres: float) -> tuple[Float, float]:
+    """Place (3,) and heading after ``metres`` from the ``share``-th part of the lane around the rows."""
+    wide, high = lot.right - lot.left - 4.4 - 2 * CORNER, lot.far - lot.near - 5.0 - 2 * CORNER
+    arc = CORNER * pi / 2
+    length = 2 * (wide + high) + 4 * arc
+    left = (share * length + metres) % length
+    x, y, heading = lot.left + 2.2 + CORNER, lot.near + 2.5, 0.0
+    for straight in (wide, high, wide, high):
+        step = min(left, straight)
+        x, y, left = x + step * cos(heading), y + step * sin(heading), left - step
+        turn = min(left, arc) / CORNER
+        x += CORNER * (sin(heading + turn) - sin(heading))
+        y += CORNER * (cos(heading) - cos(heading + turn))
+        heading, left = heading + turn, left - turn * CORNER
+        if left <= 0:
+            break
+    return np.array([x, y, 0.0]), heading
+
+
+def lot_region(lot: Lot, camera: Pinhole, size: tuple[int, int], margin: float) -> npt.NDArray[np.float32]:
+    """Rectangle in the image that holds the whole car park and its cars, float32 (1, 4), or (0, 4) if unseen.
+
+    Args:
+        lot: the car park.
+        camera: the camera.
+        size: height and width of the image.
+        margin: pixels added on each side.
+    """
+    height, width = size
+    seen = []
+    for z in (0.0, 2.0):
+        corners = [
+            [lot.left, lot.near, z],
+            [lot.right, lot.near, z],
+            [lot.right, lot.far, z],
+            [lot.left, lot.far, z],
+        ]
+        polygon = np.array(corners)
+        front = clip(polygon, camera.project(polygon)[1] - NEAR)
+        seen.append(camera.project(front)[0])
+    pixels = np.concatenate(seen)
+    if len(pixels) == 0:
+        return np.zeros((0, 4), np.float32)
+    low, high = np.floor(pixels.min(axis=0) - margin), np.ceil(pixels.max(axis=0) + margin)
+    box = np.concatenate([np.maximum(low, 0), np.minimum(high, [width, height])]).astype(np.float32)
+    seen_at_all = bool(box[0] < box[2] and box[1] < box[3])
+    return box[None] if seen_at_all else np.zeros((0, 4), np.float32)
