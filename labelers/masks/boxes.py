@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from labelers.masks.settings import MaskSettings
 from labelers.masks.values import FOREGROUND, Boxes, Plane, Rects
@@ -43,12 +44,10 @@ def paint(plane: Plane, rects: Rects, value: int) -> None:
         plane[y0:y1, x0:x1] = value
 
 
-def has_pixels(rects: Rects) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def has_pixels(rects: Rects) -> npt.NDArray[np.bool_]:
     """Whether each rectangle has any pixel: bool (N,)."""
-    filled: np.ndarray[tuple[int], np.dtype[np.bool_]] = (rects[:, 2] > rects[:, 0]) & (
-        rects[:, 3] > rects[:, 1]
-    )
-    return filled
+    some: npt.NDArray[np.bool_] = (rects[:, 2] > rects[:, 0]) & (rects[:, 3] > rects[:, 1])
+    return some
 
 
 def patches(rects: Rects, margin: int, shape: tuple[int, int]) -> list[list[int]]:

@@ -75,11 +75,11 @@ def solid_blobs(plane: Plane, min_blob: int) -> Plane:
     small = {i for i, line in enumerate(outlines) if parents[i] < 0 and not _holds(line, min_blob)}
     solid = plane.copy()
     for index in small:
-        cv2.drawContours(solid, outlines, index, 0, cv2.FILLED)
+        cv2.drawContours(solid, [outlines[index]], -1, 0, cv2.FILLED)
     # One hole at a time: drawn together, a hole within a hole would cancel out.
     for index, parent in enumerate(parents):
         if parent >= 0 and parent not in small:
-            cv2.drawContours(solid, outlines, index, 1, cv2.FILLED)
+            cv2.drawContours(solid, [outlines[index]], -1, 1, cv2.FILLED)
     return solid
 
 

@@ -49,8 +49,8 @@ class MaskSettings(Settings):
     """Background that foreground surrounds (4-connected, not reaching the image border) becomes foreground;
     unless ``boxes_first``, only inside boxes."""
     min_blob: int = Field(0, ge=0)
-    """Connected (8-connected) foreground of fewer px, filled holes included, becomes background; 0 and 1 keep
-    all."""
+    """Connected (8-connected) foreground of fewer px becomes background; 0 and 1 keep all. With
+    ``fill_holes`` the filled holes count."""
 
     weak_boxes: Literal["keep", "unknown"] = "keep"
     """What becomes of boxes that are filled less than ``min_fill``. ``keep``: nothing special. ``unknown``:

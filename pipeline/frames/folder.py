@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.datasets.base import FrameOptions
-from pipeline.errors import DatasetError, FrameError
+from pipeline.errors import DatasetError, FrameError, MissingFrameError
 from pipeline.frames.decode import DECODER_VERSION, decode_image
 from pipeline.sequence import Image
 
@@ -36,10 +36,12 @@ def scan_images(folder: Path, pattern: re.Pattern[str] | str) -> dict[int, Path]
     """
     matcher = re.compile(pattern)
     group: int | str = "number" if "number" in matcher.groupindex else 1
-    if not folder.is_dir():
-        raise DatasetError.at(folder, "", "expected a folder of images, but there is none")
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise DatasetError.at(folder, "", f"expected a folder of images: {error.strerror}") from error
     found: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()):
+    for path in entries:
         match = matcher.fullmatch(path.name)
         if match is None:
             continue
@@ -59,7 +61,7 @@ class ImageFolder:
 
     The step is the greatest common divisor of the differences between the numbers that exist, so a folder
     with every tenth frame has step 10 and no gaps. A number inside this grid without a file has a position,
-    and reading it raises :class:`FrameError`.
+    and reading it raises :class:`MissingFrameError`.
     """
 
     def __init__(self, files: Mapping[int, Path], options: FrameOptions) -> None:
@@ -138,7 +140,8 @@ class ImageFolder:
         """Frame at a position: uint8 (H, W, 3), BGR.
 
         Raises:
-            FrameError: missing, not decodable whole, or of another size than the first readable frame.
+            MissingFrameError: there is no file for this number.
+            FrameError: not decodable whole, or of another size than the first readable frame.
             IndexError: no such position.
         """
         if not 0 <= index < len(self):
@@ -146,8 +149,9 @@ class ImageFolder:
         number = int(self._numbers[index])
         path = self._files.get(number)
         if path is None:
-            folder = next(iter(self._files.values())).parent
-            raise FrameError(f"{folder}: the image of frame {number} is missing")
+            other = next(iter(self._files.values()))
+            problem = f"the image of frame {number} is missing (others are named like {other.name})"
+            raise MissingFrameError(f"{other.parent}: {problem}")
         image = self._decode(path)
         if image.shape[:2] != self.size:
             raise FrameError(
@@ -156,7 +160,7 @@ class ImageFolder:
             )
         return image
 
-    def stream(self) -> Iterator[Image | Exception]:
+    def stream(self) -> Iterator[Image | FrameError]:
         """All frames in order, a :class:`FrameError` in place of each that cannot be read."""
         for index in range(len(self)):
             try:

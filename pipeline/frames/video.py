@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import av
 import av.error
@@ -41,7 +40,7 @@ class VideoFile:
     Not safe to share between threads; memory holds one frame, however long the video.
     """
 
-    def __init__(self, path: Path, options: FrameOptions, first_number: Literal[0, 1] = 0) -> None:
+    def __init__(self, path: Path, options: FrameOptions, first_number: int = 1) -> None:
         """Remember the file; nothing is opened.
 
         Args:
@@ -81,7 +80,7 @@ class VideoFile:
         return [self._path]
 
     def identity(self) -> dict[str, object]:
-        """Numbering and decoding rules; JSON-able, without paths."""
+        """Numbering, decoding rules, decoder (FFmpeg comes with PyAV); JSON-able, without paths."""
         return {
             "source": "video",
             "first": self._first,
@@ -90,6 +89,7 @@ class VideoFile:
             "missing": [],
             "grey": self._options.grey,
             "decoder": DECODER_VERSION,
+            "av": av.__version__,
         }
 
     def read(self, index: int) -> Image:
@@ -110,7 +110,7 @@ class VideoFile:
             cursor = self._cursor = _Cursor(self._decoded())
         return self._to_bgr(cursor.advance(index), index)
 
-    def stream(self) -> Iterator[Image | Exception]:
+    def stream(self) -> Iterator[Image | FrameError]:
         """All frames in order, a :class:`FrameError` in place of one of another size.
 
         Raises:

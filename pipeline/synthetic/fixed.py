@@ -12,7 +12,7 @@ from pipeline.synthetic.actors import Vehicle
 from pipeline.synthetic.canvas import Canvas, Colour, Image
 from pipeline.synthetic.chance import Purpose, uniforms
 from pipeline.synthetic.ground import Ground, Lot
-from pipeline.synthetic.parking import circling, lot_region, parked
+from pipeline.synthetic.parking import circling, lot_regions, parked
 from pipeline.synthetic.pinhole import Pinhole, look
 from pipeline.synthetic.scenery import Board, House, Lamp, Moment, Post, Thing, sign_picture
 from pipeline.synthetic.sensor import shake
@@ -127,7 +127,7 @@ class Street:
         """The same: this world does not repeat."""
         return camera
 
-    def backdrop(self, camera: Pinhole, index: int) -> Image:
+    def backdrop(self, camera: Pinhole) -> Image:
         """The painted street, moved with the shake."""
         if self._margin == 0:
             return self._picture.copy()
@@ -158,7 +158,7 @@ class Street:
         """Around the car park, wide enough for any shake."""
         if self.lot is None:
             return np.zeros((0, 4), np.float32)
-        return lot_region(self.lot, self._still, self.size, 3 * self.settings.jitter + 1)
+        return lot_regions(self.lot, self._still, self.size, 3 * self.settings.jitter + 1)
 
     def _paint_backdrop(self) -> Image:
         """Sky, ground and houses with a margin for the camera's shake, uint8 (H + 2 m, W + 2 m, 3)."""

@@ -98,10 +98,12 @@ class Ground:
         picture = GRASS * (1 + 0.30 * clouds + 0.75 * grain)[..., None]
         picture[..., 2] += 14 * clouds
         for road in self.roads:
-            part = (slice(None), _columns(road, x))
+            reach = road.edge + road.bay + road.path + abs(road.sway)
+            part = (slice(None), _columns(road.middle, reach, x))
             self._road(picture[part], road, Sample(*(values[part] for values in here)))
         if self.lot is not None:
-            self._lot(picture, self.lot, here)
+            part = (slice(None), _columns(self.lot.middle, (self.lot.right - self.lot.left) / 2 + 1, x))
+            self._lot(picture[part], self.lot, Sample(*(values[part] for values in here)))
         return picture
 
     def _road(self, picture: Grey, road: Road, here: Sample) -> None:
@@ -138,10 +140,9 @@ class Ground:
         _lay(picture, border & ~inside, KERB, 0.3 * grain)
 
 
-def _columns(road: Road, x: Grey) -> slice:
-    """Columns of the picture in which a road can be seen."""
-    reach = road.edge + road.bay + road.path + abs(road.sway)
-    found = np.flatnonzero((np.abs(x - np.float32(road.middle)) < reach).any(axis=0))
+def _columns(middle: float, reach: float, x: Grey) -> slice:
+    """Columns of the picture in which something ``reach`` metres to both sides of ``middle`` can be seen."""
+    found = np.flatnonzero((np.abs(x - np.float32(middle)) < reach).any(axis=0))
     return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)
 
 

@@ -13,7 +13,7 @@ from pipeline.synthetic.actors import Vehicle
 from pipeline.synthetic.canvas import Image
 from pipeline.synthetic.chance import Purpose, uniforms
 from pipeline.synthetic.ground import Ground, Lot
-from pipeline.synthetic.parking import circling, lot_region, parked
+from pipeline.synthetic.parking import circling, lot_regions, parked
 from pipeline.synthetic.pinhole import Float, Pinhole, look
 from pipeline.synthetic.scenery import House, Lamp, Post, Thing
 from pipeline.synthetic.sensor import shake
@@ -29,6 +29,8 @@ ZOOM_SECONDS = 9.0
 """Period of the zoom."""
 TALLEST = 20.0
 """Nothing reaches further than this from its place on the ground, metres."""
+FINE_TEXELS = 800
+"""Up to this side the ground is painted twice as fine and averaged down."""
 MAX_TEXELS = 3072
 """Largest side of the ground's picture; beyond, very large frames see a softer ground."""
 SPACING = 48.0
@@ -115,7 +117,7 @@ class District:
     def _paint_ground(self) -> Image:
         """One period of the ground from above, uint8 (n, n, 3), rows along +y, columns along +x."""
         ground = Ground(self.settings.seed, ROADS, self.lot, None, PERIOD)
-        n, finer = self._texels, 2 if self._texels <= 1536 else 1
+        n, finer = self._texels, 2 if self._texels <= FINE_TEXELS else 1
         metres = PERIOD / (n * finer)
         at = ((np.arange(n * finer) + 0.5) * metres).astype(np.float32)
         bands = []
@@ -147,7 +149,7 @@ class District:
         """Travelling, turning and zooming; its position grows without bound."""
         chosen, seconds = self.settings, index / self.settings.fps
         heading = 0.5 + 0.6 * float(self._draw[0])
-        target = np.array([float(self._draw[1]) * PERIOD, float(self._draw[2]) * PERIOD])
+        target = np.array([LOT.middle, (LOT.near + LOT.far) / 2]) + (self._draw[1:3] - 0.5) * [30, 60]
         target += np.array([sin(heading), cos(heading)]) * (chosen.pan * seconds)
         yaw = 2 * pi * float(self._draw[3]) + radians(chosen.rotation) * seconds
         zoom = 1 + chosen.zoom * sin(2 * pi * (seconds / ZOOM_SECONDS + float(self._draw[4])))
@@ -163,7 +165,7 @@ class District:
         lap = np.floor(camera.position / PERIOD) * PERIOD * [1, 1, 0]
         return replace(camera, position=camera.position - lap)
 
-    def backdrop(self, camera: Pinhole, index: int) -> Image:
+    def backdrop(self, camera: Pinhole) -> Image:
         """The ground under the camera."""
         metres = PERIOD / self._texels
         texels = np.array([[metres, 0, metres / 2], [0, metres, metres / 2], [0, 0, 1.0]])
@@ -210,4 +212,4 @@ class District:
         middle = np.array([self.lot.middle, (self.lot.near + self.lot.far) / 2])
         dx, dy, _ = self._copies(middle[None], camera)[0]
         lot = Lot(self.lot.left + dx, self.lot.right + dx, self.lot.near + dy, self.lot.far + dy)
-        return lot_region(lot, camera, self.size, 1.0)
+        return lot_regions(lot, camera, self.size, 1.0)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from math import cos, pi, sin
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +20,8 @@ from pipeline.synthetic.traffic import dressed
 STANDING_ID, CIRCLING_ID = 100, 200
 CORNER = 3.5
 """Radius of the circling cars' turns, metres."""
+QUARTERS = 4
+"""Ignore regions per car park."""
 CIRCLING_SPEED = 0.35
 """Relative to the traffic on the road."""
 
@@ -63,8 +68,11 @@ def loop(lot: Lot, share: float, metres: float) -> tuple[Float, float]:
     return np.array([x, y, 0.0]), heading
 
 
-def lot_region(lot: Lot, camera: Pinhole, size: tuple[int, int], margin: float) -> npt.NDArray[np.float32]:
-    """Rectangle in the image that holds the whole car park and its cars, float32 (1, 4), or (0, 4) if unseen.
+def lot_regions(lot: Lot, camera: Pinhole, size: tuple[int, int], margin: float) -> npt.NDArray[np.float32]:
+    """Rectangles in the image that together hold the car park and its cars, float32 (m, 4), m <= 4.
+
+    Each holds a quarter of the car park: seen at an angle, one rectangle around all of it would swallow much
+    of the street.
 
     Args:
         lot: the car park.
@@ -72,22 +80,32 @@ def lot_region(lot: Lot, camera: Pinhole, size: tuple[int, int], margin: float) 
         size: height and width of the image.
         margin: pixels added on each side.
     """
-    height, width = size
+    edges = np.linspace(lot.near, lot.far, QUARTERS + 1)
+    boxes = [
+        _region(replace(lot, near=float(near), far=float(far)), camera, size, margin)
+        for near, far in pairwise(edges)
+    ]
+    return np.array([box for box in boxes if box is not None], np.float32).reshape(-1, 4)
+
+
+def _region(lot: Lot, camera: Pinhole, size: tuple[int, int], margin: float) -> Float | None:
+    """Rectangle around the visible part of a block of 2 m height on a car park, (4,); None if unseen."""
     seen = []
     for z in (0.0, 2.0):
-        corners = [
-            [lot.left, lot.near, z],
-            [lot.right, lot.near, z],
-            [lot.right, lot.far, z],
-            [lot.left, lot.far, z],
-        ]
-        polygon = np.array(corners)
+        sides = [(lot.left, lot.near), (lot.right, lot.near), (lot.right, lot.far), (lot.left, lot.far)]
+        polygon = np.array([[x, y, z] for x, y in sides])
         front = clip(polygon, camera.project(polygon)[1] - NEAR)
         seen.append(camera.project(front)[0])
     pixels = np.concatenate(seen)
     if len(pixels) == 0:
-        return np.zeros((0, 4), np.float32)
-    low, high = np.floor(pixels.min(axis=0) - margin), np.ceil(pixels.max(axis=0) + margin)
-    box = np.concatenate([np.maximum(low, 0), np.minimum(high, [width, height])]).astype(np.float32)
-    seen_at_all = bool(box[0] < box[2] and box[1] < box[3])
-    return box[None] if seen_at_all else np.zeros((0, 4), np.float32)
+        return None
+    hull = cv2.convexHull(pixels.astype(np.float32))[:, 0].astype(np.float64)
+    outline = np.column_stack([hull, np.zeros(len(hull))])
+    for axis, far in ((0, size[1]), (1, size[0])):
+        outline = clip(outline, outline[:, axis] + margin)
+        outline = clip(outline, far + margin - outline[:, axis])
+    if len(outline) == 0:
+        return None
+    low, high = np.floor(outline.min(axis=0) - margin)[:2], np.ceil(outline.max(axis=0) + margin)[:2]
+    box = np.concatenate([np.maximum(low, 0), np.minimum(high, [size[1], size[0]])])
+    return box if bool(box[0] < box[2] and box[1] < box[3]) else None

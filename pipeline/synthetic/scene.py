@@ -119,7 +119,7 @@ class Scene:
         """Paint the frame without the sensor's effects; instance ``k + 1`` of the canvas is vehicle ``k``."""
         world, seconds = self._world, index / self.settings.fps
         camera = world.nearby(world.camera(index))
-        canvas = Canvas(world.backdrop(camera, index), camera)
+        canvas = Canvas(world.backdrop(camera), camera)
         vehicles, things = world.vehicles(camera, seconds), world.things(camera)
         self._cast_shadows(canvas, vehicles, things)
         moment = Moment(seconds, world.sun, self.settings.foliage)

@@ -32,7 +32,7 @@ class World(Protocol):
     def nearby(self, camera: Pinhole) -> Pinhole:
         """The same view, where a world that repeats has been stepped back to its first copy."""
 
-    def backdrop(self, camera: Pinhole, index: int) -> Image:
+    def backdrop(self, camera: Pinhole) -> Image:
         """New picture of the ground and all that nothing can hide behind, uint8 (H, W, 3)."""
 
     def things(self, camera: Pinhole) -> list[Thing]:
