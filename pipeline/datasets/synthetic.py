@@ -93,7 +93,7 @@ class SceneFrames:
         self._check(index)
         return self.scene.render(index).image
 
-    def stream(self) -> Iterator[Image | Exception]:
+    def stream(self) -> Iterator[Image | FrameError]:
         """All frames in order."""
         for index in range(len(self)):
             yield self.read(index)
