@@ -1,129 +1,127 @@
-"""CDnet 2012/2014 and SBI2015: fixed cameras with pixel ground truth, no boxes.
+"""CDnet 2012/2014 (Wang et al., CVPRW 2014) and SBI2015 (Maddalena and Petrosino, 2015).
 
-Layout: ``<category>/<sequence>/input/in000001.jpg``, ``groundtruth/gt000001.png``, ``ROI.bmp``,
-``temporalROI.txt`` (first and last frame that counts). SBI's copies have PNG frames from 0 and no category
-folder.
+Layout: ``<category>/<sequence>/input/in%06d.jpg``, ``groundtruth/gt%06d.png``, ``ROI.bmp``,
+``temporalROI.txt``; SBI2015 has no categories, PNG images and frames from 0. The datasets have no boxes: they
+are derived from the ground truth (:mod:`pipeline.datasets.derived`), and marked so.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import re
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
+from pydantic import Field
 
 from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
-from pipeline.datasets.derived import derived_annotations, read_labels
+from pipeline.datasets.cdnet_truth import CdnetTruth
+from pipeline.datasets.label_image import scan_labels, subfolders
 from pipeline.errors import DatasetError
 from pipeline.frames import ImageFolder, scan_images
-from pipeline.pixel_metrics import CDNET_MOVING, CDNET_UNKNOWN
-from pipeline.sequence import Annotations, Camera, Image, Sequence
+from pipeline.sequence import Camera, Sequence
 
+IMAGE_NAME = re.compile(r"in(\d+)\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
+MOVING_CATEGORY = "PTZ"
 VERSION = 1
-_INPUT = r"in(\d+)\.(?:jpg|png|bmp)"
-_TRUTH = r"gt(\d+)\.(?:png|bmp)"
-_MOVING_CATEGORIES = ("PTZ",)
 
 
 class CdnetOptions(ReaderOptions):
     """Options of the readers ``cdnet`` and ``sbi``."""
 
-    bad_truth: tuple[int, ...] = ()
-    """Frame numbers whose ground truth is known to be wrong and is left out (SBI HighwayI: 0)."""
+    unusable_truth: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    """Frame numbers whose ground truth is wrong, by sequence name; treated as frames without ground truth."""
 
 
-@dataclass(frozen=True)
-class CdnetFolder:
-    """One sequence's folder.
+def _sbi_unusable() -> dict[str, tuple[int, ...]]:
+    return {"HighwayI": (0,)}
 
-    Attributes:
-        path: the folder that holds ``input`` and ``groundtruth``.
-        truth_files: frame number to ground-truth image, those of ``bad_truth`` left out.
+
+class SbiOptions(CdnetOptions):
+    """Options of the reader ``sbi``; the ground truth of HighwayI's first frame is bad."""
+
+    unusable_truth: dict[str, tuple[int, ...]] = Field(default_factory=_sbi_unusable)
+
+
+def list_sequences(
+    root: Path, options: ReaderOptions, frame_options: FrameOptions, *, reader: Literal["cdnet", "sbi"]
+) -> list[Sequence]:
+    """Sequences of a dataset root, of one category, or of a single sequence folder.
+
+    Args:
+        root: any of the three; a sequence folder is one with a folder ``input``.
+        options: a :class:`CdnetOptions`.
+        frame_options: how frames are decoded.
+        reader: CDnet has categories and always a ``temporalROI.txt``; SBI2015 need not have either.
+
+    Returns:
+        Sequences in natural order, named ``<category>/<sequence>``, or ``<sequence>`` where the root is the
+        sequence folder itself or (SBI2015) there are no categories.
+
+    Raises:
+        DatasetError: no sequence found, or one without images.
     """
-
-    path: Path
-    truth_files: dict[int, Path]
-
-    @classmethod
-    def open(cls, path: Path, options: CdnetOptions) -> CdnetFolder:
-        """List a sequence's ground truth; DatasetError if there is none."""
-        files = scan_images(path / "groundtruth", _TRUTH)
-        return cls(path, {n: file for n, file in files.items() if n not in options.bad_truth})
-
-    def first_and_last(self) -> tuple[int, int]:
-        """Numbers of the first and last frame that count; all frames where ``temporalROI.txt`` is absent.
-
-        Raises:
-            DatasetError: the file does not hold two rising numbers.
-        """
-        file = self.path / "temporalROI.txt"
-        if not file.exists():
-            return min(self.truth_files), max(self.truth_files)
-        words = file.read_text(errors="replace").split()
-        if len(words) != 2 or not all(word.isdigit() for word in words) or int(words[0]) > int(words[1]):
-            raise DatasetError.at(file, "", f"expected first and last frame, found {' '.join(words)[:40]!r}")
-        return int(words[0]), int(words[1])
-
-    def region(self) -> npt.NDArray[np.bool_] | None:
-        """The spatial region of interest, bool (H, W); None where there is no ``ROI.bmp`` or ``ROI.jpg``."""
-        for name in ("ROI.bmp", "ROI.jpg"):
-            if (self.path / name).exists():
-                return read_labels(self.path / name) > 127  # the JPEG copies are not quite two-valued
-        return None
-
-    def labels(self, number: int) -> Image | None:
-        """Ground truth of a frame number, uint8 (H, W) in CDnet's grey levels; None where there is none."""
-        path = self.truth_files.get(number)
-        return None if path is None else read_labels(path)
-
-    def evaluated(self) -> list[int]:
-        """Frame numbers that count: inside the temporal region and with ground truth."""
-        first, last = self.first_and_last()
-        return [number for number in self.truth_files if first <= number <= last]
-
-
-def list_sequences(reader: str, root: Path, options: ReaderOptions, frames: FrameOptions) -> list[Sequence]:
-    """Sequences of a dataset, a category or a single sequence folder."""
     assert isinstance(options, CdnetOptions)
-    folders = sorted(
-        {path.parent for path in root.glob("*/input")} | {p.parent for p in root.glob("*/*/input")}
+    found = _sequence_folders(root, categories=reader == "cdnet")
+    return [_sequence(name, folder, options, frame_options, reader) for name, folder in found]
+
+
+def _sequence_folders(root: Path, *, categories: bool) -> list[tuple[str, Path]]:
+    """Name and folder of every sequence."""
+    if _is_sequence(root):
+        return [(_name(root), root)]
+    found = []
+    for folder in subfolders(root):
+        if _is_sequence(folder):
+            found.append((f"{_name(root)}/{folder.name}" if categories else folder.name, folder))
+        else:
+            found += [(f"{folder.name}/{s.name}", s) for s in subfolders(folder) if _is_sequence(s)]
+    if not found:
+        problem = "no sequence found, looked for <category>/<sequence>/input, <sequence>/input and input"
+        raise DatasetError.at(root, "", problem)
+    return found
+
+
+def _is_sequence(folder: Path) -> bool:
+    return (folder / "input").is_dir()
+
+
+def _name(folder: Path) -> str:
+    """Name of a folder that may be given as "." or "../x"; a link keeps its own name."""
+    return os.path.basename(os.path.abspath(folder))
+
+
+def _sequence(
+    name: str,
+    folder: Path,
+    options: CdnetOptions,
+    frame_options: FrameOptions,
+    reader: Literal["cdnet", "sbi"],
+) -> Sequence:
+    frames = ImageFolder(scan_images(folder / "input", IMAGE_NAME), frame_options)
+    unusable = frozenset(options.unusable_truth.get(name, ()))
+    truth = CdnetTruth(
+        folder=folder,
+        frames=frames,
+        files=scan_labels(folder / "groundtruth", r"gt(\d+)\.png"),
+        beyond=options.beyond,
+        unusable=unusable,
+        temporal_roi="required" if reader == "cdnet" else "optional",
     )
-    if (root / "input").is_dir():
-        folders = [root]
-    if not folders:
-        problem = "no sequence; expected <category>/<sequence>/input or <sequence>/input below it"
-        raise DatasetError.at(root, "", problem, "set data= to the dataset's root folder")
-    return [_sequence(reader, root, folder, options, frames) for folder in folders]
-
-
-def _sequence(reader: str, root: Path, folder: Path, options: CdnetOptions, frames: FrameOptions) -> Sequence:
-    source = ImageFolder(scan_images(folder / "input", _INPUT), frames)
-    truth = CdnetFolder.open(folder, options)
-    category = folder.parent.name
+    category = _name(folder / "..") if reader == "cdnet" else ""
     return Sequence(
-        name=folder.name if folder == root else folder.relative_to(root).as_posix(),
-        frames=source,
-        camera=Camera.MOVING if category in _MOVING_CATEGORIES else Camera.FIXED,
-        annotation_files=tuple(truth.truth_files.values()),
+        name=name,
+        frames=frames,
+        camera=Camera.MOVING if category == MOVING_CATEGORY else Camera.FIXED,
+        annotation_files=truth.annotation_files(),
         reader=f"{reader} {VERSION}",
-        load=partial(_load, source, truth),
-        attributes={"category": category},
+        load=truth.load,
+        attributes={"category": category} if category else {},
         derived_boxes=True,
-        truth=lambda index: truth.labels(int(source.numbers[index])),
+        truth=truth,
     )
 
 
-def _load(source: ImageFolder, truth: CdnetFolder) -> Annotations:
-    """Boxes around everything that is moving or may be (170 lines the edges of what moves)."""
-
-    def foreground_at(index: int) -> npt.NDArray[np.bool_] | None:
-        labels = truth.labels(int(source.numbers[index]))
-        return None if labels is None else (labels == CDNET_MOVING) | (labels == CDNET_UNKNOWN)
-
-    return derived_annotations(len(source), foreground_at)
-
-
-READER = Reader("cdnet", VERSION, CdnetOptions, partial(list_sequences, "cdnet"))
-SBI_READER = Reader("sbi", VERSION, CdnetOptions, partial(list_sequences, "sbi"))
+READER = Reader("cdnet", VERSION, CdnetOptions, partial(list_sequences, reader="cdnet"))
+SBI_READER = Reader("sbi", VERSION, SbiOptions, partial(list_sequences, reader="sbi"))
