@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.datasets.cdnet import CdnetFolder, CdnetOptions
-from pipeline.errors import DatasetError
-from pipeline.pixel_metrics import PixelCounts, cdnet_truth, count_pixels
+import numpy as np
+
+from pipeline.datasets.cdnet_truth import evaluated_frames
+from pipeline.pixel_metrics import PixelCounts, count
+from pipeline.sequence import Sequence
 from pipeline.store import EvidenceReader
 
 TOLERANCE = 0.005
@@ -43,29 +45,23 @@ class SequenceScore:
         return self.reference is None or abs(self.counts.f_measure - self.reference) <= TOLERANCE
 
 
-def score_sequence(name: str, folder: Path, evidence_file: Path, labeler: str) -> SequenceScore:
-    """F-measure of binary evidence on one CDnet sequence; nothing is intersected with boxes.
+def score_sequence(sequence: Sequence, evidence_file: Path, labeler: str) -> SequenceScore:
+    """F-measure of evidence on one CDnet sequence; nothing is intersected with boxes.
 
     Args:
-        name: ``category/sequence``.
-        folder: the folder that holds ``groundtruth``.
-        evidence_file: evidence of that sequence.
+        sequence: from the reader ``cdnet`` or ``sbi``.
+        evidence_file: evidence of that sequence, binary or with a neutral value.
         labeler: who made it; chooses the reference figure.
 
     Raises:
-        DatasetError: no ground truth, or no frame that counts.
+        DatasetError: no usable ground truth.
         StoreError: damaged evidence, or a frame without evidence.
     """
-    truth, evidence = CdnetFolder.open(folder, CdnetOptions()), EvidenceReader(evidence_file)
-    region, counts = truth.region(), PixelCounts()
-    numbers = truth.evaluated()
-    if not numbers:
-        raise DatasetError.at(folder, "", "no frame that counts (see temporalROI.txt)")
-    for number in numbers:
-        labels = truth.labels(number)
-        assert labels is not None  # `evaluated` names frames with ground truth only
-        foreground, valid = cdnet_truth(labels, region)
-        found = evidence.read(evidence.index_of(number)) > evidence.neutral
-        counts += count_pixels(found, foreground, valid)
-    reference = REFERENCE_F.get((labeler.split("-", maxsplit=1)[0], name))
-    return SequenceScore(name, len(numbers), counts, reference)
+    evidence = EvidenceReader(evidence_file)
+    counts, frames = PixelCounts(), 0
+    for frame in evaluated_frames(sequence):
+        found = evidence.read(frame.position) > evidence.neutral
+        counts += count(found.astype(np.uint8), frame.foreground, frame.valid)
+        frames += 1
+    reference = REFERENCE_F.get((labeler.split("-", maxsplit=1)[0], sequence.name))
+    return SequenceScore(sequence.name, frames, counts, reference)

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,19 @@ def test_a_second_run_does_nothing_and_says_so(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.h5")} == before
 
 
+@contextmanager
+def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A running ``spotlabel``; killed at the end whatever happens."""
+    process = subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def _wait_for_partial(out: Path, process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 300
     while not leftovers(out):
@@ -64,13 +79,8 @@ def test_kill_9_and_run_again_gives_the_same_bytes(tmp_path: Path) -> None:
     assert spotlabel("label", write(tmp_path / "w.yaml", _long(whole))).returncode == 0
     recipe = write(tmp_path / "r.yaml", _long(out))
     for _ in range(3):
-        process = subprocess.Popen(
-            command("label", recipe, "--jobs", 2), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env=environment(), text=True,
-        )  # fmt: skip
-        _wait_for_partial(out, process)
-        process.kill()
-        process.wait()
+        with started("label", recipe, "--jobs", 2) as process:
+            _wait_for_partial(out, process)
     assert not (out / "masks").exists() or stores(out).keys() < stores(whole).keys()
     assert spotlabel("label", recipe).returncode == 0
     assert stores(out) == stores(whole)
@@ -81,13 +91,10 @@ def test_kill_9_and_run_again_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_polite_stop_is_quick_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "out"
     recipe = write(tmp_path / "r.yaml", _long(out, 600))
-    process = subprocess.Popen(
-        command("label", recipe, "--jobs", 2), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=environment(), text=True,
-    )  # fmt: skip
-    _wait_for_partial(out, process)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
+    with started("label", recipe, "--jobs", 2) as process:
+        _wait_for_partial(out, process)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert f"stopped by {number.name}: finished videos are kept; run the same command again" in errors
     assert "Traceback" not in errors
@@ -175,16 +182,10 @@ def test_a_labeler_runs_in_an_empty_folder(tmp_path: Path, plugin: str) -> None:
 def test_two_runs_at_once_leave_whole_stores(tmp_path: Path, expected: dict[str, bytes]) -> None:
     out = tmp_path / "out"
     recipe = write(tmp_path / "r.yaml", tree(out, *NAMES))
-    runs = [
-        subprocess.Popen(
-            command("label", recipe, "--jobs", 2), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=environment(), text=True,
-        )
-        for _ in range(2)
-    ]  # fmt: skip
-    for run in runs:
-        _, errors = run.communicate(timeout=120)
-        assert run.returncode == 0, errors
+    with started("label", recipe, "--jobs", 2) as one, started("label", recipe, "--jobs", 2) as other:
+        for run in (one, other):
+            _, errors = run.communicate(timeout=300)
+            assert run.returncode == 0, errors
     assert stores(out) == expected
     assert leftovers(out) == []
 

@@ -14,13 +14,13 @@ from rich.markup import escape
 from pipeline.cli.options import console, table
 from pipeline.names import file_stem
 from pipeline.pictures.render import Look, render_item
-from pipeline.pixel_metrics import PixelCounts, count_pixels
+from pipeline.pixel_metrics import PixelCounts, count
 from pipeline.plan import Item, items, plan_item
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.running.job import Outcome
 from pipeline.running.schedule import run_all, usable_cores
 from pipeline.running.watch import watching
-from pipeline.store import FOREGROUND, UNKNOWN, MaskReader
+from pipeline.store import UNKNOWN, MaskReader
 
 
 @click.command()
@@ -75,12 +75,12 @@ def score_masks(item: Item) -> _Score:
     truth_at = item.sequence.truth
     assert truth_at is not None
     reader, counts, unknown = MaskReader(item.mask_path), PixelCounts(), 0
+    everywhere = np.ones(reader.size, np.bool_)
     for index in range(len(reader)):
         mask, truth = reader.read(index), truth_at(index)
         assert truth is not None
-        known = mask != UNKNOWN
-        unknown += mask.size - int(np.count_nonzero(known))
-        counts += count_pixels(mask == FOREGROUND, truth > 0, known)
+        unknown += int(np.count_nonzero(mask == UNKNOWN))
+        counts += count(mask, truth > 0, everywhere, unknown="skip")
     return _Score(counts, unknown / (len(reader) * reader.size[0] * reader.size[1]))
 
 

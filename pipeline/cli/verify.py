@@ -113,10 +113,7 @@ def cdnet(data: str, labeler: str, only: tuple[str, ...], out: str, jobs: int | 
     )
     chosen = items(recipe, only)
     _make(recipe, chosen, jobs)
-    scores = [
-        score_sequence(item.sequence.name, Path(data) / item.sequence.name, item.evidence_path, labeler)
-        for item in chosen
-    ]
+    scores = [score_sequence(item.sequence, item.evidence_path, labeler) for item in chosen]
     _tell(scores)
     sys.exit(0 if all(score.agrees for score in scores) else 1)
 
