@@ -253,11 +253,11 @@ def test_geometry_scales_with_the_size():
         np.testing.assert_allclose(a, b / 3, atol=2.0)
 
 
-@limits(max_examples=15, deadline=None)
+@limits(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 2**63 - 1),
-    width=st.integers(32, 160),
-    height=st.integers(32, 160),
+    width=st.integers(32, 110),
+    height=st.integers(32, 110),
     camera=st.sampled_from(["fixed", "moving"]),
     frames=st.integers(1, 500),
     density=st.floats(0, 1),

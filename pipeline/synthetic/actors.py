@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pipeline.synthetic.canvas import Canvas, fixed_point
 from pipeline.synthetic.pinhole import NEAR, Float, clip
-from pipeline.synthetic.vehicles import Shape, shapes
+from pipeline.synthetic.vehicles import CAB_GAP, TRUCK, Shape, shapes
 
 AMBIENT = 0.62
 """Share of the light that reaches a face turned away from the sun."""
@@ -100,7 +100,7 @@ def paint_vehicle(
     shades = np.clip(vehicle.materials[shape.material] * light[:, None], 0, 255).tolist()
     whole = bool(depth.min() >= NEAR) and not is_cut
     fixed = fixed_point(pixels)
-    for i in _order(shape, turn, vehicle, canvas, facing):
+    for i in _order(vehicle, canvas.camera.position, facing):
         if whole:
             canvas.fill(fixed[shape.faces[i]], shades[i], instance)
             continue
@@ -124,17 +124,12 @@ def _extent(canvas: Canvas, pixels: Float, depth: Float, cut: bool) -> Extent | 
     return None if window is None else Extent(window, leaves, cut)
 
 
-def _order(
-    shape: Shape, turn: Float, vehicle: Vehicle, canvas: Canvas, facing: npt.NDArray[np.bool_]
-) -> list[int]:
+def _order(vehicle: Vehicle, eye: Float, facing: npt.NDArray[np.bool_]) -> list[int]:
     """Faces towards the camera, far parts first; a cabin sits on its body and comes after it."""
-    parts = int(shape.part.max()) + 1
-    rank = np.arange(parts)
-    if vehicle.class_id == 3:
-        ahead = turn[:, 0] @ (canvas.camera.position - vehicle.position)
-        rank = rank if ahead > 2.2 else rank[::-1]
-    seen = np.flatnonzero(facing)
-    return list(seen[np.lexsort((shape.layer[seen], rank[shape.part[seen]]))])
+    upward, backward = vehicle.shape.orders
+    cab_is_near = (eye - vehicle.position) @ vehicle.turn[:, 0] > CAB_GAP
+    order = upward if vehicle.class_id != TRUCK or cab_is_near else backward
+    return list(order[facing[order]])
 
 
 def shadow_outline(vehicle: Vehicle, sun: Float) -> Float:

@@ -114,8 +114,8 @@ class Street:
         """The distractors: on the left verge, and on low roofs beside it."""
         found: list[Thing] = []
         for k in range(self.settings.distractors):
-            y = 24.0 + 8.5 * k
-            low = house(self.settings.seed, 60 + k, (-30.0, y - 4), (-22.0, y + 4), 3.2)
+            y = 24.0 + 7.5 * k
+            low = house(self.settings.seed, 60 + k, (-30.0, y - 3.5), (-22.0, y + 3.5), 3.2)
             found.append(distractor(self.settings, k, self.sun, (-14.6, y), low))
         return found
 

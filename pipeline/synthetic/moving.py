@@ -75,24 +75,29 @@ class District:
         return tuple(lanes)
 
     def _blocks(self) -> list[Thing]:
-        """Houses between the roads; every distractor takes one plot."""
+        """Houses between the roads; distractors take the plots near the start, one each."""
         seed, found = self.settings.seed, list[Thing]()
-        draw = uniforms(seed, Purpose.SCENERY, 9, 240)
-        plots = [(column, row) for row in range(12) for column in range(5)]
-        order = np.argsort(uniforms(seed, Purpose.SCENERY, 10, len(plots)), kind="stable")
+        draw = uniforms(seed, Purpose.SCENERY, 9, 300).reshape(5, 60)
+        plots = self._plots()
+        away = [np.hypot(SPACING * (c + 1) - LOT.middle, 20.0 * r + 10 - LOT.near) for c, r in plots]
+        order = np.argsort(away + 40 * draw[4, : len(plots)], kind="stable")
         taken = {int(p): k for k, p in enumerate(order[: self.settings.distractors])}
         for k, (column, row) in enumerate(plots):
-            x, y = SPACING * (column + 1) - 7 + 4 * draw[k], 20.0 * row + 3
-            if self.lot is not None and column == 0 and LOT.near - 18 < y < LOT.far + 2:
-                continue
-            wide, height = 10.0 + 3 * draw[60 + k], 4.0 + 8 * draw[120 + k]
-            block = house(seed, k, (float(x), y), (float(x + wide), y + 13), float(height))
+            x, y = SPACING * (column + 1) - 7 + 3 * float(draw[0, k]), 20.0 * row + 3
+            wide, height = 10.0 + 2 * float(draw[1, k]), 4.0 + 8 * float(draw[2, k])
+            block = house(seed, k, (x, y), (x + wide, y + 13), height)
             if k in taken:
-                lawn = (float(x + wide / 2), y + 6.5)
-                found.append(distractor(self.settings, taken[k], self.sun, lawn, block))
-            elif draw[180 + k] < 0.8:
+                found.append(distractor(self.settings, taken[k], self.sun, (x + wide / 2, y + 6.5), block))
+            elif draw[3, k] < 0.8:
                 found.append(block)
         return found
+
+    def _plots(self) -> list[tuple[int, int]]:
+        """Column and row of every plot that the car park leaves free."""
+        plots = [(column, row) for row in range(12) for column in range(5)]
+        if self.lot is None:
+            return plots
+        return [(c, r) for c, r in plots if c > 0 or not LOT.near - 21 < 20.0 * r < LOT.far - 1]
 
     def _greenery(self) -> list[Thing]:
         """Trees along the plots and lamps in the medians."""

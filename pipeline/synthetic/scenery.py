@@ -9,7 +9,7 @@ from typing import Protocol, Self
 import cv2
 import numpy as np
 
-from pipeline.synthetic.actors import Vehicle, paint_vehicle
+from pipeline.synthetic.actors import Vehicle, paint_vehicle, shadow_outline
 from pipeline.synthetic.canvas import Canvas, Image
 from pipeline.synthetic.pinhole import NEAR, Float, look
 from pipeline.synthetic.textures import Crown
@@ -321,8 +321,8 @@ class Standing:
         paint_vehicle(canvas, self.vehicle, moment.sun, 0)
 
     def shadow(self, sun: Float) -> Float | None:
-        """Outline of its shadow."""
-        return None
+        """Outline of its shadow; none on a roof."""
+        return shadow_outline(self.vehicle, sun) if self.vehicle.position[2] == 0 else None
 
 
 def sign_picture() -> Image:

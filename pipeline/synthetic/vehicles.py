@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ import numpy.typing as npt
 from pipeline.synthetic.pinhole import Float
 
 CLASS_NAMES = ("car", "van", "bus", "truck")
+BUS, TRUCK = 2, 3
+CAB_GAP = 2.2
+"""Where a lorry's cargo box ends and its cab begins, metres ahead of the middle."""
 
 Pair = tuple[float, float]
 
@@ -61,6 +64,11 @@ class Shape:
     part: npt.NDArray[np.intp]
     layer: npt.NDArray[np.intp]
     hull: npt.NDArray[np.intp]
+
+    @cached_property
+    def orders(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """All faces in painting order, parts as built and parts reversed, each (F,)."""
+        return np.lexsort((self.layer, self.part)), np.lexsort((self.layer, -self.part))
 
     @property
     def length(self) -> float:
@@ -288,7 +296,7 @@ def shapes() -> tuple[tuple[Shape, ...], ...]:
 
 def colours(class_id: int, draw: npt.NDArray[np.float64]) -> Float:
     """Materials of one vehicle, BGR (10, 3), not to be written to; ``draw`` gives two uniform numbers."""
-    paints = BUS_PAINTS if class_id == 2 else PAINTS
+    paints = BUS_PAINTS if class_id == BUS else PAINTS
     return _materials(
         class_id, paints[int(draw[0] * len(paints))], CARGO_PAINTS[int(draw[1] * len(CARGO_PAINTS))]
     )
@@ -298,8 +306,8 @@ def colours(class_id: int, draw: npt.NDArray[np.float64]) -> Float:
 def _materials(class_id: int, paint: tuple[int, int, int], cargo: tuple[int, int, int]) -> Float:
     table = MATERIALS.copy()
     table[PAINT], table[CARGO], table[ROOF] = paint, cargo, paint
-    if class_id == 2:
+    if class_id == BUS:
         table[ROOF] = table[PAINT] * 0.4 + 105
-    elif class_id == 3:
+    elif class_id == TRUCK:
         table[ROOF] = cargo
     return table

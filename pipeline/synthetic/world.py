@@ -95,7 +95,7 @@ def tree(seed: int, index: int, foot: Float, pixels_per_metre: float) -> Tree:
 
 
 def distractor(
-    settings: SceneSettings, index: int, sun: Float, lawn: tuple[float, float], roof_of: House | None
+    settings: SceneSettings, index: int, sun: Float, lawn: tuple[float, float], roof_of: House
 ) -> Thing:
     """A vehicle-looking thing: on a lawn, as a poster, or (with its house) on a roof; kinds take turns.
 
@@ -111,7 +111,7 @@ def distractor(
     if index % 3 == 1:
         picture = poster_picture(dressed(0, draw[:4], spot, 0.0), sun)
         return Board(spot, 5.6, 1.2, 4.7, picture, legs=2)
-    if index % 3 == 2 and roof_of is not None:
+    if index % 3 == 2:
         middle = (roof_of.low + roof_of.high) / 2
         middle[2] = roof_of.high[2]
         load = Standing(dressed(0, draw[:4], middle, heading, class_id=0))

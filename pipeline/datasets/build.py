@@ -1,0 +1,203 @@
+"""From native rectangles to checked tables: the one place where boxes are refused, clipped or dropped."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.boxes import BoxFlag, BoxTable, RegionTable
+from pipeline.datasets.native import NativeBoxes, NativeRects
+from pipeline.errors import DatasetError
+from pipeline.sequence import Annotations, FrameSource
+
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+MAX_COORDINATE = 1e6
+"""Native coordinates beyond this many pixels are refused."""
+MAX_IMAGES_WIDE = 10
+"""Rectangles larger than this many image sides are refused."""
+
+logger = logging.getLogger("spotlabel")
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What rectangles are fitted to.
+
+    Attributes:
+        size: height and width of the images, in pixels.
+        numbers: int64 (T,), frame numbers, strictly rising.
+        origin: native coordinate of the left and top image edge.
+        beyond: what to do with boxes of frame numbers that have no image.
+    """
+
+    size: tuple[int, int]
+    numbers: Int64
+    origin: float
+    beyond: Literal["refuse", "drop"]
+
+    @classmethod
+    def of(cls, frames: FrameSource, origin: float, beyond: Literal["refuse", "drop"]) -> Canvas:
+        """The canvas of a frame source; reads the first frame for its size."""
+        return cls(frames.size, frames.numbers, origin, beyond)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """Rectangles inside the image: M of the N that came in."""
+
+    rows: Int64  # (M,) which of the N
+    xyxy: npt.NDArray[np.float32]  # (M, 4)
+    clipped: Bool  # (M,)
+
+
+def build_annotations(
+    boxes: NativeBoxes,
+    canvas: Canvas,
+    *,
+    static: Seq[NativeRects] = (),
+    per_frame: NativeRects | None = None,
+) -> Annotations:
+    """Check native boxes and ignore regions and fit them to the image.
+
+    Boxes that reach beyond the image are cut at its border, flagged and counted; boxes with no area left
+    inside are dropped and counted, and so are, with ``canvas.beyond == "drop"``, boxes of frames without
+    an image. Rows are ordered by frame, then as in the file.
+
+    Args:
+        boxes: boxes in native coordinates.
+        canvas: image size, frame numbers and the native origin.
+        static: lists of ignore regions of every frame, in the same native coordinates.
+        per_frame: ignore regions with their frame numbers.
+
+    Returns:
+        Boxes and regions in pixel edges, 0-based, half-open.
+
+    Raises:
+        DatasetError: names file, line or element, and field of the first rectangle that has a coordinate
+            that is not finite, a side <= 0, an absurd size, a track id twice in one frame, or (unless
+            dropped) a frame number without an image.
+    """
+    _refuse_repeated_tracks(boxes)
+    fitted = _fit(boxes.rects, canvas)
+    positions, has_image = _positions(boxes.rects, canvas)
+    keep = has_image[fitted.rows]
+    rows, xyxy, clipped = fitted.rows[keep], fitted.xyxy[keep], fitted.clipped[keep]
+    order = np.argsort(positions[rows], kind="stable")
+    flags = boxes.flags[rows] | np.where(clipped, np.uint8(BoxFlag.CLIPPED), np.uint8(0))
+    table = BoxTable(
+        _offsets(positions[rows], len(canvas.numbers)),
+        xyxy[order],
+        boxes.class_id[rows][order],
+        boxes.track_id[rows][order],
+        flags[order].astype(np.uint8),
+    )
+    regions = _regions(canvas, static, per_frame)
+    dropped = len(boxes.rects) - len(rows)
+    return Annotations(table, regions, boxes.class_names, canvas.origin, int(clipped.sum()), dropped)
+
+
+def _regions(canvas: Canvas, static: Seq[NativeRects], per_frame: NativeRects | None) -> RegionTable:
+    """Static regions first in every frame, then the frame's own."""
+    count = len(canvas.numbers)
+    positions: list[Int64] = [np.zeros(0, np.int64)]
+    parts: list[npt.NDArray[np.float32]] = [np.zeros((0, 4), np.float32)]
+    for rects in static:
+        fixed = _fit(rects, canvas)
+        _tell_outside(rects, fixed)
+        positions.append(np.repeat(np.arange(count), len(fixed.xyxy)))
+        parts.append(np.tile(fixed.xyxy, (count, 1)))
+    if per_frame is not None:
+        own = _fit(per_frame, canvas)
+        _tell_outside(per_frame, own)
+        at, has_image = _positions(per_frame, canvas)
+        keep = has_image[own.rows]
+        positions.append(at[own.rows[keep]])
+        parts.append(own.xyxy[keep])
+    position = np.concatenate(positions)
+    order = np.argsort(position, kind="stable")
+    return RegionTable(_offsets(position, count), np.concatenate(parts)[order])
+
+
+def _tell_outside(rects: NativeRects, fitted: _Fitted) -> None:
+    if outside := len(rects) - len(fitted.rows):
+        logger.warning("%s: %d ignore regions lie outside the image and are left out", rects.path, outside)
+
+
+def _fit(rects: NativeRects, canvas: Canvas) -> _Fitted:
+    height, width = canvas.size
+    _refuse_bad_geometry(rects, canvas)
+    ours = rects.xyxy - canvas.origin
+    inside = np.clip(ours, 0, np.array([width, height, width, height], np.float64))
+    xyxy = inside.astype(np.float32)
+    has_area = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
+    clipped = (inside != ours).any(axis=1)
+    return _Fitted(np.flatnonzero(has_area), xyxy[has_area], clipped[has_area])
+
+
+def _refuse_bad_geometry(rects: NativeRects, canvas: Canvas) -> None:
+    with np.errstate(invalid="ignore"):
+        ltwh = np.concatenate([rects.xyxy[:, :2], rects.xyxy[:, 2:] - rects.xyxy[:, :2]], axis=1)
+        sides = ltwh[:, 2:]
+        limit = MAX_IMAGES_WIDE * np.array(canvas.size[::-1], np.float64)
+        _refuse(rects, ltwh, ~np.isfinite(ltwh), "expected a finite number")
+        _refuse(rects, ltwh, _in_sides(sides <= 0), "expected more than 0")
+        advice = f"expected at most {MAX_COORDINATE:g}"
+        _refuse(rects, ltwh, np.abs(ltwh) > MAX_COORDINATE, advice)
+        advice = f"more than {MAX_IMAGES_WIDE} times the image of {canvas.size[1]} x {canvas.size[0]} pixels"
+        _refuse(rects, ltwh, _in_sides(sides > limit), advice)
+
+
+def _in_sides(wrong: Bool) -> Bool:
+    """Errors of width and height, bool (N, 2), as errors of all four columns, bool (N, 4)."""
+    return np.concatenate([np.zeros_like(wrong), wrong], axis=1)
+
+
+def _refuse(rects: NativeRects, ltwh: npt.NDArray[np.float64], wrong: Bool, expected: str) -> None:
+    if wrong.any():
+        row, column = (int(i) for i in np.argwhere(wrong)[0])
+        problem = f"{rects.fields[column]} is {ltwh[row, column]:g}, {expected}"
+        raise DatasetError.at(rects.path, rects.where(row), problem)
+
+
+def _refuse_repeated_tracks(boxes: NativeBoxes) -> None:
+    rects = boxes.rects
+    if (boxes.track_id < -1).any():
+        row = int(np.flatnonzero(boxes.track_id < -1)[0])
+        problem = f"track id is {boxes.track_id[row]}, expected 0 or more, or -1 for none"
+        raise DatasetError.at(rects.path, rects.where(row), problem)
+    tracked = np.flatnonzero(boxes.track_id >= 0)
+    order = tracked[np.lexsort((tracked, boxes.track_id[tracked], rects.frame[tracked]))]
+    frame, track = rects.frame[order], boxes.track_id[order]
+    repeated = order[1:][(frame[1:] == frame[:-1]) & (track[1:] == track[:-1])]
+    if len(repeated):
+        row = int(repeated.min())
+        problem = f"track id {boxes.track_id[row]} a second time in frame {rects.frame[row]}"
+        raise DatasetError.at(rects.path, rects.where(row), problem, "one box per object and frame")
+
+
+def _positions(rects: NativeRects, canvas: Canvas) -> tuple[Int64, Bool]:
+    """Position of every rectangle's frame, int64 (N,), and whether it has an image, bool (N,)."""
+    numbers = canvas.numbers
+    positions = np.minimum(np.searchsorted(numbers, rects.frame), len(numbers) - 1)
+    has_image = numbers[positions] == rects.frame
+    if canvas.beyond == "refuse" and not has_image.all():
+        row = int(np.flatnonzero(~has_image)[0])
+        span = f"{numbers[0]} to {numbers[-1]}"
+        if len(numbers) > 1 and numbers[1] - numbers[0] > 1:
+            span += f" in steps of {numbers[1] - numbers[0]}"
+        problem = f"frame {rects.frame[row]} has no image, the images are {span}"
+        advice = "add the images, or set dataset.beyond=drop to leave such boxes out"
+        raise DatasetError.at(rects.path, rects.where(row), problem, advice)
+    return positions, has_image
+
+
+def _offsets(positions: Int64, count: int) -> Int64:
+    per_frame = np.bincount(positions, minlength=count)
+    return np.concatenate([[0], np.cumsum(per_frame)]).astype(np.int64)

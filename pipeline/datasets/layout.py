@@ -1,0 +1,147 @@
+"""What readers share about folders: finding them, pairing images with annotations, keeping names inside."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from pydantic import field_validator
+
+from pipeline.datasets.base import ReaderOptions
+from pipeline.errors import DatasetError
+from pipeline.sequence import Camera
+
+logger = logging.getLogger("spotlabel")
+
+Rect = tuple[float, float, float, float]
+
+
+class OwnDataOptions(ReaderOptions):
+    """Options of the readers for a user's own data."""
+
+    camera: Camera | None = None
+    """Whether the cameras stand still; they do if neither this nor an annotation file says otherwise."""
+    ignore: tuple[Rect, ...] = ()
+    """Rectangles ``[x0, y0, x1, y1]``, 0-based pixel edges, where objects are not annotated."""
+
+    @field_validator("ignore")
+    @classmethod
+    def _has_area(cls, ignore: tuple[Rect, ...]) -> tuple[Rect, ...]:
+        for x0, y0, x1, y1 in ignore:
+            if not (x0 < x1 and y0 < y1):
+                raise ValueError(
+                    f"[{x0:g}, {y0:g}, {x1:g}, {y1:g}] has no area, expected x0 < x1 and y0 < y1"
+                )
+        return ignore
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sort key that puts "a2" before "a10"."""
+    parts = re.split(r"([0-9]+)", name)
+    digits = [part.lstrip("0") if i % 2 else part for i, part in enumerate(parts)]
+    return [(i % 2, len(part) if i % 2 else 0, part) for i, part in enumerate(digits)] + [(2, 0, name)]
+
+
+def folders(root: Path, given: Path | None, option: str, candidates: Iterable[str]) -> list[Path]:
+    """Folders that exist: the one an option names, or else those of the usual names.
+
+    Args:
+        root: the dataset's root.
+        given: value of the option, relative to ``root`` or absolute; None if not set.
+        option: name of the option, for the error.
+        candidates: usual names, relative to ``root``; "." is the root itself.
+
+    Raises:
+        DatasetError: ``root`` or the given folder is no folder.
+    """
+    if not root.is_dir():
+        raise DatasetError.at(root, "", "no such folder", "set dataset.root to the folder of the dataset")
+    if given is None:
+        return [folder for name in candidates if (folder := root / name).is_dir()]
+    if not (root / given).is_dir():
+        raise DatasetError.at(root / given, "", "no such folder", f"named by dataset.{option}")
+    return [root / given]
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Folders right below a folder, in natural order."""
+    found = [path for path in folder.iterdir() if path.is_dir()]
+    return sorted(found, key=lambda path: natural_key(path.name))
+
+
+def image_folders(bases: Iterable[Path], image_name: re.Pattern[str]) -> dict[str, Path]:
+    """Folders below ``bases`` that hold at least one image, by name; for equal names the first counts."""
+    found: dict[str, Path] = {}
+    for base in bases:
+        for folder in subfolders(base):
+            if folder.name not in found and holds(folder, image_name):
+                found[folder.name] = folder
+    return found
+
+
+def holds(folder: Path, file_name: re.Pattern[str]) -> bool:
+    """Whether a folder has a file whose whole name matches."""
+    with os.scandir(folder) as entries:
+        return any(file_name.fullmatch(entry.name) for entry in entries)
+
+
+def paired(
+    root: Path, images: Mapping[str, object], annotations: Mapping[str, object], expected: str
+) -> list[str]:
+    """Names that have both images and annotations, in natural order; the others are named in the log.
+
+    Args:
+        root: the dataset's root, for messages.
+        images: whatever has images, by sequence name.
+        annotations: whatever has annotations, by sequence name.
+        expected: where images and annotations were looked for, for the error.
+
+    Raises:
+        DatasetError: no name has both.
+    """
+    for only, missing in ((images, annotations), (annotations, images)):
+        lacking = sorted(only.keys() - missing.keys(), key=natural_key)
+        if lacking:
+            what = "images but no annotations" if only is images else "annotations but no images"
+            names = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
+            logger.warning("%s: %d left out, with %s: %s", root, len(lacking), what, names)
+    names_of_both = sorted(images.keys() & annotations.keys(), key=natural_key)
+    if not names_of_both:
+        found = f"images of {len(images)} and annotations of {len(annotations)} sequences, none with both"
+        raise DatasetError.at(root, "", f"{found}; looked for {expected}")
+    return names_of_both
+
+
+def inside(folder: Path, name: str, source: Path, where: str) -> Path:
+    """Path of a file that an annotation file names, relative to a folder.
+
+    Raises:
+        DatasetError: the name is absolute or leads out of the folder.
+    """
+    relative = PurePosixPath(name)
+    if not name or "\0" in name or relative.is_absolute() or ".." in relative.parts:
+        advice = "expected a path relative to the image folder, without '..'"
+        raise DatasetError.at(source, where, f"{name[:80]!r} leads out of {folder}", advice)
+    return folder / relative
+
+
+def check_declared_size(source: Path, where: str, declared: tuple[int, int], actual: tuple[int, int]) -> None:
+    """Refuse boxes drawn on images of another size.
+
+    Args:
+        source: the file that declares a size.
+        where: line or element in it.
+        declared: height and width it declares.
+        actual: height and width of the images.
+
+    Raises:
+        DatasetError: the sizes differ.
+    """
+    if declared != actual:
+        problem = (
+            f"declares {declared[1]} x {declared[0]} pixels, but the images have {actual[1]} x {actual[0]}"
+        )
+        raise DatasetError.at(source, where, problem, "the boxes would not fit the images")

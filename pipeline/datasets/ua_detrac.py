@@ -1,0 +1,145 @@
+"""UA-DETRAC: image folders ``MVI_*`` and one XML file per sequence.
+
+Images are ``<root>/<images>/MVI_xxxxx/img00001.jpg``, numbered from 1. Annotations are ``MVI_xxxxx.xml`` or
+``MVI_xxxxx_v3.xml``. Coordinates are floats with 0.5 as the left and top image edge. Frames without vehicles
+may be absent from the XML; they have no boxes.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from functools import partial
+from pathlib import Path
+
+from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.build import Canvas, build_annotations
+from pipeline.datasets.detrac_xml import ORIGIN, listed_head, read_detrac
+from pipeline.datasets.layout import folders, image_folders, paired
+from pipeline.datasets.native import NativeRects
+from pipeline.datasets.text import read_table
+from pipeline.datasets.vehicle_types import Vocabulary
+from pipeline.errors import DatasetError
+from pipeline.frames import ImageFolder, scan_images
+from pipeline.sequence import Annotations, Camera, FrameSource, Sequence
+
+logger = logging.getLogger("spotlabel")
+
+NAME = "ua-detrac"
+VERSION = 1
+
+IMAGE_NAME = re.compile(r"img(\d+)\.jpg", re.ASCII | re.IGNORECASE)
+
+_SPLITS = ("Insight-MVT_Annotation_Train", "Insight-MVT_Annotation_Test")
+IMAGE_ROOTS = (
+    "DETRAC-Images",
+    *_SPLITS,
+    "DETRAC-Images/DETRAC-Images",
+    *(f"{parent}/{split}" for parent in ("DETRAC-train-data", "DETRAC-test-data") for split in _SPLITS),
+    "DETRAC-train-data",
+    "DETRAC-test-data",
+    ".",
+)
+"""Folders below the root that may hold ``MVI_*``; for a sequence in several, the first counts."""
+
+_XML_FOLDERS = ("DETRAC-Train-Annotations-XML", "DETRAC-Test-Annotations-XML")
+XML_ROOTS = (
+    *_XML_FOLDERS,
+    *(f"{folder}/{folder}" for folder in _XML_FOLDERS),
+    *(f"{folder}-v3" for folder in _XML_FOLDERS),
+)
+REGION_ROOTS = ("ignored_regions", "igrs")
+
+
+class UaDetracOptions(ReaderOptions):
+    """Options of the UA-DETRAC reader; folders are relative to the root or absolute."""
+
+    images: Path | None = None
+    """Folder that holds the ``MVI_*`` folders; the usual ones if not set."""
+    annotations: Path | None = None
+    """Folder of the XML files; the usual ones if not set."""
+    ignored_regions: Path | None = None
+    """Folder of ``<sequence>_IgR.txt``, read for sequences whose XML has no ``ignored_region``."""
+    classes: Vocabulary = Vocabulary.ORIGINAL
+    """How vehicle types become classes."""
+    camera: Camera | None = None
+    """Overrides what the files say of the camera."""
+
+
+def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptions) -> list[Sequence]:
+    """Sequences that have both images and an annotation file.
+
+    A sequence whose annotation file has an unusable head is listed all the same: its ``load`` raises, so
+    that it fails alone.
+
+    Raises:
+        DatasetError: there is none, or a folder that an option names does not exist.
+    """
+    assert isinstance(options, UaDetracOptions)
+    images = image_folders(folders(root, options.images, "images", IMAGE_ROOTS), IMAGE_NAME)
+    annotations = _xml_files(root, options)
+    looked = f"images in {', '.join(IMAGE_ROOTS)}, annotations in {', '.join(XML_ROOTS)}"
+    names = paired(root, images, annotations, looked)
+    listed = []
+    for name in names:
+        frames = ImageFolder(scan_images(images[name], IMAGE_NAME), frame_options)
+        regions = _region_file(root, name, options)
+        listed.append(_sequence(name, frames, annotations[name], regions, options))
+    return listed
+
+
+READER = Reader(NAME, VERSION, UaDetracOptions, list_sequences)
+
+
+def read_regions(path: Path) -> NativeRects:
+    """Static ignore regions of a file ``<sequence>_IgR.txt``, rows ``x,y,width,height`` in XML coordinates.
+
+    Raises:
+        DatasetError: names line and column.
+    """
+    return NativeRects.of_table(read_table(path, ("left", "top", "width", "height"), required=4))
+
+
+def _xml_files(root: Path, options: UaDetracOptions) -> dict[str, Path]:
+    """Annotation file of each sequence; the plain name counts before ``_v3``."""
+    found: dict[str, Path] = {}
+    for base in folders(root, options.annotations, "annotations", XML_ROOTS):
+        files = sorted(base.glob("*.xml"), key=lambda path: (path.stem.endswith("_v3"), path.name))
+        for path in files:
+            found.setdefault(path.stem.removesuffix("_v3"), path)
+    return found
+
+
+def _region_file(root: Path, name: str, options: UaDetracOptions) -> Path | None:
+    bases = folders(root, options.ignored_regions, "ignored_regions", REGION_ROOTS)
+    files = (base / f"{name}_IgR.txt" for base in bases)
+    return next((path for path in files if path.is_file()), None)
+
+
+def _sequence(
+    name: str, frames: FrameSource, xml: Path, region_file: Path | None, options: UaDetracOptions
+) -> Sequence:
+    head = listed_head(xml)
+    if head.name and head.name != name:
+        logger.warning(
+            "%s: names the sequence %r, taken for %r because of its file name", xml, head.name, name
+        )
+    region_file = None if head.has_regions else region_file
+    return Sequence(
+        name=name,
+        frames=frames,
+        camera=options.camera or head.camera or Camera.FIXED,
+        annotation_files=(xml, region_file) if region_file else (xml,),
+        reader=f"{NAME} {VERSION}",
+        load=partial(_load, xml, region_file, frames, options),
+        attributes={"weather": head.weather} if head.weather else {},
+    )
+
+
+def _load(xml: Path, region_file: Path | None, frames: FrameSource, options: UaDetracOptions) -> Annotations:
+    file = read_detrac(xml, options.classes)
+    if file.head.camera is None and options.camera is None:
+        problem = "sequence_attribute: camera_state is missing, expected stable or unstable"
+        raise DatasetError.at(xml, "", problem, "set dataset.camera=fixed or moving")
+    regions = file.regions if region_file is None else read_regions(region_file)
+    return build_annotations(file.boxes, Canvas.of(frames, ORIGIN, options.beyond), static=[regions])
