@@ -1,4 +1,4 @@
-"""Small recipes on rendered scenes, and the command line run as a user would."""
+"""Small videos with recipes, and the command line run as a user would."""
 
 from __future__ import annotations
 
@@ -8,19 +8,39 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import yaml
 
 from tests.conftest import ROOT
 
-SMALL = {"width": 96, "height": 72, "frames": 12, "noise": 1.0}
+HEIGHT, WIDTH = 48, 64
 
 
-def tree(out: Path, *names: str, labeler: object = "mog2", **more: Any) -> dict[str, Any]:
-    """A recipe of small rendered scenes, one per name."""
-    scenes = [{"name": name, "seed": seed, **SMALL} for seed, name in enumerate(names or ("a",))]
-    fast = {"mog2": {"warm_up_frames": 2}}
-    dataset = {"reader": "synthetic", "scenes": scenes}
-    return {"out": str(out), "dataset": dataset, "labeler": labeler, "evidence": fast, **more}
+def video(root: Path, name: str, frames: int = 12, seed: int = 0, height: int = HEIGHT) -> None:
+    """A sequence in MOT layout: a bright square that moves over noise, boxed."""
+    random = np.random.default_rng(seed)
+    images, gt = root / name / "img1", root / name / "gt"
+    images.mkdir(parents=True)
+    gt.mkdir()
+    ground = random.integers(60, 110, (height, WIDTH, 3), np.uint8)
+    rows = []
+    for number in range(1, frames + 1):
+        x = (3 * number) % (WIDTH - 16)
+        image = ground + random.integers(0, 4, ground.shape, np.uint8)
+        image[20:32, x : x + 14] = 230
+        cv2.imwrite(str(images / f"{number:06}.jpg"), image)
+        rows.append(f"{number},1,{x + 1},21,14,12,1,3,1")
+    (gt / "gt.txt").write_text("\n".join(rows))
+
+
+def tree(root: Path, out: Path, *names: str, frames: int = 12, **more: Any) -> dict[str, Any]:
+    """A recipe for small videos, made below ``root`` if they are not there yet."""
+    for seed, name in enumerate(names):
+        if not (root / name).exists():
+            video(root, name, frames, seed)
+    base = {"data": str(root), "out": str(out), "dataset": {"reader": "mot"}, "labeler": "mog2"}
+    return {**base, "evidence": {"mog2": {"warm_up_frames": 2}}, **more}
 
 
 def write(path: Path, recipe: dict[str, Any]) -> Path:

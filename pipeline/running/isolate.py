@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from pipeline.running.job import Outcome
+from pipeline.store.seal import locked_partial
 
 _LOG_LINES_SHOWN = 3
 
@@ -60,6 +62,13 @@ class Children:
             for child in self._living:
                 child.kill()
 
+    def join(self) -> None:
+        """Wait until every child is dead; a dying one still holds the lock of its partial file."""
+        with self._lock:
+            living = list(self._living)
+        for child in living:
+            child.wait()
+
 
 def run_isolated(job: Mapping[str, Any], log: Path, children: Children, progress: Progress) -> Outcome:
     """Run one job in a fresh process.
@@ -80,9 +89,8 @@ def run_isolated(job: Mapping[str, Any], log: Path, children: Children, progress
         Lost: the child died without telling an outcome.
         Stopped: the run is being stopped.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    read_end, write_end = os.pipe()
-    with tempfile.TemporaryDirectory(prefix="spotlabel-") as scratch, log.open("wb") as output:
+    with _log_file(log) as output, tempfile.TemporaryDirectory(prefix="spotlabel-") as scratch:
+        read_end, write_end = os.pipe()
         try:
             child = children.start(
                 [sys.executable, "-m", "pipeline.running.child"],
@@ -97,14 +105,29 @@ def run_isolated(job: Mapping[str, Any], log: Path, children: Children, progress
         with os.fdopen(read_end) as channel:
             outcome = _converse(child, {**job, "channel": write_end}, channel, progress)
         children.ended(child)
-    printed = log.stat().st_size > 0
+        printed = os.fstat(output).st_size > 0
     if outcome is None:
         raise Lost(_death(child.returncode) + (_tail(log) if printed else ""))
-    if printed:
-        outcome.log = str(log)
-    else:
-        log.unlink()
+    outcome.log = str(log) if printed else ""
     return outcome
+
+
+@contextmanager
+def _log_file(log: Path) -> Iterator[int]:
+    """Descriptor for a child's output; the file gets its name at the end, if anything was printed.
+
+    Until then it is a locked partial file, like a store's: two runs do not share it, and one whose run was
+    killed is cleared by the next.
+    """
+    partial, descriptor = locked_partial(log)
+    try:
+        yield descriptor
+    finally:
+        if os.fstat(descriptor).st_size:
+            os.replace(partial, log)
+        else:
+            partial.unlink()
+        os.close(descriptor)
 
 
 def _environment() -> dict[str, str]:

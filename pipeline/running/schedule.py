@@ -80,6 +80,7 @@ def run_all(recipe: Recipe, names: list[str], jobs: int, masks_only: bool, watch
                 watcher.finished(outcome)
     finally:
         children.stop()
+        children.join()
         clear_partials(recipe.out)
     return [done[name] for name in names]
 

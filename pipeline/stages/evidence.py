@@ -109,11 +109,9 @@ def make_evidence(item: Item, options: FrameOptions, boxes: BoxTable, progress: 
             state = FrameState.WARM_UP if evidence.warm_up else FrameState.OK
             writer.put(clip.readable[done], evidence.values, state)
             progress(clip.readable[done] + 1, len(frames))
-        if np.count_nonzero(writer.state) != len(clip.readable):
-            raise LabelerError(
-                f"{item.labeler.name}: evidence for {np.count_nonzero(writer.state)} "
-                f"of {len(clip.readable)} frames"
-            )
+        made, expected = np.count_nonzero(writer.state), len(frames) - len(clip.unreadable)
+        if made != expected:
+            raise LabelerError(f"{item.labeler.name}: evidence for {made} of {expected} frames")
         for index, error in clip.unreadable.items():
             missing = isinstance(error, MissingFrameError)
             writer.mark(index, FrameState.MISSING if missing else FrameState.UNREADABLE)

@@ -108,8 +108,7 @@ def publishing(final: Path, check: Callable[[Path], None]) -> Iterator[Path]:
     Raises:
         OSError: disk full and the like; the partial file is gone, ``final`` is untouched.
     """
-    final.parent.mkdir(parents=True, exist_ok=True)
-    partial, lock = _create_locked(final)
+    partial, lock = locked_partial(final)
     try:
         yield partial
         seal_file(partial)
@@ -121,8 +120,13 @@ def publishing(final: Path, check: Callable[[Path], None]) -> Iterator[Path]:
         os.close(lock)
 
 
-def _create_locked(final: Path) -> tuple[Path, int]:
-    """Create a partial file that is locked before anyone could take it for an orphan."""
+def locked_partial(final: Path) -> tuple[Path, int]:
+    """Create an empty partial file beside ``final`` that no one takes for an orphan.
+
+    Returns:
+        Its path and an open descriptor, which holds the lock until it is closed.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
     while True:
         partial = final.parent / f".{final.name}.{uuid.uuid4().hex}{_PARTIAL}"
         lock = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
