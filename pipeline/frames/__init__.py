@@ -1,8 +1,8 @@
-"""Frames from image folders and video files, behind one interface."""
+"""Reading frames: image folders and video files, whole frames or an error that says why."""
 
-from pipeline.frames.decode import decode_image
+from pipeline.frames.decode import DECODER_VERSION, decode_image
 from pipeline.frames.folder import ImageFolder, scan_images
 from pipeline.frames.prefetch import prefetch
 from pipeline.frames.video import VideoFile
 
-__all__ = ["ImageFolder", "VideoFile", "decode_image", "prefetch", "scan_images"]
+__all__ = ["DECODER_VERSION", "ImageFolder", "VideoFile", "decode_image", "prefetch", "scan_images"]

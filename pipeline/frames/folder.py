@@ -1,4 +1,4 @@
-"""Frames as numbered image files."""
+"""Frames of a video that is stored as one image file per frame."""
 
 from __future__ import annotations
 
@@ -16,117 +16,152 @@ from pipeline.errors import DatasetError, FrameError, MissingFrameError
 from pipeline.frames.decode import DECODER_VERSION, decode_image
 from pipeline.sequence import Image
 
+MAX_FRAMES = 10_000_000
+"""More positions than this (first to last number) are taken for a misread file name."""
 
-def scan_images(folder: Path, pattern: str | re.Pattern[str]) -> dict[int, Path]:
-    """Image files of a folder by frame number.
+
+def scan_images(folder: Path, pattern: re.Pattern[str] | str) -> dict[int, Path]:
+    """Find the numbered images of a folder.
 
     Args:
-        folder: where to look; not below it.
-        pattern: matched against the whole file name; its first group is the frame number.
+        folder: where the images are; subfolders are not entered.
+        pattern: matches a whole file name; its group ``number``, or else its first group, is the frame
+            number. Other files are left alone.
 
     Returns:
-        Number to path, in rising order of the numbers.
+        Path of every frame number, in rising order.
 
     Raises:
-        DatasetError: no such folder, no file of that form, or two files of one number.
+        DatasetError: no such folder, no image in it, or two images of one number.
     """
-    wanted = re.compile(pattern)
+    matcher = re.compile(pattern)
+    group: int | str = "number" if "number" in matcher.groupindex else 1
     try:
-        names = sorted(entry.name for entry in folder.iterdir())
+        entries = sorted(folder.iterdir())
     except OSError as error:
-        raise DatasetError.at(folder, "", f"cannot be listed: {error.strerror}") from error
+        raise DatasetError.at(folder, "", f"expected a folder of images: {error.strerror}") from error
     found: dict[int, Path] = {}
-    for name in names:
-        match = wanted.fullmatch(name)
+    for path in entries:
+        match = matcher.fullmatch(path.name)
         if match is None:
             continue
-        number = int(match.group(1))
+        number = int(match[group])
         if number in found:
-            raise DatasetError.at(folder, "", f"frame {number} stands twice: {found[number].name} and {name}")
-        found[number] = folder / name
+            problem = f"two images have frame number {number}: {found[number].name} and {path.name}"
+            raise DatasetError.at(folder, "", problem, "keep one of them")
+        found[number] = path
     if not found:
-        raise DatasetError.at(folder, "", f"no images; expected file names of the form {wanted.pattern}")
+        problem = f"no image found, looked for file names like {matcher.pattern}"
+        raise DatasetError.at(folder, "", problem)
     return dict(sorted(found.items()))
 
 
 class ImageFolder:
-    """Frames that lie as one image file each; a :class:`pipeline.sequence.FrameSource`.
+    """Frames of numbered image files; implements :class:`pipeline.sequence.FrameSource`.
 
-    The numbering's step is the greatest common divisor of the gaps, so a folder that holds every tenth
-    frame has no holes, while a single file missing from a full folder leaves one.
-
-    Args:
-        files: frame number to image file, at least one.
-        options: how images are decoded.
+    The step is the greatest common divisor of the differences between the numbers that exist, so a folder
+    with every tenth frame has step 10 and no gaps. A number inside this grid without a file has a position,
+    and reading it raises :class:`MissingFrameError`.
     """
 
     def __init__(self, files: Mapping[int, Path], options: FrameOptions) -> None:
+        """Take the files as they are; no pixel is read.
+
+        Args:
+            files: path of every frame number that exists; at least one.
+            options: how to decode.
+
+        Raises:
+            DatasetError: no files, or numbers so far apart that they cannot be those of one video.
+        """
+        if not files:
+            raise DatasetError("an image sequence needs at least one image file")
         self._files = dict(sorted(files.items()))
         self._options = options
-        existing = np.array(list(self._files), np.int64)
-        self.step = max(1, math.gcd(*np.diff(existing).tolist()))
-        self.numbers: npt.NDArray[np.int64] = np.arange(existing[0], existing[-1] + 1, self.step)
+        existing = list(self._files)
+        first, last = existing[0], existing[-1]
+        self._step = math.gcd(*(number - first for number in existing)) or 1
+        count = (last - first) // self._step + 1
+        if count > MAX_FRAMES:
+            problem = f"frame numbers run from {first} to {last} in steps of {self._step}"
+            raise DatasetError.at(self._files[last], "", problem, "is the number in the file name right?")
+        self._numbers = first + self._step * np.arange(count, dtype=np.int64)
+        self._numbers.flags.writeable = False
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self._numbers)
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Frame numbers, int64 (T,), read-only."""
+        return self._numbers
+
+    @property
+    def step(self) -> int:
+        """Difference between neighbouring frame numbers."""
+        return self._step
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        """Height and width of the first readable frame.
+        """Height and width of the first frame that can be read.
 
         Raises:
-            DatasetError: no frame can be read.
+            DatasetError: not a single frame can be read; tells why the first one cannot.
         """
-        first = ""
+        reason: FrameError | None = None
         for path in self._files.values():
             try:
-                height, width = self._decode(path).shape[:2]
+                height, width, _ = self._decode(path).shape
             except FrameError as error:
-                first = first or str(error)
-                continue
-            return height, width
-        folder = next(iter(self._files.values())).parent
-        raise DatasetError.at(
-            folder, "", f"none of {len(self._files)} images can be read; the first: {first}"
-        )
+                reason = reason or error
+            else:
+                return height, width
+        raise DatasetError(f"none of {len(self._files)} images can be read; the first: {reason}") from reason
 
     def files(self) -> list[Path]:
-        """The image files in frame order."""
+        """The image files in frame order; missing frames have none."""
         return list(self._files.values())
 
-    def identity(self) -> Mapping[str, object]:
-        """Numbering and decoding rules."""
+    def identity(self) -> dict[str, object]:
+        """Numbering, missing numbers and decoding rules; JSON-able, without paths."""
+        numbers = self._numbers
+        missing = [int(n) for n in numbers if int(n) not in self._files]
         return {
-            "numbers": [int(self.numbers[0]), int(self.numbers[-1]), self.step],
-            "missing": [int(n) for n in self.numbers if int(n) not in self._files],
+            "source": "images",
+            "first": int(numbers[0]),
+            "last": int(numbers[-1]),
+            "step": self._step,
+            "missing": missing,
             "grey": self._options.grey,
             "decoder": DECODER_VERSION,
         }
 
     def read(self, index: int) -> Image:
-        """Frame at a position: uint8 (H, W, 3) BGR.
+        """Frame at a position: uint8 (H, W, 3), BGR.
 
         Raises:
             MissingFrameError: there is no file for this number.
-            FrameError: the file cannot be decoded whole, or has another size than the first frame.
+            FrameError: not decodable whole, or of another size than the first readable frame.
+            IndexError: no such position.
         """
-        number = int(self.numbers[index])
-        if number not in self._files:
-            near = next(iter(self._files.values()))
-            raise MissingFrameError(
-                f"{near.parent}: no image for frame {number} (files are named like {near.name})"
-            )
-        path = self._files[number]
+        if not 0 <= index < len(self):
+            raise IndexError(f"position {index} of {len(self)} frames")
+        number = int(self._numbers[index])
+        path = self._files.get(number)
+        if path is None:
+            other = next(iter(self._files.values()))
+            problem = f"the image of frame {number} is missing (others are named like {other.name})"
+            raise MissingFrameError(f"{other.parent}: {problem}")
         image = self._decode(path)
         if image.shape[:2] != self.size:
-            (height, width), (found_height, found_width) = self.size, image.shape[:2]
             raise FrameError(
-                f"{path}: {found_width}x{found_height} pixels, the first frame has {width}x{height}"
+                f"{path}: expected height x width {_times(self.size)} like the frames before, "
+                f"got {_times(image.shape[:2])}"
             )
         return image
 
     def stream(self) -> Iterator[Image | FrameError]:
-        """All frames in order, an error in place of an unreadable one."""
+        """All frames in order, a :class:`FrameError` in place of each that cannot be read."""
         for index in range(len(self)):
             try:
                 yield self.read(index)
@@ -135,8 +170,11 @@ class ImageFolder:
 
     def _decode(self, path: Path) -> Image:
         try:
-            return decode_image(path.read_bytes(), self._options.grey)
+            data = path.read_bytes()
         except OSError as error:
-            raise FrameError(f"{path}: cannot be read: {error.strerror}") from error
-        except FrameError as error:
-            raise FrameError(f"{path}: {error}") from error
+            raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from error
+        return decode_image(data, str(path), self._options.grey)
+
+
+def _times(size: tuple[int, ...]) -> str:
+    return " x ".join(map(str, size))

@@ -1,65 +1,100 @@
-"""Read ahead in a background thread, so that decoding and labelling overlap."""
+"""Work ahead in a background thread: decoding overlaps with whatever consumes the frames."""
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections.abc import Iterator
-from typing import TypeVar
+from collections import deque
+from collections.abc import Generator, Iterator
+from typing import Generic, TypeVar
 
-_Item = TypeVar("_Item")
-_POLL_SECONDS = 0.1
-
-
-class _End:
-    """Last thing in the queue; carries the source's error, if it raised one."""
-
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
+T = TypeVar("T")
 
 
-def prefetch(items: Iterator[_Item], depth: int) -> Iterator[_Item]:
-    """The same items in the same order, up to ``depth`` of them made ahead.
+def prefetch(items: Iterator[T], depth: int) -> Iterator[T]:
+    """Iterate over ``items`` in a background thread, at most ``depth`` items ahead.
 
-    Closing the generator early stops the thread.
+    The thread starts with the first ``next()`` and ends with the last item, with an exception, or when
+    the returned generator is closed or dropped. At most ``depth`` items wait, one more is being made.
 
     Args:
-        items: read in a background thread.
-        depth: most items held ready, >= 1.
+        items: consumed in the thread and there only; a generator is closed there too.
+        depth: number of items to keep ready, >= 1.
+
+    Returns:
+        The same items in the same order. An exception raised by ``items`` is raised here, after the items
+        that came before it.
 
     Raises:
-        Exception: whatever ``items`` raised, at the place where it raised it.
+        ValueError: ``depth`` is below 1.
     """
-    ready: queue.Queue[_Item | _End] = queue.Queue(depth)
-    stop = threading.Event()
+    if depth < 1:
+        raise ValueError(f"prefetch depth must be at least 1, got {depth}")
+    return _consume(_Buffer(items, depth))
 
-    def offer(item: _Item | _End) -> bool:
-        while not stop.is_set():
-            try:
-                ready.put(item, timeout=_POLL_SECONDS)
-            except queue.Full:
-                continue
-            return True
-        return False
 
-    def read() -> None:
-        error: BaseException | None = None
-        try:
-            for item in items:
-                if not offer(item):
-                    return
-        # Whatever it is, it belongs to the consumer: it is raised there.
-        except BaseException as caught:
-            error = caught
-        offer(_End(error))
-
-    thread = threading.Thread(target=read, name="prefetch", daemon=True)
+def _consume(buffer: _Buffer[T]) -> Generator[T, None, None]:
+    thread = threading.Thread(target=buffer.fill, name="prefetch", daemon=True)
     thread.start()
     try:
-        while not isinstance(item := ready.get(), _End):
-            yield item
-        if item.error is not None:
-            raise item.error
+        yield from buffer.drain()
     finally:
-        stop.set()
+        buffer.close()
         thread.join()
+
+
+class _Buffer(Generic[T]):
+    """A bounded queue between one filling thread and one draining consumer."""
+
+    def __init__(self, items: Iterator[T], depth: int) -> None:
+        self._items = items
+        self._depth = depth
+        self._ready: deque[T] = deque()
+        self._changed = threading.Condition()
+        self._finished = False
+        self._closed = False
+        self._error: BaseException | None = None
+
+    def fill(self) -> None:
+        """Thread: put all items, then the end or the error."""
+        error: BaseException | None = None
+        try:
+            for item in self._items:
+                if not self._put(item):
+                    break
+                del item  # else one item more than promised stays alive while the next one is made
+            if isinstance(self._items, Generator):
+                self._items.close()
+        except BaseException as raised:  # whatever it is, it belongs to the consumer
+            error = raised
+        with self._changed:
+            self._finished, self._error = True, error
+            self._changed.notify_all()
+
+    def _put(self, item: T) -> bool:
+        """Wait for room; false if nobody wants more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or len(self._ready) < self._depth)
+            if not self._closed:
+                self._ready.append(item)
+                self._changed.notify_all()
+            return not self._closed
+
+    def drain(self) -> Iterator[T]:
+        """Consumer: the items in order, then the error if there was one."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._ready or self._finished)
+                if not self._ready:
+                    break
+                item = self._ready.popleft()
+                self._changed.notify_all()
+            yield item
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Consumer: tell the thread to stop and drop what is ready."""
+        with self._changed:
+            self._closed = True
+            self._ready.clear()
+            self._changed.notify_all()

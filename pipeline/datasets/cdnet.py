@@ -1,0 +1,127 @@
+"""CDnet 2012/2014 (Wang et al., CVPRW 2014) and SBI2015 (Maddalena and Petrosino, 2015).
+
+Layout: ``<category>/<sequence>/input/in%06d.jpg``, ``groundtruth/gt%06d.png``, ``ROI.bmp``,
+``temporalROI.txt``; SBI2015 has no categories, PNG images and frames from 0. The datasets have no boxes: they
+are derived from the ground truth (:mod:`pipeline.datasets.derived`), and marked so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.cdnet_truth import CdnetTruth
+from pipeline.datasets.label_image import scan_labels, subfolders
+from pipeline.errors import DatasetError
+from pipeline.frames import ImageFolder, scan_images
+from pipeline.sequence import Camera, Sequence
+
+IMAGE_NAME = re.compile(r"in(\d+)\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
+MOVING_CATEGORY = "PTZ"
+VERSION = 1
+
+
+class CdnetOptions(ReaderOptions):
+    """Options of the readers ``cdnet`` and ``sbi``."""
+
+    unusable_truth: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    """Frame numbers whose ground truth is wrong, by sequence name; treated as frames without ground truth."""
+
+
+def _sbi_unusable() -> dict[str, tuple[int, ...]]:
+    return {"HighwayI": (0,)}
+
+
+class SbiOptions(CdnetOptions):
+    """Options of the reader ``sbi``; the ground truth of HighwayI's first frame is bad."""
+
+    unusable_truth: dict[str, tuple[int, ...]] = Field(default_factory=_sbi_unusable)
+
+
+def list_sequences(
+    root: Path, options: ReaderOptions, frame_options: FrameOptions, *, reader: Literal["cdnet", "sbi"]
+) -> list[Sequence]:
+    """Sequences of a dataset root, of one category, or of a single sequence folder.
+
+    Args:
+        root: any of the three; a sequence folder is one with a folder ``input``.
+        options: a :class:`CdnetOptions`.
+        frame_options: how frames are decoded.
+        reader: CDnet has categories and always a ``temporalROI.txt``; SBI2015 need not have either.
+
+    Returns:
+        Sequences in natural order, named ``<category>/<sequence>``, or ``<sequence>`` where the root is the
+        sequence folder itself or (SBI2015) there are no categories.
+
+    Raises:
+        DatasetError: no sequence found, or one without images.
+    """
+    assert isinstance(options, CdnetOptions)
+    found = _sequence_folders(root, categories=reader == "cdnet")
+    return [_sequence(name, folder, options, frame_options, reader) for name, folder in found]
+
+
+def _sequence_folders(root: Path, *, categories: bool) -> list[tuple[str, Path]]:
+    """Name and folder of every sequence."""
+    if _is_sequence(root):
+        return [(_name(root), root)]
+    found = []
+    for folder in subfolders(root):
+        if _is_sequence(folder):
+            found.append((f"{_name(root)}/{folder.name}" if categories else folder.name, folder))
+        else:
+            found += [(f"{folder.name}/{s.name}", s) for s in subfolders(folder) if _is_sequence(s)]
+    if not found:
+        problem = "no sequence found, looked for <category>/<sequence>/input, <sequence>/input and input"
+        raise DatasetError.at(root, "", problem)
+    return found
+
+
+def _is_sequence(folder: Path) -> bool:
+    return (folder / "input").is_dir()
+
+
+def _name(folder: Path) -> str:
+    """Name of a folder that may be given as "." or "../x"; a link keeps its own name."""
+    return os.path.basename(os.path.abspath(folder))
+
+
+def _sequence(
+    name: str,
+    folder: Path,
+    options: CdnetOptions,
+    frame_options: FrameOptions,
+    reader: Literal["cdnet", "sbi"],
+) -> Sequence:
+    frames = ImageFolder(scan_images(folder / "input", IMAGE_NAME), frame_options)
+    unusable = frozenset(options.unusable_truth.get(name, ()))
+    truth = CdnetTruth(
+        folder=folder,
+        frames=frames,
+        files=scan_labels(folder / "groundtruth", r"gt(\d+)\.png"),
+        beyond=options.beyond,
+        unusable=unusable,
+        temporal_roi="required" if reader == "cdnet" else "optional",
+    )
+    category = _name(folder / "..") if reader == "cdnet" else ""
+    return Sequence(
+        name=name,
+        frames=frames,
+        camera=Camera.MOVING if category == MOVING_CATEGORY else Camera.FIXED,
+        annotation_files=truth.annotation_files(),
+        reader=f"{reader} {VERSION}",
+        load=truth.load,
+        attributes={"category": category} if category else {},
+        derived_boxes=True,
+        truth=truth,
+    )
+
+
+READER = Reader("cdnet", VERSION, CdnetOptions, partial(list_sequences, reader="cdnet"))
+SBI_READER = Reader("sbi", VERSION, SbiOptions, partial(list_sequences, reader="sbi"))

@@ -1,0 +1,195 @@
+"""Ground truth in CDnet's layout: ``groundtruth/gt%06d.png``, ``ROI.bmp`` and ``temporalROI.txt``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.boxes import RegionTable
+from pipeline.datasets.derived import CLASS_NAMES, derive_boxes, derived_table
+from pipeline.datasets.label_image import by_position, read_label_image
+from pipeline.errors import DatasetError
+from pipeline.pixel_metrics import CDNET_MOVING, CDNET_OUTSIDE_ROI, CDNET_UNKNOWN, cdnet_truth
+from pipeline.sequence import Annotations, FrameSource, Image, Sequence
+
+Bool = npt.NDArray[np.bool_]
+
+KNOWN_VALUES = (0, 50, CDNET_OUTSIDE_ROI, CDNET_UNKNOWN, CDNET_MOVING)
+_IS_KNOWN = np.isin(np.arange(256), KNOWN_VALUES)
+_JPEG_NOISE = 16
+"""How far JPEG may move the values of a black and white image."""
+
+
+@dataclass(frozen=True, eq=False)
+class CdnetTruth:
+    """Ground truth of one sequence folder; called with a position it returns the raw image.
+
+    Attributes:
+        folder: the sequence folder.
+        frames: the video.
+        files: ground-truth image of each frame number; empty if the folder has none.
+        beyond: what to do with ground truth of frame numbers that have no image.
+        unusable: frame numbers whose ground truth is known to be wrong.
+        temporal_roi: whether ``temporalROI.txt`` has to be there; without it every frame counts.
+    """
+
+    folder: Path
+    frames: FrameSource
+    files: dict[int, Path]
+    beyond: Literal["refuse", "drop"]
+    unusable: frozenset[int] = frozenset()
+    temporal_roi: Literal["required", "optional"] = "required"
+
+    def __call__(self, index: int) -> Image | None:
+        """Ground truth of a position as stored: uint8 (H, W), 0, 50, 85, 170 or 255.
+
+        Returns:
+            None where there is no file, or an unusable one.
+
+        Raises:
+            DatasetError: the file cannot be decoded whole, or holds other values.
+        """
+        number = int(self.frames.numbers[index])
+        if number not in self.files or number in self.unusable:
+            return None
+        return self._read(self.files[number])
+
+    def annotation_files(self) -> tuple[Path, ...]:
+        """The files that decide the boxes."""
+        temporal = self._temporal_file()
+        return (*self.files.values(), *([temporal] if temporal.is_file() else []))
+
+    def load(self) -> Annotations:
+        """Boxes around the components of moving or unknown pixels (255 or 170).
+
+        A frame without truth (outside ``temporalROI.txt``, all 85, no file, or unusable) has no boxes, and
+        one ignore region over the whole image, for whatever moves there is not labelled.
+
+        Raises:
+            DatasetError: no ground truth, or a file of it that cannot be used.
+        """
+        usable = self._usable()
+        height, width = self.frames.size
+        everything = np.array([[0, 0, width, height]], np.float32)
+        nothing = np.zeros((0, 4), np.float32)
+        boxes, regions = [], []
+        for index in range(len(self.frames)):
+            gt = self._read(usable[index]) if index in usable else None
+            if gt is None or (gt == CDNET_OUTSIDE_ROI).all():
+                boxes.append(nothing)
+                regions.append(everything)
+            else:
+                # The values in between are 0, 50 and 85.
+                boxes.append(derive_boxes(gt >= CDNET_UNKNOWN))
+                regions.append(nothing)
+        return Annotations(derived_table(boxes), RegionTable.per_frame(regions), CLASS_NAMES)
+
+    def evaluated_positions(self) -> list[int]:
+        """Positions that CDnet evaluates and whose ground truth is there and usable.
+
+        Raises:
+            DatasetError: there is no ground truth, or ``temporalROI.txt`` cannot be used.
+        """
+        return sorted(self._usable())
+
+    def roi(self) -> Bool:
+        """The spatial region of interest: bool (H, W), ``ROI.bmp`` or else ``ROI.jpg``; all without either.
+
+        Raises:
+            DatasetError: the file cannot be used. ``ROI.jpg`` often is a picture of the scene with the region
+                drawn in, which is no mask.
+        """
+        bitmap, jpeg = self.folder / "ROI.bmp", self.folder / "ROI.jpg"
+        if bitmap.is_file():
+            return np.asarray(read_label_image(bitmap, self.frames.size) != 0)
+        if not jpeg.is_file():
+            return np.ones(self.frames.size, np.bool_)
+        values = read_label_image(jpeg, self.frames.size)
+        inside = np.asarray(values >= 255 - _JPEG_NOISE)
+        if not (inside | (values <= _JPEG_NOISE)).all():
+            problem = "expected a black and white mask, got shades of grey"
+            raise DatasetError.at(jpeg, "", problem, "put the mask beside it as ROI.bmp")
+        return inside
+
+    def _read(self, path: Path) -> Image:
+        gt = read_label_image(path, self.frames.size)
+        known = _IS_KNOWN[gt]
+        if not known.all():
+            problem = f"expected values {', '.join(map(str, KNOWN_VALUES))}, got {np.unique(gt[~known])[0]}"
+            raise DatasetError.at(path, "", problem)
+        return gt
+
+    def _usable(self) -> dict[int, Path]:
+        """Ground-truth files by position, of the frames that have truth."""
+        if not self.files:
+            raise DatasetError.at(
+                self.folder / "groundtruth", "", "no ground truth, expected gt000001.png..."
+            )
+        first, last = self._temporal_range()
+        files = {
+            number: path
+            for number, path in self.files.items()
+            if first <= number <= last and number not in self.unusable
+        }
+        return by_position(files, self.frames, self.beyond)
+
+    def _temporal_file(self) -> Path:
+        return self.folder / "temporalROI.txt"
+
+    def _temporal_range(self) -> tuple[int, int]:
+        """First and last frame number with truth, both inclusive."""
+        path = self._temporal_file()
+        numbers = self.frames.numbers
+        if self.temporal_roi == "optional" and not path.exists():
+            return int(numbers[0]), int(numbers[-1])
+        try:
+            text = path.read_bytes().decode("ascii", "replace")
+        except OSError as error:
+            raise DatasetError.at(path, "", f"cannot be read: {error.strerror}") from error
+        try:
+            first, last = map(int, text.split())
+        except ValueError as error:
+            problem = f"expected the first and the last evaluated frame, got {text[:40]!r}"
+            raise DatasetError.at(path, "", problem) from error
+        if not 0 <= first <= last:
+            raise DatasetError.at(path, "", f"expected 0 <= first <= last, got {first} and {last}")
+        return first, last
+
+
+@dataclass(frozen=True)
+class EvaluatedFrame:
+    """Truth of one evaluated frame.
+
+    Attributes:
+        position: position in the sequence, 0-based.
+        foreground: bool (H, W).
+        valid: bool (H, W), false where nothing is counted.
+    """
+
+    position: int
+    foreground: Bool
+    valid: Bool
+
+
+def evaluated_frames(sequence: Sequence) -> Iterator[EvaluatedFrame]:
+    """Frames on which CDnet's figures of a sequence are computed, in order, read one by one.
+
+    Args:
+        sequence: from the reader ``cdnet`` or ``sbi``.
+
+    Raises:
+        DatasetError: the sequence is of another reader, or its ground truth cannot be used.
+    """
+    truth = sequence.truth
+    if not isinstance(truth, CdnetTruth):
+        raise DatasetError(f"{sequence.name}: read by {sequence.reader}, which has no CDnet ground truth")
+    roi = truth.roi()
+    for position in truth.evaluated_positions():
+        gt = truth(position)
+        assert gt is not None  # evaluated positions have a usable file
+        yield EvaluatedFrame(position, *cdnet_truth(gt, roi))
