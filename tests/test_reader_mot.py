@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -132,6 +133,18 @@ def test_root_may_be_a_sequence_or_hold_splits(tmp_path, caplog):
     assert "images but no annotations: C" in caplog.text
     assert list(listed(READER, tmp_path / "train")) == ["B9", "B10"]
     assert list(listed(READER, tmp_path / "train" / "B9")) == ["B9"]
+
+
+def test_equal_names_in_two_splits_are_refused(tmp_path):
+    for split in ("train", "test"):
+        dataset(tmp_path / split)
+    with pytest.raises(DatasetError, match=r"train/A: a second sequence of this name, the other is .*test/A"):
+        listed(READER, tmp_path)
+
+
+def test_the_current_folder_as_root(tmp_path, monkeypatch):
+    monkeypatch.chdir(dataset(tmp_path) / "A")
+    assert list(listed(READER, Path())) == ["A"]
 
 
 def test_nothing_usable(tmp_path):

@@ -78,7 +78,7 @@ def read_detrac(path: Path, vocabulary: Vocabulary = Vocabulary.ORIGINAL) -> Det
     """Parse a file of either vocabulary.
 
     Flags: truncated where ``truncation_ratio`` is above 0; occluded as the elements ``region_overlap`` say.
-    There, status 1 means that this target hides a part of the target ``occlusion_id`` (so in 99 % of 1,137
+    There, status 1 means that this target hides a part of the target ``occlusion_id`` (so in 97 % of 1,137
     overlaps of real files, going by which box reaches further down); any other status, that this target
     is hidden, by a target (0) or by the background (-1).
 

@@ -38,11 +38,11 @@ class OwnDataOptions(ReaderOptions):
         return ignore
 
 
-def natural_key(name: str) -> list[tuple[int, int, str]]:
+def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
     """Sort key that puts "a2" before "a10"."""
     parts = re.split(r"([0-9]+)", name)
     digits = [part.lstrip("0") if i % 2 else part for i, part in enumerate(parts)]
-    return [(i % 2, len(part) if i % 2 else 0, part) for i, part in enumerate(digits)] + [(2, 0, name)]
+    return [(len(part) if i % 2 else 0, part) for i, part in enumerate(digits)], name
 
 
 def folders(root: Path, given: Path | None, option: str, candidates: Iterable[str]) -> list[Path]:
@@ -68,8 +68,16 @@ def folders(root: Path, given: Path | None, option: str, candidates: Iterable[st
 
 def subfolders(folder: Path) -> list[Path]:
     """Folders right below a folder, in natural order."""
-    found = [path for path in folder.iterdir() if path.is_dir()]
-    return sorted(found, key=lambda path: natural_key(path.name))
+    return [path for path in entries(folder) if path.is_dir()]
+
+
+def entries(folder: Path) -> list[Path]:
+    """What a folder holds, in natural order; nothing, with a warning, if it cannot be listed."""
+    try:
+        return sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
+    except OSError as error:
+        logger.warning("%s: cannot be listed and is left out: %s", folder, error.strerror)
+        return []
 
 
 def image_folders(bases: Iterable[Path], image_name: re.Pattern[str]) -> dict[str, Path]:
@@ -84,8 +92,12 @@ def image_folders(bases: Iterable[Path], image_name: re.Pattern[str]) -> dict[st
 
 def holds(folder: Path, file_name: re.Pattern[str]) -> bool:
     """Whether a folder has a file whose whole name matches."""
-    with os.scandir(folder) as entries:
-        return any(file_name.fullmatch(entry.name) for entry in entries)
+    try:
+        with os.scandir(folder) as found:
+            return any(file_name.fullmatch(entry.name) for entry in found)
+    except OSError as error:
+        logger.warning("%s: cannot be listed and is left out: %s", folder, error.strerror)
+        return False
 
 
 def paired(

@@ -69,7 +69,13 @@ def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptio
         DatasetError: there is none, or a ``seqinfo.ini`` cannot be used.
     """
     assert isinstance(options, MotOptions)
-    found = {folder.name: folder for folder in _sequence_folders(root)}
+    found: dict[str, Path] = {}
+    for folder in _sequence_folders(root):
+        name = folder.absolute().name
+        if name in found:
+            problem = f"a second sequence of this name, the other is {found[name]}"
+            raise DatasetError.at(folder, "", problem, "set dataset.root to one split")
+        found[name] = folder
     images: dict[str, dict[int, Path]] = {}
     infos: dict[str, SeqInfo] = {}
     for name, folder in found.items():
@@ -132,12 +138,11 @@ def _sequence_folders(root: Path) -> list[Path]:
     base = existing(root, None, "root", ["."])[0]
     if _looks_like_sequence(base):
         return [base]
-    direct = subfolders(base)
-    return [
-        folder
-        for folder in (*direct, *(deep for top in direct for deep in subfolders(top)))
-        if _looks_like_sequence(folder)
-    ]
+    found: list[Path] = []
+    for folder in subfolders(base):
+        below = [folder] if _looks_like_sequence(folder) else subfolders(folder)
+        found += filter(_looks_like_sequence, below)
+    return found
 
 
 def _looks_like_sequence(folder: Path) -> bool:

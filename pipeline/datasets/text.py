@@ -16,8 +16,8 @@ MAX_WHOLE = 2**53
 """Whole numbers of annotation files stay below this, so that float64 holds them exactly."""
 
 
-def read_text(path: Path) -> str:
-    """Text of a file, with line ends as ``\\n``.
+def read_text(path: Path, limit: int = -1) -> str:
+    """Text of a file, or of its first ``limit`` bytes, with line ends as ``\\n``.
 
     UTF-8 with or without a byte order mark, UTF-16 with one, and Latin-1 for whatever is not UTF-8.
 
@@ -25,7 +25,8 @@ def read_text(path: Path) -> str:
         DatasetError: the file cannot be opened, or is no text.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(limit)
     except OSError as error:
         raise DatasetError.at(path, "", f"cannot be read: {error.strerror or error}") from error
     try:

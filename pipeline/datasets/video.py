@@ -1,0 +1,162 @@
+"""Video files with a boxes file each, in any form that the other readers know.
+
+Pairs ``name.mp4`` (or another container) and ``name.csv``, ``.txt``, ``.xml`` or ``.json`` in one folder, or
+one pair that the options name. The form follows from the boxes file: XML is UA-DETRAC's, JSON is COCO's, text
+with a header line is :mod:`pipeline.datasets.csv_rows`, text without one holds MOT rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from pipeline.datasets import coco_json, detrac_xml, mot_rows
+from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.build import Canvas, build_annotations
+from pipeline.datasets.coco import check_sizes
+from pipeline.datasets.csv_rows import has_header, read_csv
+from pipeline.datasets.layout import OwnDataOptions, entries, folders, paired
+from pipeline.datasets.mot import inactive_regions
+from pipeline.datasets.native import NativeBoxes, NativeRects
+from pipeline.datasets.vehicle_types import Vocabulary
+from pipeline.errors import DatasetError
+from pipeline.frames import VideoFile
+from pipeline.sequence import Annotations, Camera, FrameSource, Sequence
+
+NAME = "video"
+VERSION = 1
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv", ".ts")
+BOX_SUFFIXES = (".csv", ".txt", ".xml", ".json")
+
+Form = Literal["csv", "mot", "detrac", "coco"]
+FIRST_FRAME: dict[Form, int] = {"csv": 0, "mot": 1, "detrac": 1, "coco": 0}
+
+
+class VideoOptions(OwnDataOptions):
+    """Options of the video reader; paths are relative to the root or absolute."""
+
+    video: Path | None = None
+    """One video file; asks for ``boxes``."""
+    boxes: Path | None = None
+    """The boxes file of ``video``."""
+    first_frame: int | None = None
+    """What the boxes files call the first frame; if not set 1 in MOT rows and XML, 0 in CSV and COCO."""
+    classes: dict[int, str] | None = None
+    """MOT rows: class names by class id; those of MOT17 if not set."""
+    inactive: Literal["ignore", "drop"] = "ignore"
+    """MOT rows with "consider" 0 become ignore regions, or are left out."""
+    vehicle_types: Vocabulary = Vocabulary.ORIGINAL
+    """XML: how vehicle types become classes."""
+
+
+@dataclass(frozen=True)
+class _Native:
+    """Whatever form the boxes file has: its rows and the origin of its coordinates."""
+
+    origin: float
+    boxes: NativeBoxes
+    static: tuple[NativeRects, ...] = ()
+    per_frame: NativeRects | None = None
+
+
+def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptions) -> list[Sequence]:
+    """Videos that have a boxes file.
+
+    Raises:
+        DatasetError: there is none, only one of ``video`` and ``boxes`` is set, or a video has several boxes
+            files.
+    """
+    assert isinstance(options, VideoOptions)
+    if (options.video is None) != (options.boxes is None):
+        raise DatasetError.at(root, "", "only one of dataset.video and dataset.boxes is set", "set both")
+    base = folders(root, None, "root", ["."])[0]
+    if options.video is not None and options.boxes is not None:
+        for path in (base / options.video, base / options.boxes):
+            if not path.is_file():
+                raise DatasetError.at(path, "", "no such file", "named by dataset.video and dataset.boxes")
+        return [_sequence(base / options.video, base / options.boxes, options, frame_options)]
+    videos = _by_stem(base, VIDEO_SUFFIXES, "videos")
+    boxes = _by_stem(base, BOX_SUFFIXES, "boxes files")
+    names = paired(
+        root, videos, boxes, f"<name>{'|'.join(VIDEO_SUFFIXES)} and <name>{'|'.join(BOX_SUFFIXES)}"
+    )
+    return [_sequence(videos[name], boxes[name], options, frame_options) for name in names]
+
+
+READER = Reader(NAME, VERSION, VideoOptions, list_sequences)
+
+
+def _by_stem(base: Path, suffixes: tuple[str, ...], what: str) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in entries(base):
+        if path.suffix.lower() in suffixes and path.is_file():
+            if path.stem in found:
+                problem = f"several {what} of one name, the other is {found[path.stem].name}"
+                raise DatasetError.at(path, "", problem, "keep one, or set dataset.video and dataset.boxes")
+            found[path.stem] = path
+    return found
+
+
+def _sequence(video: Path, boxes: Path, options: VideoOptions, frame_options: FrameOptions) -> Sequence:
+    form = _form(boxes)
+    first = FIRST_FRAME[form] if options.first_frame is None else options.first_frame
+    frames = VideoFile(video, frame_options, first)
+    head = detrac_xml.listed_head(boxes) if form == "detrac" else detrac_xml.Head()
+    return Sequence(
+        name=video.stem,
+        frames=frames,
+        camera=options.camera or head.camera or Camera.FIXED,
+        annotation_files=(boxes,),
+        reader=f"{NAME} {VERSION}",
+        load=partial(_load, video.stem, boxes, form, frames, options),
+        attributes={"weather": head.weather} if head.weather else {},
+    )
+
+
+def _form(boxes: Path) -> Form:
+    if boxes.suffix.lower() == ".xml":
+        return "detrac"
+    if boxes.suffix.lower() == ".json":
+        return "coco"
+    return "csv" if has_header(boxes) else "mot"
+
+
+def _load(name: str, boxes: Path, form: Form, frames: FrameSource, options: VideoOptions) -> Annotations:
+    native = _read(name, boxes, form, frames, options)
+    ignore = NativeRects.of_option(options.ignore, native.origin)
+    return build_annotations(
+        native.boxes,
+        Canvas.of(frames, native.origin, options.beyond),
+        static=[ignore, *native.static],
+        per_frame=native.per_frame,
+    )
+
+
+def _read(name: str, boxes: Path, form: Form, frames: FrameSource, options: VideoOptions) -> _Native:
+    if form == "csv":
+        return _Native(0.0, read_csv(boxes))
+    if form == "mot":
+        rows = mot_rows.read_mot(boxes, options.classes)
+        return _Native(mot_rows.ORIGIN, rows.boxes, per_frame=inactive_regions(rows, options.inactive))
+    if form == "detrac":
+        file = detrac_xml.read_detrac(boxes, options.vehicle_types)
+        return _Native(detrac_xml.ORIGIN, file.boxes, static=(file.regions,))
+    return _read_coco(name, boxes, frames)
+
+
+def _read_coco(name: str, boxes: Path, frames: FrameSource) -> _Native:
+    """Boxes of a file that describes one video, or several of which one has the video's name."""
+    file = coco_json.read_coco(boxes)
+    sequences = file.sequences()
+    if len(sequences) > 1 and name not in sequences:
+        problem = f"describes {len(sequences)} sequences, none of them named {name!r}"
+        raise DatasetError.at(boxes, "images", problem, "expected one sequence, or the video's name")
+    if not sequences:
+        raise DatasetError.at(boxes, "images", "is empty", "expected an entry for every frame with boxes")
+    chosen = name if name in sequences else next(iter(sequences))
+    check_sizes(file, sequences[chosen], frames.size)
+    rows, crowds = file.boxes(chosen)
+    return _Native(coco_json.ORIGIN, rows, per_frame=crowds)
