@@ -58,7 +58,7 @@ def bench_masks(recipe: Recipe, item: Item, annotations: Annotations, repeats: i
     cpu, wall = [], []
     for _ in range(repeats):
         started, wall_started = time.process_time(), time.perf_counter()
-        make_masks(item, annotations, recipe.masks, _nothing)
+        make_masks(recipe, item, annotations, _nothing)
         cpu.append(time.process_time() - started)
         wall.append(time.perf_counter() - wall_started)
     frames = len(annotations.boxes)
@@ -108,7 +108,7 @@ def bench_rim(recipe: Recipe, item: Item, annotations: Annotations, frames: int,
             pass
         alone = time.perf_counter() - started
         started = time.perf_counter()
-        make_evidence(short, recipe.frames, annotations.boxes, _nothing)
+        make_evidence(recipe, short, annotations.boxes, _nothing)
         ratios.append((time.perf_counter() - started) / alone)
     return median(ratios)
 
@@ -156,7 +156,7 @@ def bench_memory(frames: int) -> tuple[float, float]:
         tree = {"out": folder, "dataset": {"reader": "synthetic", "scenes": [scene]}, "labeler": "mog2"}
         recipe = build_recipe(tree)
         (item,) = items(recipe)
-        make_evidence(item, recipe.frames, item.sequence.load().boxes, watch)
+        make_evidence(recipe, item, item.sequence.load().boxes, watch)
     return seen[frames // 5], seen[frames]
 
 
@@ -167,7 +167,7 @@ def measure(data: Path | None, out: Path, frames: int, repeats: int, long_video:
         recipe = recipe_for(data, out / labeler, labeler, frames)
         (item,) = items(recipe)
         annotations = item.sequence.load()
-        make_evidence(item, recipe.frames, annotations.boxes, _nothing)
+        make_evidence(recipe, item, annotations.boxes, _nothing)
         cpu, wall = bench_masks(recipe, item, annotations, repeats)
         rows.append(Row(f"mask stage from {item.labeler.kind} evidence, frames/s CPU (wall)",
                         f"{cpu:.0f} ({wall:.0f})", f">= {aim}"))  # fmt: skip

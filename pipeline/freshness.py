@@ -15,7 +15,7 @@ from typing import Any
 
 from labelers.base import Labeler, Settings
 from labelers.masks import MASK_RULES_VERSION, MaskSettings
-from pipeline.datasets.base import FrameOptions
+from pipeline.datasets.base import FrameOptions, ReaderOptions
 from pipeline.hashing import DigestCache, files_digest
 from pipeline.sequence import Sequence
 
@@ -64,6 +64,7 @@ def evidence_fingerprint(
     labeler: type[Labeler],
     settings: Settings,
     options: FrameOptions,
+    reader_options: ReaderOptions,
     cache: DigestCache,
     *,
     with_frames: bool = True,
@@ -75,6 +76,7 @@ def evidence_fingerprint(
         labeler: labeler class.
         settings: its settings.
         options: how frames are decoded.
+        reader_options: how the dataset is read; counts only if the labeler uses boxes.
         cache: remembers digests of single files.
         with_frames: false leaves the frames' digest out, so that no frame is read.
 
@@ -91,25 +93,33 @@ def evidence_fingerprint(
     if with_frames:
         fingerprint["frames"] = files_digest(sequence.frames.files(), sequence.frames.identity(), cache)
     if labeler.uses_boxes:
-        fingerprint["annotations"] = annotations_digest(sequence, cache)
+        fingerprint |= annotations_fingerprint(sequence, reader_options, cache)
     return fingerprint
 
 
-def annotations_digest(sequence: Sequence, cache: DigestCache) -> str:
-    """Digest of everything that decides boxes and ignore regions."""
-    return files_digest(sequence.annotation_files, {"reader": sequence.reader}, cache)
+def annotations_fingerprint(sequence: Sequence, options: ReaderOptions, cache: DigestCache) -> dict[str, Any]:
+    """What decides boxes and ignore regions: the files, the rules that read them, and their options."""
+    return {
+        "annotations": files_digest(sequence.annotation_files, {}, cache),
+        "reader": sequence.reader,
+        "reader options": options.model_dump(mode="json"),
+    }
 
 
 def mask_fingerprint(
-    sequence: Sequence, evidence_content: str, settings: MaskSettings, cache: DigestCache
+    sequence: Sequence,
+    evidence_content: str,
+    settings: MaskSettings,
+    options: ReaderOptions,
+    cache: DigestCache,
 ) -> dict[str, Any]:
     """What the masks of a sequence depend on: never a pixel of the video, only the evidence made from it."""
     return {
         "evidence": evidence_content,
-        "annotations": annotations_digest(sequence, cache),
         "settings": settings.model_dump(mode="json"),
         "libraries": library_versions(("opencv-contrib-python",)),
         "mask rules": MASK_RULES_VERSION,
+        **annotations_fingerprint(sequence, options, cache),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labelers.base import Labeler, Settings
 from pipeline.errors import SpotlabelError, StoreError
@@ -35,6 +36,22 @@ class Item:
     evidence_path: Path
     mask_path: Path
     cache: DigestCache
+
+    def evidence_fingerprint(self, recipe: Recipe, *, with_frames: bool = True) -> dict[str, Any]:
+        """What its evidence depends on; see :func:`pipeline.freshness.evidence_fingerprint`."""
+        return evidence_fingerprint(
+            self.sequence,
+            self.labeler,
+            self.settings,
+            recipe.frames,
+            recipe.options,
+            self.cache,
+            with_frames=with_frames,
+        )
+
+    def mask_fingerprint(self, recipe: Recipe, evidence_content: str) -> dict[str, Any]:
+        """What its masks depend on; see :func:`pipeline.freshness.mask_fingerprint`."""
+        return mask_fingerprint(self.sequence, evidence_content, recipe.masks, recipe.options, self.cache)
 
 
 @dataclass(frozen=True)
@@ -100,10 +117,7 @@ def evidence_need(recipe: Recipe, item: Item, trust_frames: bool = False) -> Nee
     except StoreError as error:
         return Need(State.DAMAGED, str(error))
     trusted = ("frames",) if trust_frames else ()
-    wanted = evidence_fingerprint(
-        item.sequence, item.labeler, item.settings, recipe.frames, item.cache, with_frames=not trust_frames
-    )
-    return compare(found, wanted, trusted)
+    return compare(found, item.evidence_fingerprint(recipe, with_frames=not trust_frames), trusted)
 
 
 def mask_need(recipe: Recipe, item: Item) -> Need:
@@ -116,7 +130,7 @@ def mask_need(recipe: Recipe, item: Item) -> Need:
     except StoreError as error:
         return Need(State.DAMAGED, str(error))
     content = EvidenceReader(item.evidence_path, sealed=True).content
-    return compare(found, mask_fingerprint(item.sequence, content, recipe.masks, item.cache))
+    return compare(found, item.mask_fingerprint(recipe, content))
 
 
 def _after(evidence: Need, item: Item) -> Need:

@@ -18,6 +18,7 @@ from pipeline.running.job import Outcome
 from pipeline.store.seal import locked_partial
 
 _LOG_LINES_SHOWN = 3
+_SECONDS_TO_CLEAN_UP = 4.0
 
 Progress = Callable[[str, str, int, int], None]
 """Called with sequence, stage, frames done, frames in all."""
@@ -32,16 +33,31 @@ class Lost(Exception):
 
 
 class Children:
-    """The living children of a run, so that all can be ended at once."""
+    """The living children of a run and the threads that follow them, so that all can be ended at once."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._living: set[subprocess.Popen[str]] = set()
+        self._followers = 0
         self._stopping = False
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Inside, a thread starts and follows children; raises :class:`Stopped` once the run is stopped."""
+        with self._changed:
+            if self._stopping:
+                raise Stopped
+            self._followers += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._followers -= 1
+                self._changed.notify_all()
 
     def start(self, command: list[str], **options: Any) -> subprocess.Popen[str]:
         """Start a child; raises :class:`Stopped` once the run is being stopped."""
-        with self._lock:
+        with self._changed:
             if self._stopping:
                 raise Stopped
             child = subprocess.Popen(command, **options)
@@ -50,24 +66,22 @@ class Children:
 
     def ended(self, child: subprocess.Popen[str]) -> None:
         """Forget a child that has been waited for; raises :class:`Stopped` if it was ended by a stop."""
-        with self._lock:
+        with self._changed:
             self._living.discard(child)
             if self._stopping:
                 raise Stopped
 
     def stop(self) -> None:
         """Kill every child, and start no more. Stores are sealed, so a kill loses only unfinished ones."""
-        with self._lock:
+        with self._changed:
             self._stopping = True
             for child in self._living:
                 child.kill()
 
     def join(self) -> None:
-        """Wait until every child is dead; a dying one still holds the lock of its partial file."""
-        with self._lock:
-            living = list(self._living)
-        for child in living:
-            child.wait()
+        """After a stop: wait until the children are dead and their followers have cleaned up behind them."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._followers == 0, timeout=_SECONDS_TO_CLEAN_UP)
 
 
 def run_isolated(job: Mapping[str, Any], log: Path, children: Children, progress: Progress) -> Outcome:
@@ -89,7 +103,11 @@ def run_isolated(job: Mapping[str, Any], log: Path, children: Children, progress
         Lost: the child died without telling an outcome.
         Stopped: the run is being stopped.
     """
-    with _log_file(log) as output, tempfile.TemporaryDirectory(prefix="spotlabel-") as scratch:
+    with (
+        children.following(),
+        _log_file(log) as output,
+        tempfile.TemporaryDirectory(prefix="spotlabel-") as scratch,
+    ):
         read_end, write_end = os.pipe()
         try:
             child = children.start(

@@ -83,7 +83,7 @@ def run_sequence(recipe: Recipe, name: str, masks_only: bool, report: Report) ->
     else:
         started = time.perf_counter()
         outcome.bad_frames = make_evidence(
-            item, recipe.frames, annotations.boxes, lambda done, total: report("evidence", done, total)
+            recipe, item, annotations.boxes, lambda done, total: report("evidence", done, total)
         )
         outcome.seconds["evidence"] = time.perf_counter() - started
         outcome.evidence = "made"
@@ -91,7 +91,7 @@ def run_sequence(recipe: Recipe, name: str, masks_only: bool, report: Report) ->
         outcome.masks = "fresh"
     else:
         started = time.perf_counter()
-        make_masks(item, annotations, recipe.masks, lambda done, total: report("masks", done, total))
+        make_masks(recipe, item, annotations, lambda done, total: report("masks", done, total))
         outcome.seconds["masks"] = time.perf_counter() - started
         outcome.masks = "made"
     item.cache.save()

@@ -11,8 +11,8 @@ from pipeline.boxes import BoxTable
 from pipeline.datasets.base import FrameOptions
 from pipeline.errors import FrameError, MissingFrameError, SpotlabelError
 from pipeline.frames import prefetch
-from pipeline.freshness import evidence_fingerprint
 from pipeline.plan import Item
+from pipeline.recipe import Recipe
 from pipeline.sequence import Sequence
 from pipeline.store import EvidenceWriter, FrameState, StoreInfo
 
@@ -72,12 +72,12 @@ class SequenceClip:
         self.unreadable[index] = error
 
 
-def make_evidence(item: Item, options: FrameOptions, boxes: BoxTable, progress: Progress) -> list[str]:
+def make_evidence(recipe: Recipe, item: Item, boxes: BoxTable, progress: Progress) -> list[str]:
     """Run the labeler of an item and write its evidence store.
 
     Args:
+        recipe: how frames are read.
         item: sequence, labeler and place of the store.
-        options: how frames are decoded.
         boxes: the sequence's boxes; given to the labeler only if it declares that it uses them.
         progress: called after every frame.
 
@@ -94,14 +94,14 @@ def make_evidence(item: Item, options: FrameOptions, boxes: BoxTable, progress: 
         sequence=item.sequence.name,
         size=frames.size,
         numbers=frames.numbers,
-        fingerprint=evidence_fingerprint(item.sequence, item.labeler, item.settings, options, item.cache),
+        fingerprint=item.evidence_fingerprint(recipe),
         attributes={
             "labeler": item.labeler.name,
             "labeler_version": item.labeler.version,
             "settings": item.settings.model_dump(mode="json"),
         },
     )
-    clip = SequenceClip(item.sequence, options, boxes if item.labeler.uses_boxes else None)
+    clip = SequenceClip(item.sequence, recipe.frames, boxes if item.labeler.uses_boxes else None)
     with EvidenceWriter.writing(item.evidence_path, info, item.labeler.kind, item.labeler.neutral) as writer:
         for done, evidence in enumerate(_labelled(item, clip)):
             if done >= len(clip.readable):

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from labelers.masks import MaskSettings, make_mask
 from pipeline.errors import RecipeError, StoreError
-from pipeline.freshness import mask_fingerprint
 from pipeline.plan import Item
+from pipeline.recipe import Recipe
 from pipeline.sequence import Annotations
 from pipeline.store import EvidenceReader, FrameState, MaskWriter, StoreInfo
 from pipeline.validation import nearest
@@ -19,13 +19,13 @@ Progress = Callable[[int, int], None]
 """Called with frames done and frames in all."""
 
 
-def make_masks(item: Item, annotations: Annotations, settings: MaskSettings, progress: Progress) -> None:
+def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: Progress) -> None:
     """Make and store the masks of one sequence.
 
     Args:
+        recipe: the mask rules.
         item: sequence and places of its stores; the evidence must be there.
         annotations: boxes, ignore regions and class names of the sequence.
-        settings: mask rules.
         progress: called after every frame.
 
     Raises:
@@ -33,7 +33,7 @@ def make_masks(item: Item, annotations: Annotations, settings: MaskSettings, pro
             not be written.
         RecipeError: ``settings.classes`` names a class the sequence's dataset does not have.
     """
-    evidence = EvidenceReader(item.evidence_path)
+    evidence, settings = EvidenceReader(item.evidence_path), recipe.masks
     if len(evidence) != len(annotations.boxes):
         raise StoreError(
             f"{evidence.path}: holds {len(evidence)} frames, the annotations {len(annotations.boxes)}; "
@@ -43,7 +43,7 @@ def make_masks(item: Item, annotations: Annotations, settings: MaskSettings, pro
         sequence=item.sequence.name,
         size=evidence.size,
         numbers=evidence.numbers,
-        fingerprint=mask_fingerprint(item.sequence, evidence.content, settings, item.cache),
+        fingerprint=item.mask_fingerprint(recipe, evidence.content),
         attributes={
             "labeler": evidence.text("labeler"),
             "labeler_version": int(evidence.file.attrs["labeler_version"]),
