@@ -1,0 +1,281 @@
+"""Average precision by the rules of UA-DETRAC and UAVDT: known answers, properties, a brute-force oracle."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.evaluation import detrac, uavdt
+from detector.evaluation.average_precision import (
+    EvaluationError,
+    area,
+    evaluate,
+    evaluate_subsets,
+    interpolated,
+)
+from detector.evaluation.matching import iou_matrix, match_sequence
+from detector.evaluation.records import Detections, Truth
+from tests import brute_force_ap
+
+
+def truth(*rows, regions=(), frames=None, name="S", **more):
+    table = np.array(rows, np.float64).reshape(-1, 5)
+    areas = np.array(regions, np.float64).reshape(-1, 5)
+    last = int(table[:, 0].max(initial=1)) if frames is None else frames
+    return Truth(
+        name,
+        last,
+        table[:, 0].astype(np.int64),
+        table[:, 1:],
+        areas[:, 0].astype(np.int64),
+        areas[:, 1:],
+        **more,
+    )
+
+
+def found(*rows):
+    table = np.array(rows, np.float64).reshape(-1, 6)
+    return Detections(table[:, 0].astype(np.int64), table[:, 1:5], table[:, 5])
+
+
+def ap(truths, detections):
+    return evaluate([match_sequence(truths, detections, 0.7)])
+
+
+TWO = truth((1, 0, 0, 10, 10), (1, 50, 50, 10, 10))
+
+
+def test_hit_false_alarm_hit():
+    result = ap(TWO, found((1, 0, 0, 10, 10, 0.9), (1, 30, 30, 5, 5, 0.8), (1, 50, 50, 10, 10, 0.7)))
+    assert result.ap == pytest.approx(0.833333, abs=1e-6)
+    assert result.percent == 83.33
+    assert result.ap11 == pytest.approx(0.848485, abs=1e-6)
+    assert interpolated(result.recall, result.precision, 101) == pytest.approx(0.834983, abs=1e-6)
+    assert result.recall.tolist() == [0.5, 0.5, 1]
+    assert result.precision.tolist() == [1, 0.5, 2 / 3]
+    assert (result.objects, result.hits) == (2, 2)
+    assert str(result) == (
+        "AP 83.33 (11-point 84.85): 2 of 2 objects, 3 detections, 0 more in ignore regions, "
+        "0 outside the evaluated frames"
+    )
+
+
+def test_an_overlap_of_exactly_the_threshold_is_a_hit():
+    one = truth((1, 0, 0, 10, 10))
+    assert iou_matrix(one.boxes, np.array([[0, 0, 10, 7.0]])) == 0.7
+    assert ap(one, found((1, 0, 0, 10, 7, 0.5))).ap == 1
+    assert ap(one, found((1, 0, 0, 10, 6.999, 0.5))).ap == 0
+
+
+def test_a_second_detection_of_an_object_is_a_false_alarm():
+    result = ap(truth((1, 0, 0, 10, 10)), found((1, 0, 0, 10, 9, 0.9), (1, 0, 0, 10, 10, 0.8)))
+    assert result.hits == 1
+    assert result.precision.tolist() == [1, 0.5]
+
+
+def test_a_detection_takes_the_best_free_object_and_the_later_of_equals():
+    objects = truth((1, 0, 0, 10, 10), (1, 0, 0, 10, 8), (1, 0, 0, 10, 8))
+    outcome = match_sequence(objects, found((1, 0, 0, 10, 8, 0.9)), 0.7, np.array([True, True, False]))
+    # Objects that count come before the others, whatever their overlap.
+    assert (outcome.hit.tolist(), outcome.uncounted) == ([True], 0)
+    twice = match_sequence(objects, found((1, 0, 0, 10, 8, 0.9), (1, 0, 0, 10, 10, 0.8)), 0.7)
+    assert twice.hit.tolist() == [True, True]
+    # The later of two equals goes first, so the other detection still finds the earlier one.
+    equals = truth((1, 0, 0, 10, 10), (1, 0, 2, 10, 10), (1, 0, -2, 10, 10))
+    only_middle = match_sequence(equals, found((1, 0, 0, 10, 12, 0.9), (1, 0, 3, 10, 10, 0.8)), 0.7)
+    assert only_middle.hit.tolist() == [True, False]
+
+
+def test_objects_that_do_not_count_swallow_their_detections():
+    objects = truth((1, 0, 0, 10, 10), (1, 50, 50, 10, 10), labels={"category": np.array([1, 3])})
+    detections = found((1, 50, 50, 10, 10, 0.9), (1, 50, 50, 10, 9, 0.8), (1, 0, 0, 10, 10, 0.7))
+    result = uavdt.evaluate_objects([(objects, detections)], "category", uavdt.CATEGORIES["car"])
+    assert (result.ap, result.objects, result.uncounted) == (1, 1, 2)
+    assert ap(objects, detections).ap == pytest.approx(0.5 + 0.5 * 2 / 3)
+
+
+def test_no_detections_and_no_objects():
+    nothing = ap(TWO, found())
+    assert (nothing.ap, nothing.ap11, nothing.objects) == (0, 0, 2)
+    pointless = ap(truth(), found((1, 0, 0, 5, 5, 0.3)))
+    assert np.isnan(pointless.ap)
+    assert np.isnan(pointless.ap11)
+
+
+def test_frames_beyond_the_fixed_length_do_not_count():
+    long = truth((1, 0, 0, 10, 10), (5, 0, 0, 10, 10), frames=4)
+    result = ap(long, found((1, 0, 0, 10, 10, 0.5), (5, 0, 0, 10, 10, 0.9), (7, 0, 0, 1, 1, 0.9)))
+    assert (result.ap, result.objects, result.outside) == (1, 1, 2)
+
+
+def test_pooling_is_not_a_mean_and_subsets_pool_again():
+    easy = match_sequence(truth((1, 0, 0, 10, 10)), found((1, 0, 0, 10, 10, 0.5)), 0.7)
+    hard = match_sequence(TWO, found((1, 0, 0, 10, 10, 0.4), (1, 20, 20, 9, 9, 0.9)), 0.7)
+    pooled = evaluate([easy, hard]).ap
+    assert pooled == pytest.approx(2 / 3 * 2 / 3)
+    assert pooled != pytest.approx((evaluate([easy]).ap + evaluate([hard]).ap) / 2)
+    matches = {"E": easy, "H": hard}
+    results = evaluate_subsets(matches, {"all": ["E", "H"], "night": ["H"]})
+    assert results["all"].ap == pooled
+    assert results["night"].ap == evaluate([hard]).ap
+    with pytest.raises(EvaluationError, match="subset 'rainy': no results for X"):
+        evaluate_subsets(matches, {"rainy": ["E", "X"]})
+
+
+IGNORE = [(10, 12, 5, 5), (11, 12, 5, 5), (11, 11, 19, 19)]
+
+
+def test_uavdt_drops_what_is_strictly_inside_a_rectangle_of_the_frame():
+    detections = found(*[(1, *box, 0.5) for box in IGNORE], (2, 11, 12, 5, 5, 0.5))
+    objects = truth((1, 90, 90, 5, 5), regions=[(1, 10, 10, 20, 20)], frames=2)
+    assert uavdt.inside_regions(objects, detections).tolist() == [False, True, False, False]
+    result = uavdt.match(objects, detections)
+    assert (result.in_regions, len(result.score)) == (1, 3)
+    exempt = truth((1, 90, 90, 5, 5), regions=[(1, 10, 10, 20, 20)], frames=2, name="M0209")
+    assert uavdt.match(exempt, detections).in_regions == 0
+
+
+def test_uavdt_needs_one_rectangle_to_hold_the_whole_box():
+    halves = truth((1, 90, 90, 5, 5), regions=[(1, 0, 0, 20, 40), (1, 18, 0, 22, 40)])
+    assert uavdt.match(halves, found((1, 10, 10, 20, 5, 0.5))).in_regions == 0
+
+
+def test_uavdt_test_set_has_its_published_length():
+    assert len(uavdt.TEST_LENGTHS) == 20
+    assert sum(uavdt.TEST_LENGTHS.values()) == 16_592
+
+
+def test_detrac_drops_what_is_half_ignored():
+    regions = np.array([[10.0, 10, 20, 20]])
+    assert detrac.region_coverage(np.array(IGNORE, np.float64), regions).tolist() == [1, 1, 1]
+    # The region's last column is 30: columns 26..35 of the box lie half in, 27..36 less.
+    edges = np.array([[25.0, 12, 10, 5], [26, 12, 10, 5], [500, 400, 20, 20]])
+    assert detrac.region_coverage(edges, regions).tolist() == [0.5, 0.4, 0]
+    objects = truth((1, 500, 400, 20, 20), regions=[(0, 10, 10, 20, 20)])
+    result = detrac.match(objects, found(*[(1, *box, 0.9 - i / 10) for i, box in enumerate(edges.tolist())]))
+    assert result.in_regions == 1
+    assert result.hit.tolist() == [False, True]
+
+
+def test_detrac_counts_the_union_of_regions_once():
+    regions = np.array([[100.0, 100, 9, 9], [100, 100, 9, 9], [110, 100, 9, 9]])
+    assert detrac.region_coverage(np.array([[99.0, 99, 40, 10]]), regions).tolist() == [0.5]
+    assert (
+        detrac.region_coverage(np.array([[900.0, 500, 100, 100]]), np.array([[900.0, 500, 900, 900]])) < 0.5
+    )
+
+
+rectangles = st.lists(
+    st.tuples(st.integers(1, 14), st.integers(1, 10), st.integers(1, 16), st.integers(1, 12)), max_size=3
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(rectangles, st.integers(1, 14), st.integers(1, 10), st.integers(1, 16), st.integers(1, 12))
+def test_detrac_coverage_counts_pixels(regions, x, y, w, h):
+    ignored = {
+        (row, column)
+        for left, top, width, height in regions
+        for row in range(top, min(top + height, 10) + 1)
+        for column in range(left, min(left + width, 14) + 1)
+    }
+    covered = sum(
+        (row, column) in ignored for row in range(y + 1, y + h + 1) for column in range(x + 1, x + w + 1)
+    )
+    share = detrac.region_coverage(
+        np.array([[x, y, w, h]], np.float64), np.array(regions, np.float64).reshape(-1, 4), (10, 14)
+    )
+    assert share.tolist() == [covered / (w * h)]
+
+
+def test_detrac_clamps_by_shifting():
+    boxes = np.array([[-20.0, 100, 60, 40], [950, 530, 60, 40], [5, -7, 2000, 30]])
+    assert detrac.clamp(boxes).tolist() == [[1, 100, 60, 40], [950, 530, 11, 11], [5, 1, 956, 30]]
+
+
+def test_detrac_refuses_what_its_toolkit_refuses():
+    objects = truth((1, 5, 5, 10, 10), name="MVI_1")
+    flat = found((1, 5, 5, 10, 10, 0.5), (3, 7, 7, 0, 10, 0.4))
+    with pytest.raises(EvaluationError, match=r"MVI_1: frame 3: box \[7.0, 7.0, 0.0, 10.0\].*without width"):
+        detrac.match(objects, flat)
+    assert detrac.match(objects, flat, degenerate="drop").hit.tolist() == [True]
+    for score in (1.5, -0.1):
+        with pytest.raises(EvaluationError, match=r"frame 1.*score outside \[0, 1\]"):
+            detrac.match(objects, found((1, 5, 5, 10, 10, score)))
+    with pytest.raises(ValueError, match="hold for all frames"):
+        detrac.match(truth((1, 5, 5, 1, 1), regions=[(1, 1, 1, 9, 9)]), flat)
+
+
+def test_columns_that_disagree_are_refused():
+    with pytest.raises(ValueError, match=r"score has shape \(1,\), expected \(2,\)"):
+        Detections(np.ones(2, np.int64), np.zeros((2, 4)), np.zeros(1))
+    with pytest.raises(ValueError, match=r"truth of S: boxes has shape \(1, 3\)"):
+        Truth("S", 1, np.ones(1, np.int64), np.zeros((1, 3)))
+
+
+boxes = st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(1, 10), st.integers(1, 10))
+
+
+@st.composite
+def scenes(draw):
+    """A few frames of crowded boxes with distinct scores; detections often copy an object."""
+    frames = []
+    for _ in range(draw(st.integers(1, 4))):
+        objects = draw(st.lists(boxes, max_size=6))
+        choice = st.one_of(boxes, st.sampled_from(objects)) if objects else boxes
+        frames.append(
+            {
+                "objects": objects,
+                "regions": draw(st.lists(boxes, max_size=2)),
+                "found": draw(st.lists(choice)),
+            }
+        )
+    total = sum(len(f["found"]) for f in frames)
+    scores = iter(draw(st.permutations([k / max(total, 1) for k in range(total)])))
+    for frame in frames:
+        frame["found"] = [(next(scores), box) for box in frame["found"]]
+    return frames
+
+
+def columns(frames):
+    objects = truth(
+        *[(n, *box) for n, f in enumerate(frames, 1) for box in f["objects"]],
+        regions=[(n, *box) for n, f in enumerate(frames, 1) for box in f["regions"]],
+        frames=len(frames),
+    )
+    return objects, found(*[(n, *box, s) for n, f in enumerate(frames, 1) for s, box in f["found"]])
+
+
+@settings(max_examples=200, deadline=None)
+@given(scenes(), st.sampled_from([0.3, 0.5, 0.7]))
+def test_agrees_with_brute_force(frames, iou):
+    result = evaluate([uavdt.match(*columns(frames), iou)])
+    outcomes, objects = brute_force_ap.judge(frames, iou)
+    assert (result.objects, result.hits) == (objects, sum(hit for _, hit in outcomes))
+    if objects:
+        assert result.ap == pytest.approx(brute_force_ap.area_ap(outcomes, objects), abs=1e-12)
+        for points, figure in ((11, result.ap11), (101, interpolated(result.recall, result.precision, 101))):
+            assert figure == pytest.approx(
+                brute_force_ap.interpolated_ap(outcomes, objects, points), abs=1e-12
+            )
+    else:
+        assert np.isnan(result.ap)
+
+
+@settings(max_examples=50, deadline=None)
+@given(scenes(), st.randoms(use_true_random=False))
+def test_row_order_and_monotone_score_maps_change_nothing(frames, random):
+    objects, detections = columns(frames)
+    rows = list(range(len(detections)))
+    random.shuffle(rows)
+    shuffled = detections.select(np.array(rows, np.int64))
+    squashed = Detections(shuffled.frame, shuffled.boxes, np.tanh(shuffled.score) / 2)
+    before, after = (evaluate([uavdt.match(objects, d)]) for d in (detections, squashed))
+    assert np.array_equal(before.recall, after.recall, equal_nan=True)
+    assert np.array_equal(before.precision, after.precision)
+
+
+def test_area_of_a_curve_that_rises_again():
+    recall = np.array([0.2, 0.2, 0.4, 0.6])
+    precision = np.array([1, 0.5, 0.6, 0.7])
+    assert area(recall, precision) == pytest.approx(0.2 * 1 + 0.4 * 0.7)
