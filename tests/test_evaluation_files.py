@@ -5,13 +5,17 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
+from detector.decode import decode, to_image
 from detector.evaluation import coco, detrac, uavdt
 from detector.evaluation.average_precision import EvaluationError, evaluate, interpolated
 from detector.evaluation.files import Compat, read_detections, write_detections
 from detector.evaluation.matching import match_sequence
 from detector.evaluation.records import Detections, Truth
 from detector.evaluation.truth_files import read_detrac_truth, read_uavdt_truth
+from detector.geometry import padding_matrix, scaled, transform_boxes
+from detector.targets import centre_targets
 from pipeline.errors import DatasetError
 from tests import brute_force_ap
 
@@ -186,6 +190,29 @@ def test_detrac_truth_finds_itself_outside_ignored_regions(shared_data):
     # The annotations have 53 boxes half or more inside ignored regions: nobody can find those.
     assert (result.in_regions, result.hits) == (53, 4707)
     assert result.ap == pytest.approx(4707 / 4760)
+
+
+def test_perfect_network_outputs_score_one(tmp_path):
+    rng = np.random.default_rng(2)
+    matrix = scaled(padding_matrix((540, 1024), (640, 1152)), 0.25)
+    rows = []
+    for number in range(1, 9):
+        places = rng.permutation(60)[:20]
+        centre = np.stack([places % 10, places // 10], 1) * [100, 88] + rng.uniform(45, 55, (20, 2))
+        half = rng.uniform(8, 42, (20, 2))
+        boxes = np.concatenate([centre - half, centre + half], 1)
+        targets = centre_targets(transform_boxes(boxes, matrix), np.zeros(20, int), 1, (160, 288))
+        maps = np.zeros((2, 2, 160 * 288))
+        maps[0][:, targets.ind[:20]], maps[1][:, targets.ind[:20]] = targets.wh[:20].T, targets.reg[:20].T
+        wh, reg = torch.from_numpy(maps.reshape(2, 1, 2, 160, 288))
+        found = decode(torch.from_numpy(targets.hm)[None], wh, reg)[0].numpy()
+        rows.append((np.full(20, number), boxes, np.full(100, number), to_image(found, matrix)))
+    frame, boxes, found_frame, found = (np.concatenate(column) for column in zip(*rows, strict=True))
+    path = tmp_path / "S.txt"
+    write_detections(path, "uavdt", found_frame, found[:, :4], found[:, 4], image=(540, 1024))
+    native = np.concatenate([boxes[:, :2] + 1, boxes[:, 2:] - boxes[:, :2]], 1)
+    result = evaluate([uavdt.match(Truth("S", 8, frame, native), read_detections(path, "uavdt"))])
+    assert (result.ap, result.hits) == (1, 160)
 
 
 def write_truth(folder, whole, ignore=""):
