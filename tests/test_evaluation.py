@@ -10,11 +10,12 @@ from detector.evaluation.average_precision import (
     EvaluationError,
     area,
     evaluate,
-    evaluate_subsets,
     interpolated,
 )
 from detector.evaluation.matching import iou_matrix, match_sequence
 from detector.evaluation.records import Detections, Truth
+from detector.evaluation.subsets import by_attribute, evaluate_subsets, read_list
+from pipeline.errors import DatasetError
 from tests import brute_force_ap
 
 
@@ -122,6 +123,30 @@ def test_pooling_is_not_a_mean_and_subsets_pool_again():
         evaluate_subsets(matches, {"rainy": ["E", "X"]})
 
 
+def test_subsets_by_weather_and_from_lists(tmp_path):
+    weather = {
+        "A": {detrac.WEATHER: "night"},
+        "B": {detrac.WEATHER: "cloudy"},
+        "C": {},
+        "D": {detrac.WEATHER: "night"},
+    }
+    truths = [truth(name=name, attributes=attributes) for name, attributes in weather.items()]
+    assert by_attribute(truths, detrac.WEATHER) == {"cloudy": ["B"], "night": ["A", "D"]}
+    path = tmp_path / "easy.txt"
+    path.write_text("MVI_39031\r\n\nMVI_39051")
+    assert read_list(path) == ["MVI_39031", "MVI_39051"]
+    for content, problem in (
+        ("A\nA\n", "line 2: 'A': expected one sequence name, each once"),
+        ("A\n\nB 3\n", "line 3: 'B 3'"),
+        ("\n", "no sequence names"),
+    ):
+        path.write_text(content)
+        with pytest.raises(DatasetError, match=rf"easy\.txt: .*{problem}|easy\.txt: {problem}"):
+            read_list(path)
+    with pytest.raises(DatasetError, match=r"hard\.txt: cannot be read"):
+        read_list(tmp_path / "hard.txt")
+
+
 IGNORE = [(10, 12, 5, 5), (11, 12, 5, 5), (11, 11, 19, 19)]
 
 
@@ -140,7 +165,8 @@ def test_uavdt_needs_one_rectangle_to_hold_the_whole_box():
     assert uavdt.match(halves, found((1, 10, 10, 20, 5, 0.5))).in_regions == 0
 
 
-def test_uavdt_test_set_has_its_published_length():
+def test_test_sets_have_their_published_length():
+    assert len(set(detrac.TEST_SEQUENCES)) == 40
     assert len(uavdt.TEST_LENGTHS) == 20
     assert sum(uavdt.TEST_LENGTHS.values()) == 16_592
 

@@ -77,6 +77,10 @@ def outputs(features, preset, image, gate=None):
         model.gate = gate
     with torch.no_grad():
         stacks = fill_by_name(model)(image)
+    return by_stack(stacks)
+
+
+def by_stack(stacks):
     return {f"{name}{k}": out for k, stack in enumerate(stacks) for name, out in stack.items()}
 
 
@@ -142,7 +146,7 @@ def test_unet_with_multiplied_logits_outputs(features, image):
     check(found, UNET_MUL, lambda _: {"rtol": 1e-6, "atol": 1e-10})
 
 
-def test_released_spotnet_outputs_in_double_and_single(hourglass, image):
+def test_released_spotnet_outputs_in_three_precisions(hourglass, image):
     # The whole network in one piece; single precision last, because it changes the shared backbone in place.
     with torch.device("meta"):
         model = build_detector("spotnet-released", hourglass, 1)
@@ -153,8 +157,15 @@ def test_released_spotnet_outputs_in_double_and_single(hourglass, image):
     ):
         with torch.no_grad():
             stacks = model.to(dtype)(image.to(dtype))
-        found = {f"{name}{k}": out for k, stack in enumerate(stacks) for name, out in stack.items()}
-        check(found, RELEASED, tolerance)
+        check(by_stack(stacks), RELEASED, tolerance)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        stacks = model(image.float())
+    assert stacks[0]["hm"].dtype == torch.bfloat16
+    # A single element of a bfloat16 output is only good to some tenth of the spread; means are far better.
+    for name, out in by_stack(stacks).items():
+        mean, std = RELEASED[name][:2]
+        assert out.double().mean() == pytest.approx(mean, abs=0.05 * std), name
+        assert out.double().std() == pytest.approx(std, rel=0.05), name
 
 
 @pytest.mark.parametrize(

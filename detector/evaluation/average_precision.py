@@ -6,7 +6,7 @@ recalls, 11 of them in VOC 2007, 101 in COCO.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,27 +109,3 @@ def evaluate(matches: Iterable[Matches]) -> Evaluation:
         outside=sum(part.outside for part in parts),
         uncounted=sum(part.uncounted for part in parts),
     )
-
-
-def evaluate_subsets(
-    matches: Mapping[str, Matches], subsets: Mapping[str, Sequence[str]]
-) -> dict[str, Evaluation]:
-    """One pooled curve per subset of sequences.
-
-    Args:
-        matches: by sequence name.
-        subsets: sequence names by subset name, for example read from the benchmark's list files.
-
-    Returns:
-        By subset name.
-
-    Raises:
-        EvaluationError: a subset names a sequence that has no matches.
-    """
-    for subset, names in subsets.items():
-        missing = [name for name in names if name not in matches]
-        if missing:
-            raise EvaluationError(
-                f"subset {subset!r}: no results for {', '.join(missing)} (evaluate all of its sequences)"
-            )
-    return {subset: evaluate(matches[name] for name in names) for subset, names in subsets.items()}

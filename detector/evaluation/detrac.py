@@ -18,8 +18,18 @@ IOU = 0.7
 IMAGE = (540, 960)
 COVERED = 0.5
 
-WEATHER = ("cloudy", "night", "rainy", "sunny")
-"""Values of the sequence attribute ``sence_weather`` (so spelled in the files)."""
+WEATHER = "sence_weather"
+"""The sequence attribute (so spelled in the files) with values cloudy, night, rainy, sunny."""
+
+TEST_SEQUENCES = tuple(
+    f"MVI_{number}"
+    for number in (
+        *(39031, 39051, 39211, 39271, 39311, 39361, 39371, 39401, 39501, 39511, 40701, 40711, 40712, 40714),
+        *(40742, 40743, 40761, 40762, 40763, 40771, 40772, 40773, 40774, 40775, 40792, 40793, 40851, 40852),
+        *(40853, 40854, 40855, 40863, 40864, 40891, 40892, 40901, 40902, 40903, 40904, 40905),
+    )
+)
+"""The sequences of the benchmark's test set."""
 
 
 def clamp(boxes: Float64, image: tuple[int, int] = IMAGE) -> Float64:
