@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from detector.geometry import Matrix, inverse, transform_boxes
-from detector.losses import at_least_single, gather_cells
+from detector.tensors import at_least_single, gather_cells
 
 Float64 = npt.NDArray[np.float64]
 

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from detector.tensors import at_least_single, gather_cells
+
 SCORE_FLOOR = 1e-4
 
 
@@ -25,11 +27,6 @@ class LossWeights:
     wh: float = 0.1
     reg: float = 1.0
     seg: float = 1.0
-
-
-def at_least_single(x: Tensor) -> Tensor:
-    """Float64 stays; everything narrower becomes float32."""
-    return x if x.dtype == torch.float64 else x.float()
 
 
 def clamped_sigmoid(logits: Tensor) -> Tensor:
@@ -55,12 +52,6 @@ def heatmap_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None) -
     if weight is not None:
         misses = misses * weight
     return -(hits.sum() + misses.sum()) / positive.sum().clamp(min=1)
-
-
-def gather_cells(maps: Tensor, ind: Tensor) -> Tensor:
-    """Values at cells: maps [B, C, h, w], ind [B, K] (y * w + x) to [B, K, C]."""
-    flat = maps.flatten(2).transpose(1, 2)  # [B, h*w, C]
-    return flat.gather(1, ind.unsqueeze(2).expand(-1, -1, maps.shape[1]))
 
 
 def centre_l1_loss(prediction: Tensor, target: Tensor, ind: Tensor, mask: Tensor) -> Tensor:

@@ -111,7 +111,7 @@ def test_a_malicious_pickle_is_refused_unexecuted(tmp_path, monkeypatch):
     torch.save({"state_dict": Attack()}, tmp_path / "zip.pth")
     torch.save({"state_dict": Attack()}, tmp_path / "legacy.pth", _use_new_zipfile_serialization=False)
     for name in ("plain.pth", "zip.pth", "legacy.pth"):
-        with pytest.raises(CheckpointError, match=f"{name}: refused") as caught:
+        with pytest.raises(CheckpointError, match=rf"{name}: refused: it asks for \w+\.mkdir") as caught:
             read_public_checkpoint(tmp_path / name)
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "owned").exists()
@@ -127,7 +127,7 @@ def test_unusable_files_get_one_clear_line(tmp_path):
     save(tmp_path / "nan.pth", {"pre.0.conv.weight": torch.tensor([float("nan")])})
     save(tmp_path / "other.pth", {"layer1.weight": torch.zeros(3)})
     expected = {
-        "text": "refused|cannot be read",
+        "text": "refused: not a checkpoint of plain tensors",
         "empty": "cannot be read",
         "cut": "cannot be read",
         "list": "expected a dict of tensors",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -116,5 +115,5 @@ def _mirrored_or_not(
     return View(letterbox_matrix((x, y), extent, canvas), flip, canvas)
 
 
-def _clipped(value: Any, low: float, high: float) -> float:
+def _clipped(value: float, low: float, high: float) -> float:
     return float(min(max(value, low), high))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +68,7 @@ def read_public_checkpoint(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such checkpoint") from None
     except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path}: refused: the file is not a plain checkpoint of tensors ({_first_line(error)})"
-        ) from error
+        raise CheckpointError(f"{path}: refused: {_refusal(error)}") from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{path}: cannot be read as a checkpoint ({_first_line(error)})") from error
     return _tensors(path, content)
@@ -128,6 +127,14 @@ def _without_wrapper(name: str) -> str:
 
 def _without_counters(names: list[str]) -> tuple[str, ...]:
     return tuple(name for name in names if not name.endswith(COUNTER))
+
+
+def _refusal(error: pickle.UnpicklingError) -> str:
+    # torch's own text advises to load without the check; only the name it stumbled over is worth telling.
+    found = re.search(r"GLOBAL\s+([\w.]+)", str(error))
+    if found:
+        return f"it asks for {found[1]}, which is no part of a tensor; nothing was executed"
+    return "not a checkpoint of plain tensors"
 
 
 def _first_line(error: BaseException) -> str:
