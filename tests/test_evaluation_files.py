@@ -1,19 +1,17 @@
 """Detections and ground-truth files: formats, errors with file and line, real sequences, COCO."""
 
 import re
-import sys
 
 import numpy as np
 import pytest
 import torch
 
 from detector.decode import decode, to_image
-from detector.evaluation import coco, detrac, uavdt
-from detector.evaluation.average_precision import EvaluationError, evaluate, interpolated
+from detector.evaluation import uavdt
+from detector.evaluation.average_precision import evaluate
 from detector.evaluation.files import Compat, read_detections, write_detections
-from detector.evaluation.matching import match_sequence
-from detector.evaluation.records import Detections, Truth
-from detector.evaluation.truth_files import read_detrac_truth, read_uavdt_truth
+from detector.evaluation.records import Truth
+from detector.evaluation.truth_files import read_uavdt_truth
 from detector.geometry import padding_matrix, scaled, transform_boxes
 from detector.targets import centre_targets
 from pipeline.errors import DatasetError
@@ -176,22 +174,6 @@ def test_a_real_sequence_agrees_with_brute_force(shared_data):
     assert result.ap11 == pytest.approx(brute_force_ap.interpolated_ap(outcomes, objects), abs=1e-9)
 
 
-@pytest.mark.realdata
-def test_detrac_truth_finds_itself_outside_ignored_regions(shared_data):
-    folder = shared_data / "ua-detrac"
-    xml = folder / "DETRAC-Train-Annotations-XML/MVI_40201.xml"
-    truth = read_detrac_truth(xml, 400, folder / "ignored_regions/MVI_40201_IgR.txt")
-    assert (truth.name, len(truth.frame), len(truth.regions)) == ("MVI_40201", 4760, 3)
-    assert truth.attributes["sence_weather"] == "cloudy"
-    assert truth.boxes[0].tolist() == [857.6, 378.67, 103.4, 123.66]
-    assert np.array_equal(read_detrac_truth(xml, 400).regions, truth.regions)
-    perfect = Detections(truth.frame, truth.boxes, np.linspace(1, 0, len(truth.frame)))
-    result = evaluate([detrac.match(truth, perfect)])
-    # The annotations have 53 boxes half or more inside ignored regions: nobody can find those.
-    assert (result.in_regions, result.hits) == (53, 4707)
-    assert result.ap == pytest.approx(4707 / 4760)
-
-
 def test_perfect_network_outputs_score_one(tmp_path):
     rng = np.random.default_rng(2)
     matrix = scaled(padding_matrix((540, 1024), (640, 1152)), 0.25)
@@ -213,88 +195,3 @@ def test_perfect_network_outputs_score_one(tmp_path):
     native = np.concatenate([boxes[:, :2] + 1, boxes[:, 2:] - boxes[:, :2]], 1)
     result = evaluate([uavdt.match(Truth("S", 8, frame, native), read_detections(path, "uavdt"))])
     assert (result.ap, result.hits) == (1, 160)
-
-
-def write_truth(folder, whole, ignore=""):
-    (folder / "M1_gt_whole.txt").write_text(whole)
-    (folder / "M1_gt_ignore.txt").write_text(ignore)
-    return folder
-
-
-def test_uavdt_truth(tmp_path):
-    folder = write_truth(tmp_path, "3,9,1,2,30,40,2,4,3\n1,8,5,6,7,8,1,1,1\n", "2,1,10,20,30,40,1,-1,-1\n")
-    truth = read_uavdt_truth(folder, "M1")
-    assert (truth.frames, truth.frame.tolist()) == (3, [3, 1])
-    assert truth.boxes.tolist() == [[1, 2, 30, 40], [5, 6, 7, 8]]
-    assert {k: v.tolist() for k, v in truth.labels.items()} == {
-        "id": [9, 8],
-        "out_of_view": [2, 1],
-        "occlusion": [4, 1],
-        "category": [3, 1],
-    }
-    assert (truth.region_frame.tolist(), truth.regions.tolist()) == ([2], [[10, 20, 30, 40]])
-    write_truth(tmp_path, "1,8,5,6,7,8,1,1,1\n1,8,5,6,0,8,1,1,1\n")
-    with pytest.raises(DatasetError, match=r"M1_gt_whole.txt: line 2: box .*must be positive"):
-        read_uavdt_truth(folder, "M1")
-
-
-XML = (
-    '<sequence name="S"><frame num="{num}"><target_list><target id="1">{box}</target></target_list></frame>'
-    "</sequence>"
-)
-BOX = '<box left="1" top="2" width="{w}" height="4"/>'
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        (XML.format(num=1, box=BOX.format(w="nan")), "frame 1: target 1: <box>: .*width='nan'"),
-        (XML.format(num=1, box=BOX.format(w="-3")), "width and height positive"),
-        (XML.format(num=1, box=""), "frame 1: target 1: has no <box>"),
-        (XML.format(num="x", box=BOX.format(w=3)), "<frame num='x'>: expected a whole number"),
-        ("<sequence>", "not a usable XML file"),
-        ('<!DOCTYPE s [<!ENTITY a "b">]><sequence/>', "not a usable XML file"),
-        ("<annotation/>", "expected a <sequence> element"),
-    ],
-)
-def test_bad_detrac_files_are_named(tmp_path, text, problem):
-    path = tmp_path / "bad.xml"
-    path.write_text(text)
-    with pytest.raises(DatasetError, match=rf"bad\.xml: .*{problem}"):
-        read_detrac_truth(path, 10)
-
-
-def test_coco_agrees_with_the_pooled_curve(monkeypatch):
-    pytest.importorskip("pycocotools", reason="pycocotools is not installed")
-    rng = np.random.default_rng(5)
-    truth, found = [], []
-    for count in (3, 0, 7, 21, 22):  # 53 objects: a prime, so that no recall falls on a rounded level
-        low = rng.uniform(0, 200, (count, 2))
-        objects = np.concatenate([low, rng.uniform(20, 90, (count, 2))], 1)
-        copies = np.repeat(objects, 2, 0) * rng.uniform(0.9, 1.1, (2 * count, 4))
-        stray = np.concatenate([rng.uniform(0, 200, (5, 2)), rng.uniform(20, 90, (5, 2))], 1)
-        boxes = np.concatenate([copies, stray])
-        truth.append(np.concatenate([objects, np.ones((count, 1))], 1))
-        found.append(np.column_stack([boxes, rng.random(len(boxes)), np.ones(len(boxes))]))
-    figures = coco.coco_summary(truth, found)
-    frames = np.arange(1, 6)
-    ours = Truth("S", 5, np.repeat(frames, [len(t) for t in truth]), np.concatenate(truth)[:, :4])
-    table = np.concatenate(found)
-    theirs = Detections(np.repeat(frames, [len(f) for f in found]), table[:, :4], table[:, 4])
-    curves = [evaluate([match_sequence(ours, theirs, iou)]) for iou in np.linspace(0.5, 0.95, 10)]
-    aps = [interpolated(c.recall, c.precision, 101) for c in curves]
-    assert figures["AP"] == pytest.approx(np.mean(aps), abs=1e-9)
-    assert figures["AP50"] == pytest.approx(aps[0], abs=1e-9)
-    assert figures["AP75"] == pytest.approx(aps[5], abs=1e-9)
-    assert 0.1 < figures["AP"] < 0.9
-    nothing = coco.coco_summary(truth, [f[:0] for f in found])
-    assert (nothing["AP"], nothing["AR100"]) == (0, 0)
-    with pytest.raises(EvaluationError, match="at least one object"):
-        coco.coco_summary([t[:0] for t in truth], found)
-
-
-def test_coco_without_pycocotools_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pycocotools", None)
-    monkeypatch.setitem(sys.modules, "pycocotools.coco", None)
-    with pytest.raises(EvaluationError, match=r"need pycocotools.*pip install spotlabel\[train\]"):
-        coco.coco_summary([np.zeros((1, 5))], [np.zeros((0, 6))])
