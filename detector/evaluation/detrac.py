@@ -79,7 +79,7 @@ def _round(values: Float64) -> Int64:
     return (np.sign(values) * np.floor(np.abs(values) + 0.5)).astype(np.int64)
 
 
-def check(
+def _checked(
     truth: Truth, detections: Detections, degenerate: Literal["refuse", "drop"], image: tuple[int, int]
 ) -> Detections:
     """Clamp the boxes and apply the format check.
@@ -131,6 +131,6 @@ def match(
     """
     if truth.region_frame.any():
         raise ValueError(f"truth of {truth.name}: UA-DETRAC's ignored regions hold for all frames")
-    clamped = check(truth, detections, degenerate, image)
+    clamped = _checked(truth, detections, degenerate, image)
     ignored = region_coverage(clamped.boxes, truth.regions, image) >= COVERED
     return match_sequence(truth, clamped.select(~ignored), iou, in_regions=int(ignored.sum()))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -29,7 +30,9 @@ class Layout:
     origin: float
 
 
-LAYOUTS = {
+Benchmark = Literal["ua-detrac", "uavdt"]
+
+LAYOUTS: dict[Benchmark, Layout] = {
     "ua-detrac": Layout(7, lambda frame, index, box, score: f"{frame},{index},{box},{score}\n", 0.5),
     "uavdt": Layout(9, lambda frame, index, box, score: f"{frame},-1,{box},{score},1,-1\n", 1.0),
 }
@@ -45,7 +48,7 @@ class Compat(StrEnum):
     """As the published files: truncated to integers, w = x1 - x0 + 1, rows of a frame sorted as text."""
 
 
-def read_detections(path: Path, benchmark: str) -> Detections:
+def read_detections(path: Path, benchmark: Benchmark) -> Detections:
     """Read a detections file.
 
     Args:
@@ -64,7 +67,7 @@ def read_detections(path: Path, benchmark: str) -> Detections:
 
 def write_detections(
     path: Path,
-    benchmark: str,
+    benchmark: Benchmark,
     frame: Int64,
     xyxy: Float64,
     score: Float64,

@@ -17,7 +17,8 @@ from detector.evaluation.records import Detections, Float64, Truth
 Bool = npt.NDArray[np.bool_]
 Int8 = npt.NDArray[np.int8]
 
-HIT, FALSE_ALARM, UNCOUNTED = np.int8(1), np.int8(0), np.int8(-1)
+HIT, UNCOUNTED = np.int8(1), np.int8(-1)
+NOTHING = (False, 0.0, -1)
 
 
 @dataclass(frozen=True)
@@ -64,31 +65,21 @@ def match_frame(found: Float64, objects: Float64, counted: Bool, iou: float) -> 
         int8 (D,): 1 found an object, 0 false alarm, -1 found only an object that does not count.
     """
     overlap = iou_matrix(found, objects)
-    outcome = np.zeros(len(found), np.int8)
     rows, columns = np.nonzero(overlap >= iou)
-    best: dict[int, tuple[bool, float, int]] = {}
+    pairs = zip(counted[columns].tolist(), overlap[rows, columns].tolist(), columns.tolist(), strict=True)
+    candidates: dict[int, list[tuple[bool, float, int]]] = {}
+    for row, pair in zip(rows.tolist(), pairs, strict=True):
+        candidates.setdefault(row, []).append(pair)
+    outcome = np.zeros(len(found), np.int8)
     taken: set[int] = set()
-    row_before = -1
-    values = overlap[rows, columns]
-    for row, column, value, counts in zip(
-        rows.tolist(), columns.tolist(), values.tolist(), counted[columns].tolist(), strict=True
-    ):
-        if row != row_before:
-            _settle(best, row_before, taken, outcome)
-            row_before = row
+    for row, options in candidates.items():  # rows rise, so scores fall
         # Objects that count come first, then overlap; a later column wins a tie.
-        if column not in taken:
-            best[row] = max(best.get(row, (False, 0.0, -1)), (counts, value, column))
-    _settle(best, row_before, taken, outcome)
-    return outcome
-
-
-def _settle(best: dict[int, tuple[bool, float, int]], row: int, taken: set[int], outcome: Int8) -> None:
-    if row in best:
-        counts, _, column = best[row]
-        outcome[row] = HIT if counts else UNCOUNTED
+        counts, _, column = max((o for o in options if o[2] not in taken), default=NOTHING)
         if counts:
             taken.add(column)
+        if column >= 0:
+            outcome[row] = HIT if counts else UNCOUNTED
+    return outcome
 
 
 def match_sequence(
