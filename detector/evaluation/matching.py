@@ -44,12 +44,18 @@ class Matches:
 
 def iou_matrix(a: Float64, b: Float64) -> Float64:
     """IoU of boxes (A, 4) with boxes (B, 4), both left, top, width, height: (A, B); 0 for an empty union."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, :2] + a[:, None, 2:], b[None, :, :2] + b[None, :, 2:])
-    sides = np.maximum(high - low, 0)
-    inter: Float64 = sides[..., 0] * sides[..., 1]  # (A, B)
+    inter = _overlap(a, b, 0) * _overlap(a, b, 1)  # (A, B)
     union = (a[:, 2] * a[:, 3])[:, None] + (b[:, 2] * b[:, 3])[None, :] - inter
     return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+
+
+def _overlap(a: Float64, b: Float64, axis: int) -> Float64:
+    """Length that boxes (A, 4) and (B, 4) share along x (0) or y (1): (A, B), at least 0."""
+    a_low, b_low = a[:, axis], b[:, axis]
+    a_high, b_high = a_low + a[:, axis + 2], b_low + b[:, axis + 2]
+    shared: Float64 = np.minimum(a_high[:, None], b_high[None, :])
+    shared -= np.maximum(a_low[:, None], b_low[None, :])
+    return np.maximum(shared, 0, out=shared)
 
 
 def match_frame(found: Float64, objects: Float64, counted: Bool, iou: float) -> Int8:

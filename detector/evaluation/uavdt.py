@@ -49,12 +49,13 @@ CATEGORIES = {"car": 1, "truck": 2, "bus": 3}
 
 def inside_regions(truth: Truth, detections: Detections) -> Bool:
     """Which detections lie strictly inside one ignore rectangle of their frame: bool (D,)."""
-    order = np.argsort(truth.region_frame, kind="stable")
-    frames, regions = truth.region_frame[order], truth.regions[order]
+    order = np.argsort(detections.frame, kind="stable")
+    frames = detections.frame[order]
     inside = np.zeros(len(detections), np.bool_)
-    for number in np.unique(frames):
-        here = regions[np.searchsorted(frames, number) : np.searchsorted(frames, number, side="right")]
-        rows = np.flatnonzero(detections.frame == number) if number else np.arange(len(detections))
+    for number in np.unique(truth.region_frame):
+        here = truth.regions[truth.region_frame == number]
+        first, last = np.searchsorted(frames, number), np.searchsorted(frames, number, side="right")
+        rows = order[first:last] if number else order
         low = detections.boxes[rows, None, :2]  # (n, 1, 2)
         high = low + detections.boxes[rows, None, 2:]
         within = (low > here[:, :2]) & (high < here[:, :2] + here[:, 2:])  # (n, m, 2)
