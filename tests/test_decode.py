@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.decode import decode, decode_outputs, flip_average, peaks, soft_nms, to_image
@@ -80,6 +80,7 @@ def test_matrices_of_the_reference_frame():
     assert transform_boxes(transform_boxes(boxes, letterbox), inverse(letterbox)) == pytest.approx(boxes)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 12))
 def test_decoding_the_targets_gives_back_the_boxes(seed, count):
     rng = np.random.default_rng(seed)
