@@ -63,10 +63,10 @@ def evidence_fingerprint(
     sequence: Sequence,
     labeler: type[Labeler],
     settings: Settings,
+    *,
     options: FrameOptions,
     reader_options: ReaderOptions,
     cache: DigestCache,
-    *,
     with_frames: bool = True,
 ) -> dict[str, Any]:
     """What the evidence of a sequence depends on.

@@ -43,9 +43,9 @@ class Item:
             self.sequence,
             self.labeler,
             self.settings,
-            recipe.frames,
-            recipe.options,
-            self.cache,
+            options=recipe.frames,
+            reader_options=recipe.options,
+            cache=self.cache,
             with_frames=with_frames,
         )
 

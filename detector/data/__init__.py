@@ -1,0 +1,1 @@
+"""From frames, masks and boxes to network inputs and targets."""

@@ -1,0 +1,50 @@
+"""Colour: jitter, PCA lighting (Krizhevsky et al., NIPS 2012, section 4.1) and normalisation, all in BGR."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.data.views import Rng
+
+Float32 = npt.NDArray[np.float32]
+
+MEAN = np.array([0.40789654, 0.44719302, 0.47026115], np.float32)
+STD = np.array([0.28863828, 0.27408164, 0.27809835], np.float32)
+GREY = np.array([0.114, 0.587, 0.299], np.float32)
+EIGENVALUES = np.array([0.2141788, 0.01817699, 0.00341571])
+EIGENVECTORS = np.array(
+    [
+        [-0.58752847, -0.69563484, 0.41340352],
+        [-0.5832747, 0.00994535, -0.81221408],
+        [-0.56089297, 0.71832671, 0.41158938],
+    ]
+)
+STRENGTH = 0.4
+LIGHTING = 0.1
+
+
+def jitter(image: Float32, rng: Rng) -> Float32:
+    """Brightness, contrast and saturation in random order, then PCA lighting; nothing is clipped.
+
+    Args:
+        image: (H, W, 3) BGR in [0, 1].
+        rng: draws the order, three factors and three lighting weights.
+
+    Returns:
+        (H, W, 3), a new array; may leave [0, 1].
+    """
+    grey: Float32 = image @ GREY  # (H, W), of the image as it came: later steps do not update it
+    mean = grey.mean(dtype=np.float64)
+    towards = (np.float32(0), np.float32(mean), grey[:, :, None])
+    result = image
+    for step in rng.permutation(3):
+        factor = np.float32(1 + rng.uniform(-STRENGTH, STRENGTH))
+        result = result * factor + towards[step] * (1 - factor)
+    shift = EIGENVECTORS @ (EIGENVALUES * rng.normal(0, LIGHTING, 3))
+    return result + shift.astype(np.float32)
+
+
+def normalise(image: Float32) -> Float32:
+    """Subtract :data:`MEAN` and divide by :data:`STD`: (H, W, 3) to float32 (H, W, 3)."""
+    return (image - MEAN) / STD

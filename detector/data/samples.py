@@ -1,0 +1,110 @@
+"""One training or validation sample, as a pure function of frame, mask, boxes and view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.data.colour import jitter, normalise
+from detector.data.views import Rng, View
+from detector.geometry import Floats
+from detector.targets import CentreTargets, centre_targets, known_cells
+
+Float32 = npt.NDArray[np.float32]
+UInt8 = npt.NDArray[np.uint8]
+
+STRIDE = 4
+FOREGROUND, UNKNOWN = 1, 255
+
+
+class IgnoreMode(StrEnum):
+    """What becomes of unknown pixels: ignore regions, and places whose mask nobody believes."""
+
+    NONE = "none"
+    """They are background, as in the published models."""
+    MASK_LOSS = "mask_loss"
+    """They carry no loss in the segmentation and in the negatives of the heatmap."""
+    BLACKEN = "blacken"
+    """They are painted black, and are background."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the network sees and what it should say; canvas H x W, grid h x w = H/4 x W/4.
+
+    Attributes:
+        input: float32 (3, H, W), normalised BGR.
+        seg: float32 (1, H, W) in [0, 1], foreground, soft at its edges.
+        centres: heatmap (classes, h, w) and object slots.
+        seg_weight: float32 (1, H, W), 0 on unknown pixels and 1 elsewhere; all 1 unless ``mask_loss``.
+        hm_weight: float32 (1, h, w), the same for the negatives of the heatmap.
+    """
+
+    input: Float32
+    seg: Float32
+    centres: CentreTargets
+    seg_weight: Float32
+    hm_weight: Float32
+
+
+def make_sample(
+    image: UInt8,
+    mask: UInt8,
+    boxes: Floats,
+    class_id: npt.NDArray[np.integer],
+    *,
+    classes: int,
+    view: View,
+    rng: Rng | None = None,
+    ignore_mode: IgnoreMode = IgnoreMode.NONE,
+) -> Sample:
+    """Build one sample.
+
+    Args:
+        image: uint8 (H0, W0, 3) BGR.
+        mask: uint8 (H0, W0), 0 background, 1 foreground, 255 unknown.
+        boxes: (N, 4), x0, y0, x1, y1 in pixels of the image.
+        class_id: (N,), in [0, classes).
+        classes: number of heatmap channels.
+        view: how the image comes to the canvas.
+        rng: draws the colour jitter; None leaves the colours alone.
+        ignore_mode: see :class:`IgnoreMode`.
+
+    Returns:
+        See :class:`Sample`.
+
+    Raises:
+        ValueError: image and mask do not have the same size.
+    """
+    if image.shape[:2] != mask.shape:
+        raise ValueError(f"mask of shape {mask.shape} for an image of shape {image.shape}")
+    unknown = mask == UNKNOWN
+    if ignore_mode is IgnoreMode.BLACKEN:
+        image = np.where(unknown[:, :, None], np.uint8(0), image)
+    seg = _unit(view.warp((mask == FOREGROUND).astype(np.uint8) * np.uint8(255)))
+    known = np.ones(view.canvas, np.float32)
+    if ignore_mode is IgnoreMode.MASK_LOSS:
+        # Any touch of unknown takes a pixel out: its value is a mixture with something nobody knows.
+        known = (view.warp(unknown.astype(np.uint8) * np.uint8(255)) == 0).astype(np.float32)
+    grid = (view.canvas[0] // STRIDE, view.canvas[1] // STRIDE)
+    return Sample(
+        input=_network_input(view.warp(image), rng),
+        seg=seg[None],
+        centres=centre_targets(view.boxes(boxes, image.shape[1]) / STRIDE, class_id, classes, grid),
+        seg_weight=known[None],
+        hm_weight=known_cells(known, STRIDE)[None],
+    )
+
+
+def _network_input(canvas: UInt8, rng: Rng | None) -> Float32:
+    scaled = _unit(canvas)
+    coloured = scaled if rng is None else jitter(scaled, rng)
+    return np.ascontiguousarray(normalise(coloured).transpose(2, 0, 1))
+
+
+def _unit(values: UInt8) -> Float32:
+    """Grey levels 0..255 as float32 in [0, 1]."""
+    return values.astype(np.float32) / np.float32(255)

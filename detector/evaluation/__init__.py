@@ -1,0 +1,1 @@
+"""Measuring detections by the benchmarks' own rules; numpy alone."""

@@ -1,0 +1,1 @@
+"""Networks, each built from its parts: a backbone, heads, and whatever joins them."""

@@ -1,0 +1,17 @@
+"""Two small operations on tensors that losses and decoder share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def at_least_single(x: Tensor) -> Tensor:
+    """Float64 stays; everything narrower becomes float32."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def gather_cells(maps: Tensor, ind: Tensor) -> Tensor:
+    """Values at cells: maps [B, C, h, w], ind [B, K] (y * w + x) to [B, K, C]."""
+    flat = maps.flatten(2).transpose(1, 2)  # [B, h*w, C]
+    return flat.gather(1, ind.unsqueeze(2).expand(-1, -1, maps.shape[1]))
