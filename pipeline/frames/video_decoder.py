@@ -2,8 +2,8 @@
 
 FFmpeg is made for playing: it conceals damage, skips what it cannot read, and goes on. Here each lost frame
 would give all later ones a wrong number, so the first sign of damage ends the decoding with an error.
-MPEG streams (.ts, .mpg) carry neither length nor frame count: what is lost there between two packets, or with a
-packet's header, goes unnoticed.
+MPEG streams (.ts, .mpg) carry neither length nor frame count: what is lost there between two packets, or with
+a packet's header, goes unnoticed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ _OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
 _REPAIR = "repair or re-encode it, or extract its frames into a folder"
 _PLACEHOLDER_BYTES = 8
 """MPEG-4 files hold packets of a few bytes that say "no new frame"; real frames are larger."""
-_FRAME_PER_PACKET = {"mpeg4", "h264"}
-_PACKET_PER_FRAME = ("avi", "mov,", "matroska,")
+# In these codecs and formats (as FFmpeg's names begin) every packet shows one frame.
+_FRAME_PER_PACKET_CODECS = {"mpeg4", "h264"}
+_FRAME_PER_PACKET_FORMATS = ("avi", "mov,", "matroska,")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +114,10 @@ class _Tally:
         VP8, or the fields of interlaced MPEG streams.
         """
         lost = 0
-        format_name = container.format.name
-        if format_name == "avi":  # damaged chunk headers are skipped
+        codec, file_format = stream.codec_context.name, container.format.name
+        if file_format == "avi":  # damaged chunk headers are skipped
             lost = stream.frames - self._packets
-        if stream.codec_context.name in _FRAME_PER_PACKET and format_name.startswith(_PACKET_PER_FRAME):
+        if codec in _FRAME_PER_PACKET_CODECS and file_format.startswith(_FRAME_PER_PACKET_FORMATS):
             lost = max(lost, self._coded - self.frames)  # a damaged header can read as "no new frame"
         return lost
 
