@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from pipeline.errors import DatasetError, FrameError
@@ -33,8 +34,8 @@ def read_label_image(path: Path, size: tuple[int, int]) -> Image:
         raise DatasetError.at(path, "", f"cannot be read: {error.strerror}") from error
     except FrameError as error:
         raise DatasetError(str(error)) from error
-    labels = np.ascontiguousarray(pixels[:, :, 0])
-    if not (np.array_equal(labels, pixels[:, :, 1]) and np.array_equal(labels, pixels[:, :, 2])):
+    labels, *others = (np.asarray(plane, np.uint8) for plane in cv2.split(pixels))
+    if not all(np.array_equal(labels, other) for other in others):
         raise DatasetError.at(path, "", "expected an image of grey labels, got colours")
     if labels.shape != size:
         (height, width), (found_height, found_width) = size, labels.shape

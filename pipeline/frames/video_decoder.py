@@ -1,0 +1,185 @@
+"""Decoding a video file from start to end, with every check that can tell a lost frame.
+
+FFmpeg is made for playing: it conceals damage, skips what it cannot read, and goes on. Here each lost frame
+would give all later ones a wrong number, so the first sign of damage ends the decoding with an error.
+MPEG streams (.ts, .mpg) carry neither length nor frame count: what is lost there between two packets, or with
+a packet's header, goes unnoticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import av.error
+import av.logging
+from av.codec.context import Flags
+
+from pipeline.errors import DatasetError
+from pipeline.frames.container import missing_bytes
+
+# Only local files of real video containers: a text file can otherwise pass for a playlist that opens others.
+_FORMATS = "avi,mov,matroska,mpegts,mpeg,mpegvideo,m4v,h264,hevc,asf,flv,ogg,ivf,mjpeg,mxf,dv,yuv4mpegpipe"
+_OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+_REPAIR = "repair or re-encode it, or extract its frames into a folder"
+_PLACEHOLDER_BYTES = 8
+"""MPEG-4 files hold packets of a few bytes that say "no new frame"; real frames are larger."""
+# In these codecs and formats (as FFmpeg's names begin) every packet shows one frame.
+_FRAME_PER_PACKET_CODECS = {"mpeg4", "h264"}
+_FRAME_PER_PACKET_FORMATS = ("avi", "mov,", "matroska,")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What one decoding pass tells.
+
+    Attributes:
+        count: number of frames.
+        size: height and width of the first frame.
+        pixel_format: FFmpeg's name for it.
+        grey: true if frames have a single channel.
+    """
+
+    count: int
+    size: tuple[int, int]
+    pixel_format: str
+    grey: bool
+
+
+def check_video(path: Path) -> VideoFacts:
+    """Decode a whole file, keeping nothing.
+
+    Raises:
+        DatasetError: not a video file, truncated, damaged, or without frames.
+    """
+    count, first = 0, None
+    with _captured_errors() as logs:
+        for frame in decoded_frames(path):
+            if first is None:
+                components = len(frame.format.components)
+                first = ((frame.height, frame.width), frame.format.name, components == 1)
+            count += 1
+    skipped = [message for _, source, message in logs if source.startswith("matroska")]
+    if skipped:
+        # The Matroska demuxer leaves out damaged clusters, and tells nobody but the log.
+        raise DatasetError.at(path, "", f"damaged Matroska structure: {skipped[0].strip()}", _REPAIR)
+    if first is None:
+        raise DatasetError.at(path, "", "the video has no frame that can be decoded")
+    return VideoFacts(count, *first)
+
+
+def decoded_frames(path: Path) -> Iterator[av.VideoFrame]:
+    """Frames in the order in which they are shown.
+
+    Raises:
+        DatasetError: at the first sign of damage, or, for frames that went missing, at the end.
+    """
+    tally = _Tally()
+    with _opened(path) as (container, stream):
+        for packet in container.demux(stream):
+            frames = [] if packet.is_corrupt else _decode(path, packet, tally.frames)
+            if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
+                raise _damaged(path, tally.frames, "damaged data")
+            tally.add(packet)
+            for frame in frames:
+                tally.frames += 1
+                yield frame
+        lost = tally.lost(container, stream)
+    if lost > 0:
+        raise DatasetError.at(
+            path, "", f"damaged: {lost} of its frames are lost, it is not known where", _REPAIR
+        )
+
+
+class _Tally:
+    """Counts that betray frames lost without an error."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._packets = 0
+        self._coded = 0
+
+    def add(self, packet: av.Packet[av.VideoStream]) -> None:
+        if packet.dts is not None or packet.size > 0:  # not the empty packet that ends the stream
+            self._packets += 1
+        self._coded += packet.size > _PLACEHOLDER_BYTES and not packet.is_discard
+
+    def lost(self, container: av.container.InputContainer, stream: av.VideoStream) -> int:
+        """Frames that are known to be missing.
+
+        Only where the counts agree in healthy files; they do not with edit lists of MP4, invisible frames of
+        VP8, or the fields of interlaced MPEG streams.
+        """
+        lost = 0
+        codec, file_format = stream.codec_context.name, container.format.name
+        if file_format == "avi":  # damaged chunk headers are skipped
+            lost = stream.frames - self._packets
+        if codec in _FRAME_PER_PACKET_CODECS and file_format.startswith(_FRAME_PER_PACKET_FORMATS):
+            lost = max(lost, self._coded - self.frames)  # a damaged header can read as "no new frame"
+        return lost
+
+
+def _decode(path: Path, packet: av.Packet[av.VideoStream], count: int) -> list[av.VideoFrame]:
+    try:
+        return packet.decode()
+    except av.error.FFmpegError as error:
+        raise _damaged(path, count, error.strerror or str(error)) from error
+
+
+def _damaged(path: Path, count: int, reason: str) -> DatasetError:
+    where = f"after {count} good frames"
+    return DatasetError.at(path, where, f"cannot be decoded: {reason}", _REPAIR)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    _check_whole(path)
+    try:
+        # An absolute path cannot be taken for a protocol ("concat:...").
+        # Titles and the like may be in any encoding; they are not read.
+        with av.open(str(path.absolute()), options=_OPEN_OPTIONS, metadata_errors="replace") as container:
+            yield container, _video_stream(path, container)
+    except av.error.FFmpegError as error:
+        problem = f"not a readable video file: {error.strerror or error}"
+        raise DatasetError.at(path, "", problem) from error
+
+
+def _video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
+    stream = container.streams.best("video")
+    if not isinstance(stream, av.VideoStream):
+        raise DatasetError.at(path, "", "the file has no video stream")
+    context = stream.codec_context
+    if context is None:
+        raise DatasetError.at(path, "", "no decoder for this video, or its header is damaged", _REPAIR)
+    # Damaged frames are to be errors or to be marked, not to be left out of the count.
+    context.flags |= Flags.output_corrupt
+    context.options = {"err_detect": "explode"}
+    context.thread_count = 1  # messages of decoder threads could not be told from those of other videos
+    return stream
+
+
+def _check_whole(path: Path) -> None:
+    try:
+        missing = missing_bytes(path)
+    except OSError as error:
+        raise DatasetError.at(path, "", f"cannot be read: {error.strerror}") from error
+    if missing:
+        problem = f"truncated: the file ends {missing} bytes before its container says it should"
+        raise DatasetError.at(path, "", problem, "copy it again, or re-encode what there is")
+
+
+@contextmanager
+def _captured_errors() -> Iterator[list[tuple[int, str, str]]]:
+    """FFmpeg's error messages of this thread as (level, source, message), kept off standard error."""
+    level, skip_repeated = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)  # else a message like the one before, of another file, is lost
+    try:
+        with av.logging.Capture(local=True) as logs:
+            yield logs
+    finally:
+        av.logging.set_level(level)
+        av.logging.set_skip_repeated(skip_repeated)
