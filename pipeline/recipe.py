@@ -227,7 +227,8 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise RecipeError(f"--set {override}: value is not readable as YAML: {error}") from error
+        problem = " ".join(str(error).split())
+        raise RecipeError(f"--set {override}: value is not readable as YAML: {problem}") from error
     node: Any = tree
     *parents, last = key.split(".")
     for part in parents:

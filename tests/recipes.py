@@ -34,11 +34,11 @@ def video(root: Path, name: str, frames: int = 12, seed: int = 0, height: int = 
     (gt / "gt.txt").write_text("\n".join(rows))
 
 
-def tree(root: Path, out: Path, *names: str, frames: int = 12, **more: Any) -> dict[str, Any]:
+def tree(root: Path, out: Path, *names: str, length: int = 12, **more: Any) -> dict[str, Any]:
     """A recipe for small videos, made below ``root`` if they are not there yet."""
     for seed, name in enumerate(names):
         if not (root / name).exists():
-            video(root, name, frames, seed)
+            video(root, name, length, seed)
     base = {"data": str(root), "out": str(out), "dataset": {"reader": "mot"}, "labeler": "mog2"}
     return {**base, "evidence": {"mog2": {"warm_up_frames": 2}}, **more}
 

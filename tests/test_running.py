@@ -72,7 +72,7 @@ def _wait_for_partial(out: Path, process: subprocess.Popen[str]) -> None:
 def test_kill_9_and_run_again_gives_the_same_bytes(tmp_path: Path) -> None:
     data, whole, out = tmp_path / "data", tmp_path / "whole", tmp_path / "out"
     assert (
-        spotlabel("label", write(tmp_path / "w.yaml", tree(data, whole, "a", "b", frames=400))).returncode
+        spotlabel("label", write(tmp_path / "w.yaml", tree(data, whole, "a", "b", length=400))).returncode
         == 0
     )
     recipe = write(tmp_path / "r.yaml", tree(data, out, "a", "b"))
@@ -88,7 +88,7 @@ def test_kill_9_and_run_again_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_polite_stop_is_quick_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     out = tmp_path / "out"
-    recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", out, "a", "b", frames=2000))
+    recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", out, "a", "b", length=2000))
     with started("label", recipe, "--jobs", 2) as process:
         _wait_for_partial(out, process)
         process.send_signal(number)
