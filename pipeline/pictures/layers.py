@@ -11,7 +11,7 @@ from pipeline.boxes import BoxTable
 from pipeline.sequence import Image
 from pipeline.store import FOREGROUND, UNKNOWN
 
-_FOREGROUND_COLOUR = (80, 220, 40)
+_FOREGROUND_COLOUR = (255, 210, 0)
 _UNKNOWN_COLOUR = (160, 60, 200)
 _REGION_COLOUR = (200, 200, 200)
 _CLASS_COLOURS = (

@@ -65,5 +65,5 @@ def _join(images: Seq[Image], axis: int) -> Image:
 def heading(sequence: str, labeler: str, kind: EvidenceKind) -> str:
     """What a sheet shows, in one line."""
     scale = f", bright = {MOTION_SHOWN:g} px/frame" if kind == EvidenceKind.MOTION else ""
-    key = "green: foreground, striped: unknown"
+    key = "cyan: foreground, striped: unknown"
     return f"{sequence}   {' | '.join(COLUMNS)}   evidence: {labeler} ({kind}{scale})   {key}"
