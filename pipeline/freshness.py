@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from labelers.base import Labeler, Settings
@@ -102,8 +103,14 @@ def annotations_fingerprint(sequence: Sequence, options: ReaderOptions, cache: D
     return {
         "annotations": files_digest(sequence.annotation_files, {}, cache),
         "reader": sequence.reader,
-        "reader options": options.model_dump(mode="json"),
+        "reader options": _options_without_paths(options),
     }
+
+
+def _options_without_paths(options: ReaderOptions) -> dict[str, Any]:
+    """Where files lie decides nothing (their content does), and no path of a machine belongs into a store."""
+    paths = {name for name, value in options if isinstance(value, Path)}
+    return options.model_dump(mode="json", exclude=paths)
 
 
 def mask_fingerprint(

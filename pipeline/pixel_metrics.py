@@ -8,11 +8,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from labelers.masks.values import FOREGROUND, UNKNOWN
+
 Bool = npt.NDArray[np.bool_]
 UInt8 = npt.NDArray[np.uint8]
-
-FOREGROUND = 1
-UNKNOWN = 255
 
 CDNET_OUTSIDE_ROI = 85
 CDNET_UNKNOWN = 170

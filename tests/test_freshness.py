@@ -172,3 +172,8 @@ def test_compare_names_every_part_that_differs() -> None:
     assert need.reason == "a: 1 -> 2; b: None -> 1; settings.y: 2 -> 3"
     assert compare({"a": 1}, {"a": 1}).state == State.FRESH
     assert compare({"frames": 1}, {}, trust=("frames",)).state == State.FRESH
+
+
+def test_no_path_of_the_machine_is_in_a_store(bench: Bench, tmp_path: Path) -> None:
+    for store in bench.out.rglob("*.h5"):
+        assert str(tmp_path).encode() not in store.read_bytes()

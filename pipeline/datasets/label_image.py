@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from pipeline.datasets.layout import natural_key
 from pipeline.errors import DatasetError, FrameError
 from pipeline.frames import decode_image, scan_images
 from pipeline.sequence import FrameSource, Image
@@ -89,10 +89,4 @@ def subfolders(folder: Path) -> list[Path]:
         found = [path for path in folder.iterdir() if path.is_dir()]
     except OSError as error:
         raise DatasetError.at(folder, "", f"expected a folder: {error.strerror}") from error
-    return sorted(found, key=lambda path: (_natural(path.name), path.name))
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Digits compare as numbers, before anything else."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    return [(int(part), "") if part[0] in "0123456789" else (-1, part) for part in parts]
+    return sorted(found, key=lambda path: natural_key(path.name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import Field, field_validator
 
 from pipeline.boxes import BoxTable, RegionTable
 from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.layout import natural_key
 from pipeline.errors import FrameError
 from pipeline.sequence import Annotations, Camera, Image, Sequence
 from pipeline.synthetic.scene import RENDERER_VERSION, Scene
@@ -140,11 +140,6 @@ def annotate(scene: Scene) -> Annotations:
     return Annotations(table, regions, CLASS_NAMES, dropped=dropped)
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Sort key under which scene2 comes before scene10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
 def _sequence(scene: NamedScene) -> Sequence:
     frames = SceneFrames(SceneSettings(**scene.model_dump(exclude={"name"})))
     return Sequence(
@@ -164,7 +159,7 @@ def sequences(root: Path, options: ReaderOptions, frames: FrameOptions) -> list[
     del root, frames
     if not isinstance(options, SyntheticOptions):
         raise TypeError(f"expected SyntheticOptions, got {type(options).__name__}")
-    return [_sequence(scene) for scene in sorted(options.scenes, key=lambda scene: _natural(scene.name))]
+    return [_sequence(scene) for scene in sorted(options.scenes, key=lambda scene: natural_key(scene.name))]
 
 
 READER = Reader("synthetic", 1, SyntheticOptions, sequences)

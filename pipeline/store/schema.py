@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from labelers.masks.values import BACKGROUND, FOREGROUND, UNKNOWN
+
+__all__ = ["BACKGROUND", "FOREGROUND", "UNKNOWN"]
+
 SCHEMA_VERSION = 1
 EVIDENCE_SCHEMA = "spotlabel-evidence"
 MASK_SCHEMA = "spotlabel-mask"
-
-BACKGROUND = 0
-FOREGROUND = 1
-UNKNOWN = 255
-"""The three values of a mask pixel."""
 
 UNKNOWN_PLANE = "unknown"
 FOREGROUND_PLANE = "foreground"
