@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 import sys
 import threading
@@ -28,6 +29,8 @@ def main() -> int:
     """Run the job on standard input; 0 if the video is whole, 1 if it failed with an outcome."""
     job = json.loads(sys.stdin.readline())
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    # The parent has already told what the listing of the dataset warns of.
+    logging.getLogger("spotlabel").setLevel(logging.ERROR)
     cv2.setNumThreads(int(job["threads"]))
     channel = os.fdopen(int(job["channel"]), "w", buffering=1)
     reporter = _Reporter(channel)

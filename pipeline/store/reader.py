@@ -18,6 +18,7 @@ from labelers.base import EvidenceKind
 from pipeline.boxes import BoxTable
 from pipeline.errors import StoreError
 from pipeline.store import schema
+from pipeline.store.plane import Plane
 from pipeline.store.schema import STATES_WITH_PIXELS, FrameState
 from pipeline.store.seal import check_seal
 
@@ -41,7 +42,7 @@ class _Reader:
         self._known_sealed = sealed
         self._file: h5py.File | None = None
         self._pid = -1
-        self._planes: dict[str, h5py.Dataset] = {}
+        self._planes: dict[str, Plane] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "sealed": self._known_sealed}
@@ -148,12 +149,13 @@ class _Reader:
         """True if the frame was read and labelled, false if it is missing or unreadable."""
         return FrameState(int(self.state[index])) in STATES_WITH_PIXELS
 
-    def _plane(self, name: str, index: int) -> npt.NDArray[np.uint8]:
+    def packed(self, name: str, index: int) -> npt.NDArray[np.uint8]:
+        """One frame of a dataset as stored, uint8 (H, B); StoreError if it cannot be read."""
         file = self.file
         if name not in self._planes:  # looking a dataset up by name costs as much as reading a small mask
-            self._planes[name] = file[name]
+            self._planes[name] = Plane(file[name])
         try:
-            return np.asarray(self._planes[name][index])
+            return self._planes[name].read(index)
         except OSError as error:  # fletcher32 or inflate failed: the file changed after it was opened
             raise StoreError(
                 f"{self.path}: frame {self.numbers[index]}: {name} cannot be read: {error}"
@@ -224,7 +226,7 @@ class EvidenceReader(_Reader):
         if not self.has_pixels(index):
             state = FrameState(int(self.state[index])).name.lower()
             raise StoreError(f"{self.path}: frame {self.numbers[index]} is {state}; it has no evidence")
-        plane = self._plane(schema.EVIDENCE_DATA, index)
+        plane = self.packed(schema.EVIDENCE_DATA, index)
         if self.kind != EvidenceKind.BINARY:
             return plane
         return schema.unpack_rows(plane, self.size[1]).view(np.bool_)
@@ -274,8 +276,8 @@ class MaskReader(_Reader):
         if not self.has_pixels(index):
             return np.full(self.size, schema.UNKNOWN, np.uint8)
         width = self.size[1]
-        mask = schema.unpack_rows(self._plane(schema.FOREGROUND_PLANE, index), width)
-        packed = self._plane(schema.UNKNOWN_PLANE, index)
+        mask = schema.unpack_rows(self.packed(schema.FOREGROUND_PLANE, index), width)
+        packed = self.packed(schema.UNKNOWN_PLANE, index)
         if packed.any():
             mask[schema.unpack_rows(packed, width).view(np.bool_)] = schema.UNKNOWN
         return mask

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +22,6 @@ EVIDENCE_DATA = "evidence"
 FRAME = "frame"
 STATE = "state"
 CRC = "crc32"
-
-FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "fletcher32": True}
-"""Built into every HDF5 library, so a store opens without plugins."""
 
 
 class FrameState(IntEnum):

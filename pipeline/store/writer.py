@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import h5py
 import numpy as np
@@ -17,6 +18,7 @@ from labelers.base import EvidenceKind
 from pipeline.boxes import BoxTable
 from pipeline.errors import StoreError
 from pipeline.store import schema
+from pipeline.store.plane import Plane
 from pipeline.store.reader import EvidenceReader, MaskReader
 from pipeline.store.schema import FrameState, canonical_json
 from pipeline.store.seal import USER_BLOCK, publishing
@@ -46,12 +48,15 @@ class _Writer:
     """Common part: state and checksum per frame, attributes, the closing tables."""
 
     schema_name = ""
+    reader_type: type[EvidenceReader] | type[MaskReader]
 
     def __init__(self, target: tuple[h5py.File, Spool], info: StoreInfo) -> None:
         self._file, self._spool = target
         self._info = info
         self.state = np.zeros(len(info.numbers), np.uint8)
         self.crc32 = np.zeros(len(info.numbers), np.uint32)
+        self._planes: dict[str, Plane] = {}
+        self._written: dict[tuple[str, int], int] = {}
         self._declare()
 
     def _declare(self) -> None:
@@ -68,16 +73,25 @@ class _Writer:
         for name in sorted(attributes):
             self._file.attrs[name] = attributes[name]
 
-    def _create(self, name: str, row_bytes: int) -> h5py.Dataset:
-        """One dataset of T frames, one chunk a frame: a random read touches one chunk only."""
-        shape = (len(self._info.numbers), self._info.size[0], row_bytes)
-        return self._file.create_dataset(
-            name,
-            shape,
-            np.uint8,
-            chunks=(1, *shape[1:]) if shape[0] else None,
-            **(schema.FILTERS if shape[0] else {}),
-        )
+    def _create(self, name: str, row_bytes: int) -> Plane:
+        return Plane.create(self._file, name, (len(self._info.numbers), self._info.size[0], row_bytes))
+
+    def _write(self, name: str, index: int, packed: npt.NDArray[np.uint8]) -> None:
+        """Write one frame of a dataset and remember its checksum for the reading back."""
+        self._planes[name].write(index, packed)
+        self._written[name, index] = zlib.crc32(np.ascontiguousarray(packed).data)
+
+    def read_back(self, partial: Path) -> None:
+        """Compare every chunk on disk with what was written.
+
+        Raises:
+            StoreError: the first frame that differs.
+        """
+        reader = self.reader_type(partial)
+        for (name, index), checksum in self._written.items():
+            if zlib.crc32(reader.packed(name, index).data) != checksum:
+                raise StoreError(f"{partial}: {name} of frame {reader.numbers[index]} reads back differently")
+        reader.close()
 
     def mark(self, index: int, state: FrameState) -> None:
         """Record a frame that has no pixels (missing or unreadable)."""
@@ -97,16 +111,21 @@ class _Writer:
         self._file.create_dataset(schema.CRC, data=self.crc32)
 
 
+_AnyWriter = TypeVar("_AnyWriter", bound=_Writer)
+
+
 class EvidenceWriter(_Writer):
     """Writes the evidence of one sequence; make one with :meth:`writing`."""
 
     schema_name = schema.EVIDENCE_SCHEMA
+    reader_type = EvidenceReader
 
     def __init__(self, target: tuple[h5py.File, Spool], info: StoreInfo, kind: EvidenceKind) -> None:
         super().__init__(target, info)
         self._packed = kind == EvidenceKind.BINARY
         width = info.size[1]
-        self._data = self._create(schema.EVIDENCE_DATA, -(-width // 8) if self._packed else width)
+        row_bytes = -(-width // 8) if self._packed else width
+        self._planes[schema.EVIDENCE_DATA] = self._create(schema.EVIDENCE_DATA, row_bytes)
 
     def put(
         self, index: int, values: npt.NDArray[np.bool_] | npt.NDArray[np.uint8], state: FrameState
@@ -121,8 +140,9 @@ class EvidenceWriter(_Writer):
         wanted = np.bool_ if self._packed else np.uint8
         if values.dtype != wanted:
             raise ValueError(f"evidence of type {values.dtype}, this labeler declared {np.dtype(wanted)}")
-        self._record(index, state, values.view(np.uint8))
-        self._data[index] = schema.pack_rows(values) if self._packed else values
+        plane = values.view(np.uint8)
+        self._record(index, state, plane)
+        self._write(schema.EVIDENCE_DATA, index, schema.pack_rows(plane) if self._packed else plane)
 
     @classmethod
     @contextmanager
@@ -135,22 +155,21 @@ class EvidenceWriter(_Writer):
             StoreError: the disk is full or what was written cannot be read back; ``path`` is untouched.
         """
         info = replace(info, attributes={**info.attributes, "kind": str(kind), "neutral": neutral})
-        with _publish(path, lambda partial: EvidenceReader(partial).check_frames()) as target:
-            writer = cls(target, info, kind)
+        with _publish(path, lambda target: cls(target, info, kind)) as writer:
             yield writer
-            writer.finish()
 
 
 class MaskWriter(_Writer):
     """Writes the masks of one sequence; make one with :meth:`writing`."""
 
     schema_name = schema.MASK_SCHEMA
+    reader_type = MaskReader
 
     def __init__(self, target: tuple[h5py.File, Spool], info: StoreInfo, boxes: BoxTable) -> None:
         super().__init__(target, info)
         row_bytes = -(-info.size[1] // 8)
-        self._foreground = self._create(schema.FOREGROUND_PLANE, row_bytes)
-        self._unknown = self._create(schema.UNKNOWN_PLANE, row_bytes)
+        for name in (schema.FOREGROUND_PLANE, schema.UNKNOWN_PLANE):
+            self._planes[name] = self._create(name, row_bytes)
         self._boxes = boxes
         self._fill = np.zeros(len(boxes.xyxy), np.float32)
         self._believed = np.zeros(len(boxes.xyxy), np.uint8)
@@ -173,10 +192,10 @@ class MaskWriter(_Writer):
             believed: bool (n,), false where the box's evidence was too weak to believe.
         """
         self._record(index, state, mask)
-        self._foreground[index] = schema.pack_rows(mask == schema.FOREGROUND)
+        self._write(schema.FOREGROUND_PLANE, index, schema.pack_rows(mask == schema.FOREGROUND))
         unknown = mask == schema.UNKNOWN
         if unknown.any():  # a chunk never written reads as zeros, and costs nothing
-            self._unknown[index] = schema.pack_rows(unknown)
+            self._write(schema.UNKNOWN_PLANE, index, schema.pack_rows(unknown))
         rows = self._boxes.rows(index)
         self._fill[rows] = fill
         self._believed[rows] = believed
@@ -200,19 +219,24 @@ class MaskWriter(_Writer):
         Raises:
             StoreError: the disk is full or what was written cannot be read back; ``path`` is untouched.
         """
-        with _publish(path, lambda partial: MaskReader(partial).check_frames()) as target:
-            writer = cls(target, info, boxes)
+        with _publish(path, lambda target: cls(target, info, boxes)) as writer:
             yield writer
-            writer.finish()
 
 
 @contextmanager
-def _publish(path: Path, check: Callable[[Path], None]) -> Iterator[tuple[h5py.File, Spool]]:
-    """Open a partial HDF5 file; on leaving, close, seal, read back and rename it."""
+def _publish(path: Path, build: Callable[[tuple[h5py.File, Spool]], _AnyWriter]) -> Iterator[_AnyWriter]:
+    """Build a writer on a partial HDF5 file; on leaving, close, seal, read back and rename the file."""
+    writers: list[_AnyWriter] = []
+
+    def check(partial: Path) -> None:
+        writers[0].read_back(partial)
+
     try:
         with publishing(path, check) as partial, Spool(partial) as spool:
             with h5py.File(spool, "w", userblock_size=USER_BLOCK) as file:
-                yield file, spool
+                writers.append(build((file, spool)))
+                yield writers[0]
+                writers[0].finish()
             spool.check()
     except OSError as error:
         free = shutil.disk_usage(path.parent).free
