@@ -346,7 +346,7 @@ def reference_mask(case):
     )
     fill = [is_foreground[plane].mean() if plane.any() else 0 for plane in inside]
     believed = [
-        c and plane.any() and f >= np.float32(rule.min_fill)
+        c and plane.any() and np.float32(f) >= np.float32(rule.min_fill)
         for c, plane, f in zip(chosen, inside, fill, strict=True)
     ]
     unknown, trusted = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
