@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from labelers.base import EvidenceKind
 from pipeline.datasets.cdnet_truth import evaluated_frames
+from pipeline.errors import RecipeError
 from pipeline.pixel_metrics import PixelCounts, count
 from pipeline.sequence import Sequence
 from pipeline.store import EvidenceReader
@@ -55,9 +57,14 @@ def score_sequence(sequence: Sequence, evidence_file: Path, labeler: str) -> Seq
 
     Raises:
         DatasetError: no usable ground truth.
+        RecipeError: motion evidence, which has no neutral value to cut at.
         StoreError: damaged evidence, or a frame without evidence.
     """
     evidence = EvidenceReader(evidence_file)
+    if evidence.kind == EvidenceKind.MOTION:
+        raise RecipeError(
+            f"{labeler}: makes motion evidence; CDnet's rule needs a labeler that says foreground"
+        )
     counts, frames = PixelCounts(), 0
     for frame in evaluated_frames(sequence):
         found = evidence.read(frame.position) > evidence.neutral

@@ -40,3 +40,7 @@ class MissingFrameError(FrameError):
 
 class StoreError(SpotlabelError):
     """A store file that is missing, damaged or does not fit what was asked of it."""
+
+
+class OtherStoreError(StoreError):
+    """A whole store, but of another kind or schema version than the reader's."""

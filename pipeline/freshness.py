@@ -16,9 +16,11 @@ from typing import Any
 
 from labelers.base import Labeler, Settings
 from labelers.masks import MASK_RULES_VERSION, MaskSettings
-from pipeline.datasets.base import FrameOptions, ReaderOptions
-from pipeline.hashing import DigestCache, files_digest
+from pipeline.datasets.base import ReaderOptions
+from pipeline.hashing import DigestCache, files_digest, text_digest
 from pipeline.sequence import Sequence
+from pipeline.store import EvidenceReader
+from pipeline.store.schema import canonical_json
 
 EVIDENCE_STAGE_VERSION = 1
 """Rises when the evidence stage itself (not a labeler) would write something else for the same input."""
@@ -65,7 +67,6 @@ def evidence_fingerprint(
     labeler: type[Labeler],
     settings: Settings,
     *,
-    options: FrameOptions,
     reader_options: ReaderOptions,
     cache: DigestCache,
     with_frames: bool = True,
@@ -76,7 +77,6 @@ def evidence_fingerprint(
         sequence: the video.
         labeler: labeler class.
         settings: its settings.
-        options: how frames are decoded.
         reader_options: how the dataset is read; counts only if the labeler uses boxes.
         cache: remembers digests of single files.
         with_frames: false leaves the frames' digest out, so that no frame is read.
@@ -85,7 +85,6 @@ def evidence_fingerprint(
         OSError: an input file cannot be read.
     """
     fingerprint: dict[str, Any] = {
-        "frame options": options.model_dump(mode="json"),
         "labeler": f"{labeler.name} {labeler.version}",
         "settings": settings.model_dump(mode="json"),
         "libraries": library_versions(labeler.libraries),
@@ -115,14 +114,14 @@ def _options_without_paths(options: ReaderOptions) -> dict[str, Any]:
 
 def mask_fingerprint(
     sequence: Sequence,
-    evidence_content: str,
+    evidence: EvidenceReader,
     settings: MaskSettings,
     options: ReaderOptions,
     cache: DigestCache,
 ) -> dict[str, Any]:
     """What the masks of a sequence depend on: never a pixel of the video, only the evidence made from it."""
     return {
-        "evidence": evidence_content,
+        "evidence": text_digest(evidence.content + canonical_json(evidence.fingerprint)),
         "settings": settings.model_dump(mode="json"),
         "libraries": library_versions(("opencv-contrib-python",)),
         "mask rules": MASK_RULES_VERSION,

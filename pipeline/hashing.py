@@ -7,16 +7,17 @@ import json
 import logging
 import os
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pipeline.store import check_seal
 from pipeline.store.schema import canonical_json
+from pipeline.store.seal import locked_partial
 
 _LOG = logging.getLogger("spotlabel")
 _RACY_SECONDS = 2.0
 _FORMAT = 1
+_ENTRY_LENGTH = 5
 
 
 def file_digest(path: Path) -> str:
@@ -57,6 +58,7 @@ class DigestCache:
 
     def _remember(self, file: Path, what: str, compute: Callable[[], str]) -> str:
         key = f"{what}:{os.path.abspath(file)}"
+        now = time.time()  # before the file is looked at: hashing may take long
         try:
             stat = file.stat()
         except OSError:
@@ -66,7 +68,7 @@ class DigestCache:
         if known is not None and known[:-1] == signature:
             return str(known[-1])
         digest = compute()
-        if abs(time.time() - stat.st_ctime) > _RACY_SECONDS:
+        if abs(now - stat.st_ctime) > _RACY_SECONDS:
             self._known[key] = [*signature, digest]
             self._changed = True
         return digest
@@ -75,27 +77,33 @@ class DigestCache:
         """Write what was learnt; a cache that cannot be written costs time, never correctness."""
         if not self._changed:
             return
-        partial = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex}")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps({"format": _FORMAT, "files": self._known}))
-            os.replace(partial, self._path)
+            partial, descriptor = locked_partial(self._path)
+            try:
+                with os.fdopen(os.dup(descriptor), "w") as file:
+                    json.dump({"format": _FORMAT, "files": self._known}, file)
+                os.replace(partial, self._path)
+            finally:
+                partial.unlink(missing_ok=True)
+                os.close(descriptor)
         except OSError as error:
             _LOG.warning("%s: digests not remembered (%s); the next run hashes again", self._path, error)
-            partial.unlink(missing_ok=True)
 
 
 def _load(path: Path) -> dict[str, list[object]]:
+    """What an earlier run remembered; anything unexpected counts as nothing."""
     try:
         data = json.loads(path.read_text())
+        if data["format"] != _FORMAT or not all(
+            len(entry) == _ENTRY_LENGTH for entry in data["files"].values()
+        ):
+            return {}
+        return dict(data["files"])
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         _LOG.warning("%s: unreadable digest cache (%s); hashing again", path, error)
         return {}
-    if not isinstance(data, dict) or data.get("format") != _FORMAT:
-        return {}
-    return dict(data["files"])
 
 
 def files_digest(files: Iterable[Path], identity: Mapping[str, object], cache: DigestCache) -> str:

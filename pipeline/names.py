@@ -40,14 +40,19 @@ def mask_path(out: Path, sequence: str) -> Path:
     return out / "masks" / f"{file_stem(sequence)}.h5"
 
 
-def check_distinct(names: list[str]) -> None:
-    """Refuse a dataset whose sequences would share a store.
+def check_names(names: list[str]) -> None:
+    """Refuse a dataset whose sequences cannot be told apart by their stores.
 
     Raises:
-        DatasetError: two sequences have the same name (letter case aside: some disks ignore it).
+        DatasetError: two sequences have the same name (letter case aside: some disks ignore it), or a name
+            is no Unicode text.
     """
     seen: dict[str, str] = {}
     for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise DatasetError(f"sequence name {name!r} is not UTF-8; rename its folder or file") from error
         key = file_stem(name).lower()
         if key in seen:
             raise DatasetError(

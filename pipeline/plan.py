@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from labelers.base import Labeler, Settings
 from pipeline.errors import SpotlabelError, StoreError
 from pipeline.freshness import Need, State, compare, evidence_fingerprint, mask_fingerprint
@@ -15,6 +17,7 @@ from pipeline.names import evidence_path, file_stem, mask_path
 from pipeline.recipe import Recipe
 from pipeline.sequence import Sequence
 from pipeline.store import EvidenceReader, MaskReader
+from pipeline.store.schema import STATES_WITH_PIXELS
 
 
 @dataclass(frozen=True)
@@ -43,15 +46,14 @@ class Item:
             self.sequence,
             self.labeler,
             self.settings,
-            options=recipe.frames,
             reader_options=recipe.options,
             cache=self.cache,
             with_frames=with_frames,
         )
 
-    def mask_fingerprint(self, recipe: Recipe, evidence_content: str) -> dict[str, Any]:
+    def mask_fingerprint(self, recipe: Recipe, evidence: EvidenceReader) -> dict[str, Any]:
         """What its masks depend on; see :func:`pipeline.freshness.mask_fingerprint`."""
-        return mask_fingerprint(self.sequence, evidence_content, recipe.masks, recipe.options, self.cache)
+        return mask_fingerprint(self.sequence, evidence, recipe.masks, recipe.options, self.cache)
 
 
 @dataclass(frozen=True)
@@ -107,17 +109,27 @@ def plan_item(recipe: Recipe, item: Item, masks_only: bool = False) -> Plan:
     return Plan(item, evidence, masks)
 
 
-def evidence_need(recipe: Recipe, item: Item, trust_frames: bool = False) -> Need:
-    """Whether the evidence has to be made."""
+def evidence_need(recipe: Recipe, item: Item, masks_only: bool = False) -> Need:
+    """Whether the evidence has to be made.
+
+    Args:
+        recipe: the recipe.
+        item: one of its sequences.
+        masks_only: take frames and libraries for unchanged: no labeler will run, so neither has to be there.
+    """
     if not item.evidence_path.exists():
         return Need(State.MISSING)
     try:
         item.cache.sealed(item.evidence_path)
-        found = EvidenceReader(item.evidence_path, sealed=True).fingerprint
+        evidence = EvidenceReader(item.evidence_path, sealed=True)
+        found, bad = evidence.fingerprint, int(np.count_nonzero(~np.isin(evidence.state, STATES_WITH_PIXELS)))
     except StoreError as error:
         return Need(State.DAMAGED, str(error))
-    trusted = ("frames",) if trust_frames else ()
-    return compare(found, item.evidence_fingerprint(recipe, with_frames=not trust_frames), trusted)
+    trusted = ("frames", "libraries") if masks_only else ()
+    need = compare(found, item.evidence_fingerprint(recipe, with_frames=not masks_only), trusted)
+    if need.state == State.FRESH and bad and recipe.frames.on_bad == "fail":
+        return Need(State.STALE, f"{bad} frames could not be read, and frames.on_bad is fail")
+    return need
 
 
 def mask_need(recipe: Recipe, item: Item) -> Need:
@@ -129,8 +141,8 @@ def mask_need(recipe: Recipe, item: Item) -> Need:
         found = MaskReader(item.mask_path, sealed=True).fingerprint
     except StoreError as error:
         return Need(State.DAMAGED, str(error))
-    content = EvidenceReader(item.evidence_path, sealed=True).content
-    return compare(found, item.mask_fingerprint(recipe, content))
+    evidence = EvidenceReader(item.evidence_path, sealed=True)
+    return compare(found, item.mask_fingerprint(recipe, evidence))
 
 
 def _after(evidence: Need, item: Item) -> Need:

@@ -18,7 +18,7 @@ from labelers.registry import load
 from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
 from pipeline.datasets.registry import load_reader
 from pipeline.errors import RecipeError
-from pipeline.names import check_distinct
+from pipeline.names import check_names
 from pipeline.sequence import Camera, Sequence
 from pipeline.validation import nearest, validated
 
@@ -86,7 +86,7 @@ class Recipe:
         """
         found = self.reader.sequences(self.data, self.options, self.frames)
         names = [sequence.name for sequence in found]
-        check_distinct(names)
+        check_names(names)
         wanted = list(only)
         for name in wanted:
             if name not in names:

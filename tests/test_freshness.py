@@ -11,11 +11,12 @@ import cv2
 import pytest
 
 from labelers.opencv_subtractors import Mog2
-from pipeline import freshness, plan
+from pipeline import freshness
 from pipeline.freshness import State, compare
 from pipeline.plan import Plan, items, plan_item
 from pipeline.recipe import build_recipe
 from pipeline.running.job import run_sequence
+from pipeline.store import MaskReader
 from tests.recipes import tree, video
 
 
@@ -154,10 +155,38 @@ def test_another_output_folder_starts_empty_and_ends_equal(bench: Bench, tmp_pat
 
 
 def test_relabel_without_fitting_evidence_says_what_to_do(bench: Bench) -> None:
-    with pytest.raises(plan.SpotlabelError, match=r"evidence is stale \(settings.history.*spotlabel label"):
-        bench.run(masks_only=True, evidence={"mog2": {"warm_up_frames": 2, "history": 50}})
-    with pytest.raises(plan.SpotlabelError, match=r"evidence is missing; run `spotlabel label` first"):
-        bench.run(masks_only=True, labeler="knn")
+    def problem(**changes: Any) -> str:
+        recipe = build_recipe({**bench.tree, **changes})
+        return run_sequence(recipe, "a", True, lambda stage, done, total: None).error
+
+    stale = problem(evidence={"mog2": {"warm_up_frames": 2, "history": 50}})
+    assert stale == "evidence is stale (settings.history: 500 -> 50); run `spotlabel label` first"
+    assert problem(labeler="knn") == "evidence is missing; run `spotlabel label` first"
+
+
+def test_going_on_without_bad_frames_keeps_whole_evidence(bench: Bench) -> None:
+    assert bench.plan(frames={"on_bad": "unknown"}).idle
+
+
+def test_evidence_with_bad_frames_does_not_fit_the_policy_fail(bench: Bench) -> None:
+    (bench.data / "a" / "img1" / "000005.jpg").write_bytes(b"")
+    assert bench.run(frames={"on_bad": "unknown"}) == ("made", "made")
+    assert str(bench.plan().evidence) == "stale (1 frames could not be read, and frames.on_bad is fail)"
+
+
+def test_masks_name_the_evidence_they_were_made_from(bench: Bench) -> None:
+    """Another setting that gives equal evidence still makes the masks again: they carry its provenance."""
+    changed = {"evidence": {"mog2": {"warm_up_frames": 2, "history": 501}}}
+    assert bench.run(**changed) == ("made", "made")
+    masks = MaskReader(bench.out / "masks" / "a.h5")
+    assert masks.structure("labeler_settings")["history"] == 501
+
+
+def test_relabel_needs_neither_frames_nor_the_labelers_library(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "library_versions", lambda names: dict.fromkeys(names, "absent"))
+    assert bench.plan(masks_only=True).evidence.state == State.FRESH
 
 
 def test_labels_do_not_depend_on_where_the_data_lies(bench: Bench, tmp_path: Path) -> None:

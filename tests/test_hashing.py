@@ -70,7 +70,9 @@ def test_a_file_changed_just_now_is_not_remembered(tmp_path: Path) -> None:
     assert not (tmp_path / "cache.json").exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '{"format": 99}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '{"format": 99}', '{"format": 1}', '{"format": 1, "files": {"a": 1}}']
+)
 def test_a_broken_cache_is_no_cache(tmp_path: Path, text: str) -> None:
     (tmp_path / "cache.json").write_text(text)
     file = tmp_path / "a"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import DatasetError
-from pipeline.names import check_distinct, evidence_path, file_stem, mask_path
+from pipeline.names import check_names, evidence_path, file_stem, mask_path
 
 HOSTILE = [
     "..",
@@ -57,6 +57,6 @@ def test_two_names_never_share_a_file(one: str, other: str) -> None:
 
 
 def test_names_that_differ_in_letter_case_alone_are_refused() -> None:
-    check_distinct(["a", "b"])
+    check_names(["a", "b"])
     with pytest.raises(DatasetError, match="'Cam' and 'cam'"):
-        check_distinct(["Cam", "x", "cam"])
+        check_names(["Cam", "x", "cam"])

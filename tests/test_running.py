@@ -196,3 +196,31 @@ def test_json_tells_every_outcome(tmp_path: Path) -> None:
         "a", 12, "made", "made",
     )  # fmt: skip
     assert done.stderr == ""
+
+
+def test_an_output_folder_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", tmp_path / "file" / "out", "a"))
+    done = spotlabel("label", recipe)
+    assert done.returncode == 2
+    assert "cannot be written to: Not a directory; set another `out`" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_warnings_of_the_annotations_reach_the_user(tmp_path: Path) -> None:
+    dataset = {"reader": "mot", "ignore": [[900, 900, 950, 950]]}
+    recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", tmp_path / "out", "a", dataset=dataset))
+    done = spotlabel("label", recipe)
+    assert done.returncode == 0
+    assert "outside the image" in done.stdout
+
+
+def test_a_reader_of_the_output_that_goes_away_does_not_stop_the_run(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", out, *NAMES))
+    with started("label", recipe, "--jobs", 1) as process:
+        assert process.stderr is not None
+        process.stderr.close()
+        process.wait(timeout=120)
+    assert len(stores(out)) == 2 * len(NAMES)
+    assert leftovers(out) == []

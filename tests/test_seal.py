@@ -87,7 +87,7 @@ with publishing(Path(sys.argv[1]), lambda path: None) as partial:
 
 
 def test_partials_of_dead_writers_go_and_those_of_the_living_stay(tmp_path: Path) -> None:
-    final = tmp_path / "deep" / "x.h5"
+    final = tmp_path / "masks" / "x.h5"
     command = [sys.executable, "-c", _WRITER, str(final)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     writers = [
@@ -130,3 +130,14 @@ def test_a_reader_keeps_the_file_it_opened_while_it_is_replaced(tmp_path: Path) 
     write_masks(path, new)
     assert (reader.read(1) == old[1]).all()
     assert (MaskReader(path).read(1) == new[1]).all()
+
+
+def test_only_our_own_leftovers_are_cleared(tmp_path: Path) -> None:
+    name = f".x.h5.{'0' * 32}.partial"
+    kept = [tmp_path / "masks" / ".movie.mp4.partial", tmp_path / "videos" / name, tmp_path / name]
+    for path in [*kept, tmp_path / "masks" / name]:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"half")
+    (tmp_path / "masks" / f".folder.{'1' * 32}.partial").mkdir()
+    assert clear_partials(tmp_path) == [tmp_path / "masks" / name]
+    assert all(path.exists() for path in kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import time
 from typing import Any
 
 import click
@@ -16,9 +17,11 @@ from pipeline.cli.plans import plan_row, plan_table
 from pipeline.plan import Plan, items, plan_item
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.running.job import Outcome
-from pipeline.running.schedule import run_all, usable_cores
+from pipeline.running.schedule import check_writable, run_all, usable_cores
 from pipeline.running.watch import watching
-from pipeline.store import clear_partials
+from pipeline.store import MaskReader, clear_partials
+
+_SECONDS_BETWEEN_LINES = 2.0
 
 
 def _run_options(command: Any) -> Any:
@@ -59,7 +62,7 @@ def relabel(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **op
     \b
     Examples:
       spotlabel relabel workflows/uavdt.yaml --set masks.motion_threshold=1.5
-      spotlabel relabel workflows/ua-detrac.yaml --set masks.preset=paper --set out=runs/paper
+      spotlabel relabel workflows/ua-detrac.yaml --set masks.preset=paper --only MVI_40201
     """
     _run(load_recipe(recipe, overrides), only, masks_only=True, **options)
 
@@ -76,10 +79,11 @@ def _run(
 ) -> None:
     """Plan, run what is not idle, tell the outcome, set the exit code."""
     err = console()
-    plans = _plan(recipe, only, masks_only)
+    plans = _plan(recipe, only, masks_only, quiet)
     if dry_run:
         _tell_plan(recipe, plans, as_json)
-        return
+        sys.exit(1 if any(plan.problem for plan in plans) else 0)
+    check_writable(recipe.out)
     clear_partials(recipe.out)
     names = [plan.item.sequence.name for plan in plans if not plan.idle]
     with watching(err, len(names), quiet) as watcher:
@@ -95,19 +99,22 @@ def _run(
         sys.exit(1)
 
 
-def _plan(recipe: Recipe, only: tuple[str, ...], masks_only: bool) -> list[Plan]:
-    return [plan_item(recipe, item, masks_only) for item in items(recipe, only)]
+def _plan(recipe: Recipe, only: tuple[str, ...], masks_only: bool, quiet: bool) -> list[Plan]:
+    plans: list[Plan] = []
+    found, told = items(recipe, only), time.monotonic()
+    for item in found:
+        plans.append(plan_item(recipe, item, masks_only))
+        if time.monotonic() - told > _SECONDS_BETWEEN_LINES and not quiet:
+            told = time.monotonic()
+            click.echo(f"compared {len(plans)} of {len(found)} videos with what is made", err=True)
+    return plans
 
 
 def _untouched(plan: Plan) -> Outcome:
     item = plan.item
-    return Outcome(
-        item.sequence.name,
-        item.labeler.name,
-        frames=len(item.sequence.frames),
-        evidence="fresh",
-        masks="fresh",
-    )
+    masks = MaskReader(item.mask_path, sealed=True)  # `plan_item` has just checked it
+    boxes = len(masks.boxes.xyxy)
+    return Outcome(item.sequence.name, item.labeler.name, len(masks), "fresh", "fresh", boxes=boxes)
 
 
 def _tell_plan(recipe: Recipe, plans: list[Plan], as_json: bool) -> None:
@@ -142,7 +149,7 @@ def _tell(outcomes: list[Outcome], recipe: Recipe) -> None:
 
 
 def _remarks(outcome: Outcome) -> list[str]:
-    lines = []
+    lines = list(outcome.remarks)
     if outcome.clipped or outcome.dropped:
         lines.append(f"{outcome.clipped} boxes cut at the image border, {outcome.dropped} left out")
     if outcome.bad_frames:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from types import FrameType
 from typing import Any
 
 import click
@@ -21,12 +22,16 @@ EXIT_UNUSABLE = 2
 
 
 class _Group(click.Group):
-    """Turns the project's errors into one line and an exit code."""
+    """Turns the project's errors and signals into one line and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
         try:
             return super().invoke(ctx)
-        except SpotlabelError as error:
+        except BrokenPipeError:  # whoever read our output has gone
+            ctx.exit(EXIT_UNUSABLE)
+        except (SpotlabelError, OSError) as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(EXIT_UNUSABLE)
         except Interrupted as stop:
@@ -35,6 +40,10 @@ class _Group(click.Group):
                 f"stopped by {name}: finished videos are kept; run the same command again to go on", err=True
             )
             ctx.exit(128 + stop.args[0])
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise Interrupted(number)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

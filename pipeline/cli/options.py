@@ -28,10 +28,18 @@ def recipe_options(command: _Command) -> _Command:
     return click.argument("recipe", metavar="RECIPE")(command)
 
 
+class _Console(Console):
+    """Falls silent when its reader has gone (``spotlabel label ... 2>&1 | head``): the work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing more, and do not end the run."""
+        self.quiet = True
+
+
 def console(stream: Any = None) -> Console:
     """A console on standard error (or another stream); wide where there is no terminal to fit into."""
     stream = stream or sys.stderr
-    return Console(file=stream, width=None if stream.isatty() else _WIDTH_WITHOUT_TERMINAL, highlight=False)
+    return _Console(file=stream, width=None if stream.isatty() else _WIDTH_WITHOUT_TERMINAL, highlight=False)
 
 
 def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from pipeline.cdnet_check import TOLERANCE, SequenceScore, score_sequence
 from pipeline.cli.options import console, table
-from pipeline.errors import RecipeError, StoreError
+from pipeline.errors import OtherStoreError, RecipeError, StoreError
 from pipeline.plan import Item, items, plan_item
 from pipeline.recipe import Recipe, build_recipe, load_recipe
 from pipeline.running.schedule import run_all, usable_cores
@@ -69,9 +69,7 @@ def _check(file: Path) -> int:
     try:
         reader: EvidenceReader | MaskReader = kinds[0](file)
         reader.check_frames()
-    except StoreError as error:
-        if "expected spotlabel-" not in str(error):
-            raise
+    except OtherStoreError:
         reader = kinds[1](file)
         reader.check_frames()
     return len(reader)

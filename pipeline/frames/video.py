@@ -73,13 +73,13 @@ class VideoFile:
         return [self._path]
 
     def identity(self) -> dict[str, object]:
-        """Numbering, decoding rules, decoder (FFmpeg comes with PyAV); JSON-able, without paths."""
+        """Numbering, decoding rules, decoder (FFmpeg comes with PyAV); JSON-able, without paths.
+
+        The number of frames follows from these and the file, and counting them takes a decoding pass.
+        """
         return {
             "source": "video",
             "first": self._first,
-            "last": self._first + len(self) - 1,
-            "step": 1,
-            "missing": [],
             "grey": self._options.grey,
             "decoder": DECODER_VERSION,
             "av": av.__version__,

@@ -18,9 +18,8 @@ from typing import Any
 
 import cv2
 
-from pipeline.errors import SpotlabelError
 from pipeline.recipe import build_recipe
-from pipeline.running.job import Outcome, run_sequence
+from pipeline.running.job import run_sequence
 
 _SECONDS_BETWEEN_REPORTS = 0.2
 
@@ -29,18 +28,14 @@ def main() -> int:
     """Run the job on standard input; 0 if the video is whole, 1 if it failed with an outcome."""
     job = json.loads(sys.stdin.readline())
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    # The parent has already told what the listing of the dataset warns of.
-    logging.getLogger("spotlabel").setLevel(logging.ERROR)
+    logger = logging.getLogger("spotlabel")
+    logger.addHandler(logging.NullHandler())  # warnings travel in the outcome; descriptor 2 is for libraries
+    logger.propagate = False
     cv2.setNumThreads(int(job["threads"]))
     channel = os.fdopen(int(job["channel"]), "w", buffering=1)
     reporter = _Reporter(channel)
-    try:
-        outcome = run_sequence(
-            build_recipe(job["recipe"]), job["sequence"], bool(job["masks_only"]), reporter.progress
-        )
-    except (SpotlabelError, OSError, MemoryError) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        outcome = Outcome(job["sequence"], error=text)
+    recipe = build_recipe(job["recipe"])
+    outcome = run_sequence(recipe, job["sequence"], bool(job["masks_only"]), reporter.progress)
     reporter.send({"outcome": dataclasses.asdict(outcome)})
     channel.close()
     return int(outcome.failed)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -145,6 +145,7 @@ def _log_file(log: Path) -> Iterator[int]:
             os.replace(partial, log)
         else:
             partial.unlink()
+            log.unlink(missing_ok=True)  # an older run's words would pass for this one's
         os.close(descriptor)
 
 
@@ -171,8 +172,13 @@ def _converse(
                 progress(job["sequence"], message["stage"], message["done"], message["total"])
     except (BrokenPipeError, json.JSONDecodeError):
         outcome = None  # the child died before it read its job, or in the middle of a line
-    child.wait()
-    child.stdin.close()
+    except BaseException:  # whoever shows progress failed: leave no child behind
+        child.kill()
+        raise
+    finally:
+        child.wait()
+        with suppress(BrokenPipeError):  # unsent words to a dead child
+            child.stdin.close()
     return outcome
 
 

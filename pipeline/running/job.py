@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
-from pipeline.errors import RecipeError
+from pipeline.errors import RecipeError, SpotlabelError
 from pipeline.freshness import State
 from pipeline.plan import evidence_need, items, mask_need
 from pipeline.recipe import Recipe
@@ -25,13 +28,14 @@ class Outcome:
         sequence: its name.
         labeler: who made the evidence.
         frames: number of frames.
-        evidence: ``made``, ``fresh`` or ``failed``.
+        evidence: ``made``, ``fresh``, ``failed``, or ``not made`` if it did not come to that.
         masks: likewise.
         seconds: wall seconds per stage that ran.
         boxes: boxes in all.
         clipped: boxes cut at the image border.
         dropped: boxes with nothing left inside the image.
         bad_frames: one line per frame that could not be read.
+        remarks: what readers warned of.
         error: one line if the video failed; empty otherwise.
         log: file with what libraries printed; empty if they printed nothing.
     """
@@ -39,13 +43,14 @@ class Outcome:
     sequence: str
     labeler: str = ""
     frames: int = 0
-    evidence: str = "failed"
-    masks: str = "failed"
+    evidence: str = "not made"
+    masks: str = "not made"
     seconds: dict[str, float] = field(default_factory=dict)
     boxes: int = 0
     clipped: int = 0
     dropped: int = 0
     bad_frames: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     error: str = ""
     log: str = ""
 
@@ -56,9 +61,7 @@ class Outcome:
 
 
 def run_sequence(recipe: Recipe, name: str, masks_only: bool, report: Report) -> Outcome:
-    """Bring evidence and masks of one sequence up to date.
-
-    Annotations are read first: a broken annotation file shows before hours of evidence, not after.
+    """Bring evidence and masks of one sequence up to date; nothing half-made is left under a final name.
 
     Args:
         recipe: the recipe.
@@ -66,33 +69,67 @@ def run_sequence(recipe: Recipe, name: str, masks_only: bool, report: Report) ->
         masks_only: never run a labeler; evidence that does not fit is an error.
         report: progress.
 
-    Raises:
-        SpotlabelError: the video cannot be done; nothing half-made is left under a final name.
+    Returns:
+        The outcome, with ``error`` set if the video could not be done.
     """
-    (item,) = items(recipe, [name])
-    outcome = Outcome(name, item.labeler.name)
-    annotations = item.sequence.load()
-    outcome.boxes = len(annotations.boxes.xyxy)
+    outcome = Outcome(name)
+    try:
+        _run_stages(recipe, outcome, masks_only, report)
+    except (SpotlabelError, OSError, MemoryError) as error:
+        outcome.error = " ".join(str(error).split()) or type(error).__name__
+    return outcome
+
+
+def _run_stages(recipe: Recipe, outcome: Outcome, masks_only: bool, report: Report) -> None:
+    """Annotations come first: a broken file shows before hours of evidence, not after."""
+    (item,) = items(recipe, [outcome.sequence])
+    outcome.labeler = item.labeler.name
+    with _warnings_into(outcome.remarks):  # those of the listing have been told by the parent
+        annotations = item.sequence.load()
+    outcome.frames, outcome.boxes = len(annotations.boxes), len(annotations.boxes.xyxy)
     outcome.clipped, outcome.dropped = annotations.clipped, annotations.dropped
-    outcome.frames = len(annotations.boxes)
-    need = evidence_need(recipe, item, trust_frames=masks_only)
+    need = evidence_need(recipe, item, masks_only)
+    if masks_only and need.state != State.FRESH:
+        raise RecipeError(f"evidence is {need}; run `spotlabel label` first")
     if need.state == State.FRESH:
         outcome.evidence = "fresh"
-    elif masks_only:
-        raise RecipeError(f"evidence is {need}; run `spotlabel label` first")
     else:
-        started = time.perf_counter()
-        outcome.bad_frames = make_evidence(
-            recipe, item, annotations.boxes, lambda done, total: report("evidence", done, total)
-        )
-        outcome.seconds["evidence"] = time.perf_counter() - started
-        outcome.evidence = "made"
+        with _stage(outcome, "evidence"):
+            outcome.bad_frames = make_evidence(recipe, item, annotations.boxes, partial(report, "evidence"))
     if mask_need(recipe, item).state == State.FRESH:
         outcome.masks = "fresh"
     else:
-        started = time.perf_counter()
-        make_masks(recipe, item, annotations, lambda done, total: report("masks", done, total))
-        outcome.seconds["masks"] = time.perf_counter() - started
-        outcome.masks = "made"
+        with _stage(outcome, "masks"):
+            make_masks(recipe, item, annotations, partial(report, "masks"))
     item.cache.save()
-    return outcome
+
+
+@contextmanager
+def _stage(outcome: Outcome, name: str) -> Iterator[None]:
+    """Time a stage and note how it ended."""
+    started = time.perf_counter()
+    setattr(outcome, name, "failed")
+    yield
+    setattr(outcome, name, "made")
+    outcome.seconds[name] = time.perf_counter() - started
+
+
+@contextmanager
+def _warnings_into(remarks: list[str]) -> Iterator[None]:
+    """Collect what the project's logger warns of."""
+    handler = _Collector(remarks)
+    logger = logging.getLogger("spotlabel")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Collector(logging.Handler):
+    def __init__(self, remarks: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._remarks = remarks
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._remarks.append(record.getMessage())

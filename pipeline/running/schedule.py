@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 
 from joblib import Parallel, delayed
 
+from pipeline.errors import RecipeError
 from pipeline.names import file_stem
 from pipeline.recipe import Recipe
 from pipeline.running.isolate import Children, Lost, Stopped, run_isolated
@@ -45,6 +47,20 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def check_writable(out: Path) -> None:
+    """Find out before the work whether its results can be written.
+
+    Raises:
+        RecipeError: the output folder cannot be made or written to.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise RecipeError(f"out: {out} cannot be written to: {error.strerror}; set another `out`") from error
+
+
 def run_all(recipe: Recipe, names: list[str], jobs: int, masks_only: bool, watcher: Watcher) -> list[Outcome]:
     """Bring the named sequences up to date, each in a process of its own.
 
@@ -72,16 +88,11 @@ def run_all(recipe: Recipe, names: list[str], jobs: int, masks_only: bool, watch
         return _run_one(job, recipe.out / "logs" / f"{file_stem(name)}.log", children, watcher)
 
     done: dict[str, Outcome] = {}
-    try:
-        with _stopping_on_signals(children):
-            pool = Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")
-            for outcome in pool(delayed(run)(name) for name in names):
-                done[outcome.sequence] = outcome
-                watcher.finished(outcome)
-    finally:
-        children.stop()
-        children.join()
-        clear_partials(recipe.out)
+    with _stopping_on_signals(children), _cleaning_up(children, recipe.out):
+        pool = Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")
+        for outcome in pool(delayed(run)(name) for name in names):
+            done[outcome.sequence] = outcome
+            watcher.finished(outcome)
     return [done[name] for name in names]
 
 
@@ -97,12 +108,25 @@ def _run_one(job: Mapping[str, Any], log: Path, children: Children, watcher: Wat
             reason = str(lost)
             if attempt + 1 < _TRIES:
                 watcher.note(f"{name}: {reason}; trying once more")
-    return Outcome(name, error=f"{reason}; tried {_TRIES} times", log=str(log))
+        except OSError as error:  # no room for a log, no process to be had
+            return Outcome(name, error=f"could not be started: {error}")
+    return Outcome(name, error=f"{reason}; tried {_TRIES} times", log=str(log) if log.exists() else "")
 
 
 def absolute_tree(recipe: Recipe) -> dict[str, Any]:
     """The recipe as data for a child, which runs in another folder."""
     return {**recipe.tree, "data": os.path.abspath(recipe.data), "out": os.path.abspath(recipe.out)}
+
+
+@contextmanager
+def _cleaning_up(children: Children, out: Path) -> Iterator[None]:
+    """At the end, however it comes, no child is left and no partial file of a dead one."""
+    try:
+        yield
+    finally:
+        children.stop()
+        children.join()
+        clear_partials(out)
 
 
 @contextmanager
@@ -113,6 +137,8 @@ def _stopping_on_signals(children: Children) -> Iterator[None]:
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        for again in (signal.SIGINT, signal.SIGTERM):  # a second one must not break off the cleaning up
+            signal.signal(again, signal.SIG_IGN)
         children.stop()
         raise Interrupted(number)
 

@@ -43,7 +43,7 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: P
         sequence=item.sequence.name,
         size=evidence.size,
         numbers=evidence.numbers,
-        fingerprint=item.mask_fingerprint(recipe, evidence.content),
+        fingerprint=item.mask_fingerprint(recipe, evidence),
         attributes={
             "labeler": evidence.text("labeler"),
             "labeler_version": int(evidence.file.attrs["labeler_version"]),

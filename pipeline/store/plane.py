@@ -33,12 +33,16 @@ class Plane:
 
     def write(self, index: int, values: npt.NDArray[np.uint8]) -> None:
         """Write one frame, uint8 (H, B)."""
-        self._space.select_hyperslab((index, 0, 0), (1, *self._shape))
-        self._id.write(self._memory, self._space, np.ascontiguousarray(values))
+        self._id.write(self._memory, self._frame(index), np.ascontiguousarray(values))
 
     def read(self, index: int) -> npt.NDArray[np.uint8]:
         """Read one frame, uint8 (H, B); OSError if its checksum fails."""
         values = np.empty(self._shape, np.uint8)
-        self._space.select_hyperslab((index, 0, 0), (1, *self._shape))
-        self._id.read(self._memory, self._space, values)
+        self._id.read(self._memory, self._frame(index), values)
         return values
+
+    def _frame(self, index: int) -> h5py.h5s.SpaceID:
+        """One frame selected, in a copy: threads may share a reader."""
+        space = self._space.copy()
+        space.select_hyperslab((index, 0, 0), (1, *self._shape))
+        return space

@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from labelers.base import EvidenceKind
 from pipeline.boxes import BoxTable
-from pipeline.errors import StoreError
+from pipeline.errors import OtherStoreError, StoreError
 from pipeline.store import schema
 from pipeline.store.plane import Plane
 from pipeline.store.schema import STATES_WITH_PIXELS, FrameState
-from pipeline.store.seal import check_seal
+from pipeline.store.seal import check_seal, read_seal
 
 
 class _Reader:
@@ -43,12 +43,14 @@ class _Reader:
         self._file: h5py.File | None = None
         self._pid = -1
         self._planes: dict[str, Plane] = {}
+        self._seal = b""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "sealed": self._known_sealed}
+        return {"path": self.path, "sealed": self._known_sealed, "seal": self._seal}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+        self.__init__(state["path"], state["sealed"])  # type: ignore[misc]
+        self._seal = state["seal"]
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -80,13 +82,18 @@ class _Reader:
                 file = h5py.File(self.path, "r", locking=False)
             except OSError as error:
                 raise StoreError(f"{self.path}: cannot be opened: {error}") from error
+            seal = read_seal(self.path)
             if _signature(self.path) == before:  # else replaced between check and opening
                 break
             file.close()
+        if self._seal not in (b"", seal):  # tables read from the old file would not fit the new one
+            file.close()
+            raise StoreError(f"{self.path}: was replaced since this reader first read it; open a new reader")
+        self._seal = seal
         found = (file.attrs.get("schema"), int(file.attrs.get("schema_version", -1)))
         if found != (self.schema_name, schema.SCHEMA_VERSION):
             file.close()
-            raise StoreError(
+            raise OtherStoreError(
                 f"{self.path}: holds {found[0]} version {found[1]}, "
                 f"expected {self.schema_name} version {schema.SCHEMA_VERSION}"
             )

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +22,10 @@ from pipeline.errors import StoreError
 USER_BLOCK = 512
 _MAGIC = "spotlabel-seal 1"
 _PARTIAL = ".partial"
+_PARTIAL_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.partial")
+_OUR_FOLDERS = ("evidence/*", "masks", "logs", ".digests")
 _READ_SIZE = 1 << 20
+_LOG = logging.getLogger("spotlabel")
 
 
 def _user_block(digest: str, length: int) -> bytes:
@@ -36,6 +41,33 @@ def _digest_body(descriptor: int) -> tuple[str, int]:
     return hasher.hexdigest(), offset - USER_BLOCK
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """A descriptor for reading; whatever the disk says becomes one line."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"{path}: cannot be opened: there is no such store; run `spotlabel label`"
+        ) from error
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def read_seal(path: Path) -> bytes:
+    """The seal as it stands in the file, unchecked: it changes whenever the content does.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    with _opened(path) as descriptor:
+        return os.pread(descriptor, USER_BLOCK, 0)
+
+
 def check_seal(path: Path) -> str:
     """Read the whole file and compare it with its seal.
 
@@ -48,17 +80,9 @@ def check_seal(path: Path) -> str:
     Raises:
         StoreError: no such file, not a sealed file, or its bytes are not those that were sealed.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise StoreError(
-            f"{path}: cannot be opened ({error.strerror}); run `spotlabel label` first"
-        ) from error
-    try:
+    with _opened(path) as descriptor:
         found = os.pread(descriptor, USER_BLOCK, 0)
         digest, length = _digest_body(descriptor)
-    finally:
-        os.close(descriptor)
     if not found.startswith(_MAGIC.encode()):
         raise StoreError(f"{path}: not a sealed spotlabel store (no seal in its first {USER_BLOCK} bytes)")
     if found != _user_block(digest, length):
@@ -136,27 +160,33 @@ def locked_partial(final: Path) -> tuple[Path, int]:
         os.close(lock)
 
 
-def clear_partials(folder: Path) -> list[Path]:
-    """Delete partial files whose writers are dead, anywhere below a folder.
+def clear_partials(out: Path) -> list[Path]:
+    """Delete partial files whose writers are dead, in the folders of an output root that hold ours.
 
     Args:
-        folder: an output root; need not exist.
+        out: an output root; need not exist.
 
     Returns:
         The deleted paths, sorted.
     """
-    removed = []
-    for partial in sorted(folder.rglob(f".*{_PARTIAL}")):
-        try:
-            lock = os.open(partial, os.O_RDWR)
-        except FileNotFoundError:  # its writer has just finished
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            partial.unlink(missing_ok=True)
-            removed.append(partial)
-        except BlockingIOError:  # a living writer holds it
-            continue
-        finally:
-            os.close(lock)
-    return removed
+    candidates = sorted(path for pattern in _OUR_FOLDERS for path in out.glob(f"{pattern}/.*{_PARTIAL}"))
+    return [path for path in candidates if _PARTIAL_NAME.fullmatch(path.name) and _clear(path)]
+
+
+def _clear(partial: Path) -> bool:
+    """Delete one partial file unless its writer lives; true if it is gone."""
+    try:
+        lock = os.open(partial, os.O_RDWR)
+    except FileNotFoundError:  # its writer has just finished
+        return False
+    except OSError as error:
+        _LOG.warning("%s: leftover of a killed run cannot be removed: %s", partial, error.strerror)
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        partial.unlink(missing_ok=True)
+    except BlockingIOError:  # a living writer holds it
+        return False
+    finally:
+        os.close(lock)
+    return True

@@ -95,6 +95,7 @@ class _Writer:
 
     def mark(self, index: int, state: FrameState) -> None:
         """Record a frame that has no pixels (missing or unreadable)."""
+        self._spool.check()
         self.state[index] = state
 
     def _record(self, index: int, state: FrameState, values: npt.NDArray[np.uint8]) -> None:
@@ -199,6 +200,12 @@ class MaskWriter(_Writer):
         rows = self._boxes.rows(index)
         self._fill[rows] = fill
         self._believed[rows] = believed
+
+    def mark(self, index: int, state: FrameState) -> None:
+        """Record a frame that has no pixels: unknown everywhere, also for whoever reads the bare planes."""
+        super().mark(index, state)
+        everything = np.ones(self._info.size, np.uint8)
+        self._write(schema.UNKNOWN_PLANE, index, schema.pack_rows(everything))
 
     def finish(self) -> None:
         """Write box and quality tables after the per-frame tables."""
