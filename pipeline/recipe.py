@@ -15,9 +15,10 @@ from labelers.base import Labeler, Settings
 from labelers.errors import LabelerError
 from labelers.masks import MaskSettings, resolve
 from labelers.registry import load
-from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.base import Reader, ReaderOptions
 from pipeline.datasets.registry import load_reader
 from pipeline.errors import RecipeError
+from pipeline.frames.options import FrameOptions
 from pipeline.names import check_names
 from pipeline.sequence import Camera, Sequence
 from pipeline.validation import nearest, validated

@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.datasets.base import FrameOptions, Reader
+from pipeline.datasets.base import Reader
+from pipeline.frames.options import FrameOptions
 from pipeline.sequence import Annotations, Sequence
 
 HEIGHT, WIDTH = 40, 60

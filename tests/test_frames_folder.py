@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.datasets.base import FrameOptions
 from pipeline.errors import DatasetError, FrameError, MissingFrameError
 from pipeline.frames import ImageFolder, scan_images
+from pipeline.frames.options import FrameOptions
 from tests.frame_files import encode, noise
 
 OPTIONS = FrameOptions()

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.datasets.base import FrameOptions
 from pipeline.errors import DatasetError
 from pipeline.frames import VideoFile
 from pipeline.frames.container import missing_bytes
+from pipeline.frames.options import FrameOptions
 from tests.frame_files import sliding, write_video
 
 OPTIONS = FrameOptions()

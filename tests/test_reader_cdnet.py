@@ -14,10 +14,10 @@ from hypothesis.extra.numpy import arrays
 
 from pipeline.boxes import BoxFlag
 from pipeline.datasets import cdnet
-from pipeline.datasets.base import FrameOptions
 from pipeline.datasets.cdnet_truth import evaluated_frames
 from pipeline.datasets.derived import derive_boxes
 from pipeline.errors import DatasetError
+from pipeline.frames.options import FrameOptions
 from pipeline.pixel_metrics import PixelCounts, count
 from pipeline.sequence import Camera, Sequence
 from tests.frame_files import encode, jpeg, noise

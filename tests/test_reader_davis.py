@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.boxes import BoxFlag
 from pipeline.datasets import davis
-from pipeline.datasets.base import FrameOptions
 from pipeline.datasets.cdnet_truth import evaluated_frames
 from pipeline.errors import DatasetError
+from pipeline.frames.options import FrameOptions
 from pipeline.sequence import Camera, Sequence
 from tests.frame_files import encode, jpeg, noise
 

@@ -9,9 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.boxes import BoxFlag
-from pipeline.datasets.base import FrameOptions, ReaderOptions
+from pipeline.datasets.base import ReaderOptions
 from pipeline.datasets.synthetic import READER, SyntheticOptions
 from pipeline.errors import FrameError
+from pipeline.frames.options import FrameOptions
 from pipeline.sequence import Camera, Sequence
 
 NOWHERE = Path("/nowhere/at/all")

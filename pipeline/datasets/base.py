@@ -1,4 +1,4 @@
-"""What a dataset reader is, and the options every reader shares."""
+"""What a dataset reader is, and the options every reader has."""
 
 from __future__ import annotations
 
@@ -8,16 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from labelers.base import Settings
+from pipeline.frames.options import FrameOptions
 from pipeline.sequence import Sequence
-
-
-class FrameOptions(Settings):
-    """How frames are decoded (recipe section ``frames``)."""
-
-    on_bad: Literal["fail", "unknown"] = "fail"
-    """A frame that cannot be read fails its video, or its mask becomes unknown everywhere."""
-    grey: Literal["refuse", "convert"] = "refuse"
-    """Grey images are bad frames, or are repeated into three channels."""
 
 
 class ReaderOptions(Settings):

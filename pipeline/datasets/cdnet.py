@@ -15,11 +15,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.base import Reader, ReaderOptions
 from pipeline.datasets.cdnet_truth import CdnetTruth
 from pipeline.datasets.label_image import scan_labels, subfolders
 from pipeline.errors import DatasetError
 from pipeline.frames import ImageFolder, scan_images
+from pipeline.frames.options import FrameOptions
 from pipeline.sequence import Camera, Sequence
 
 IMAGE_NAME = re.compile(r"in(\d+)\.(jpg|jpeg|png|bmp)", re.IGNORECASE)

@@ -10,13 +10,14 @@ import os
 from functools import partial
 from pathlib import Path
 
-from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.base import Reader, ReaderOptions
 from pipeline.datasets.build import Canvas, build_annotations
 from pipeline.datasets.coco_json import ORIGIN, CocoFile, CocoImage, read_coco
 from pipeline.datasets.layout import OwnDataOptions, check_declared_size, folders, inside, paired
 from pipeline.datasets.native import NativeRects
 from pipeline.errors import DatasetError
 from pipeline.frames import ImageFolder
+from pipeline.frames.options import FrameOptions
 from pipeline.sequence import Annotations, Camera, FrameSource, Sequence
 
 NAME = "coco"

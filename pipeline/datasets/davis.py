@@ -14,11 +14,12 @@ from typing import Literal
 import numpy as np
 
 from pipeline.boxes import RegionTable
-from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.base import Reader, ReaderOptions
 from pipeline.datasets.derived import CLASS_NAMES, derive_boxes, derived_table
 from pipeline.datasets.label_image import by_position, read_label_image, scan_labels, subfolders
 from pipeline.errors import DatasetError
 from pipeline.frames import ImageFolder, scan_images
+from pipeline.frames.options import FrameOptions
 from pipeline.sequence import Annotations, Camera, FrameSource, Image, Sequence
 
 NAME = "davis"

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.base import Reader, ReaderOptions
 from pipeline.datasets.build import Canvas, build_annotations
 from pipeline.datasets.layout import OwnDataOptions, check_declared_size, holds, inside, paired, subfolders
 from pipeline.datasets.layout import folders as existing
@@ -24,6 +24,7 @@ from pipeline.datasets.native import NativeRects
 from pipeline.datasets.text import read_text
 from pipeline.errors import DatasetError
 from pipeline.frames import ImageFolder, scan_images
+from pipeline.frames.options import FrameOptions
 from pipeline.sequence import Annotations, Camera, FrameSource, Sequence
 
 logger = logging.getLogger("spotlabel")

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from pydantic import Field, field_validator
 
 from pipeline.boxes import BoxTable, RegionTable
-from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.base import Reader, ReaderOptions
 from pipeline.datasets.layout import natural_key
 from pipeline.errors import FrameError
+from pipeline.frames.options import FrameOptions
 from pipeline.sequence import Annotations, Camera, Image, Sequence
 from pipeline.synthetic.scene import RENDERER_VERSION, Scene
 from pipeline.synthetic.settings import SceneSettings

@@ -12,7 +12,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.base import Reader, ReaderOptions
 from pipeline.datasets.build import Canvas, build_annotations
 from pipeline.datasets.detrac_xml import ORIGIN, listed_head, read_detrac
 from pipeline.datasets.layout import folders, image_folders, paired
@@ -21,6 +21,7 @@ from pipeline.datasets.text import read_table
 from pipeline.datasets.vehicle_types import Vocabulary
 from pipeline.errors import DatasetError
 from pipeline.frames import ImageFolder, scan_images
+from pipeline.frames.options import FrameOptions
 from pipeline.sequence import Annotations, Camera, FrameSource, Sequence
 
 logger = logging.getLogger("spotlabel")

@@ -18,13 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.boxes import BoxFlag
-from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.base import Reader, ReaderOptions
 from pipeline.datasets.build import Canvas, build_annotations
 from pipeline.datasets.layout import folders, image_folders, paired
 from pipeline.datasets.native import NativeBoxes, NativeRects
 from pipeline.datasets.text import Table, read_table
 from pipeline.errors import DatasetError
 from pipeline.frames import ImageFolder, scan_images
+from pipeline.frames.options import FrameOptions
 from pipeline.sequence import Annotations, Camera, FrameSource, Sequence
 
 logger = logging.getLogger("spotlabel")

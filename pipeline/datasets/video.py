@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.datasets import coco_json, detrac_xml, mot_rows
-from pipeline.datasets.base import FrameOptions, Reader, ReaderOptions
+from pipeline.datasets.base import Reader, ReaderOptions
 from pipeline.datasets.build import Canvas, build_annotations
 from pipeline.datasets.coco import check_sizes
 from pipeline.datasets.csv_rows import has_header, read_csv
@@ -23,6 +23,7 @@ from pipeline.datasets.native import NativeBoxes, NativeRects
 from pipeline.datasets.vehicle_types import Vocabulary
 from pipeline.errors import DatasetError
 from pipeline.frames import VideoFile
+from pipeline.frames.options import FrameOptions
 from pipeline.sequence import Annotations, Camera, FrameSource, Sequence
 
 NAME = "video"

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.datasets.base import FrameOptions
 from pipeline.errors import DatasetError, FrameError, MissingFrameError
 from pipeline.frames.decode import DECODER_VERSION, decode_image
+from pipeline.frames.options import FrameOptions
 from pipeline.sequence import Image
 
 MAX_FRAMES = 10_000_000

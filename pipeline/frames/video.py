@@ -10,9 +10,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.datasets.base import FrameOptions
 from pipeline.errors import DatasetError, FrameError
 from pipeline.frames.decode import DECODER_VERSION
+from pipeline.frames.options import FrameOptions
 from pipeline.frames.video_decoder import VideoFacts, check_video, decoded_frames
 from pipeline.sequence import Image
 

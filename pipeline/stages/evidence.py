@@ -8,9 +8,9 @@ import numpy as np
 
 from labelers.base import ClipFrame, Evidence
 from pipeline.boxes import BoxTable
-from pipeline.datasets.base import FrameOptions
 from pipeline.errors import FrameError, MissingFrameError, SpotlabelError
 from pipeline.frames import prefetch
+from pipeline.frames.options import FrameOptions
 from pipeline.plan import Item
 from pipeline.recipe import Recipe
 from pipeline.sequence import Sequence
