@@ -1,0 +1,38 @@
+"""Pictures: layers on literal arrays, and the demo table and sheet from end to end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from labelers.base import EvidenceKind
+from pipeline.pictures.layers import draw_evidence, draw_mask
+from pipeline.pictures.sheet import contact_sheet
+
+
+def test_background_keeps_its_pixels_and_foreground_is_tinted() -> None:
+    image = np.full((20, 20, 3), 100, np.uint8)
+    mask = np.zeros((20, 20), np.uint8)
+    mask[4:12, 4:12] = 1
+    mask[14:, :] = 255
+    drawn = draw_mask(image, mask)
+    assert (image == 100).all()
+    assert (drawn[0] == 100).all()
+    assert (drawn[8, 8] != 100).any()
+    assert (drawn[16] != 100).any()
+
+
+@pytest.mark.parametrize("kind", list(EvidenceKind))
+def test_stronger_evidence_is_brighter(kind: EvidenceKind) -> None:
+    values = np.array([[0, 1]], np.uint8)
+    values = values.astype(np.bool_) if kind == EvidenceKind.BINARY else values * 100
+    drawn = draw_evidence(values, kind).astype(int).sum(axis=2)
+    assert drawn[0, 1] > drawn[0, 0]
+
+
+def test_a_contact_sheet_has_one_row_per_frame() -> None:
+    panel = np.zeros((30, 60, 3), np.uint8)
+    one = contact_sheet([[panel] * 3], ["frame 1"], "cam", 40)
+    two = contact_sheet([[panel] * 3] * 2, ["frame 1", "frame 2"], "cam", 40)
+    assert one.shape[1] == two.shape[1] == 3 * 40 + 4 * 6
+    assert two.shape[0] - one.shape[0] == 20 + 6
