@@ -1,7 +1,7 @@
 """Compare PAWCS with pybgs on the same frames: CPU time per frame, two threads, memory, F on CDnet.
 
-Prints a Markdown table. Both run in one fresh process per sequence, frame by frame in turn, so that what else the
-machine does slows both alike; figures are medians over frames, first frames left out.
+Prints a Markdown table. Both run in one fresh process per sequence, frame by frame in turn, so that what else
+the machine does slows both alike; figures are medians over frames, first frames left out.
 
     python benchmarks/bench_pawcs.py DATA [--frames 200] [--words 50] [--quality] [--seeds 1]
 
@@ -51,7 +51,9 @@ def main() -> None:
     if args.child:
         print(json.dumps(_time_sequence(_files(data, args.child)[: args.frames], args.words)))
         return
-    print("| sequence | pybgs ms | ours ms | ratio | 2 threads, wall ms | speed-up | first frame s | model MB |")
+    print(
+        "| sequence | pybgs ms | ours ms | ratio | 2 threads, wall ms | speed-up | first frame s | model MB |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for name in SEQUENCES:
         print(_row(name, _in_child(name, args)), flush=True)
@@ -67,7 +69,9 @@ def _files(data: Path, name: str) -> list[Path]:
     """
     files = sorted(data.glob(SEQUENCES[name]))
     if not files:
-        raise SystemExit(f"{data / SEQUENCES[name]}: no frames; give the folder that holds cdnet/ and ua-detrac/")
+        raise SystemExit(
+            f"{data / SEQUENCES[name]}: no frames; give the folder that holds cdnet/ and ua-detrac/"
+        )
     return files
 
 
@@ -88,7 +92,8 @@ def _row(name: str, result: dict[str, float]) -> str:
     ratio = result["reference"] / result["ours"]
     gain = result["one_thread"] / result["two_threads"]
     return (
-        f"| {name} | {result['reference']:.0f} | {result['ours']:.1f} | {ratio:.1f}x | {result['two_threads']:.1f} | "
+        f"| {name} | {result['reference']:.0f} | {result['ours']:.1f} | {ratio:.1f}x "
+        f"| {result['two_threads']:.1f} | "
         f"{gain:.2f}x | {result['first']:.1f} | {result['memory']:.0f} |"
     )
 
@@ -102,7 +107,9 @@ def _time_sequence(files: list[Path], words: int) -> dict[str, float]:
     _compile(images[0])
     ctypes.CDLL(None).srand(1)
     reference = pybgs.PAWCS()
-    engines = {threads: PawcsEngine(images[0], PawcsSettings(words=words, threads=threads)) for threads in (1, 2)}
+    engines = {
+        threads: PawcsEngine(images[0], PawcsSettings(words=words, threads=threads)) for threads in (1, 2)
+    }
     first = time.process_time()
     PawcsEngine(images[0], PawcsSettings(words=words))
     first = time.process_time() - first

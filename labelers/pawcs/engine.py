@@ -110,6 +110,11 @@ class PawcsEngine:
         return self._median
 
     @property
+    def global_count(self) -> int:
+        """Number of global words."""
+        return int(self._globals.totals.size)
+
+    @property
     def memory(self) -> int:
         """Bytes held by the model."""
         return state_bytes(self._words, self._maps, self._globals, self._requests)
@@ -234,7 +239,7 @@ class PawcsEngine:
         self._cooldown = max(self._cooldown - 1, 0)
 
     def _check_camera(self, tick: Tick) -> None:
-        """Compare the background with what is seen: does the camera move?"""
+        """Compare the background with what is seen, to tell whether the camera moves."""
         background = np.zeros((*self._maps.raw.shape, 3), np.uint8)
         background_image(self._words, self._clock, self._offset, background)
         difference, distortion = self._scene.distance_to(background)
@@ -281,7 +286,7 @@ class PawcsEngine:
                 forget,
                 key,
                 self._stream,
-            )  # fmt: skip
+            )
         )
         refresh_globals(self._globals, self._words, self._maps, self._rules, self._clock, self._offset, fresh)
         self._over_bands(self._order_globals)

@@ -1,9 +1,9 @@
 """Distance evidence: by how much a pixel's thresholds would have to grow for it to be background.
 
-Scaling both thresholds of a pixel by s makes those of its words match whose mix distance is at most s times the
-colour limit and whose descriptor distance is at most s times the descriptor limit. The evidence is the smallest s
-at which the matching words weigh enough, in steps of 1/128, saturating just below 2; so a pixel without local
-consensus is one with s > 1.
+Scaling both thresholds of a pixel by s makes those of its words match whose mix distance is at most s times
+the colour limit and whose descriptor distance is at most s times the descriptor limit. The evidence is the
+smallest s at which the matching words weigh enough, in steps of 1/128, saturating just below 2; so a pixel
+without local consensus is one with s > 1. Below 1 it is that of the nearest words.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Feedback: per-pixel thresholds and learning rates follow what the segmentation does (WACV 2015, section 3.4)."""
+"""Feedback: thresholds and learning rates of a pixel follow its segmentation (WACV 2015, section 3.4)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ _HALF = float32(0.5)
 @inlined
 def colour_limit(rules: Rules, distance: float) -> int:
     """Largest mix distance of a match for distance factor R: 3 floor(threshold * sqrt(R))."""
+    if distance == _ONE:  # most pixels, most of the time
+        return 3 * rules.colour_threshold
     return 3 * int64(np.sqrt(np.float64(distance)) * rules.colour_threshold)
 
 

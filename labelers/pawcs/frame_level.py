@@ -1,4 +1,4 @@
-"""Frame-level checks: sensitivity of the descriptors, sudden change of the whole scene (TIP 2016, section III-E)."""
+"""Frame-level checks: sensitivity of the descriptors, change of the whole scene (TIP 2016, III-E)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Sensitivity:
         self._last = float32(0)
 
     def adapt(self, textured: float) -> None:
-        """Take the share of non-flat pixels of a frame; two poor or two rich frames in a row move the table."""
+        """Take the share of non-flat pixels of a frame; two poor or rich ones in a row move the table."""
         share = float32(textured)
         low, high = self._ratios
         if share < low and self._last < low:

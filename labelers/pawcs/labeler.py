@@ -78,8 +78,8 @@ class PawcsDistance(Pawcs):
     """The same with distance evidence: the factor on a pixel's thresholds at which it would be background.
 
     Values are in steps of 1/128, saturating at 255; post-processing has been done on them, and
-    ``values > neutral`` is exactly the mask of :class:`Pawcs`. At another threshold the same holds but for holes,
-    which are those of the neutral threshold.
+    ``values > neutral`` is exactly the mask of :class:`Pawcs`. At another threshold the same
+    holds but for holes, which are those of the neutral threshold.
     """
 
     name: ClassVar[str] = "pawcs-distance"
@@ -91,7 +91,7 @@ class PawcsDistance(Pawcs):
 
 
 class PawcsHeld(Pawcs):
-    """The same, learning nothing inside ground-truth boxes, so that what stands still there is not absorbed."""
+    """The same, learning nothing inside ground-truth boxes, so that what stands still there is kept."""
 
     name: ClassVar[str] = "pawcs-held"
     uses_boxes: ClassVar[bool] = True

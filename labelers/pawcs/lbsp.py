@@ -27,6 +27,8 @@ NEIGHBOURS = (
     (-2, -2), (-2, 0), (-2, 2), (0, -2), (0, 2), (2, -2), (2, 0), (2, 2),
 )  # fmt: skip
 """The double cross, (dy, dx): the ring at distance 1 and the axes and diagonals at distance 2."""
+_ROOTS = np.sqrt(np.arange(4096)).astype(np.uint8)
+"""Square roots of small numbers, rounded down."""
 _OFFSETS = np.array(NEIGHBOURS, dtype=np.int64)
 
 
@@ -165,6 +167,8 @@ def colour_distortion(a0: int, a1: int, a2: int, b0: int, b1: int, b2: int) -> i
     square = float32(length) - float32(product * product) / float32(other)
     if square < float32(0):
         return UNRELATED
+    if square < float32(_ROOTS.size):
+        return int64(_ROOTS[int64(square)])
     return int64(np.sqrt(np.float64(square)))
 
 

@@ -2,8 +2,8 @@
 
 A local word takes two int64. The first holds the descriptor (bits 0-47) and the first two colour channels
 (48-55, 56-63); the second the third channel (0-7), the frame of its first occurrence (16-31), of the last
-(32-47) and the number of occurrences (48-63). The first four words of a pixel lie in an array of their own, one
-cache line per pixel: a background pixel rarely needs more.
+(32-47) and the number of occurrences (48-63). The first four words of a pixel lie in an array of their own,
+one cache line per pixel: a background pixel rarely needs more.
 """
 
 from __future__ import annotations
@@ -230,8 +230,8 @@ def create_maps(height: int, width: int, rate_min: float) -> Maps:
         return np.zeros((2, *shape), np.float32)
 
     return Maps(
-        filled(2), filled(10), filled(rate_min), pair(), pair(), pair(), bytes_(), bytes_(), bytes_(), bytes_(),
-        bytes_(), np.zeros(shape, np.int64), bytes_(), bytes_(),
+        filled(2), filled(10), filled(rate_min), pair(), pair(), pair(), bytes_(), bytes_(), bytes_(),
+        bytes_(), bytes_(), np.zeros(shape, np.int64), bytes_(), bytes_(),
     )  # fmt: skip
 
 
@@ -340,7 +340,7 @@ def weight(high: int, frame: int, offset: int) -> float:
 
 @compiled
 def turn_back_clock(words: Words, offset: int) -> None:
-    """Move all frame numbers back by CLOCK_STEP; words older than that keep their weight through their count."""
+    """Move all frame numbers back by CLOCK_STEP; older words keep their weight."""
     for pixel in range(words.head.shape[0]):
         for index in range(HEAD + words.tail.shape[1] // 2):
             high = word_high(words, pixel, index)

@@ -145,10 +145,13 @@ def _add_sample(
         high = word_high(words, pixel, index)
         b0, b1, b2 = (low >> 48) & 0xFF, (low >> 56) & 0xFF, high & 0xFF
         l1 = colour_l1(a0, a1, a2, b0, b1, b2)
-        if l1 // 2 <= near and hamming(descriptor, low & BITS_48) <= alike:
-            if mix_distance(l1, colour_distortion(a0, a1, a2, b0, b1, b2)) <= near:
-                put_word(words, pixel, index, low, seen(high, clock, 1))
-                break
+        if (
+            l1 // 2 <= near
+            and hamming(descriptor, low & BITS_48) <= alike
+            and mix_distance(l1, colour_distortion(a0, a1, a2, b0, b1, b2)) <= near
+        ):
+            put_word(words, pixel, index, low, seen(high, clock, 1))
+            break
         index += 1
     if index == used:
         index = min(used, count - 1)

@@ -95,5 +95,7 @@ def draw(bound: int, stream: npt.NDArray[np.uint32], key: np.uint64, pixel: int,
     """
     if stream.size > 0:
         return _next(stream) % bound
+    if bound == 1:
+        return 0
     value = _mix(np.uint64(key) + (np.uint64(pixel) * _DRAWS_PER_PIXEL + np.uint64(purpose)) * _GAMMA)
     return int64(((value >> _SHIFTS[3]) * np.uint64(bound)) >> _SHIFTS[3])

@@ -2,8 +2,9 @@
 
 Phase one takes rows independently of each other: it writes nothing but its own pixels' state, illumination
 counters of its own row and global map cells of its own pair of rows, and notes what it wants of others. Phase
-two grants neighbour updates, each target row by its owner, in the order of the asking pixels; so the result does
-not depend on how the rows were shared out. In parity mode all is done at once, in pixel order, as in pybgs.
+two grants neighbour updates, each target row by its owner, in the order of the asking pixels; so the result
+does not depend on how the rows were shared out. In parity mode all is done at once, in pixel order, as in
+pybgs.
 """
 
 from __future__ import annotations
@@ -245,7 +246,7 @@ def spread_rows(
     tick: Tick,
     stream: npt.NDArray[np.uint32],
 ) -> None:
-    """Phase two: grant the neighbour updates whose targets lie in rows start..stop-1, in the askers' order."""
+    """Phase two: grant the updates whose targets lie in rows start..stop-1, in the askers' order."""
     height, width = maps.raw.shape
     for y in range(max(start - RIM, RIM), min(stop + RIM, height - RIM)):
         for place in range(requests.counts[y, 0]):

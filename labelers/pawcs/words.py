@@ -122,9 +122,7 @@ def scan_words(
                     if in_order:
                         word_weight = weight(high, tick.clock, tick.weight_offset)
                     total += word_weight
-                    learns = maps.last_mask[pixel.y, pixel.x] == 0 or tick.moving
-                    learns = learns and word_weight < _FULL_WEIGHT and maps.held[pixel.y, pixel.x] == 0
-                    high = seen(high, tick.clock, pixel.step if learns else 0)
+                    high = seen(high, tick.clock, _count_step(maps, pixel, tick, word_weight))
                     nearest_colour = min(nearest_colour, mix)
                     nearest_descriptor = min(nearest_descriptor, distance)
                 if low != old_low or high != old_high:
@@ -136,6 +134,15 @@ def scan_words(
         index += 1
     _finish_order(words, pixel.number, index, count, tick, last_weight, in_order)
     return total, nearest_colour, nearest_descriptor
+
+
+@inlined
+def _count_step(maps: Maps, pixel: Pixel, tick: Tick, word_weight: float) -> int:
+    """What a match adds to a word's count: nothing in foreground, where held, or at full weight."""
+    in_background = maps.last_mask[pixel.y, pixel.x] == 0 or tick.moving
+    if in_background and word_weight < _FULL_WEIGHT and maps.held[pixel.y, pixel.x] == 0:
+        return pixel.step
+    return 0
 
 
 @inlined

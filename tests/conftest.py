@@ -1,0 +1,27 @@
+"""Fixtures every test file may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parents[1]
+
+# New examples at every local run, the same ones wherever CI=true: a change is judged by what it changed.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the real sequences; tests that need it say so when it is absent."""
+    folder = Path(os.environ.get("SPOTLABEL_SHARED", ROOT.parent / "shared")) / "data"
+    if not folder.is_dir():
+        pytest.skip(
+            f"real sequences not found: {folder} (set SPOTLABEL_SHARED to the folder that holds data/)"
+        )
+    return folder
