@@ -1,0 +1,115 @@
+"""Compilation of the hot loops by numba, cached on disk, and the few machine operations that it lacks."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_logger = logging.getLogger(__name__)
+
+
+def compiled(function: F) -> F:
+    """Compile a function on first call; without GIL, cached on disk, IEEE division, no reordering of sums.
+
+    Compiled code allocates nothing (numba's runtime is off): counting references to the model's arrays in the
+    inner loop would cost more than the work itself. Callers bring scratch arrays.
+
+    The cache lies beside the source or, where that is read-only, in the user's cache folder or in
+    ``NUMBA_CACHE_DIR``. Where none can be written, every process compiles anew, and the log says so.
+
+    Args:
+        function: a function that numba can compile in nopython mode.
+
+    Returns:
+        The compiled function, typed as the original.
+    """
+    return _compile(function, forceinline=False)
+
+
+def inlined(function: F) -> F:
+    """As :func:`compiled`, always inlined into its callers: for small helpers of the inner loop.
+
+    A call would copy the descriptors of all arrays of its named tuples, dozens of words, at every pixel.
+    """
+    return _compile(function, forceinline=True)
+
+
+def _compile(function: F, forceinline: bool) -> F:
+    options = {"nogil": True, "error_model": "numpy", "forceinline": forceinline, "_nrt": False}
+    try:
+        dispatcher = numba.njit(cache=True, **options)(function)
+    except RuntimeError as error:  # numba found no folder it may write to
+        _logger.warning("compiled code of %s is not cached: %s", function.__name__, error)
+        return cast(F, numba.njit(**options)(function))
+    # numba renews cached code when the function's own file changes, but inlined code comes from everywhere
+    dispatcher._cache._cache_file._source_stamp = _SOURCES
+    return cast(F, dispatcher)
+
+
+def _sources() -> str:
+    """Digest of the package's source files."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_SOURCES = _sources()
+
+
+def _population_count(context: Any, value: Any) -> Any:
+    """Number of set bits of an int64, as int64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(types.int64), codegen
+
+
+def _outside_bits(context: Any, values: Any, start: Any, low: Any, high: Any) -> Any:
+    """Bit k set where ``values[start + k]`` lies outside [low, high], for 16 bytes, as int64.
+
+    One vector comparison instead of sixteen scalar ones: the whole of a 16-bit LBSP descriptor.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        pointer = builder.gep(array.data, [args[1]])
+        vector = ir.VectorType(ir.IntType(8), 16)
+        loaded = builder.load(builder.bitcast(pointer, vector.as_pointer()))
+        loaded.align = 1
+
+        def splat(scalar: Any) -> Any:
+            byte = builder.trunc(scalar, ir.IntType(8))
+            lane = builder.insert_element(
+                ir.Constant(vector, ir.Undefined), byte, ir.Constant(ir.IntType(32), 0)
+            )
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), 16), [0] * 16)
+            return builder.shuffle_vector(lane, ir.Constant(vector, ir.Undefined), mask)
+
+        below = builder.icmp_unsigned("<", loaded, splat(args[2]))
+        above = builder.icmp_unsigned(">", loaded, splat(args[3]))
+        bits = builder.bitcast(builder.or_(below, above), ir.IntType(16))
+        return builder.zext(bits, ir.IntType(64))
+
+    return types.int64(values, types.int64, types.int64, types.int64), codegen
+
+
+int64 = cast(Callable[[Any], int], np.int64)
+"""Conversion to a 64-bit integer; to the type checker an ``int``."""
+float32 = cast(Callable[[Any], float], np.float32)
+"""Conversion to single precision; to the type checker a ``float``."""
+
+population_count = cast(Callable[[int], int], intrinsic(_population_count))
+outside_bits = cast(Callable[[Any, int, int, int], int], intrinsic(_outside_bits))
