@@ -17,6 +17,9 @@ BUILTIN: dict[str, str] = {
     "farneback": "labelers.farneback:Farneback",
     "knn": "labelers.opencv_subtractors:Knn",
     "mog2": "labelers.opencv_subtractors:Mog2",
+    "pawcs": "labelers.pawcs.labeler:Pawcs",
+    "pawcs-distance": "labelers.pawcs.labeler:PawcsDistance",
+    "pawcs-held": "labelers.pawcs.labeler:PawcsHeld",
     "pawcs-pybgs": "labelers.pawcs_pybgs:PawcsPybgs",
     "released-flow": "labelers.released_flow:ReleasedFlow",
 }

@@ -22,7 +22,7 @@ class Pawcs:
     """Foreground by word consensus (WACV 2015, TIP 2016): the final mask of each frame.
 
     The evidence is the mask itself: post-processing feeds back into the model, so the labeler does it in any
-    case, and a mask costs a tenth of a distance map to store. Use :class:`PawcsDistance` to re-tune.
+    case, and a mask takes far less room than a distance map. Use :class:`PawcsDistance` to re-tune.
     """
 
     name: ClassVar[str] = "pawcs"
