@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import logging
-from typing import Literal, cast
+from functools import cache
+from typing import cast
 
 from labelers.base import EvidenceKind, Labeler, Settings
 from labelers.errors import unknown_name
@@ -46,18 +47,9 @@ def load(name: str) -> type[Labeler]:
     raise unknown_name("labeler", name, [*BUILTIN, *plugins])
 
 
-def names() -> list[str]:
-    """Names of all labelers, sorted; those of other packages are imported to see whether they work."""
-    return sorted({*BUILTIN, *_third_party()})
-
-
-def default_for(camera: Literal["fixed", "moving"]) -> str:
-    """The paper's choice: PAWCS for a camera that stands still, optical flow for one that moves."""
-    return {"fixed": "pawcs-pybgs", "moving": "farneback"}[camera]
-
-
+@cache
 def _third_party() -> dict[str, type[Labeler]]:
-    """Labelers of other packages; a misfit is reported and left out."""
+    """Labelers of other packages; a misfit is reported, once per process, and left out."""
     found = {}
     for name, thing in load_plugins(GROUP).items():
         problem = _misfit(name, thing)

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, model_validator
 
 from labelers.base import Labeler, Settings
 from labelers.errors import LabelerError
-from labelers.masks import MaskSettings, resolve
+from labelers.masks import PRESETS, MaskSettings, resolve
 from labelers.registry import load
 from pipeline.datasets.base import Reader, ReaderOptions
 from pipeline.datasets.registry import load_reader
 from pipeline.errors import RecipeError
 from pipeline.frames.options import FrameOptions
 from pipeline.names import check_names
+from pipeline.recipe_tree import apply_override, bundled_text, parse_yaml, plain_mapping, read_text
 from pipeline.sequence import Camera, Sequence
-from pipeline.validation import nearest, validated
+from pipeline.validation import nearest, shown, validated
 
 
 class LabelerChoice(Settings):
@@ -134,21 +133,32 @@ def load_recipe(source: str, overrides: Iterable[str] = ()) -> Recipe:
 
     Args:
         source: path of a YAML file, or the bare name of a bundled recipe (``ua-detrac``).
-        overrides: ``key=value`` with dotted keys; the value is read as YAML.
+        overrides: ``key=value`` with dotted keys; the value is read as YAML, that of ``data`` and ``out``
+            is a path as it stands.
 
     Raises:
         RecipeError: no such recipe, not YAML, unknown keys, or values that do not fit.
     """
     path = Path(source)
-    text = _read(path) if path.suffix or path.exists() else _bundled(source)
+    return _parsed(
+        read_text(path) if path.suffix or path.is_file() else bundled_text(source), source, overrides
+    )
+
+
+def load_bundled(name: str, overrides: Iterable[str] = ()) -> Recipe:
+    """As :func:`load_recipe` for a recipe that comes with spotlabel, whatever files stand around."""
+    return _parsed(bundled_text(name), name, overrides)
+
+
+def _parsed(text: str, source: str, overrides: Iterable[str]) -> Recipe:
     try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{source}: not readable as YAML: {' '.join(str(error).split())}") from error
+        tree = parse_yaml(text)
+    except RecipeError as error:
+        raise RecipeError(f"{source}: {error}") from error
     if not isinstance(tree, dict):
         raise RecipeError(f"{source}: expected a mapping with the keys {', '.join(_Layout.model_fields)}")
     for override in overrides:
-        _apply(tree, override)
+        apply_override(tree, override)
     return build_recipe(tree, where=source)
 
 
@@ -159,9 +169,17 @@ def build_recipe(tree: Mapping[str, Any], where: str = "recipe") -> Recipe:
         RecipeError: unknown keys or values that do not fit; the message begins with ``where``.
     """
     try:
-        return _build(tree)
+        return _build(_without_empty_sections(plain_mapping(tree)))
     except RecipeError as error:
         raise RecipeError(f"{where}: {error}") from error
+
+
+def _without_empty_sections(tree: dict[str, Any]) -> dict[str, Any]:
+    """``masks:`` with nothing after it (in a template, say) means the same as no ``masks:``."""
+    kept = {key: value for key, value in tree.items() if value is not None or key not in _Layout.model_fields}
+    if isinstance(kept.get("evidence"), dict):
+        kept["evidence"] = {name: values or {} for name, values in kept["evidence"].items()}
+    return kept
 
 
 def _build(tree: Mapping[str, Any]) -> Recipe:
@@ -179,10 +197,10 @@ def _build(tree: Mapping[str, Any]) -> Recipe:
         validated(labeler.settings_type, values, f"evidence.{labeler_name}")
     recipe = Recipe(
         tree=tree,
-        data=layout.data,
-        out=layout.out,
+        data=_expanded(layout.data, "data"),
+        out=_expanded(layout.out, "out"),
         reader=reader,
-        options=validated(reader.options_type, options, "dataset"),
+        options=_with_paths_expanded(validated(reader.options_type, options, "dataset")),
         frames=layout.frames,
         labeler=layout.labeler,
         masks=_masks(layout.masks),
@@ -192,50 +210,30 @@ def _build(tree: Mapping[str, Any]) -> Recipe:
     return recipe
 
 
+def _with_paths_expanded(options: ReaderOptions) -> ReaderOptions:
+    paths = {name: _expanded(value, f"dataset.{name}") for name, value in options if isinstance(value, Path)}
+    return options.model_copy(update=paths)
+
+
+def _expanded(path: Path, where: str) -> Path:
+    """The path with ``~`` and ``~user`` put in full."""
+    if "\0" in str(path):
+        raise RecipeError(f"{where}: no path can hold a NUL character, found {str(path)!r}")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise RecipeError(f"{where}: {path}: the home folder is not known; write the path in full") from error
+
+
 def _masks(values: Mapping[str, Any]) -> MaskSettings:
     """A preset, with single values changed."""
     changes = dict(values)
+    preset = changes.pop("preset", None)
+    if preset is None:
+        preset = "default"
+    if not isinstance(preset, str):
+        raise RecipeError(f"masks.preset: expected one of {', '.join(PRESETS)}, found {shown(preset)}")
     try:
-        return resolve(changes.pop("preset", "default"), changes)
+        return resolve(preset, changes)
     except LabelerError as error:
         raise RecipeError(f"masks: {error}") from error
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-
-
-def bundled_recipes() -> list[str]:
-    """Names of the recipes that come with spotlabel."""
-    folder = resources.files("workflows")
-    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
-
-
-def _bundled(name: str) -> str:
-    if name not in bundled_recipes():
-        raise RecipeError(f"{name}: no such file and no bundled recipe; {nearest(name, bundled_recipes())}")
-    return resources.files("workflows").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
-
-
-def _apply(tree: dict[str, Any], override: str) -> None:
-    """Set one dotted key; whether the key exists is for the checks that follow."""
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise RecipeError(f"--set {override}: expected key=value, for example masks.motion_threshold=1.5")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise RecipeError(f"--set {override}: value is not readable as YAML: {problem}") from error
-    node: Any = tree
-    *parents, last = key.split(".")
-    for part in parents:
-        if node.get(part) is None:
-            node[part] = {}
-        node = node[part]
-        if not isinstance(node, dict):
-            raise RecipeError(f"--set {override}: {part} is a single value and has no keys")
-    node[last] = value

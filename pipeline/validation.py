@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline.errors import RecipeError
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_LONGEST_SHOWN = 120
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -19,6 +20,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     guess = f"did you mean {near[0]!r}? " if near else ""
     return f"{guess}(known: {', '.join(names)})"
+
+
+def shown(value: Any) -> str:
+    """A value as an error message quotes it: on one line and short."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def validated(model_type: type[_Model], values: Any, where: str) -> _Model:
@@ -36,7 +43,7 @@ def validated(model_type: type[_Model], values: Any, where: str) -> _Model:
         return model_type.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join([where, *(str(part) for part in first["loc"])]).strip(".")
+        place = ".".join([where, *(" ".join(str(part).split()) for part in first["loc"])]).strip(".")
         raise RecipeError(f"{place}: {_describe(first, model_type)}") from error
 
 
@@ -46,7 +53,7 @@ def _describe(error: Any, model_type: type[BaseModel]) -> str:
     if error["type"] == "missing":
         return "is required and not set"
     message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{message[0].lower()}{message[1:]}, found {error['input']!r}"
+    return f"{message[0].lower()}{message[1:]}, found {shown(error['input'])}"
 
 
 def _keys_at(model_type: type[BaseModel], place: tuple[Any, ...]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import re
 import subprocess
 import sys
 
@@ -147,11 +148,6 @@ def test_every_builtin_keeps_the_interface(name):
     assert labeler.settings_type.model_validate(defaults.model_dump()) == defaults
 
 
-def test_defaults_by_camera_are_the_papers():
-    assert registry.default_for("fixed") == "pawcs-pybgs"
-    assert registry.default_for("moving") == "farneback"
-
-
 def test_unknown_labeler_names_the_nearest():
     with pytest.raises(LabelerError, match=r"unknown labeler 'pawcs'; did you mean 'pawcs-pybgs'\?.*mog2"):
         registry.load("pawcs")
@@ -173,6 +169,14 @@ class FakePoint:
         if isinstance(self._result, Exception):
             raise self._result
         return self._result
+
+
+@pytest.fixture(autouse=True)
+def no_remembered_plugins():
+    """The registry looks for plugins once per process; tests offer other ones each time."""
+    registry._third_party.cache_clear()
+    yield
+    registry._third_party.cache_clear()
 
 
 def offer(monkeypatch, *points):
@@ -207,9 +211,18 @@ def test_third_party_labelers_load_and_broken_ones_are_reported(monkeypatch, cap
 )
 def test_misfits_are_reported_and_left_out(monkeypatch, caplog, name, thing, reason):
     offer(monkeypatch, FakePoint(name, thing))
-    with caplog.at_level(logging.WARNING, "spotlabel"):
-        assert registry.names() == sorted(registry.BUILTIN)
+    with caplog.at_level(logging.WARNING, "spotlabel"), pytest.raises(LabelerError) as caught:
+        registry.load("nothing-like-it")
     assert reason in caplog.text
+    assert all(builtin in str(caught.value) for builtin in registry.BUILTIN)
+    assert name in registry.BUILTIN or name not in re.findall(r"[\w-]+", str(caught.value))
+
+
+def test_plugins_are_looked_for_once(monkeypatch, caplog):
+    offer(monkeypatch, FakePoint("mine", Mine), FakePoint("broken", ImportError("gone")))
+    with caplog.at_level(logging.WARNING, "spotlabel"):
+        assert registry.load("mine") is registry.load("mine") is Mine
+    assert caplog.text.count("cannot load 'broken'") == 1
 
 
 def test_a_name_offered_twice_is_taken_once(monkeypatch, caplog):

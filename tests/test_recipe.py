@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import RecipeError
-from pipeline.recipe import build_recipe, bundled_recipes, load_recipe
+from pipeline.recipe import build_recipe, load_bundled, load_recipe
+from pipeline.recipe_tree import bundled_recipes
 from pipeline.sequence import Camera
 from tests.recipes import tree, write
 
@@ -47,6 +49,15 @@ def test_every_bundled_recipe_loads(name: str) -> None:
         ("masks", "--set masks: expected key=value"),
         ("out.deep=1", "--set out.deep=1: out is a single value"),
         ("masks.close=[", "--set masks.close=.*not readable as YAML"),
+        ("masks.preset=3", r"masks\.preset: expected one of default, paper, .*, found 3"),
+        ("masks.preset=[paper]", r"masks\.preset: expected one of .*, found \['paper'\]"),
+        ("masks.classes=!!set {car}", r"masks\.classes: a set cannot stand in a recipe"),
+        ("masks.median=!!binary aGk=", r"masks\.median: a bytes cannot stand in a recipe"),
+        ("masks={true: 1}", r"masks: the key True is no text; put it in quotes"),
+        ("masks={median: 3, median: 5}", r"--set masks=.*the key 'median' is there already, on line 1"),
+        ("masks.classes=&a [*a]", r"masks\.classes\.0: holds itself"),
+        ("out=", "--set out=: expected a path"),
+        ("dataset.ignore=0b_", "--set dataset.ignore=0b_: value is not readable as YAML"),
     ],
 )
 def test_a_mistake_is_told_in_one_line(tmp_path: Path, override: str, message: str) -> None:
@@ -105,3 +116,56 @@ def test_only_names_a_sequence(tmp_path: Path) -> None:
     assert [sequence.name for sequence in recipe.sequences(["gate-2"])] == ["gate-2"]
     with pytest.raises(RecipeError, match=r"--only gate-3: no such sequence; did you mean 'gate-[12]'"):
         recipe.sequences(["gate-3"])
+
+
+def test_a_key_twice_in_a_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twice.yaml"
+    path.write_text("out: a\ndataset: {reader: mot}\nmasks:\n  close: 3\n  median: 3\n  close: 5\n")
+    with pytest.raises(
+        RecipeError, match=r"twice\.yaml: line 6: the key 'close' is there already, on line 4$"
+    ):
+        load_recipe(str(path))
+
+
+def test_sections_left_empty_count_as_not_set(tmp_path: Path) -> None:
+    empty = dict.fromkeys(("masks", "evidence", "frames", "labeler"))
+    full = tree(tmp_path, tmp_path / "out")
+    without = {key: value for key, value in full.items() if key not in empty}
+    assert build_recipe({**full, **empty}).effective() == build_recipe(without).effective()
+    assert build_recipe({**full, "evidence": {"mog2": None}}).labeler_for(Camera.FIXED)[1].history
+    with pytest.raises(RecipeError, match="maks: unknown key"):
+        build_recipe({**full, "maks": None})
+    with pytest.raises(RecipeError, match="out: is required and not set"):
+        build_recipe({**full, "out": None})
+
+
+@pytest.mark.parametrize("text", ["2024", "a #1", "2024-01-01", "[x]", "null", "a: b", "'quoted'"])
+def test_paths_are_set_as_they_stand(tmp_path: Path, text: str) -> None:
+    recipe = load(tmp_path, f"out={text}", f"data={text}")
+    assert recipe.out == recipe.data == Path(text)
+
+
+def test_home_is_expanded_in_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    dataset = {"reader": "ua-detrac", "images": "~/images", "annotations": "xml"}
+    recipe = load(tmp_path, "out=~/made", "data=~", dataset=dataset)
+    assert (recipe.out, recipe.data) == (tmp_path / "made", tmp_path)
+    assert recipe.options.images == tmp_path / "images"
+    assert recipe.options.annotations == Path("xml")
+    with pytest.raises(RecipeError, match="data: ~nobody-of-this-name/x: the home folder is not known"):
+        load(tmp_path, "data=~nobody-of-this-name/x")
+
+
+def test_the_tree_survives_json(tmp_path: Path) -> None:
+    recipe = load(tmp_path, "dataset.classes={3: car, 4: 2024-01-01}")
+    assert json.loads(json.dumps(recipe.tree)) == recipe.tree
+    assert recipe.options.classes == {3: "car", 4: "2024-01-01"}
+
+
+def test_a_folder_does_not_shadow_a_bundled_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "uavdt").mkdir()
+    (tmp_path / "demo").write_text("out: x\ndataset: {reader: mot}\n")
+    assert load_recipe("uavdt").reader.name == "uavdt"
+    assert load_recipe("demo").reader.name == "mot"
+    assert load_bundled("demo").reader.name == "synthetic"

@@ -10,8 +10,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.recipe import bundled_recipes
-
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _WIDTH_WITHOUT_TERMINAL = 200
 
@@ -48,8 +46,3 @@ def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
     for column in columns:
         made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return made
-
-
-def recipe_help() -> str:
-    """One line that says what RECIPE may be."""
-    return f"RECIPE is a YAML file or one of: {', '.join(bundled_recipes())}."

@@ -58,7 +58,7 @@ def folders(root: Path, given: Path | None, option: str, candidates: Iterable[st
         DatasetError: ``root`` or the given folder is no folder.
     """
     if not root.is_dir():
-        raise DatasetError.at(root, "", "no such folder", "set dataset.root to the folder of the dataset")
+        raise DatasetError.at(root, "", "no such folder", "set data to the folder of the dataset")
     if given is None:
         return [folder for name in candidates if (folder := root / name).is_dir()]
     if not (root / given).is_dir():

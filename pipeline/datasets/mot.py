@@ -75,7 +75,7 @@ def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptio
         name = folder.absolute().name
         if name in found:
             problem = f"a second sequence of this name, the other is {found[name]}"
-            raise DatasetError.at(folder, "", problem, "set dataset.root to one split")
+            raise DatasetError.at(folder, "", problem, "set data to one split")
         found[name] = folder
     images: dict[str, dict[int, Path]] = {}
     infos: dict[str, SeqInfo] = {}
