@@ -9,24 +9,27 @@ TORCH ?= auto
 
 BIN := .venv/bin
 SPOTLABEL := $(BIN)/spotlabel
-ARGS := $(if $(DATA),--set data=$(DATA)) $(if $(JOBS),--jobs $(JOBS)) $(foreach s,$(SET),--set $(s))
-LOOK := $(if $(DATA),--set data=$(DATA)) $(foreach s,$(SET),--set $(s))
+# Lists in SET are written without spaces: SET="masks.classes=[car,bus] masks.median=5"
+CHANGES := $(foreach s,$(SET),--set '$(s)')
+LOOK := $(if $(DATA),--set 'data=$(DATA)') $(CHANGES)
+ARGS := $(LOOK) $(if $(JOBS),--jobs $(JOBS))
 RECIPE = workflows/$(DATASET).yaml
 
-.PHONY: help setup demo test lint format labels masks status show verify bench ua-detrac uavdt cdnet davis clean
+.PHONY: help setup demo test lint format labels masks status show verify bench ua-detrac uavdt cdnet davis clean clean-runs
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup:  ## make .venv and install everything into it (TORCH=cpu|cuda|none|auto)
 	TORCH=$(TORCH) bash scripts/setup.sh .venv
-	@touch .venv/.ready
+	@echo $(TORCH) > .venv/.ready
 
+# After a pull that changed what is needed; the choice of torch stays the one of the last `make setup`.
 .venv/.ready: pyproject.toml constraints.txt scripts/setup.sh
-	$(MAKE) setup
+	$(MAKE) setup TORCH=$(or $(shell cat .venv/.ready 2>/dev/null),$(TORCH))
 
 demo: .venv/.ready  ## label the synthetic scenes, measure them against exact masks, make pictures
-	$(SPOTLABEL) demo
+	$(SPOTLABEL) demo $(CHANGES) $(if $(JOBS),--jobs $(JOBS))
 
 test: lint  ## all checks: ruff, mypy, pytest
 	$(BIN)/python -m pytest
@@ -47,7 +50,7 @@ masks: .venv/.ready  ## masks only, from cached evidence: make masks DATASET=uav
 	$(SPOTLABEL) relabel $(RECIPE) $(ARGS)
 
 status: .venv/.ready  ## what is made, what is stale and why
-	$(SPOTLABEL) status $(RECIPE) $(LOOK)
+	@$(SPOTLABEL) status $(RECIPE) $(LOOK) || [ $$? = 1 ]  # 1 only says that something is to be done
 
 show: .venv/.ready  ## overlays and contact sheets
 	$(SPOTLABEL) show $(RECIPE) $(LOOK)
@@ -61,5 +64,8 @@ ua-detrac uavdt cdnet davis:  ## label one dataset: make ua-detrac DATA=/data/UA
 bench: .venv/.ready  ## measure the label path: mask stage, stores, rim of the evidence stage
 	$(BIN)/python -m benchmarks.bench_labels
 
-clean:  ## delete what was made here (runs/, caches), keep .venv
-	rm -rf runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean:  ## delete caches; labels and .venv stay
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+clean-runs:  ## delete runs/: ALL evidence, masks and pictures made here with the bundled recipes
+	rm -rf runs

@@ -26,6 +26,7 @@ class Item:
 
     Attributes:
         sequence: the video.
+        out: the recipe's output root.
         labeler: labeler class for its camera.
         settings: the labeler's settings.
         evidence_path: where its evidence stands or will stand.
@@ -34,6 +35,7 @@ class Item:
     """
 
     sequence: Sequence
+    out: Path
     labeler: type[Labeler]
     settings: Settings
     evidence_path: Path
@@ -80,6 +82,7 @@ def items(recipe: Recipe, only: Iterable[str] = ()) -> list[Item]:
         found.append(
             Item(
                 sequence=sequence,
+                out=recipe.out,
                 labeler=labeler,
                 settings=settings,
                 evidence_path=evidence_path(recipe.out, labeler.name, sequence.name),

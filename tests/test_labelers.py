@@ -149,8 +149,10 @@ def test_every_builtin_keeps_the_interface(name):
 
 
 def test_unknown_labeler_names_the_nearest():
-    with pytest.raises(LabelerError, match=r"unknown labeler 'pawcs'; did you mean 'pawcs-pybgs'\?.*mog2"):
-        registry.load("pawcs")
+    with pytest.raises(
+        LabelerError, match=r"unknown labeler 'pawcs-pygbs'; did you mean 'pawcs-pybgs'\?.*mog2"
+    ):
+        registry.load("pawcs-pygbs")
 
 
 def test_importing_the_registry_imports_no_labeler():

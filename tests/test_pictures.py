@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from labelers.base import EvidenceKind
 from pipeline.pictures.layers import draw_evidence, draw_mask
 from pipeline.pictures.sheet import contact_sheet
+from tests.recipes import spotlabel, tree, write
 
 
 def test_background_keeps_its_pixels_and_foreground_is_tinted() -> None:
@@ -36,3 +39,21 @@ def test_a_contact_sheet_has_one_row_per_frame() -> None:
     two = contact_sheet([[panel] * 3] * 2, ["frame 1", "frame 2"], "cam", 40)
     assert one.shape[1] == two.shape[1] == 3 * 40 + 4 * 6
     assert two.shape[0] - one.shape[0] == 20 + 6
+
+
+def test_show_goes_on_without_evidence_images_or_a_frame(tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    recipe = write(tmp_path / "r.yaml", tree(data, out, "a", "b"))
+    assert spotlabel("label", recipe, "--quiet").returncode == 0
+    (out / "evidence" / "mog2" / "a.h5").unlink()
+    for number in range(7, 13):
+        (data / "a" / "img1" / f"{number:06}.jpg").unlink()
+    done = spotlabel("show", recipe, "--count", 12, "--set", "dataset.beyond=drop")
+    assert done.returncode == 0, done.stderr
+    for name in ("a", "b"):
+        assert len(list((out / "show" / name).glob("frame-*.png"))) == 12
+    (out / "masks" / "a.h5").write_bytes(b"damaged")
+    done = spotlabel("show", recipe, "--frames", "3")
+    assert done.returncode == 1
+    assert done.stderr.startswith("a: ")
+    assert "b: " in done.stdout

@@ -12,6 +12,7 @@ import numpy as np
 from rich.markup import escape
 
 from pipeline.cli.options import console, table
+from pipeline.errors import RecipeError
 from pipeline.names import file_stem
 from pipeline.pictures.render import Look, render_item
 from pipeline.pixel_metrics import PixelCounts, count
@@ -38,9 +39,10 @@ def demo(out: str, overrides: tuple[str, ...], jobs: int | None, quiet: bool) ->
       spotlabel demo
       spotlabel demo --set masks.motion_threshold=2 --out runs/demo-2
     """
-    changes = [f"out={out}", *_without_pybgs(), *overrides]
-    recipe = load_recipe("demo", changes)
+    recipe = load_recipe("demo", [f"out={out}", *_without_pybgs(), *overrides])
     chosen = items(recipe)
+    if any(item.sequence.truth is None for item in chosen):
+        raise RecipeError("dataset.reader: the demo measures against exact masks, which this dataset lacks")
     names = [item.sequence.name for item in chosen if not plan_item(recipe, item).idle]
     with watching(console(), len(names), quiet) as watcher:
         outcomes = run_all(recipe, names, jobs or usable_cores(), False, watcher)
@@ -53,8 +55,8 @@ def _without_pybgs() -> list[str]:
     """Settings for a machine where pybgs could not be built."""
     if importlib.util.find_spec("pybgs"):
         return []
-    click.echo("pybgs is not installed (see README): the fixed camera is labelled by mog2 instead", err=True)
-    return ["labeler.fixed=mog2"]
+    click.echo("pybgs is not installed (see README): PAWCS of our own labels the fixed camera", err=True)
+    return ["labeler.fixed=pawcs"]
 
 
 @dataclass(frozen=True)

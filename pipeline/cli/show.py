@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pipeline.cli.options import recipe_options
+from pipeline.errors import SpotlabelError, StoreError
 from pipeline.names import file_stem
 from pipeline.pictures.render import Look, render_item
 from pipeline.plan import items
@@ -58,13 +59,15 @@ def show(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **look:
     loaded = load_recipe(recipe, overrides)
     root = look["to"] or loaded.out / "show"
     chosen = Look(look["frames"], look["count"], look["panel_width"])
-    missing = False
+    failed = False
     for item in items(loaded, only):
-        if item.mask_path.exists():
+        try:
+            if not item.mask_path.exists():
+                raise StoreError("no masks yet; run `spotlabel label` first")
             sheet = render_item(item, root / file_stem(item.sequence.name), chosen)
             click.echo(f"{item.sequence.name}: {sheet}")
-        else:
-            click.echo(f"{item.sequence.name}: no masks yet; run `spotlabel label` first", err=True)
-            missing = True
-    if missing:
+        except (SpotlabelError, OSError) as error:
+            click.echo(f"{item.sequence.name}: {error}", err=True)
+            failed = True
+    if failed:
         click.get_current_context().exit(1)

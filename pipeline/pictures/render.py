@@ -8,11 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from pipeline.boxes import RegionTable
 from pipeline.errors import FrameError, StoreError
-from pipeline.pictures.layers import draw_boxes, draw_evidence, draw_mask, draw_regions
+from pipeline.names import evidence_path
+from pipeline.pictures.layers import draw_boxes, draw_evidence, draw_mask, draw_regions, write
 from pipeline.pictures.sheet import contact_sheet, heading
 from pipeline.plan import Item
-from pipeline.sequence import Annotations, Image
+from pipeline.sequence import Image
 from pipeline.store import EvidenceReader, FrameState, MaskReader
 
 
@@ -34,8 +36,11 @@ class Look:
 def render_item(item: Item, folder: Path, look: Look) -> Path:
     """Write one overlay per frame (full size) and a contact sheet.
 
+    What is drawn comes from the mask store: its boxes, its labeler, its frames. Images or evidence that are
+    no longer there leave an empty panel that says so.
+
     Args:
-        item: a sequence with fresh stores.
+        item: a sequence with masks.
         folder: where ``frame-<number>.png`` and ``sheet.png`` go.
         look: which frames, how large.
 
@@ -43,55 +48,81 @@ def render_item(item: Item, folder: Path, look: Look) -> Path:
         Path of the contact sheet.
 
     Raises:
-        StoreError: a store is missing or damaged, or has no frame of that number.
+        StoreError: the mask store is missing or damaged, or has no frame of that number.
         OSError: the pictures cannot be written.
     """
-    evidence, masks = EvidenceReader(item.evidence_path), MaskReader(item.mask_path)
-    annotations = item.sequence.load()
+    masks = MaskReader(item.mask_path)
+    evidence = _evidence_of(item, masks)
+    regions = item.sequence.load().regions
     folder.mkdir(parents=True, exist_ok=True)
     rows, titles = [], []
     for index in _positions(masks, look):
-        panels = _panels(item, evidence, masks, annotations, index)
+        panels = _panels(item, evidence, masks, regions, index)
         number = int(masks.numbers[index])
         write_png(folder / f"frame-{number:06}.png", panels[-1])
         rows.append(panels)
         state = FrameState(int(masks.state[index]))
         titles.append(f"frame {number}" + ("" if state == FrameState.OK else f" ({state.name.lower()})"))
     sheet = folder / "sheet.png"
-    title = heading(item.sequence.name, item.labeler.name, evidence.kind)
+    title = heading(item.sequence.name, masks.text("labeler"), evidence.kind if evidence else None)
     write_png(sheet, contact_sheet(rows, titles, title, look.panel_width))
     return sheet
 
 
+def _evidence_of(item: Item, masks: MaskReader) -> EvidenceReader | None:
+    """The evidence the masks were made from; None if it is gone or was made again since."""
+    path = evidence_path(item.out, masks.text("labeler"), item.sequence.name)
+    try:
+        evidence = EvidenceReader(path)
+        return evidence if evidence.fingerprint == masks.structure("evidence_fingerprint") else None
+    except StoreError:
+        return None
+
+
 def _positions(masks: MaskReader, look: Look) -> list[int]:
+    """Positions of the named frames, or the middles of ``count`` equal parts of the video."""
     if look.numbers:
         return [masks.index_of(number) for number in look.numbers]
     if not len(masks):
         raise StoreError(f"{masks.path}: holds no frames")
-    spread = np.linspace(0, len(masks) - 1, min(look.count + 1, len(masks)) + 1)[1:-1]
-    return sorted({round(float(position)) for position in spread}) or [0]
+    count = min(look.count, len(masks))
+    return [int((part + 0.5) * len(masks) / count) for part in range(count)]
 
 
 def _panels(
-    item: Item, evidence: EvidenceReader, masks: MaskReader, annotations: Annotations, index: int
+    item: Item, evidence: EvidenceReader | None, masks: MaskReader, regions: RegionTable, index: int
 ) -> list[Image]:
-    """Image with boxes, evidence, mask with boxes; a frame without pixels gets empty ground."""
-    height, width = masks.size
-    try:
-        image = item.sequence.frames.read(index)
-    except FrameError:
-        image = np.full((height, width, 3), 60, np.uint8)
-    boxes, names = annotations.boxes, annotations.class_names
-    plain = draw_regions(image, annotations.regions.at(index))
-    if evidence.has_pixels(index):
+    """Image with boxes, evidence, mask with boxes."""
+    image = _image(item, masks, index)
+    boxes = masks.boxes
+    if evidence is not None and evidence.has_pixels(index):
         shown = draw_evidence(evidence.read(index), evidence.kind)
     else:
-        shown = np.full((height, width, 3), 60, np.uint8)
+        shown = _empty(masks.size, "no evidence" if evidence else "the evidence of these masks is gone")
+    framed = draw_regions(image, regions.at(index)) if index < len(regions) else image
     return [
-        draw_boxes(plain, boxes, index, names),
+        draw_boxes(framed, boxes, index, masks.class_names),
         draw_boxes(shown, boxes, index, ()),
         draw_boxes(draw_mask(image, masks.read(index)), boxes, index, ()),
     ]
+
+
+def _image(item: Item, masks: MaskReader, index: int) -> Image:
+    """The frame by its number; frames may have come or gone since the masks were made."""
+    frames, number = item.sequence.frames, int(masks.numbers[index])
+    found = np.flatnonzero(frames.numbers == number)
+    if len(found):
+        try:
+            return frames.read(int(found[0]))
+        except FrameError:
+            return _empty(masks.size, "this frame cannot be read")
+    return _empty(masks.size, "this frame is no longer there")
+
+
+def _empty(size: tuple[int, int], note: str) -> Image:
+    ground = np.full((*size, 3), 60, np.uint8)
+    write(ground, note, (8, size[0] // 2), 0.5)
+    return ground
 
 
 def write_png(path: Path, image: Image) -> None:

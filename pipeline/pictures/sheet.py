@@ -62,8 +62,8 @@ def _join(images: Seq[Image], axis: int) -> Image:
     return np.concatenate(parts, axis=axis)
 
 
-def heading(sequence: str, labeler: str, kind: EvidenceKind) -> str:
+def heading(sequence: str, labeler: str, kind: EvidenceKind | None) -> str:
     """What a sheet shows, in one line."""
     scale = f", bright = {MOTION_SHOWN:g} px/frame" if kind == EvidenceKind.MOTION else ""
     key = "cyan: foreground, striped: unknown"
-    return f"{sequence}   {' | '.join(COLUMNS)}   evidence: {labeler} ({kind}{scale})   {key}"
+    return f"{sequence}   {' | '.join(COLUMNS)}   evidence: {labeler} ({kind or 'gone'}{scale})   {key}"
