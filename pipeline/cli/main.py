@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import signal
 from types import FrameType
@@ -21,8 +22,38 @@ EXIT_UNUSABLE = 2
 """Exit code when nothing could be started; 1 is for videos that failed, 128 + n for signal n."""
 
 
+LAZY = {
+    "evaluate": ("detector.cli.evaluate:evaluate", "Measure detections by a benchmark's own rules."),
+}
+"""Commands that are imported when they are asked for (most need torch, the others must not wait), and their
+line in the list of commands."""
+
+
 class _Group(click.Group):
-    """Turns the project's errors and signals into one line and an exit code."""
+    """Finds commands on demand; turns the project's errors and signals into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *LAZY})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in LAZY:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = LAZY[cmd_name][0].partition(":")
+        try:
+            found = getattr(importlib.import_module(module), name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] in ("detector", "pipeline"):
+                raise
+            return _unavailable(cmd_name, error.name or str(error))
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing the lazy ones."""
+        lines = {name: command.get_short_help_str(limit=90) for name, command in self.commands.items()}
+        lines |= {name: text for name, (_, text) in LAZY.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(lines.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -40,6 +71,18 @@ class _Group(click.Group):
                 f"stopped by {name}: finished videos are kept; run the same command again to go on", err=True
             )
             ctx.exit(128 + stop.args[0])
+
+
+def _unavailable(name: str, package: str) -> click.Command:
+    """A command that says what it lacks; the others, and the list of commands, go on working."""
+    problem = f"`spotlabel {name}` needs {package}, which is not installed (pip install spotlabel[train])"
+
+    def refuse(**_: Any) -> None:
+        raise SpotlabelError(problem)
+
+    anything = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
+    context = {"ignore_unknown_options": True, "help_option_names": []}
+    return click.Command(name, context, refuse, [anything], short_help=f"Needs {package} (not installed).")
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
