@@ -286,5 +286,7 @@ class MaskReader(_Reader):
         mask = schema.unpack_rows(self.packed(schema.FOREGROUND_PLANE, index), width)
         packed = self.packed(schema.UNKNOWN_PLANE, index)
         if packed.any():
-            mask[schema.unpack_rows(packed, width).view(np.bool_)] = schema.UNKNOWN
+            unknown = schema.unpack_rows(packed, width)
+            np.negative(unknown, out=unknown)  # 1 becomes 255, the value of UNKNOWN, which takes precedence
+            np.bitwise_or(mask, unknown, out=mask)
         return mask
