@@ -39,29 +39,9 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: P
             f"{evidence.path}: holds {len(evidence)} frames, the annotations {len(annotations.boxes)}; "
             "run `spotlabel label` again"
         )
-    info = StoreInfo(
-        sequence=item.sequence.name,
-        size=evidence.size,
-        numbers=evidence.numbers,
-        fingerprint=item.mask_fingerprint(recipe, evidence),
-        attributes={
-            "labeler": evidence.text("labeler"),
-            "labeler_version": int(evidence.file.attrs["labeler_version"]),
-            "labeler_settings": evidence.structure("settings"),
-            "evidence_fingerprint": evidence.fingerprint,
-            "settings": settings.model_dump(mode="json"),
-            "class_names": list(annotations.class_names),
-            "native_origin": annotations.native_origin,
-            "boxes_derived": int(item.sequence.derived_boxes),
-            "boxes_clipped": annotations.clipped,
-            "boxes_dropped": annotations.dropped,
-            "sequence_attributes": dict(item.sequence.attributes),
-            "camera": str(item.sequence.camera),
-        },
-    )
     selected = selected_boxes(annotations, settings)
     boxes = annotations.boxes
-    with MaskWriter.writing(item.mask_path, info, boxes) as writer:
+    with MaskWriter.writing(item.mask_path, _info(recipe, item, annotations, evidence), boxes) as writer:
         for index in range(len(evidence)):
             state = FrameState(int(evidence.state[index]))
             if not evidence.has_pixels(index):
@@ -80,6 +60,30 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: P
                 )
                 writer.put(index, made.mask, state, made.fill, made.believed)
             progress(index + 1, len(evidence))
+
+
+def _info(recipe: Recipe, item: Item, annotations: Annotations, evidence: EvidenceReader) -> StoreInfo:
+    """What a mask store says about itself: where its masks come from, down to the evidence's own inputs."""
+    return StoreInfo(
+        sequence=item.sequence.name,
+        size=evidence.size,
+        numbers=evidence.numbers,
+        fingerprint=item.mask_fingerprint(recipe, evidence),
+        attributes={
+            "labeler": evidence.text("labeler"),
+            "labeler_version": int(evidence.file.attrs["labeler_version"]),
+            "labeler_settings": evidence.structure("settings"),
+            "evidence_fingerprint": evidence.fingerprint,
+            "settings": recipe.masks.model_dump(mode="json"),
+            "class_names": list(annotations.class_names),
+            "native_origin": annotations.native_origin,
+            "boxes_derived": int(item.sequence.derived_boxes),
+            "boxes_clipped": annotations.clipped,
+            "boxes_dropped": annotations.dropped,
+            "sequence_attributes": dict(item.sequence.attributes),
+            "camera": str(item.sequence.camera),
+        },
+    )
 
 
 def selected_boxes(annotations: Annotations, settings: MaskSettings) -> npt.NDArray[np.bool_]:
