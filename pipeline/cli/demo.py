@@ -32,7 +32,7 @@ from pipeline.store import UNKNOWN, MaskReader
 def demo(out: str, overrides: tuple[str, ...], jobs: int | None, quiet: bool) -> None:
     """Label two rendered scenes (fixed and moving camera) and compare with their exact masks.
 
-    Needs no data and no GPU; takes about a minute. Shows what the tool does and whether it works here.
+    Needs no data and no GPU; takes a minute or two. Shows what the tool does and whether it works here.
 
     \b
     Examples:
