@@ -84,6 +84,6 @@ install_pybgs() {
 make_venv
 say "installing spotlabel and its packages into $venv"
 install_torch
-pip_install --editable "$([ "$torch" = none ] && echo '.[dev]' || echo '.[dev,train]')"
+pip_install --editable "$([ "$torch" = none ] && echo '.[dev]' || echo '.[dev,train,tensorboard,onnx,ablation]')"
 install_pybgs
 say "done: $venv/bin/spotlabel"

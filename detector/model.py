@@ -1,0 +1,152 @@
+"""A detector as a file: safetensors with a line that says which network it is. Nothing in it is executed."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from detector.networks.backbones import BACKBONES, build_backbone
+from detector.networks.centernet import CenterNet
+from detector.networks.checkpoint import CheckpointError
+from detector.networks.presets import PRESETS, build_detector
+
+FORMAT = "spotlabel-model 1"
+
+
+class ModelSpec(BaseModel):
+    """Everything that decides the shape of a detector, and what its classes are called."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preset: str = "spotnet-released"
+    """One of :data:`detector.networks.presets.PRESETS`."""
+    backbone: str = "hourglass-104"
+    """One of :data:`detector.networks.backbones.BACKBONES`."""
+    class_names: tuple[str, ...] = Field(default=("object",), min_length=1)
+    """Channel k of the heatmap is the class ``class_names[k]``."""
+
+    @field_validator("preset")
+    @classmethod
+    def _known_preset(cls, value: str) -> str:
+        if value not in PRESETS:
+            raise ValueError(f"expected one of {', '.join(PRESETS)}")
+        return value
+
+    @field_validator("backbone")
+    @classmethod
+    def _known_backbone(cls, value: str) -> str:
+        if value not in BACKBONES:
+            raise ValueError(f"expected one of {', '.join(BACKBONES)}")
+        return value
+
+    def build(self) -> CenterNet:
+        """The network, with random weights."""
+        return build_detector(self.preset, build_backbone(self.backbone), len(self.class_names))
+
+
+def save_model(
+    path: Path, network: nn.Module, spec: ModelSpec, weights: Mapping[str, Tensor] | None = None
+) -> None:
+    """Write a detector; the file stands under its name whole or not at all.
+
+    Args:
+        path: file to write, usually ``*.safetensors``; its folder must exist.
+        network: the detector (not wrapped, not compiled).
+        spec: what it is.
+        weights: values to write instead of the network's own, by the names of its ``state_dict`` (averaged
+            weights, for example).
+    """
+    tensors = {
+        name: value.detach().cpu().contiguous()
+        for name, value in {**network.state_dict(), **(weights or {})}.items()
+    }
+    write_atomically(path, save(tensors, {"format": FORMAT, "spec": spec.model_dump_json()}))
+
+
+def load_model(path: Path) -> tuple[CenterNet, ModelSpec]:
+    """Read a detector, on the CPU, in evaluation mode.
+
+    Raises:
+        CheckpointError: no such file, not a model of spotlabel, or weights that are not those of its network.
+    """
+    spec, tensors = read_model(path)
+    network = spec.build()
+    _check_names(path, network.state_dict(), tensors, spec)
+    network.load_state_dict(tensors)
+    return network.eval(), spec
+
+
+def read_model(path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
+    """What a model file says it is, and its tensors.
+
+    Raises:
+        CheckpointError: no such file, or not a model of spotlabel.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such model file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: not readable as safetensors: {error}") from error
+    if facts.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: not a model of spotlabel (its format is {facts.get('format')!r}, expected {FORMAT!r})"
+        )
+    try:
+        return ModelSpec.model_validate(json.loads(facts.get("spec", ""))), tensors
+    except (ValidationError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: made by another version of spotlabel: {_first_line(error)}"
+        ) from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Bytes to a temporary file beside ``path``, then to its name; synced to the disk at each step."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _check_names(
+    path: Path, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], spec: ModelSpec
+) -> None:
+    for name, tensor in wanted.items():
+        if name not in found:
+            raise CheckpointError(
+                f"{path}: has no weights {name}, which {spec.preset} on {spec.backbone} needs"
+            )
+        if found[name].shape != tensor.shape:
+            raise CheckpointError(
+                f"{path}: {name} has shape {tuple(found[name].shape)}, expected {tuple(tensor.shape)}"
+            )
+    if extra := sorted(set(found) - set(wanted)):
+        raise CheckpointError(
+            f"{path}: holds {extra[0]}, which {spec.preset} on {spec.backbone} does not have"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
