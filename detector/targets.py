@@ -14,28 +14,42 @@ import numpy.typing as npt
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
 
 MAX_OBJECTS = 128
 OVERLAP = 0.7
 
 
 @dataclass(frozen=True)
-class CentreTargets:
-    """Targets of one image; K slots, slot k belonging to box k of the input.
+class Slots:
+    """Objects of one image; K slots, slot k belonging to box k of the input.
 
     Attributes:
-        hm: float32 (classes, h, w) in [0, 1], exactly 1 at centres.
         wh: float32 (K, 2), width and height in cells.
         reg: float32 (K, 2), offset of the centre inside its cell, in [0, 1).
         ind: int64 (K,), cell of the centre, y * w + x.
         mask: float32 (K,), 1 where the slot holds an object.
+        radius: int64 (K,), of the Gaussian around the centre, in cells.
+        label: int64 (K,), class.
+    """
+
+    wh: Float32
+    reg: Float32
+    ind: Int64
+    mask: Float32
+    radius: Int64
+    label: Int64
+
+
+@dataclass(frozen=True)
+class CentreTargets(Slots):
+    """Targets of one image.
+
+    Attributes:
+        hm: float32 (classes, h, w) in [0, 1], exactly 1 at centres.
     """
 
     hm: Float32
-    wh: Float32
-    reg: Float32
-    ind: npt.NDArray[np.int64]
-    mask: Float32
 
 
 def gaussian_radius(height: float, width: float, overlap: float = OVERLAP) -> float:
@@ -68,6 +82,66 @@ def draw_gaussian(plane: Float32, x: int, y: int, radius: int) -> None:
     np.maximum(window, kernel, out=window, casting="same_kind")
 
 
+def object_slots(
+    boxes: Float32 | Float64,
+    class_id: npt.NDArray[np.integer],
+    grid: tuple[int, int],
+    max_objects: int = MAX_OBJECTS,
+) -> Slots:
+    """Slots of the boxes of one image.
+
+    Boxes are clipped to the grid; those without area afterwards leave their slot empty. Boxes beyond the
+    first ``max_objects`` are dropped.
+
+    Args:
+        boxes: (N, 4), x0, y0, x1, y1 in cells, before clipping.
+        class_id: (N,), at least 0.
+        grid: height and width of the grid in cells.
+        max_objects: number of slots K.
+
+    Returns:
+        See :class:`Slots`.
+    """
+    height, width = grid
+    clipped = np.asarray(boxes, np.float32).reshape(-1, 4)[:max_objects].copy()
+    np.clip(clipped[:, 0::2], 0, width - 1, out=clipped[:, 0::2])
+    np.clip(clipped[:, 1::2], 0, height - 1, out=clipped[:, 1::2])
+    slots = Slots(
+        wh=np.zeros((max_objects, 2), np.float32),
+        reg=np.zeros((max_objects, 2), np.float32),
+        ind=np.zeros(max_objects, np.int64),
+        mask=np.zeros(max_objects, np.float32),
+        radius=np.zeros(max_objects, np.int64),
+        label=np.zeros(max_objects, np.int64),
+    )
+    for k, (box, label) in enumerate(zip(clipped, class_id[:max_objects], strict=True)):
+        _fill_slot(slots, k, box, width)
+        slots.label[k] = label
+    return slots
+
+
+def _fill_slot(slots: Slots, k: int, box: Float32, grid_width: int) -> None:
+    size = box[2:] - box[:2]
+    if size[0] <= 0 or size[1] <= 0:
+        return
+    centre = (box[:2] + box[2:]) / np.float32(2)
+    x, y = (int(value) for value in centre)
+    slots.radius[k] = max(0, int(gaussian_radius(math.ceil(size[1]), math.ceil(size[0]))))
+    slots.wh[k] = size
+    slots.reg[k] = centre - np.floor(centre)
+    slots.ind[k] = y * grid_width + x
+    slots.mask[k] = 1
+
+
+def draw_heatmap(slots: Slots, classes: int, grid: tuple[int, int]) -> Float32:
+    """Heatmap float32 (classes, h, w) of slots, overlapping objects joined by their maximum."""
+    heatmap = np.zeros((classes, *grid), np.float32)
+    for k in np.flatnonzero(slots.mask):
+        y, x = divmod(int(slots.ind[k]), grid[1])
+        draw_gaussian(heatmap[slots.label[k]], x, y, int(slots.radius[k]))
+    return heatmap
+
+
 def centre_targets(
     boxes: Float32 | Float64,
     class_id: npt.NDArray[np.integer],
@@ -75,49 +149,9 @@ def centre_targets(
     grid: tuple[int, int],
     max_objects: int = MAX_OBJECTS,
 ) -> CentreTargets:
-    """Targets of the boxes of one image.
-
-    Boxes are clipped to the grid; those without area afterwards leave their slot empty. Boxes beyond the
-    first ``max_objects`` are dropped.
-
-    Args:
-        boxes: (N, 4), x0, y0, x1, y1 in cells, before clipping.
-        class_id: (N,), in [0, classes).
-        classes: number of heatmap channels.
-        grid: height and width of the grid in cells.
-        max_objects: number of slots K.
-
-    Returns:
-        See :class:`CentreTargets`.
-    """
-    height, width = grid
-    clipped = np.asarray(boxes, np.float32).reshape(-1, 4)[:max_objects].copy()
-    np.clip(clipped[:, 0::2], 0, width - 1, out=clipped[:, 0::2])
-    np.clip(clipped[:, 1::2], 0, height - 1, out=clipped[:, 1::2])
-    targets = CentreTargets(
-        hm=np.zeros((classes, height, width), np.float32),
-        wh=np.zeros((max_objects, 2), np.float32),
-        reg=np.zeros((max_objects, 2), np.float32),
-        ind=np.zeros(max_objects, np.int64),
-        mask=np.zeros(max_objects, np.float32),
-    )
-    for k, (box, label) in enumerate(zip(clipped, class_id[:max_objects], strict=True)):
-        _fill_slot(targets, k, box, int(label))
-    return targets
-
-
-def _fill_slot(targets: CentreTargets, k: int, box: Float32, label: int) -> None:
-    size = box[2:] - box[:2]
-    if size[0] <= 0 or size[1] <= 0:
-        return
-    centre = (box[:2] + box[2:]) / np.float32(2)
-    x, y = (int(value) for value in centre)
-    radius = max(0, int(gaussian_radius(math.ceil(size[1]), math.ceil(size[0]))))
-    draw_gaussian(targets.hm[label], x, y, radius)
-    targets.wh[k] = size
-    targets.reg[k] = centre - np.floor(centre)
-    targets.ind[k] = y * targets.hm.shape[2] + x
-    targets.mask[k] = 1
+    """Targets of the boxes of one image: :func:`object_slots` and their heatmap of ``classes`` channels."""
+    slots = object_slots(boxes, class_id, grid, max_objects)
+    return CentreTargets(**vars(slots), hm=draw_heatmap(slots, classes, grid))
 
 
 def known_cells(known: Float32, stride: int) -> Float32:

@@ -1,0 +1,171 @@
+"""The fast path: frames go to the device as bytes; geometry, colour and heatmaps are worked out there.
+
+What is random is drawn on the CPU with the sample's own generator, in the order of the parity path, so both
+paths show the network the same views and colours; they differ by the rounding of pixels to bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from detector.data.colour import EIGENVALUES, EIGENVECTORS, GREY, LIGHTING, MEAN, STD, STRENGTH
+from detector.data.frames import Raw, SampleRules
+from detector.data.samples import FOREGROUND, STRIDE, UNKNOWN, IgnoreMode
+from detector.data.views import Rng, View
+from detector.geometry import Matrix, inverse
+
+OBJECTS_AT_A_TIME = 16
+"""Heatmaps of this many objects per image are drawn at once; bounds the memory for crowded scenes."""
+BYTE = 255.0
+TOUCH = 0.5 / BYTE
+"""Share of unknown from which a warped pixel counts as touched; rounding to bytes has the same limit."""
+
+
+def stack_raw(samples: list[Raw], colour: bool) -> dict[str, Tensor]:
+    """A batch for :func:`prepare`, on the CPU; smaller frames are padded to the largest one.
+
+    Returns:
+        ``image`` uint8 [B, H, W, 3], ``known`` uint8 [B, H, W] (the masks), ``back`` float32 [B, 2, 3] (from
+        canvas to image), ``jitter`` float32 [B, 3, 2] (steps and factors) and ``shift`` float32 [B, 3], and
+        the slots ``wh``, ``reg``, ``ind``, ``mask``, ``radius``, ``label``.
+    """
+    height = max(s.frame.image.shape[0] for s in samples)
+    width = max(s.frame.image.shape[1] for s in samples)
+    images = np.zeros((len(samples), height, width, 3), np.uint8)
+    masks = np.zeros((len(samples), height, width), np.uint8)
+    jitters, shifts = np.zeros((len(samples), 3, 2), np.float32), np.zeros((len(samples), 3), np.float32)
+    for k, sample in enumerate(samples):
+        rows, columns = sample.frame.mask.shape
+        images[k, :rows, :columns] = sample.frame.image
+        masks[k, :rows, :columns] = sample.frame.mask
+        jitters[k], shifts[k] = _draw_jitter(sample.rng) if colour else (_NO_JITTER, 0)
+    slots = {
+        name: np.stack([getattr(s.slots, name) for s in samples])
+        for name in ("wh", "reg", "ind", "mask", "radius", "label")
+    }
+    back = np.stack([_back(s.view, s.frame.image.shape[1]) for s in samples]).astype(np.float32)
+    columns_: dict[str, Any] = {
+        "image": images,
+        "known": masks,
+        "back": back,
+        "jitter": jitters,
+        "shift": shifts,
+    }
+    return {name: torch.from_numpy(column) for name, column in {**columns_, **slots}.items()}
+
+
+_NO_JITTER = np.array([[0, 1], [0, 1], [0, 1]], np.float32)
+
+
+def _draw_jitter(rng: Rng) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The draws of :func:`detector.data.colour.jitter`: (3, 2) of step and factor in order, (3,) of shift."""
+    steps = [(step, 1 + rng.uniform(-STRENGTH, STRENGTH)) for step in rng.permutation(3)]
+    return np.array(steps, np.float32), EIGENVECTORS @ (EIGENVALUES * rng.normal(0, LIGHTING, 3))
+
+
+def _back(view: View, width: int) -> Matrix:
+    """From the canvas to the image as it was read, mirroring included."""
+    back = inverse(view.matrix)
+    if view.flip:
+        back[0] = -back[0]
+        back[0, 2] += width - 1
+    return back
+
+
+def prepare(raw: dict[str, Tensor], rules: SampleRules, classes: int) -> dict[str, Tensor]:
+    """A batch of :func:`stack_raw`, on its device, as :func:`detector.losses.detection_loss` takes it.
+
+    Args:
+        raw: the batch, already on the device.
+        rules: canvas and ignore mode.
+        classes: channels of the heatmap.
+    """
+    image, mask = raw["image"].permute(0, 3, 1, 2).float(), raw["known"].unsqueeze(1)  # [B, 3|1, H, W]
+    unknown = (mask == UNKNOWN).float()
+    if rules.ignore_mode is IgnoreMode.BLACKEN:
+        image = image * (1 - unknown)
+    planes = torch.cat([image / BYTE, (mask == FOREGROUND).float(), unknown], dim=1)  # [B, 5, H, W]
+    warped = warp(planes, raw["back"], rules.canvas)
+    known = torch.ones_like(warped[:, 4:])
+    if rules.ignore_mode is IgnoreMode.MASK_LOSS:
+        known = (warped[:, 4:] < TOUCH).float()
+    grid = (rules.canvas[0] // STRIDE, rules.canvas[1] // STRIDE)
+    return {
+        "input": normalise(jitter(warped[:, :3], raw["jitter"], raw["shift"])),
+        "seg": warped[:, 3:4],
+        "seg_weight": known,
+        "hm_weight": (functional.avg_pool2d(known, STRIDE) > 0.5).float(),
+        "hm": draw_heatmaps(raw, classes, grid),
+        **{name: raw[name] for name in ("wh", "reg", "ind", "mask")},
+    }
+
+
+def warp(planes: Tensor, back: Tensor, canvas: tuple[int, int]) -> Tensor:
+    """Planes [B, C, H, W] on the canvas, bilinear, 0 outside: [B, C, *canvas].
+
+    Args:
+        planes: float.
+        back: [B, 2, 3], from canvas pixels (centres at integers) to image pixels.
+        canvas: height and width.
+    """
+    y, x = torch.meshgrid(
+        torch.arange(canvas[0], device=planes.device, dtype=back.dtype),
+        torch.arange(canvas[1], device=planes.device, dtype=back.dtype),
+        indexing="ij",
+    )
+    places = torch.stack([x, y, torch.ones_like(x)], dim=2)  # [H', W', 3]
+    source = torch.einsum("bij,hwj->bhwi", back, places)  # [B, H', W', 2]: x, y in pixels
+    size = torch.tensor([planes.shape[3] - 1, planes.shape[2] - 1], device=back.device, dtype=back.dtype)
+    grid = source * (2 / size) - 1
+    return functional.grid_sample(planes, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
+
+
+def jitter(image: Tensor, steps: Tensor, shift: Tensor) -> Tensor:
+    """Colours of :func:`detector.data.colour.jitter` with given draws.
+
+    Args:
+        image: [B, 3, H, W] BGR in [0, 1].
+        steps: [B, 3, 2]: which step (0 brightness, 1 contrast, 2 saturation) and its factor, in order.
+        shift: [B, 3], added at the end.
+    """
+    weights = torch.as_tensor(GREY, device=image.device)[None, :, None, None]
+    grey = (image * weights).sum(1, keepdim=True)  # [B, 1, H, W]
+    mean = grey.mean((1, 2, 3), keepdim=True)
+    for k in range(3):
+        step, factor = (steps[:, k, i, None, None, None] for i in (0, 1))
+        towards = torch.where(step == 2, grey, torch.where(step == 1, mean, 0.0))
+        image = image * factor + towards * (1 - factor)
+    return image + shift[:, :, None, None]
+
+
+def normalise(image: Tensor) -> Tensor:
+    """Subtract the mean and divide by the deviation of each channel: [B, 3, H, W] BGR."""
+    mean, std = (torch.as_tensor(v, device=image.device)[None, :, None, None] for v in (MEAN, STD))
+    return (image - mean) / std
+
+
+def draw_heatmaps(slots: dict[str, Tensor], classes: int, grid: tuple[int, int]) -> Tensor:
+    """Heatmaps [B, classes, h, w] of batched slots; equal to :func:`detector.targets.draw_heatmap`."""
+    ind, radius, label = slots["ind"], slots["radius"].float(), slots["label"]
+    present = slots["mask"] > 0  # [B, K]
+    heatmaps = torch.zeros(len(ind), classes, *grid, device=ind.device)
+    used = int(present.any(0).nonzero().max() + 1) if bool(present.any()) else 0
+    rows = torch.arange(grid[0], device=ind.device)[None, None, :, None]
+    columns = torch.arange(grid[1], device=ind.device)[None, None, None, :]
+    for first in range(0, used, OBJECTS_AT_A_TIME):
+        some = slice(first, min(first + OBJECTS_AT_A_TIME, used))
+        cell, r = ind[:, some, None, None], radius[:, some, None, None]  # [B, k, 1, 1]
+        dy, dx = rows - cell // grid[1], columns - cell % grid[1]
+        bell = torch.exp(-(dx**2 + dy**2) / (2 * ((2 * r + 1) / 6) ** 2))  # [B, k, h, w]
+        inside = (dx.abs() <= r) & (dy.abs() <= r) & (bell >= _NEGLIGIBLE) & present[:, some, None, None]
+        channel = label[:, some, None, None].expand_as(bell)
+        heatmaps.scatter_reduce_(1, channel, bell * inside, "amax")
+    return heatmaps
+
+
+_NEGLIGIBLE = float(np.finfo(np.float64).eps)

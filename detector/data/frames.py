@@ -1,0 +1,205 @@
+"""Samples for a loader: which frame, seen how, for every step of every epoch."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from detector.data.labelled import ClassMap, RawFrame
+from detector.data.samples import STRIDE, IgnoreMode, Sample, make_sample
+from detector.data.split import Part
+from detector.data.views import Rng, View, jittered_view, letterbox_view, random_view, rng_of
+from detector.targets import Slots, object_slots
+
+
+class Crop(StrEnum):
+    """How a training image comes to the canvas."""
+
+    RANDOM = "random"
+    """A random zoom around a random centre, mirrored half of the time: the published augmentation."""
+    JITTERED = "jittered"
+    """The whole image, slightly moved and zoomed, mirrored half of the time."""
+    WHOLE = "whole"
+    """The whole image as it is; no augmentation."""
+
+
+class Key(NamedTuple):
+    """One sample of one epoch; everything random about it follows from the key and the seed."""
+
+    epoch: int
+    index: int
+
+
+@dataclass(frozen=True)
+class SampleRules:
+    """How samples are made.
+
+    Attributes:
+        canvas: height and width of the network's input.
+        crop: see :class:`Crop`.
+        colour: jitter brightness, contrast, saturation and lighting.
+        ignore_mode: see :class:`detector.data.samples.IgnoreMode`.
+        seed: of all that is random.
+    """
+
+    canvas: tuple[int, int]
+    crop: Crop = Crop.RANDOM
+    colour: bool = True
+    ignore_mode: IgnoreMode = IgnoreMode.NONE
+    seed: int = 0
+
+    def view(self, size: tuple[int, int], rng: Rng) -> View:
+        """How an image of ``size`` (H, W) comes to the canvas."""
+        if self.crop is Crop.RANDOM:
+            return random_view(size, self.canvas, rng)
+        if self.crop is Crop.JITTERED:
+            return jittered_view(size, self.canvas, rng)
+        return letterbox_view(size, self.canvas)
+
+
+class Raw(NamedTuple):
+    """A frame that has not been warped yet, and how it is to be: what the fast path sends to the device."""
+
+    frame: RawFrame
+    view: View
+    slots: Slots
+    rng: Rng
+
+
+class _Frames(Protocol):
+    def __getitem__(self, index: int) -> RawFrame: ...
+    def __len__(self) -> int: ...
+
+
+class FrameList:
+    """Frames of several videos under one index; readers are opened in the process that reads.
+
+    Args:
+        parts: videos with the positions to use.
+        classes: the detector's classes.
+        remember: keep this many decoded frames in memory, per process; the latest are kept.
+    """
+
+    def __init__(self, parts: tuple[Part, ...], classes: ClassMap, remember: int = 0) -> None:
+        self.parts = parts
+        self.classes = classes
+        self.remember = remember
+        self._ends = np.cumsum([len(part.indices) for part in parts])
+        self._known: OrderedDict[int, RawFrame] = OrderedDict()
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def __getitem__(self, index: int) -> RawFrame:
+        if index in self._known:
+            return self._known[index]
+        part, position = self.place(index)
+        frame = part.video.read(position, self.classes)
+        if self.remember:
+            self._known[index] = frame
+            while len(self._known) > self.remember:
+                self._known.popitem(last=False)
+        return frame
+
+    def place(self, index: int) -> tuple[Part, int]:
+        """Video of an index, and the position in it."""
+        k = int(np.searchsorted(self._ends, index, side="right"))
+        first = int(self._ends[k - 1]) if k else 0
+        return self.parts[k], self.parts[k].indices[index - first]
+
+
+class ParitySamples(Dataset[Sample]):
+    """Whole samples made on the CPU: the published augmentation, value by value."""
+
+    def __init__(self, frames: _Frames, rules: SampleRules, classes: int) -> None:
+        self.frames, self.rules, self.classes = frames, rules, classes
+
+    def __getitem__(self, key: Key) -> Sample:
+        frame, rules = self.frames[key.index], self.rules
+        rng = rng_of(rules.seed, *key)
+        view = rules.view(_size(frame), rng)
+        return make_sample(
+            frame.image,
+            frame.mask,
+            frame.boxes,
+            frame.class_id,
+            classes=self.classes,
+            view=view,
+            rng=rng if rules.colour else None,
+            ignore_mode=rules.ignore_mode,
+        )
+
+
+class RawSamples(Dataset[Raw]):
+    """Frames and views only; :mod:`detector.data.device` does the rest where the network is."""
+
+    def __init__(self, frames: _Frames, rules: SampleRules) -> None:
+        self.frames, self.rules = frames, rules
+
+    def __getitem__(self, key: Key) -> Raw:
+        frame = self.frames[key.index]
+        rng = rng_of(self.rules.seed, *key)
+        view = self.rules.view(_size(frame), rng)
+        grid = (view.canvas[0] // STRIDE, view.canvas[1] // STRIDE)
+        boxes = view.boxes(frame.boxes, frame.image.shape[1]) / STRIDE
+        return Raw(frame, view, object_slots(boxes, frame.class_id, grid), rng)
+
+
+class EpochBatches(Sampler[list[Key]]):
+    """Batches of one epoch, shuffled by seed and epoch, the same for any number of loader processes.
+
+    Args:
+        frames: number of frames.
+        batch: samples per batch and process; an incomplete last batch is left out.
+        seed: of the order.
+        rank: this process among ``world``; each takes every ``world``-th sample.
+        world: number of processes that train together.
+    """
+
+    def __init__(self, frames: int, batch: int, seed: int, *, rank: int = 0, world: int = 1) -> None:
+        self.frames, self.batch, self.seed, self.rank, self.world = frames, batch, seed, rank, world
+        self.epoch = 0
+        self.first = 0
+
+    def start(self, epoch: int, first: int = 0) -> None:
+        """Choose the epoch, and the batch to begin with (what came before it was trained on already)."""
+        self.epoch, self.first = epoch, first
+
+    def __len__(self) -> int:
+        """Batches of a whole epoch."""
+        return self.frames // (self.batch * self.world)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        order = np.random.Generator(np.random.Philox(np.random.SeedSequence((self.seed, self.epoch))))
+        shuffled = order.permutation(self.frames)[self.rank :: self.world]
+        for number in range(self.first, len(self)):
+            chosen = shuffled[number * self.batch : (number + 1) * self.batch]
+            yield [Key(self.epoch, int(index)) for index in chosen]
+
+
+def stack_samples(samples: list[Sample]) -> dict[str, Tensor]:
+    """A batch as :func:`detector.losses.detection_loss` takes it, with the network's ``input``."""
+    columns: dict[str, list[Any]] = {
+        "input": [s.input for s in samples],
+        "seg": [s.seg for s in samples],
+        "seg_weight": [s.seg_weight for s in samples],
+        "hm_weight": [s.hm_weight for s in samples],
+        "hm": [s.centres.hm for s in samples],
+        "wh": [s.centres.wh for s in samples],
+        "reg": [s.centres.reg for s in samples],
+        "ind": [s.centres.ind for s in samples],
+        "mask": [s.centres.mask for s in samples],
+    }
+    return {name: torch.from_numpy(np.stack(column)) for name, column in columns.items()}
+
+
+def _size(frame: RawFrame) -> tuple[int, int]:
+    return int(frame.image.shape[0]), int(frame.image.shape[1])

@@ -1,0 +1,100 @@
+"""Batches for training: worker processes on the CPU side, the device side of the fast path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import cv2
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from detector.data.device import prepare, stack_raw
+from detector.data.frames import (
+    EpochBatches,
+    FrameList,
+    ParitySamples,
+    RawSamples,
+    SampleRules,
+    stack_samples,
+)
+
+StartMethod = Literal["fork", "forkserver", "spawn"]
+
+
+@dataclass(frozen=True)
+class LoaderOptions:
+    """How batches come to the device; none of it changes what is in them.
+
+    Attributes:
+        workers: loader processes; 0 reads in the training process.
+        fast: warp, colour and heatmaps on the device rather than on the CPU.
+        start_method: how loader processes start.
+    """
+
+    workers: int = 0
+    fast: bool = False
+    start_method: StartMethod = "forkserver"
+
+
+class Batches:
+    """Batches of an epoch on a device, as :func:`detector.losses.detection_loss` takes them.
+
+    Args:
+        frames: frames to draw from.
+        order: which frames, epoch by epoch.
+        rules: how samples are made.
+        device: where the batches are wanted.
+        options: see :class:`LoaderOptions`.
+    """
+
+    def __init__(
+        self,
+        frames: FrameList,
+        order: EpochBatches,
+        rules: SampleRules,
+        device: torch.device,
+        options: LoaderOptions | None = None,
+    ) -> None:
+        self.order, self.rules, self.device = order, rules, device
+        self.classes = len(frames.classes.names)
+        self.options = options or LoaderOptions()
+        dataset: Any
+        collate: Any
+        if self.options.fast:
+            dataset, collate = RawSamples(frames, rules), partial(stack_raw, colour=rules.colour)
+        else:
+            dataset, collate = ParitySamples(frames, rules, self.classes), stack_samples
+        if self.options.workers and self.options.start_method == "fork":
+            cv2.setNumThreads(1)  # a forked child would wait for ever for the threads of its parent's pool
+        self._loader: DataLoader[Any] = DataLoader(
+            dataset,
+            batch_sampler=order,
+            collate_fn=collate,
+            num_workers=self.options.workers,
+            pin_memory=device.type == "cuda",
+            persistent_workers=self.options.workers > 0,
+            multiprocessing_context=self.options.start_method if self.options.workers else None,
+            worker_init_fn=_single_threaded,
+            generator=torch.Generator(),  # its own: drawing worker seeds must not touch the global stream
+        )
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[dict[str, Tensor]]:
+        """Batches ``first`` to the last of an epoch."""
+        self.order.start(epoch, first)
+        for batch in self._loader:
+            moved = {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
+            yield prepare(moved, self.rules, self.classes) if self.options.fast else moved
+
+
+def _single_threaded(_worker: int) -> None:
+    """One thread per loader process: there are as many processes as cores already."""
+    if cv2.getNumThreads() != 1:
+        cv2.setNumThreads(1)
+    torch.set_num_threads(1)

@@ -1,0 +1,9 @@
+"""Errors of training and detection that a user can act on."""
+
+from __future__ import annotations
+
+from pipeline.errors import SpotlabelError
+
+
+class TrainingError(SpotlabelError):
+    """Training that cannot start or go on."""
