@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from detector.networks.blocks import ConvBlock
 from detector.networks.unet import UNetHead
@@ -28,9 +29,24 @@ class SegHead(StrEnum):
     """A U-Net on the feature map: SpotNet2."""
 
 
+class ExactConv(nn.Conv2d):
+    """A convolution that autocast leaves in single precision.
+
+    bfloat16 has 8 bits: neighbouring cells of a heatmap would be equal, so that peaks become plateaus and
+    objects are found several times; a box 60 cells wide would be known to a quarter of a cell.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [B, in, H, W] to [B, out, H, W]."""
+        if x.dtype == self.weight.dtype:
+            return super().forward(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.to(self.weight.dtype))
+
+
 def point_head(channels: int, outputs: int) -> nn.Sequential:
     """3x3 convolution with ReLU and 1x1 convolution: [B, channels, h, w] to [B, outputs, h, w]."""
-    return nn.Sequential(ConvBlock(channels, channels), nn.Conv2d(channels, outputs, 1))
+    return nn.Sequential(ConvBlock(channels, channels), ExactConv(channels, outputs, 1))
 
 
 def heatmap_head(channels: int, classes: int) -> nn.Sequential:

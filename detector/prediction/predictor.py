@@ -1,0 +1,176 @@
+"""Images in, boxes out: batches, flip test and several scales (CenterNet, Zhou et al., 2019, section 4)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.decode import MAX_DETECTIONS, soft_nms, to_image
+from detector.model import ModelSpec
+from detector.networks.centernet import CenterNet
+from detector.prediction.engine import Decoded, Engine, PredictionError, Switches
+from detector.prediction.placement import Placement
+
+Image = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """What is looked for, and how.
+
+    Attributes:
+        batch: images of equal size that go through the network together.
+        flip: average with the mirrored image.
+        scales: test scales; the boxes of several are joined by soft-NMS.
+        nms: soft-NMS with a single scale, too.
+        canvas: height and width of a fixed canvas that images are shrunk or enlarged to, as in training;
+            None keeps their resolution and pads them.
+        attention: return attention maps.
+        count: most boxes per image.
+    """
+
+    batch: int = 1
+    flip: bool = False
+    scales: tuple[float, ...] = (1.0,)
+    nms: bool = False
+    canvas: tuple[int, int] | None = None
+    attention: bool = False
+    count: int = MAX_DETECTIONS
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was found in one image of H x W; best first.
+
+    Attributes:
+        boxes: float64 (K, 4), x0, y0, x1, y1 in pixel edges, 0-based; not clipped to the image.
+        score: float64 (K,), in [0, 1]; 0 for rows that only fill up the count and are no peak.
+        class_id: int64 (K,), index into the model's class names.
+        attention: float32 (H, W), logits of the segmentation head; None if not asked for.
+    """
+
+    boxes: Float64
+    score: Float64
+    class_id: npt.NDArray[np.int64]
+    attention: Float32 | None = None
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def at_least(self, score: float) -> Prediction:
+        """Rows with this score or more, fillers left out."""
+        rows = (self.score >= score) & (self.score > 0)
+        return Prediction(self.boxes[rows], self.score[rows], self.class_id[rows], self.attention)
+
+
+class Predictor:
+    """A detector ready to look at images.
+
+    Attributes:
+        spec: which detector it is.
+        options: what is looked for, and how.
+    """
+
+    def __init__(
+        self,
+        network: CenterNet,
+        spec: ModelSpec,
+        options: PredictOptions | None = None,
+        switches: Switches | None = None,
+    ) -> None:
+        """Put the network on its device.
+
+        Args:
+            network: the detector; is moved and switched to evaluation mode.
+            spec: what it is.
+            options: what to look for; a single scale without flip if not given.
+            switches: how to run; see :class:`Switches`.
+
+        Raises:
+            PredictionError: options that cannot be used, or not with this network, or no such device.
+        """
+        self.spec = spec
+        self.options = options or PredictOptions()
+        _check(self.options, network)
+        self._multiple = network.multiple
+        self._stride = network.backbone.stride
+        self._engine = Engine(network, switches or Switches())
+
+    def predict(self, images: Sequence[Image]) -> list[Prediction]:
+        """Find objects.
+
+        Args:
+            images: uint8 (H, W, 3) BGR, of any sizes; those of equal size share batches.
+
+        Returns:
+            One prediction per image, in their order.
+
+        Raises:
+            PredictionError: the device has not enough memory.
+            ValueError: an image is not uint8 (H, W, 3).
+        """
+        by_size: dict[tuple[int, int], list[int]] = {}
+        for index, image in enumerate(images):
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+                raise ValueError(f"expected uint8 (H, W, 3), found {image.dtype} {image.shape}")
+            by_size.setdefault((image.shape[0], image.shape[1]), []).append(index)
+        found: dict[int, Prediction] = {}
+        for size, indices in by_size.items():
+            for start in range(0, len(indices), self.options.batch):
+                chosen = indices[start : start + self.options.batch]
+                found.update(zip(chosen, self._batch(size, [images[i] for i in chosen]), strict=True))
+        return [found[index] for index in range(len(images))]
+
+    def placements(self, size: tuple[int, int]) -> list[Placement]:
+        """How an image of ``size`` (H, W) is put on canvases, one per scale."""
+        if self.options.canvas is not None:
+            return [Placement.letterboxed(size, self.options.canvas)]
+        return [Placement.padded(size, scale, self._multiple) for scale in self.options.scales]
+
+    def _batch(self, size: tuple[int, int], images: list[Image]) -> list[Prediction]:
+        """Predictions for images of one size."""
+        placements = self.placements(size)
+        passes = [self._pass(placement, images) for placement in placements]
+        joining = len(placements) > 1 or self.options.nms
+        return [self._join(placements, passes, index, joining) for index in range(len(images))]
+
+    def _pass(self, placement: Placement, images: list[Image]) -> Decoded:
+        canvases = np.stack([placement.put(image) for image in images])
+        options = self.options
+        return self._engine.run(canvases, flip=options.flip, attention=options.attention, count=options.count)
+
+    def _join(
+        self, placements: list[Placement], passes: list[Decoded], index: int, joining: bool
+    ) -> Prediction:
+        """What all scales say of one image."""
+        pairs = list(zip(placements, passes, strict=True))
+        rows = np.concatenate([to_image(d.boxes[index], p.grid_matrix(self._stride)) for p, d in pairs])
+        if joining:
+            rows = soft_nms(rows, keep=self.options.count)
+        maps = [p.take(d.attention[index]) for p, d in pairs if d.attention is not None]
+        attention = np.stack(maps).mean(axis=0) if maps else None
+        return Prediction(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64), attention)
+
+
+def _check(options: PredictOptions, network: CenterNet) -> None:
+    if options.batch < 1 or options.count < 1:
+        raise PredictionError(f"batch {options.batch}, count {options.count}: expected 1 or more")
+    if not options.scales or not all(math.isfinite(s) and s > 0 for s in options.scales):
+        raise PredictionError(f"scales {options.scales}: expected one or more numbers above 0")
+    if options.attention and not len(network.seg):
+        raise PredictionError("this detector has no segmentation head, so there are no attention maps")
+    if options.canvas is None:
+        return
+    if options.scales != (1.0,):
+        raise PredictionError("a fixed canvas has one scale: leave out scales, or the canvas")
+    if any(side < 1 or side % network.multiple for side in options.canvas):
+        height, width = options.canvas
+        raise PredictionError(
+            f"canvas {height}x{width}: both sides must be multiples of {network.multiple} for this detector"
+        )
