@@ -7,7 +7,7 @@ computed in single precision or better: the clamp at 1 - 1e-4 does not exist in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,13 @@ from torch.nn import functional
 from detector.tensors import at_least_single, gather_cells
 
 SCORE_FLOOR = 1e-4
+Share = Callable[[Tensor], Tensor]
+"""Averages a count over the processes that train together; alone, the count itself."""
+
+
+def alone(count: Tensor) -> Tensor:
+    """The :data:`Share` of a process that trains alone."""
+    return count
 
 
 @dataclass(frozen=True)
@@ -34,16 +41,19 @@ def clamped_sigmoid(logits: Tensor) -> Tensor:
     return at_least_single(logits).sigmoid().clamp(SCORE_FLOOR, 1 - SCORE_FLOOR)
 
 
-def heatmap_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+def heatmap_loss(
+    logits: Tensor, target: Tensor, weight: Tensor | None = None, share: Share = alone
+) -> Tensor:
     """Focal loss over a batch, divided by the number of centres in it (by 1 if there is none).
 
     Args:
         logits: [B, classes, h, w].
         target: [B, classes, h, w] in [0, 1]; exactly 1 marks a centre.
         weight: [B, 1, h, w] in [0, 1], factor of the negatives; 0 where objects may stand unlabelled.
+        share: what the number of centres is divided over.
 
     Returns:
-        Scalar. The count is that of the call: under data parallelism each process divides by its own.
+        Scalar.
     """
     score = clamped_sigmoid(logits)
     positive = target == 1
@@ -51,10 +61,13 @@ def heatmap_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None) -
     misses = torch.where(positive, 0, (1 - target) ** 4 * score**2 * (1 - score).log())
     if weight is not None:
         misses = misses * weight
-    return -(hits.sum() + misses.sum()) / positive.sum().clamp(min=1)
+    count = share(positive.sum().to(score.dtype))
+    return -(hits.sum() + misses.sum()) / torch.where(count > 0, count, 1)
 
 
-def centre_l1_loss(prediction: Tensor, target: Tensor, ind: Tensor, mask: Tensor) -> Tensor:
+def centre_l1_loss(
+    prediction: Tensor, target: Tensor, ind: Tensor, mask: Tensor, share: Share = alone
+) -> Tensor:
     """L1 distance at the centres, divided by twice the number of objects.
 
     Args:
@@ -62,22 +75,26 @@ def centre_l1_loss(prediction: Tensor, target: Tensor, ind: Tensor, mask: Tensor
         target: [B, K, 2].
         ind: int64 [B, K], cell of each centre.
         mask: [B, K], 1 where there is an object.
+        share: what the number of objects is divided over.
 
     Returns:
         Scalar.
     """
     difference = (at_least_single(gather_cells(prediction, ind)) - target).abs()
     # Both coordinates count as one object each: this is the reference's normalisation.
-    return (difference * mask.unsqueeze(2)).sum() / (2 * mask.sum() + 1e-4)
+    return (difference * mask.unsqueeze(2)).sum() / (2 * share(mask.sum()) + 1e-4)
 
 
-def segmentation_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+def segmentation_loss(
+    logits: Tensor, target: Tensor, weight: Tensor | None = None, share: Share = alone
+) -> Tensor:
     """Mean binary cross-entropy over all pixels, or over the weighted ones.
 
     Args:
         logits: [B, 1, H, W].
         target: [B, 1, H, W] in [0, 1], soft values allowed.
         weight: [B, 1, H, W] in [0, 1]; 0 where the mask is unknown.
+        share: what the number of weighted pixels is divided over.
 
     Returns:
         Scalar; 0 if no pixel has weight.
@@ -88,15 +105,19 @@ def segmentation_loss(logits: Tensor, target: Tensor, weight: Tensor | None = No
         at_least_single(logits), target, weight=weight, reduction="sum"
     )
     # A batch in which nothing is known must not divide by zero; any smaller floor would do.
-    return total / weight.sum().clamp(min=1e-4)
+    return total / share(weight.sum()).clamp(min=1e-4)
 
 
 def detection_loss(
     stacks: Sequence[Mapping[str, Tensor]],
     targets: Mapping[str, Tensor],
     weights: LossWeights | None = None,
+    share: Share = alone,
 ) -> dict[str, Tensor]:
     """All terms, each averaged over the stacks.
+
+    With a ``share`` that averages over data-parallel processes, and gradients averaged over them too, the
+    result is that of one process with all their batches, however unevenly the objects are spread.
 
     Args:
         stacks: outputs of :class:`detector.networks.centernet.CenterNet`, one dict per stack.
@@ -104,25 +125,28 @@ def detection_loss(
             ``seg`` [B, 1, H, W] if the network segments. Optional, for ``ignore_mode="mask_loss"``:
             ``hm_weight`` [B, 1, h, w] and ``seg_weight`` [B, 1, H, W].
         weights: factors of the terms; the defaults are those of the published models.
+        share: averages counts over processes.
 
     Returns:
         Scalars ``hm``, ``wh``, ``reg``, ``seg`` (where the network segments), unweighted, and their weighted
         sum ``total``.
     """
     factors = weights or LossWeights()
-    terms = [_stack_terms(outputs, targets) for outputs in stacks]
+    terms = [_stack_terms(outputs, targets, share) for outputs in stacks]
     losses = {name: torch.stack([t[name] for t in terms]).mean() for name in terms[0]}
     total = torch.stack([getattr(factors, name) * loss for name, loss in losses.items()]).sum()
     return {**losses, "total": total}
 
 
-def _stack_terms(outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _stack_terms(
+    outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], share: Share
+) -> dict[str, Tensor]:
     ind, mask = targets["ind"], targets["mask"]
     terms = {
-        "hm": heatmap_loss(outputs["hm"], targets["hm"], targets.get("hm_weight")),
-        "wh": centre_l1_loss(outputs["wh"], targets["wh"], ind, mask),
-        "reg": centre_l1_loss(outputs["reg"], targets["reg"], ind, mask),
+        "hm": heatmap_loss(outputs["hm"], targets["hm"], targets.get("hm_weight"), share),
+        "wh": centre_l1_loss(outputs["wh"], targets["wh"], ind, mask, share),
+        "reg": centre_l1_loss(outputs["reg"], targets["reg"], ind, mask, share),
     }
     if "seg" in outputs:
-        terms["seg"] = segmentation_loss(outputs["seg"], targets["seg"], targets.get("seg_weight"))
+        terms["seg"] = segmentation_loss(outputs["seg"], targets["seg"], targets.get("seg_weight"), share)
     return terms

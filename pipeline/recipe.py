@@ -49,6 +49,7 @@ class _Layout(Settings):
     labeler: LabelerChoice = LabelerChoice()
     evidence: dict[str, dict[str, Any]] = Field(default_factory=dict)
     masks: dict[str, Any] = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Recipe:
         frames: how frames are decoded.
         labeler: labeler names per camera kind.
         masks: mask rules.
+        training: how a detector is trained, as written; checked by whoever trains.
     """
 
     tree: Mapping[str, Any]
@@ -73,6 +75,7 @@ class Recipe:
     frames: FrameOptions
     labeler: LabelerChoice
     masks: MaskSettings
+    training: Mapping[str, Any]
 
     def sequences(self, only: Iterable[str] = ()) -> list[Sequence]:
         """List the dataset's sequences.
@@ -204,6 +207,7 @@ def _build(tree: Mapping[str, Any]) -> Recipe:
         frames=layout.frames,
         labeler=layout.labeler,
         masks=_masks(layout.masks),
+        training=layout.training,
     )
     for camera in Camera:
         recipe.labeler_for(camera)

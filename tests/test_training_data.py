@@ -153,8 +153,8 @@ def keys(order: EpochBatches, epoch: int, first: int = 0) -> list[list[Key]]:
 def test_every_epoch_has_its_own_order_of_the_same_frames() -> None:
     order = EpochBatches(10, 2, seed=3)
     first, second = keys(order, 0), keys(order, 1)
-    assert sorted(k.index for b in first for k in b) == list(range(10))
-    assert [k.index for b in first for k in b] != [k.index for b in second for k in b]
+    assert sorted(k.frame for b in first for k in b) == list(range(10))
+    assert [k.frame for b in first for k in b] != [k.frame for b in second for k in b]
     assert keys(EpochBatches(10, 2, seed=3), 1) == second
 
 
@@ -167,7 +167,7 @@ def test_an_epoch_can_be_entered_at_any_batch() -> None:
 def test_processes_share_an_epoch_without_overlap() -> None:
     shares = [keys(EpochBatches(12, 2, seed=3, rank=r, world=3), 5) for r in range(3)]
     assert [len(share) for share in shares] == [2, 2, 2]
-    assert sorted(k.index for share in shares for b in share for k in b) == list(range(12))
+    assert sorted(k.frame for share in shares for b in share for k in b) == list(range(12))
 
 
 # --- batches -----------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class Key(NamedTuple):
     """One sample of one epoch; everything random about it follows from the key and the seed."""
 
     epoch: int
-    index: int
+    frame: int
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class ParitySamples(Dataset[Sample]):
         self.frames, self.rules, self.classes = frames, rules, classes
 
     def __getitem__(self, key: Key) -> Sample:
-        frame, rules = self.frames[key.index], self.rules
+        frame, rules = self.frames[key.frame], self.rules
         rng = rng_of(rules.seed, *key)
         view = rules.view(_size(frame), rng)
         return make_sample(
@@ -145,7 +145,7 @@ class RawSamples(Dataset[Raw]):
         self.frames, self.rules = frames, rules
 
     def __getitem__(self, key: Key) -> Raw:
-        frame = self.frames[key.index]
+        frame = self.frames[key.frame]
         rng = rng_of(self.rules.seed, *key)
         view = self.rules.view(_size(frame), rng)
         grid = (view.canvas[0] // STRIDE, view.canvas[1] // STRIDE)

@@ -24,6 +24,7 @@ EXIT_UNUSABLE = 2
 
 LAZY = {
     "evaluate": ("detector.cli.evaluate:evaluate", "Measure detections by a benchmark's own rules."),
+    "train": ("detector.cli.train:train", "Train a detector on labelled videos."),
 }
 """Commands that are imported when they are asked for (most need torch, the others must not wait), and their
 line in the list of commands."""

@@ -1,0 +1,82 @@
+"""``spotlabel train``: a detector from labelled videos."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import click
+import yaml
+
+from detector.cli.training_watch import TrainingWatcher
+from detector.training.distributed import joined
+from detector.training.run import Asked, describe, start
+from detector.training.settings import TrainingSettings
+from pipeline.cli.options import console, recipe_options
+from pipeline.labelled import labelled_sequences
+from pipeline.names import file_stem
+from pipeline.recipe import load_recipe
+from pipeline.running.schedule import Interrupted, check_writable
+from pipeline.validation import validated
+
+
+class _Stop:
+    """Set by the first signal; the second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._set)
+
+    def _set(self, number: int, _frame: FrameType | None) -> None:
+        if self.signal:
+            raise Interrupted(number)
+        self.signal = number
+
+    def __call__(self) -> bool:
+        return self.signal != 0
+
+
+@click.command()
+@click.option("--run", "name", default="", metavar="NAME", help="Name of the run; default: the preset.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--again", is_flag=True, help="Start over, even if there is a run of this name.")
+@click.option("--dry-run", is_flag=True, help="Say what would be trained on what, with all settings.")
+@click.option("--quiet", is_flag=True, help="Only the figures of the end.")
+@recipe_options
+def train(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], name: str, **options: Any) -> None:
+    """Train a detector on the videos of RECIPE, whose masks must have been made.
+
+    Writes <out>/training/<run>/: best.safetensors and last.safetensors (detectors for `spotlabel detect`),
+    metrics.jsonl, tensorboard/, pictures/ after each epoch, split.json (what was held out), settings.yaml.
+    Safe to stop at any moment: the same command goes on where it was, with the same result.
+
+    \b
+    Examples:
+      spotlabel train ua-detrac --set data=/data/UA-DETRAC --set training.bf16=true
+      spotlabel train demo-train --run attention --set training.preset=spotnet-paper
+      torchrun --nproc-per-node 4 --no-python spotlabel train ua-detrac --set data=/data/UA-DETRAC
+    """
+    chosen = load_recipe(recipe, overrides)
+    settings = validated(TrainingSettings, dict(chosen.training), "training")
+    folder = chosen.out / "training" / file_stem(name or settings.preset)
+    videos = [(found.sequence, found.masks) for found in labelled_sequences(chosen, only)]
+    if options["dry_run"]:
+        click.echo(f"would train into {folder}:")
+        click.echo(yaml.safe_dump(describe(videos, settings), sort_keys=False), nl=False)
+        return
+    check_writable(folder)
+    stop = _Stop()
+    with joined(options["device"]) as group:
+        watcher = TrainingWatcher(console(), options["quiet"] or not group.leads)
+        try:
+            complete = start(Asked(videos, settings, folder, options["again"]), group, stop, watcher)
+        finally:
+            watcher.close()
+        if group.leads and complete:
+            watcher.summary(folder, console(sys.stdout))
+    if not complete:
+        click.echo("the state is saved; run the same command again to go on", err=True)
+        sys.exit(128 + (stop.signal or signal.SIGTERM))

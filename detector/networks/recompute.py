@@ -1,0 +1,50 @@
+"""Activation checkpointing: forget activations in the forward pass, compute them again in the backward one.
+
+Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+from detector.networks.blocks import Residual
+
+
+def recompute_blocks(network: nn.Module) -> None:
+    """Make every residual block of a network keep its input alone in training; results stay the same."""
+    for block in network.modules():
+        if isinstance(block, Residual):
+            _recompute(block)
+
+
+def _recompute(block: nn.Module) -> None:
+    run = block.forward
+    norms = [module for module in block.modules() if isinstance(module, _BatchNorm)]
+
+    def contexts() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+        return nullcontext(), _statistics_held(norms)
+
+    def forward(x: Any) -> Any:
+        if not block.training:
+            return run(x)
+        return checkpoint(run, x, use_reentrant=False, context_fn=contexts)
+
+    block.forward = forward
+
+
+@contextmanager
+def _statistics_held(norms: list[_BatchNorm]) -> Iterator[None]:
+    """The second pass over a batch must not count as a second batch."""
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True

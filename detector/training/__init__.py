@@ -1,0 +1,1 @@
+"""Training a detector on labelled videos."""

@@ -1,0 +1,262 @@
+"""The training loop: epochs of steps, a look at held-out frames after each, a state to go on from."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from detector.data.frames import FrameList
+from detector.data.loader import Batches
+from detector.errors import TrainingError
+from detector.losses import LossWeights
+from detector.model import ModelSpec, save_model
+from detector.networks.centernet import CenterNet
+from detector.prediction.engine import Switches
+from detector.prediction.predictor import PredictOptions, Predictor
+from detector.training.distributed import Group
+from detector.training.log import Log
+from detector.training.optimisation import AveragedWeights, build_optimiser, learning_rate
+from detector.training.pictures import validation_sheet, write_jpeg
+from detector.training.settings import TrainingSettings
+from detector.training.state import Progress, Trained, save_state
+from detector.training.step import StepOptions, train_step
+from detector.training.validation import Tally, tally
+
+STEPS_BETWEEN_LINES = 20
+"""Steps after which losses are fetched from the device, checked and written down."""
+PREDICTIONS_AT_A_TIME = 4
+
+
+class Watcher:
+    """Told of everything as it happens; this one keeps silent."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line happened."""
+
+    def step(self, epoch: int, done: int, total: int, losses: Mapping[str, float]) -> None:
+        """Some steps are done."""
+
+    def validated(self, epoch: int, figures: Mapping[str, float], best: bool) -> None:
+        """An epoch's validation is done; epoch 0 is the untrained network."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run.
+
+    Attributes:
+        folder: where everything about it stands.
+        spec: what is trained.
+        settings: how.
+        batches: what it learns from.
+        held_out: what it is validated on.
+        group: this process among those that train together.
+        stop: asked before each step; true ends the run after its state is written.
+        watcher: told of everything.
+    """
+
+    folder: Path
+    spec: ModelSpec
+    settings: TrainingSettings
+    batches: Batches
+    held_out: FrameList
+    group: Group
+    stop: Callable[[], bool]
+    watcher: Watcher
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return len(self.batches) * self.settings.epochs
+
+
+def train(run: Run, network: CenterNet, progress: Progress, trained: Trained) -> bool:
+    """Train to the end, or until asked to stop.
+
+    Args:
+        run: what and how.
+        network: the detector, on its device, as ``trained`` holds it.
+        progress: how far it has come; changed as it goes on.
+        trained: what changes.
+
+    Returns:
+        True if the run is complete, false if it was stopped; its state is on disk either way.
+
+    Raises:
+        TrainingError: a loss is not finite, the device is too small, or the disk is full.
+    """
+    if not len(run.batches):
+        raise TrainingError(
+            f"one step needs {run.settings.batch * run.group.world} frames and there are only "
+            f"{run.batches.order.frames} to train on; set training.batch or training.every lower"
+        )
+    forward = _forward(run, network)
+    log = Log(run.folder, progress.step) if run.group.leads else None
+    try:
+        if progress.validated == 0 and progress.step == 0:
+            _validate(run, trained, progress, log)
+        while progress.epoch < run.settings.epochs:
+            if not _epoch(run, forward, trained, progress, log):
+                return False
+    finally:
+        if log:
+            log.close()
+    return True
+
+
+def _forward(run: Run, network: CenterNet) -> nn.Module:
+    wrapped = run.group.wrapped(network)
+    if run.settings.compile:
+        wrapped.compile()
+    return wrapped
+
+
+def _epoch(run: Run, forward: nn.Module, trained: Trained, progress: Progress, log: Log | None) -> bool:
+    """The rest of an epoch and its validation; false if asked to stop."""
+    forward.train()
+    meter, saved = _Meter(run, log), time.monotonic()
+    options = _step_options(run)
+    batches = run.batches.epoch(progress.epoch, progress.batch)
+    for batch in meter.waiting(batches):
+        for group in trained.optimiser.param_groups:
+            group["lr"] = learning_rate(progress.step, run.steps, run.settings)
+        meter.add(progress, train_step(forward, trained.optimiser, batch, options))
+        if trained.averaged:
+            trained.averaged.update(trained.network)
+        progress.step += 1
+        progress.batch += 1
+        stopping = run.group.any(run.stop())
+        if stopping or time.monotonic() - saved > 60 * run.settings.save_minutes:
+            meter.flush(progress)
+            _save(run, trained, progress)
+            saved = time.monotonic()
+        if stopping:
+            return False
+    meter.flush(progress)
+    progress.epoch, progress.batch = progress.epoch + 1, 0
+    _validate(run, trained, progress, log)
+    _save(run, trained, progress)
+    return True
+
+
+def _step_options(run: Run) -> StepOptions:
+    settings = run.settings
+    weights = LossWeights(**settings.weights.model_dump())
+    return StepOptions(weights, settings.clip, settings.bf16, settings.channels_last, run.group.share)
+
+
+def _save(run: Run, trained: Trained, progress: Progress) -> None:
+    if run.group.leads:
+        save_state(run.folder / "state.safetensors", trained, progress)
+
+
+class _Meter:
+    """Losses and pace of an epoch; fetches from the device now and then, for that makes it wait."""
+
+    def __init__(self, run: Run, log: Log | None) -> None:
+        self._run, self._log = run, log
+        self._pending: list[tuple[int, float, dict[str, Tensor]]] = []
+        self._since = time.monotonic()
+        self._waited = 0.0
+
+    def waiting(self, batches: Any) -> Any:
+        """The batches, with the time spent waiting for them counted."""
+        source = iter(batches)
+        while True:
+            started = time.monotonic()
+            batch = next(source, None)
+            self._waited += time.monotonic() - started
+            if batch is None:
+                return
+            yield batch
+
+    def add(self, progress: Progress, losses: dict[str, Tensor]) -> None:
+        """Keep the losses of a step."""
+        rate = learning_rate(progress.step, self._run.steps, self._run.settings)
+        self._pending.append((progress.step + 1, rate, losses))
+        if len(self._pending) >= STEPS_BETWEEN_LINES:
+            self.flush(progress)
+
+    def flush(self, progress: Progress) -> None:
+        """Write down what was kept.
+
+        Raises:
+            TrainingError: a loss is not finite.
+        """
+        if not self._pending:
+            return
+        rows = [
+            (step, rate, {name: float(value) for name, value in losses.items()})
+            for step, rate, losses in self._pending
+        ]
+        seconds = max(1e-9, time.monotonic() - self._since)
+        images = len(rows) * self._run.settings.batch * self._run.group.world
+        pace = {"images_per_second": images / seconds, "loader_share": self._waited / seconds}
+        self._pending, self._since, self._waited = [], time.monotonic(), 0.0
+        for step, rate, losses in rows:
+            _check_finite(step, losses)
+            if self._log:
+                self._log.add("train", step, {**losses, "lr": rate})
+        if self._log:
+            self._run.watcher.step(progress.epoch + 1, rows[-1][0], self._run.steps, {**rows[-1][2], **pace})
+
+
+def _check_finite(step: int, losses: Mapping[str, float]) -> None:
+    for name, value in losses.items():
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"step {step}: the loss {name} is {value}; the last saved state is from before; try a lower "
+                "training.lr, or training.clip, or (with mul_logit gates) a network that was trained before"
+            )
+
+
+def _validate(run: Run, trained: Trained, progress: Progress, log: Log | None) -> None:
+    """Measure on held-out frames, keep the weights if they are the best, draw pictures."""
+    network = run.spec.build()
+    weights = trained.averaged.values if trained.averaged and progress.step else trained.network.state_dict()
+    network.load_state_dict(weights)
+    options = PredictOptions(batch=PREDICTIONS_AT_A_TIME, attention=len(network.seg) > 0)
+    switches = Switches(str(run.group.device), run.settings.bf16, run.settings.channels_last)
+    predictor = Predictor(network, run.spec, options, switches)
+    mine = list(range(run.group.rank, len(run.held_out), run.group.world))
+    counted = Tally()
+    for part in run.group.gather(tally(predictor, run.held_out, mine)):
+        counted.add(part)
+    figures = counted.figures()
+    best = progress.epoch > 0 and figures["ap70"] > progress.best
+    if best:
+        progress.best, progress.best_epoch = figures["ap70"], progress.epoch
+    progress.validated = progress.epoch
+    if log is None:
+        return
+    log.add("held_out", progress.step, {"epoch": progress.epoch, **figures})
+    if best:
+        save_model(run.folder / "best.safetensors", network, run.spec)
+    if progress.epoch == run.settings.epochs:
+        save_model(run.folder / "last.safetensors", network, run.spec)
+    _draw(run, predictor, progress, log)
+    run.watcher.validated(progress.epoch, figures, best)
+
+
+def _draw(run: Run, predictor: Predictor, progress: Progress, log: Log) -> None:
+    count = min(run.settings.pictures, len(run.held_out))
+    if not count:
+        return
+    indices = [k * len(run.held_out) // count for k in range(count)]
+    attention = "attention | " if predictor.options.attention else ""
+    heading = f"epoch {progress.epoch}   boxes: found (green) over annotated (white) | {attention}mask"
+    sheet = validation_sheet(predictor, run.held_out, indices, heading)
+    write_jpeg(run.folder / "pictures" / f"epoch-{progress.epoch:03}.jpg", sheet)
+    log.picture("held out", progress.step, sheet)
+
+
+def new_trained(network: CenterNet, settings: TrainingSettings) -> Trained:
+    """Everything that training changes, at its beginning."""
+    averaged = AveragedWeights(network, settings.ema) if settings.ema > 0 else None
+    return Trained(network, build_optimiser(network, settings), averaged)

@@ -1,0 +1,72 @@
+"""Optimiser, learning rate and averaged weights."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, AdamW, Optimizer
+
+from detector.training.settings import TrainingSettings
+
+
+def build_optimiser(network: nn.Module, settings: TrainingSettings) -> Optimizer:
+    """Adam, or AdamW whose decay spares biases and normalisation."""
+    if settings.optimiser == "adam":
+        return Adam(network.parameters(), lr=settings.lr)
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    vectors = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return AdamW(groups, lr=settings.lr)
+
+
+def learning_rate(step: int, steps: int, settings: TrainingSettings) -> float:
+    """Learning rate of a step: linear warm-up, then cosine to a hundredth or drops at milestones.
+
+    Args:
+        step: number of the step, from 0.
+        steps: steps of the whole run.
+        settings: the run's settings.
+    """
+    warm_up = min(settings.warm_up, steps // 10)
+    if step < warm_up:
+        return settings.lr * (step + 1) / warm_up
+    if settings.schedule == "step":
+        return settings.lr * settings.drop ** sum(step >= share * steps for share in settings.milestones)
+    progress = (step - warm_up) / max(1, steps - warm_up)
+    return settings.lr * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
+
+
+class AveragedWeights:
+    """Exponential moving average of a network's state; early on, the mean of what there was.
+
+    Args:
+        network: whose state is followed.
+        decay: weight of the past, in [0, 1).
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.updates = 0
+        self.values = {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Take in the network's present state; counters are copied."""
+        self.updates += 1
+        decay = min(self.decay, self.updates / (self.updates + 10))
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                self.values[name].lerp_(value, 1 - decay)
+            else:
+                self.values[name].copy_(value)
+
+    def load(self, values: dict[str, Tensor], updates: int) -> None:
+        """Go on from saved values."""
+        self.updates = updates
+        for name, value in values.items():
+            self.values[name].copy_(value)

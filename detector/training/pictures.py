@@ -1,0 +1,82 @@
+"""What a detector sees on held-out frames: boxes, and its attention beside the mask it learns from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from detector.data.frames import FrameList
+from detector.data.labelled import RawFrame
+from detector.model import write_atomically
+from detector.prediction.predictor import Prediction, Predictor
+from pipeline.pictures.layers import draw_mask, write
+from pipeline.pictures.sheet import contact_sheet
+
+Image = npt.NDArray[np.uint8]
+
+SHOWN = 0.3
+"""Lowest score of a box that is drawn."""
+PANEL = 480
+TRUE, FOUND = (255, 255, 255), (60, 220, 60)
+
+
+def validation_sheet(predictor: Predictor, frames: FrameList, indices: list[int], heading: str) -> Image:
+    """A row per frame: boxes found over those annotated, attention, mask.
+
+    Args:
+        predictor: the detector.
+        frames: held-out frames.
+        indices: which of them.
+        heading: written above.
+
+    Returns:
+        uint8 (H, W, 3) BGR.
+    """
+    rows, titles = [], []
+    for index in indices:
+        raw = frames[index]
+        found = predictor.predict([raw.image])[0]
+        panels = [draw_found(raw, found)]
+        if found.attention is not None:
+            panels.append(draw_attention(raw.image, found.attention))
+        rows.append([*panels, draw_mask(raw.image, raw.mask)])
+        part, position = frames.place(index)
+        titles.append(f"{part.video.name} {part.video.masks.numbers[position]}")
+    return contact_sheet(rows, titles, heading, PANEL)
+
+
+def write_jpeg(path: Path, image: Image) -> None:
+    """Write a picture under its name whole or not at all."""
+    done, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])
+    if not done:
+        raise OSError(f"{path}: the picture could not be encoded")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, content.tobytes())
+
+
+def draw_found(raw: RawFrame, found: Prediction) -> Image:
+    """The frame with annotated boxes in white and boxes found, with their scores, in green."""
+    drawn = raw.image.copy()
+    for x0, y0, x1, y1 in np.rint(raw.boxes).astype(int).tolist():
+        cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), TRUE, 1)
+    sure = found.at_least(SHOWN)
+    for (x0, y0, x1, y1), score in zip(np.rint(sure.boxes).astype(int).tolist(), sure.score, strict=True):
+        cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), FOUND, 1)
+        write(drawn, f"{100 * score:.0f}", (x0, max(y0 - 2, 8)), 0.3, FOUND)
+    return drawn
+
+
+def draw_attention(image: Image, logits: npt.NDArray[np.float32]) -> Image:
+    """Probability of foreground through a colour scale over the grey image; dark where it is 0.
+
+    Args:
+        image: uint8 (H, W, 3) BGR.
+        logits: float32 (H, W).
+    """
+    share = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+    coloured = cv2.applyColorMap(np.asarray(share * 255, np.uint8), cv2.COLORMAP_INFERNO)
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    return np.asarray(cv2.addWeighted(coloured, 0.75, grey, 0.25, 0), np.uint8)

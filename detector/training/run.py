@@ -1,0 +1,186 @@
+"""From labelled videos and settings to a run: what it consists of, where it stands, how it goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from detector.data.frames import EpochBatches, FrameList, SampleRules
+from detector.data.labelled import class_map, open_labelled
+from detector.data.loader import Batches, LoaderOptions
+from detector.data.split import Split, split_videos
+from detector.errors import TrainingError
+from detector.model import ModelSpec, write_atomically
+from detector.networks.centernet import CenterNet
+from detector.networks.recompute import recompute_blocks
+from detector.training.distributed import Group
+from detector.training.initial import load_initial
+from detector.training.loop import Run, Watcher, new_trained, train
+from detector.training.settings import TrainingSettings
+from detector.training.state import Progress, load_state, read_progress
+from pipeline.sequence import Sequence
+
+STATE = "state.safetensors"
+WITHOUT_EFFECT = ("workers", "start_method", "remember", "save_minutes", "pictures")
+"""Settings that may change between two parts of a run."""
+MADE_HERE = (STATE, "best.safetensors", "last.safetensors", "metrics.jsonl", "split.json", "settings.yaml")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user wants trained.
+
+    Attributes:
+        videos: sequences with the paths of their mask stores.
+        settings: how.
+        folder: folder of the run.
+        again: start over.
+    """
+
+    videos: Seq[tuple[Sequence, Path]]
+    settings: TrainingSettings
+    folder: Path
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class _Data:
+    spec: ModelSpec
+    split: Split
+    train: FrameList
+    held_out: FrameList
+
+
+def start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watcher) -> bool:
+    """Train, from the beginning or from where a run of the same settings was left.
+
+    Args:
+        asked: what is wanted.
+        group: this process among those that train together.
+        stop: asked before each step.
+        watcher: told of everything.
+
+    Returns:
+        True if the run is complete.
+
+    Raises:
+        TrainingError: the folder holds a run with other settings, or as :func:`detector.training.loop.train`.
+        StoreError: masks that do not fit their frames.
+    """
+    settings, folder = asked.settings, asked.folder
+    data = _data(asked.videos, settings)
+    progress = _progress(asked, data, group)
+    if progress.epoch >= settings.epochs:
+        return True
+    torch.manual_seed(settings.seed)
+    network = _network(data.spec, settings, group)
+    if settings.init and progress.step == 0:
+        watcher.note(load_initial(Path(settings.init), network, data.spec))
+    trained = new_trained(network, settings)
+    if progress.step:
+        progress = load_state(folder / STATE, trained)
+        watcher.note(f"going on after step {progress.step}")
+    if group.leads:
+        _write_facts(asked, data)
+    run = Run(
+        folder, data.spec, settings, _batches(data, settings, group), data.held_out, group, stop, watcher
+    )
+    return train(run, network, progress, trained)
+
+
+def describe(videos: Seq[tuple[Sequence, Path]], settings: TrainingSettings) -> dict[str, Any]:
+    """What a run would consist of, as plain data."""
+    data = _data(videos, settings)
+    parameters = sum(p.numel() for p in data.spec.build().parameters())
+    steps = len(data.train) // settings.batch * settings.epochs
+    return {
+        "network": {**data.spec.model_dump(mode="json"), "parameters": parameters},
+        "frames": {"train": len(data.train), "held_out": len(data.held_out), "steps": steps},
+        "split": data.split.as_data(),
+        "settings": settings.model_dump(mode="json"),
+    }
+
+
+def _data(videos: Seq[tuple[Sequence, Path]], settings: TrainingSettings) -> _Data:
+    opened = [open_labelled(sequence, masks) for sequence, masks in videos]
+    split = split_videos(
+        opened, settings.held_out, every=settings.every, every_held_out=settings.every_held_out
+    )
+    classes = class_map(opened, settings.classes)
+    spec = ModelSpec(preset=settings.preset, backbone=settings.backbone, class_names=classes.names)
+    return _Data(
+        spec,
+        split,
+        FrameList(split.train, classes, settings.remember),
+        FrameList(split.held_out, classes, settings.remember),
+    )
+
+
+def _network(spec: ModelSpec, settings: TrainingSettings, group: Group) -> CenterNet:
+    network = spec.build()
+    if any(side % network.multiple for side in settings.canvas):
+        height, width = settings.canvas
+        raise TrainingError(
+            f"training.canvas: {height}x{width}: {spec.preset} on {spec.backbone} needs multiples of "
+            f"{network.multiple}"
+        )
+    if settings.checkpoint_activations:
+        recompute_blocks(network)
+    memory = torch.channels_last if settings.channels_last else torch.contiguous_format
+    placed: CenterNet = network.to(group.device).to(memory_format=memory)  # type: ignore[call-overload]
+    return placed
+
+
+def _batches(data: _Data, settings: TrainingSettings, group: Group) -> Batches:
+    order = EpochBatches(len(data.train), settings.batch, settings.seed, rank=group.rank, world=group.world)
+    rules = SampleRules(settings.canvas, settings.crop, settings.colour, settings.ignore_mode, settings.seed)
+    options = LoaderOptions(settings.workers, settings.fast_data, settings.start_method)
+    return Batches(data.train, order, rules, group.device, options)
+
+
+def _progress(asked: Asked, data: _Data, group: Group) -> Progress:
+    """Where the run stands; a beginning if there is none, or if it is to start over."""
+    wanted = {**_comparable(asked.settings), "split": data.split.as_data(), "processes": group.world}
+    wanted = json.loads(json.dumps(wanted))
+    state = asked.folder / STATE
+    if asked.again:
+        if group.leads:
+            _remove(asked.folder)
+        return Progress(settings=wanted)
+    if not state.exists():
+        return Progress(settings=wanted)
+    found = read_progress(state)
+    if found.settings != wanted:
+        changed = [key for key in wanted if found.settings.get(key) != wanted[key]]
+        raise TrainingError(
+            f"{asked.folder}: holds a run with other settings ({', '.join(changed)}); choose another --run, "
+            "or start over with --again"
+        )
+    return found
+
+
+def _comparable(settings: TrainingSettings) -> dict[str, Any]:
+    """The settings that decide the result."""
+    return settings.model_dump(mode="json", exclude=set(WITHOUT_EFFECT))
+
+
+def _remove(folder: Path) -> None:
+    for name in MADE_HERE:
+        (folder / name).unlink(missing_ok=True)
+    for name in ("tensorboard", "pictures"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _write_facts(asked: Asked, data: _Data) -> None:
+    """What was held out and all settings, beside the run."""
+    write_atomically(asked.folder / "split.json", json.dumps(data.split.as_data(), indent=1).encode())
+    text = yaml.safe_dump(asked.settings.model_dump(mode="json"), sort_keys=False)
+    write_atomically(asked.folder / "settings.yaml", text.encode())

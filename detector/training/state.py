@@ -1,0 +1,131 @@
+"""The state of a run on disk: everything that going on needs, in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from detector.errors import TrainingError
+from detector.model import write_atomically
+from detector.training.optimisation import AveragedWeights
+
+FORMAT = "spotlabel-training-state 1"
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        step: steps done.
+        epoch: epoch that goes on.
+        batch: batches of it that are done.
+        best: best AP@0.7 so far, in [0, 1]; -1 before the first validation.
+        best_epoch: epoch of it, counted from 1; 0 before the first validation.
+        validated: epochs whose validation is written down.
+        settings: what the run was started with, as plain data.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    best: float = -1.0
+    best_epoch: int = 0
+    validated: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The parts that training changes."""
+
+    network: nn.Module
+    optimiser: Optimizer
+    averaged: AveragedWeights | None
+
+
+def save_state(path: Path, trained: Trained, progress: Progress) -> None:
+    """Write the state; the file stands under its name whole or not at all.
+
+    Raises:
+        TrainingError: the disk is full or will not take it; the previous state is untouched.
+    """
+    tensors = {f"network.{name}": value for name, value in trained.network.state_dict().items()}
+    updates = 0
+    if trained.averaged:
+        updates = trained.averaged.updates
+        tensors |= {f"averaged.{name}": value for name, value in trained.averaged.values.items()}
+    for number, moments in trained.optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
+    facts = {"format": FORMAT, "progress": json.dumps(asdict(progress)), "updates": str(updates)}
+    # A parameter in channels_last memory must be made plain: the file knows one layout alone.
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    try:
+        write_atomically(path, save(plain, facts))
+    except OSError as error:
+        raise TrainingError(
+            f"{path}: the state could not be written ({error.strerror or error}); the previous one is kept; "
+            "free some space, then run the same command again"
+        ) from error
+
+
+def read_progress(path: Path) -> Progress:
+    """How far the run of a state file has come.
+
+    Raises:
+        TrainingError: not a state file, or damaged.
+    """
+    return _read(path)[0]
+
+
+def load_state(path: Path, trained: Trained) -> Progress:
+    """Put a saved state into network, optimiser and averaged weights.
+
+    Raises:
+        TrainingError: not a state file, damaged, or of another network.
+    """
+    progress, updates, tensors = _read(path)
+    parts: dict[str, dict[str, Tensor]] = {"network": {}, "averaged": {}, "optimiser": {}}
+    for name, value in tensors.items():
+        part, _, rest = name.partition(".")
+        parts[part][rest] = value
+    try:
+        trained.network.load_state_dict(parts["network"])
+        if trained.averaged:
+            trained.averaged.load(parts["averaged"], updates)
+        _load_moments(trained.optimiser, parts["optimiser"])
+    except (RuntimeError, KeyError, ValueError) as error:
+        problem = " ".join(str(error).split())[:200]
+        raise TrainingError(f"{path}: the state of another network: {problem}") from error
+    return progress
+
+
+def _load_moments(optimiser: Optimizer, moments: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in moments.items():
+        number, _, moment = name.partition(".")
+        state.setdefault(int(number), {})[moment] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _read(path: Path) -> tuple[Progress, int, dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = file.metadata() or {}
+            if facts.get("format") != FORMAT:
+                raise TrainingError(f"{path}: not the state of a training run (expected {FORMAT!r})")
+            progress = Progress(**json.loads(facts["progress"]))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise TrainingError(
+            f"{path}: damaged: {error}; delete it to start the run again from its beginning"
+        ) from error
+    return progress, int(facts.get("updates", "0")), {k: torch.clone(v) for k, v in tensors.items()}

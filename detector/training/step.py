@@ -1,0 +1,89 @@
+"""One step: a batch forward, backward, and into the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from detector.errors import TrainingError
+from detector.losses import LossWeights, Share, alone, detection_loss
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """How a step is worked out.
+
+    Attributes:
+        weights: factors of the loss terms.
+        clip: largest L2 norm of the gradient; 0 does not clip.
+        bf16: run the network in bfloat16.
+        channels_last: keep the channels of a pixel together in memory.
+        share: averages counts over the processes that train together.
+    """
+
+    weights: LossWeights = LossWeights()  # noqa: RUF009 - frozen
+    clip: float = 0.0
+    bf16: bool = False
+    channels_last: bool = False
+    share: Share = alone
+
+
+def train_step(
+    network: nn.Module, optimiser: Optimizer, batch: Mapping[str, Tensor], options: StepOptions
+) -> dict[str, Tensor]:
+    """Improve the network by one batch.
+
+    Args:
+        network: a detector in training mode, perhaps wrapped or compiled.
+        optimiser: of its parameters.
+        batch: ``input`` [B, 3, H, W] and the targets of :func:`detector.losses.detection_loss`.
+        options: see :class:`StepOptions`.
+
+    Returns:
+        Scalars without gradient: the loss terms, ``total``, and ``gradient`` (its norm before clipping).
+
+    Raises:
+        TrainingError: the device has not enough memory.
+    """
+    with _enough_memory(batch["input"], options):
+        losses = _losses(network, batch, options)
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(losses["total"])
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        if options.clip > 0:
+            nn.utils.clip_grads_with_norm_(network.parameters(), options.clip, norm)
+        optimiser.step()
+    return {**{name: loss.detach() for name, loss in losses.items()}, "gradient": norm.detach()}
+
+
+def _losses(network: nn.Module, batch: Mapping[str, Tensor], options: StepOptions) -> dict[str, Tensor]:
+    image = batch["input"]
+    if options.channels_last:
+        image = image.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(image.device.type, torch.bfloat16, enabled=options.bf16):
+        stacks = network(image)
+    return detection_loss(stacks, batch, options.weights, options.share)
+
+
+@contextmanager
+def _enough_memory(image: Tensor, options: StepOptions) -> Iterator[None]:
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        advice = [
+            f"training.batch={max(1, len(image) // 2)}",
+            *([] if options.bf16 else ["training.bf16=true"]),
+            "training.checkpoint_activations=true",
+            "a smaller training.canvas or training.backbone",
+        ]
+        size = torch.cuda.get_device_properties(image.device).total_memory / 2**30
+        raise TrainingError(
+            f"the GPU ({size:.0f} GiB) is too small for a step of {len(image)} images of "
+            f"{image.shape[2]}x{image.shape[3]}; try, in this order: {', '.join(advice)}"
+        ) from error

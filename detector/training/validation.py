@@ -1,0 +1,113 @@
+"""How good a detector is on held-out videos: AP by the benchmarks' rule, IoU of its segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.data.frames import FrameList
+from detector.data.labelled import RawFrame
+from detector.data.samples import FOREGROUND, UNKNOWN
+from detector.evaluation.average_precision import evaluate
+from detector.evaluation.detrac import COVERED
+from detector.evaluation.matching import Matches, match_sequence
+from detector.evaluation.records import Detections, Truth
+from detector.prediction.predictor import Prediction, Predictor
+
+Bool = npt.NDArray[np.bool_]
+OVERLAPS = (0.5, 0.7)
+
+
+@dataclass
+class Tally:
+    """What was counted on some frames; tallies of different frames add up.
+
+    Attributes:
+        matches: per overlap and frame, what became of the detections.
+        both: pixels that are foreground in mask and segmentation.
+        either: pixels that are foreground in at least one of them.
+        frames: number of frames.
+    """
+
+    matches: dict[float, list[Matches]] = field(default_factory=lambda: {iou: [] for iou in OVERLAPS})
+    both: int = 0
+    either: int = 0
+    frames: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Take in another tally."""
+        for iou, matches in other.matches.items():
+            self.matches[iou] += matches
+        self.both += other.both
+        self.either += other.either
+        self.frames += other.frames
+
+    def figures(self) -> dict[str, float]:
+        """``ap50``, ``ap70`` and, where the network segments, ``seg_iou``; in [0, 1]."""
+        found = {f"ap{round(100 * iou)}": evaluate(matches).ap for iou, matches in self.matches.items()}
+        return {**found, "seg_iou": self.both / self.either} if self.either else found
+
+
+def tally(predictor: Predictor, frames: FrameList, indices: list[int]) -> Tally:
+    """Look at frames and count.
+
+    Classes are ignored, as the traffic benchmarks do. Detections that lie at least half in unknown pixels
+    outside all boxes (ignore regions) are left out; unknown pixels do not count for the segmentation.
+
+    Args:
+        predictor: the detector.
+        frames: held-out frames.
+        indices: which of them.
+    """
+    counted = Tally()
+    for group in _groups(frames, indices, predictor.options.batch):
+        for raw, found in zip(group, predictor.predict([raw.image for raw in group]), strict=True):
+            counted.add(_tally_frame(raw, found))
+    return counted
+
+
+def _groups(frames: FrameList, indices: list[int], batch: int) -> Iterator[list[RawFrame]]:
+    for first in range(0, len(indices), batch):
+        yield [frames[index] for index in indices[first : first + batch]]
+
+
+def _tally_frame(raw: RawFrame, found: Prediction) -> Tally:
+    one = found.at_least(0.0)
+    regions = _ignored(raw)
+    kept = _covered(one.boxes, regions) < COVERED
+    detections = Detections(np.ones(int(kept.sum()), np.int64), _sides(one.boxes[kept]), one.score[kept])
+    truth = Truth("", 1, np.ones(len(raw.boxes), np.int64), _sides(raw.boxes.astype(np.float64)))
+    counted = Tally({iou: [match_sequence(truth, detections, iou)] for iou in OVERLAPS}, frames=1)
+    if found.attention is not None:
+        known = raw.mask != UNKNOWN
+        wanted, said = (raw.mask == FOREGROUND) & known, (found.attention > 0) & known
+        counted.both, counted.either = int((wanted & said).sum()), int((wanted | said).sum())
+    return counted
+
+
+def _ignored(raw: RawFrame) -> Bool:
+    """Unknown pixels outside all boxes."""
+    unknown: Bool = raw.mask == UNKNOWN
+    for x0, y0, x1, y1 in np.rint(raw.boxes).astype(int):
+        unknown[y0:y1, x0:x1] = False
+    return unknown
+
+
+def _covered(boxes: npt.NDArray[np.float64], region: Bool) -> npt.NDArray[np.float64]:
+    """Share of each box that lies in a region; pixels outside the image are in none."""
+    sums = np.zeros((region.shape[0] + 1, region.shape[1] + 1))
+    sums[1:, 1:] = region.cumsum(0).cumsum(1)
+    corners = np.rint(boxes).astype(int)
+    x0, x1 = (np.clip(corners[:, k], 0, region.shape[1]) for k in (0, 2))
+    y0, y1 = (np.clip(corners[:, k], 0, region.shape[0]) for k in (1, 3))
+    inside = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+    area = np.maximum((corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1]), 1)
+    return np.asarray(inside / area, np.float64)
+
+
+def _sides(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Corners (N, 4) as left, top, width, height."""
+    return np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
