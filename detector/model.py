@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from safetensors import SafetensorError, safe_open
@@ -68,7 +69,7 @@ def save_model(
         name: value.detach().cpu().contiguous()
         for name, value in {**network.state_dict(), **(weights or {})}.items()
     }
-    write_atomically(path, save(tensors, {"format": FORMAT, "spec": spec.model_dump_json()}))
+    write_atomically(path, save(tensors, as_metadata(FORMAT, spec.model_dump(mode="json"))))
 
 
 def load_model(path: Path) -> tuple[CenterNet, ModelSpec]:
@@ -94,20 +95,33 @@ def read_model(path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
         raise CheckpointError(f"{path}: no such model file")
     try:
         with safe_open(path, framework="pt") as file:
-            facts = file.metadata() or {}
+            found = from_metadata(file.metadata())
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: not readable as safetensors: {error}") from error
-    if facts.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path}: not a model of spotlabel (its format is {facts.get('format')!r}, expected {FORMAT!r})"
-        )
+    if found is None or found[0] != FORMAT:
+        what = f"holds {found[0]}" if found else "says nothing of spotlabel"
+        raise CheckpointError(f"{path}: not a model of spotlabel (expected {FORMAT!r}, the file {what})")
     try:
-        return ModelSpec.model_validate(json.loads(facts.get("spec", ""))), tensors
-    except (ValidationError, ValueError) as error:
+        return ModelSpec.model_validate(found[1]), tensors
+    except ValidationError as error:
         raise CheckpointError(
             f"{path}: made by another version of spotlabel: {_first_line(error)}"
         ) from error
+
+
+def as_metadata(format_: str, facts: object) -> dict[str, str]:
+    """Facts for a safetensors header, under one key: the order of several would change from run to run."""
+    return {"spotlabel": json.dumps({"format": format_, "facts": facts}, sort_keys=True)}
+
+
+def from_metadata(metadata: Mapping[str, str] | None) -> tuple[str, Any] | None:
+    """Format and facts of :func:`as_metadata`; None if the file was not written by spotlabel."""
+    try:
+        found = json.loads((metadata or {})["spotlabel"])
+        return str(found["format"]), found["facts"]
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 def write_atomically(path: Path, content: bytes) -> None:

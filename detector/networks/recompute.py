@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
@@ -40,11 +40,17 @@ def _recompute(block: nn.Module) -> None:
 
 @contextmanager
 def _statistics_held(norms: list[_BatchNorm]) -> Iterator[None]:
-    """The second pass over a batch must not count as a second batch."""
+    """The second pass over a batch must not count as a second batch; it may end before the last norm."""
+    before = [(n.momentum, n.num_batches_tracked) for n in norms]
     for norm in norms:
-        norm.track_running_stats = False
+        norm.momentum = 0.0
+        norm.num_batches_tracked = _copy(norm.num_batches_tracked)
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for norm, (momentum, counter) in zip(norms, before, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, counter
+
+
+def _copy(counter: Tensor | None) -> Tensor | None:
+    return None if counter is None else counter.clone()

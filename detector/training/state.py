@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from detector.errors import TrainingError
-from detector.model import write_atomically
+from detector.model import as_metadata, from_metadata, write_atomically
 from detector.training.optimisation import AveragedWeights
 
 FORMAT = "spotlabel-training-state 1"
@@ -65,7 +63,7 @@ def save_state(path: Path, trained: Trained, progress: Progress) -> None:
         tensors |= {f"averaged.{name}": value for name, value in trained.averaged.values.items()}
     for number, moments in trained.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
-    facts = {"format": FORMAT, "progress": json.dumps(asdict(progress)), "updates": str(updates)}
+    facts = as_metadata(FORMAT, {"progress": asdict(progress), "updates": updates})
     # A parameter in channels_last memory must be made plain: the file knows one layout alone.
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     try:
@@ -119,13 +117,13 @@ def _load_moments(optimiser: Optimizer, moments: dict[str, Tensor]) -> None:
 def _read(path: Path) -> tuple[Progress, int, dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
-            facts = file.metadata() or {}
-            if facts.get("format") != FORMAT:
+            found = from_metadata(file.metadata())
+            if found is None or found[0] != FORMAT:
                 raise TrainingError(f"{path}: not the state of a training run (expected {FORMAT!r})")
-            progress = Progress(**json.loads(facts["progress"]))
+            progress, updates = Progress(**found[1]["progress"]), int(found[1]["updates"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise TrainingError(
             f"{path}: damaged: {error}; delete it to start the run again from its beginning"
         ) from error
-    return progress, int(facts.get("updates", "0")), {k: torch.clone(v) for k, v in tensors.items()}
+    return progress, updates, tensors

@@ -82,8 +82,7 @@ def _enough_memory(image: Tensor, options: StepOptions) -> Iterator[None]:
             "training.checkpoint_activations=true",
             "a smaller training.canvas or training.backbone",
         ]
-        size = torch.cuda.get_device_properties(image.device).total_memory / 2**30
         raise TrainingError(
-            f"the GPU ({size:.0f} GiB) is too small for a step of {len(image)} images of "
+            f"the GPU is too small for a step of {len(image)} images of "
             f"{image.shape[2]}x{image.shape[3]}; try, in this order: {', '.join(advice)}"
         ) from error

@@ -1,0 +1,300 @@
+"""Whole runs on small rendered streets: what is left behind, going on after a stop, what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from detector.data.labelled import RawFrame
+from detector.errors import TrainingError
+from detector.model import ModelSpec, load_model
+from detector.prediction.predictor import Prediction
+from detector.training.distributed import Group
+from detector.training.loop import Watcher
+from detector.training.run import Asked, describe, start
+from detector.training.settings import TrainingSettings
+from detector.training.state import read_progress
+from detector.training.validation import Tally, _tally_frame
+from pipeline.errors import RecipeError
+from pipeline.sequence import Sequence
+from pipeline.validation import validated
+from tests.recipes import leftovers
+from tests.training_data import scene, write_exact_masks
+
+ALONE = Group(0, 1, torch.device("cpu"))
+SMALL: dict[str, object] = {
+    "preset": "spotnet-multitask",
+    "backbone": "hourglass-tiny",
+    "canvas": (64, 96),
+    "every": 1,
+    "every_held_out": 2,
+    "epochs": 2,
+    "batch": 2,
+    "lr": 1e-3,
+    "ema": 0.9,
+    "workers": 0,
+    "pictures": 2,
+    "held_out": ("b",),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Sequence, Path]]:
+    folder = tmp_path_factory.mktemp("masks")
+    found = []
+    for number, name in enumerate("ab"):
+        sequence = scene(name, seed=number, width=96, height=64, frames=8)
+        write_exact_masks(sequence, folder / f"{name}.h5")
+        found.append((sequence, folder / f"{name}.h5"))
+    return found
+
+
+def never() -> bool:
+    return False
+
+
+def after(steps: int) -> Callable[[], bool]:
+    """Ask to stop after this many steps."""
+    asked = iter([False] * (steps - 1))
+    return lambda: next(asked, True)
+
+
+def asked(videos: list[tuple[Sequence, Path]], folder: Path, again: bool = False, **changes: object) -> Asked:
+    folder.mkdir(exist_ok=True)
+    return Asked(videos, TrainingSettings(**{**SMALL, **changes}), folder, again)  # type: ignore[arg-type]
+
+
+def metrics(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def whole(videos: list[tuple[Sequence, Path]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run from beginning to end."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert start(asked(videos, folder), ALONE, never, Watcher())
+    return folder
+
+
+# --- what is left behind -----------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_detectors_metrics_pictures_and_its_split(whole: Path) -> None:
+    names = {path.name for path in whole.iterdir()}
+    assert {"best.safetensors", "last.safetensors", "state.safetensors", "metrics.jsonl"} <= names
+    assert {"split.json", "settings.yaml", "pictures"} <= names
+    assert sorted(p.name for p in (whole / "pictures").iterdir()) == [f"epoch-00{k}.jpg" for k in range(3)]
+    assert json.loads((whole / "split.json").read_text())["held_out"] == {"b": 4}
+    assert load_model(whole / "best.safetensors")[1].preset == "spotnet-multitask"
+    assert not leftovers(whole)
+
+
+def test_metrics_hold_every_step_and_every_epoch(whole: Path) -> None:
+    train = [entry for entry in metrics(whole) if entry["kind"] == "train"]
+    held_out = [entry for entry in metrics(whole) if entry["kind"] == "held_out"]
+    assert [entry["step"] for entry in train] == list(range(1, 9))
+    assert {"total", "hm", "wh", "reg", "seg", "lr", "gradient"} <= train[0].keys()
+    assert [entry["epoch"] for entry in held_out] == [0, 1, 2]
+    assert {"ap50", "ap70", "seg_iou"} <= held_out[-1].keys()
+
+
+def test_losses_fall(videos: list[tuple[Sequence, Path]], tmp_path: Path) -> None:
+    start(asked(videos, tmp_path, epochs=8, crop="whole", colour=False), ALONE, never, Watcher())
+    totals = [entry["total"] for entry in metrics(tmp_path) if entry["kind"] == "train"]
+    assert sum(totals[-4:]) < 0.5 * sum(totals[:4])
+
+
+def test_a_detector_without_segmentation_trains_too(
+    videos: list[tuple[Sequence, Path]], tmp_path: Path
+) -> None:
+    assert start(asked(videos, tmp_path, preset="centernet", epochs=1), ALONE, never, Watcher())
+    assert "seg_iou" not in metrics(tmp_path)[-1]
+
+
+# --- going on ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4, 6])
+def test_a_stopped_run_goes_on_to_the_same_bytes(
+    videos: list[tuple[Sequence, Path]], whole: Path, tmp_path: Path, steps: int
+) -> None:
+    assert not start(asked(videos, tmp_path), ALONE, after(steps), Watcher())
+    assert read_progress(tmp_path / "state.safetensors").step == steps
+    assert start(asked(videos, tmp_path), ALONE, never, Watcher())
+    assert metrics(tmp_path) == metrics(whole)
+    for name in ("state.safetensors", "best.safetensors", "last.safetensors"):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_steps_after_the_saved_state_are_forgotten(
+    videos: list[tuple[Sequence, Path]], whole: Path, tmp_path: Path
+) -> None:
+    start(asked(videos, tmp_path), ALONE, after(3), Watcher())
+    with (tmp_path / "metrics.jsonl").open(
+        "a"
+    ) as file:  # as if killed two steps later, in the middle of a line
+        file.write('{"kind": "train", "step": 4, "total": 1.0}\n{"kind": "tra')
+    start(asked(videos, tmp_path), ALONE, never, Watcher())
+    assert metrics(tmp_path) == metrics(whole)
+
+
+def test_a_finished_run_is_left_alone(videos: list[tuple[Sequence, Path]], whole: Path) -> None:
+    before = {path: path.read_bytes() for path in whole.glob("*.*")}
+    assert start(asked(videos, whole), ALONE, never, Watcher())
+    assert {path: path.read_bytes() for path in whole.glob("*.*")} == before
+
+
+def test_other_settings_in_the_same_folder_are_refused(
+    videos: list[tuple[Sequence, Path]], tmp_path: Path
+) -> None:
+    start(asked(videos, tmp_path), ALONE, after(1), Watcher())
+    with pytest.raises(TrainingError, match=r"holds a run with other settings \(lr\); choose another --run"):
+        start(asked(videos, tmp_path, lr=1e-4), ALONE, never, Watcher())
+    assert not start(asked(videos, tmp_path, again=True, lr=1e-4), ALONE, after(1), Watcher())
+
+
+def test_loader_processes_do_not_change_the_run(
+    videos: list[tuple[Sequence, Path]], whole: Path, tmp_path: Path
+) -> None:
+    start(asked(videos, tmp_path, workers=2), ALONE, never, Watcher())
+    assert (tmp_path / "last.safetensors").read_bytes() == (whole / "last.safetensors").read_bytes()
+
+
+# --- what is refused ---------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(videos: list[tuple[Sequence, Path]], tmp_path: Path) -> None:
+    settings = {"lr": 1e30, "optimiser": "adam", "clip": 0.0, "warm_up": 0}
+    with pytest.raises(TrainingError, match=r"step \d: the loss \w+ is (nan|inf)"):
+        start(asked(videos, tmp_path, **settings), ALONE, never, Watcher())
+
+
+def test_fewer_frames_than_a_step_needs_are_refused(
+    videos: list[tuple[Sequence, Path]], tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="one step needs 64 frames and there are only 8"):
+        start(asked(videos, tmp_path, batch=64), ALONE, never, Watcher())
+
+
+def test_a_canvas_that_does_not_fit_the_network_is_refused(
+    videos: list[tuple[Sequence, Path]], tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="64x96: spotnet2 on hourglass-tiny needs multiples of 64"):
+        start(asked(videos, tmp_path, preset="spotnet2"), ALONE, never, Watcher())
+
+
+def test_a_damaged_state_is_refused(videos: list[tuple[Sequence, Path]], tmp_path: Path) -> None:
+    start(asked(videos, tmp_path), ALONE, after(1), Watcher())
+    state = tmp_path / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-10])
+    with pytest.raises(TrainingError, match=r"state\.safetensors: damaged"):
+        start(asked(videos, tmp_path), ALONE, never, Watcher())
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"presett": "x"}, "training.presett: unknown key; did you mean 'preset'"),
+        ({"preset": "spotnet3"}, "training.preset: expected one of centernet"),
+        ({"backbone": "resnet9"}, "training.backbone: expected one of"),
+        ({"canvas": [100, 100]}, "training.canvas: expected height and width in multiples of 32"),
+        ({"base": "old"}, "training: base: expected one of modern, released"),
+        ({"lr": -1}, "training.lr"),
+    ],
+)
+def test_bad_settings_are_named(values: dict[str, object], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        validated(TrainingSettings, values, "training")
+
+
+def test_the_released_recipe_can_be_changed_in_parts() -> None:
+    found = validated(TrainingSettings, {"base": "released", "batch": 4}, "training")
+    assert (found.optimiser, found.lr, found.batch, found.ignore_mode) == ("adam", 1e-5, 4, "none")
+
+
+def test_a_dry_run_says_what_would_be_trained(videos: list[tuple[Sequence, Path]], tmp_path: Path) -> None:
+    wanted = asked(videos, tmp_path)
+    found = describe(wanted.videos, wanted.settings)
+    assert found["frames"] == {"train": 8, "held_out": 4, "steps": 8}
+    assert found["network"]["parameters"] == sum(
+        p.numel()
+        for p in ModelSpec(preset="spotnet-multitask", backbone="hourglass-tiny").build().parameters()
+    )
+
+
+# --- starting from weights ---------------------------------------------------------------------------------
+
+
+class Notes(Watcher):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+    def validated(self, epoch: int, figures: Mapping[str, float], best: bool) -> None:
+        self.texts.append(f"{epoch} {figures['ap50']:.3f}")
+
+
+def test_a_run_can_start_from_another_preset(
+    videos: list[tuple[Sequence, Path]], whole: Path, tmp_path: Path
+) -> None:
+    notes = Notes()
+    init = str(whole / "last.safetensors")
+    start(asked(videos, tmp_path, preset="spotnet-paper", init=init, epochs=1), ALONE, after(1), notes)
+    assert notes.texts[0].startswith(
+        "last.safetensors (spotnet-multitask on hourglass-tiny) into spotnet-paper on hourglass-tiny: copied "
+    )
+
+
+# --- what validation counts --------------------------------------------------------------------------------
+
+
+def frame(mask: np.ndarray) -> RawFrame:
+    boxes = np.array([[10, 10, 30, 30]], np.float32)
+    return RawFrame(np.zeros((*mask.shape, 3), np.uint8), mask, boxes, np.zeros(1, np.int64))
+
+
+def prediction(boxes: list[list[float]], scores: list[float], logits: np.ndarray | None = None) -> Prediction:
+    return Prediction(
+        np.array(boxes, np.float64).reshape(-1, 4), np.array(scores), np.zeros(len(scores), np.int64), logits
+    )
+
+
+def test_the_truth_itself_scores_everything() -> None:
+    mask = np.zeros((40, 60), np.uint8)
+    mask[10:30, 10:30] = 1
+    logits = np.where(mask == 1, 5.0, -5.0).astype(np.float32)
+    counted = Tally()
+    counted.add(_tally_frame(frame(mask), prediction([[10, 10, 30, 30]], [0.9], logits)))
+    assert counted.figures() == {"ap50": 1.0, "ap70": 1.0, "seg_iou": 1.0}
+
+
+def test_detections_in_ignore_regions_are_left_out() -> None:
+    mask = np.zeros((40, 60), np.uint8)
+    mask[:, 40:] = 255
+    boxes = [[42, 5, 58, 20], [35, 5, 45, 20], [34, 5, 44, 20], [10, 10, 30, 30]]
+    counted = Tally()
+    counted.add(_tally_frame(frame(mask), prediction(boxes, [0.9, 0.8, 0.7, 0.6])))
+    # The first two lie wholly and half inside and vanish; the third does not: precision 1/2 at full recall.
+    assert counted.figures() == {"ap50": 0.5, "ap70": 0.5}
+
+
+def test_unknown_pixels_do_not_count_for_the_segmentation() -> None:
+    mask = np.zeros((40, 60), np.uint8)
+    mask[10:20, 10:20], mask[0:10, 0:10] = 1, 255
+    logits = np.full(mask.shape, -1, np.float32)
+    logits[0:20, 0:20] = 1
+    counted = Tally()
+    counted.add(_tally_frame(frame(mask), prediction([], [], logits)))
+    assert counted.figures()["seg_iou"] == pytest.approx(100 / 300)
