@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from detector.atomic import write_atomically
 from detector.networks.backbones import BACKBONES, build_backbone
 from detector.networks.centernet import CenterNet
 from detector.networks.checkpoint import CheckpointError
@@ -122,26 +121,6 @@ def from_metadata(metadata: Mapping[str, str] | None) -> tuple[str, Any] | None:
         return str(found["format"]), found["facts"]
     except (KeyError, ValueError, TypeError):
         return None
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Bytes to a temporary file beside ``path``, then to its name; synced to the disk at each step."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _check_names(

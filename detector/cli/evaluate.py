@@ -11,6 +11,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from detector.cli.evaluate_coco import coco_command
 from detector.evaluation import report
 from detector.evaluation.benchmarks import Request, Result, run_detrac, run_uavdt
 from detector.evaluation.subsets import read_list
@@ -49,7 +50,7 @@ def _shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def evaluate() -> None:
-    """Measure detections by a benchmark's own rules: average precision, pooled and per sequence."""
+    """Measure detections or attention maps by a benchmark's own rules."""
 
 
 @evaluate.command("uavdt")
@@ -84,6 +85,9 @@ def detrac_command(report_folder: Path | None, as_json: bool, **request: Any) ->
         --subset easy=testlist-easy.txt --subset hard=testlist-hard.txt --report runs/report
     """
     _tell(run_detrac(Request(**request)), report_folder, as_json)
+
+
+evaluate.add_command(coco_command)
 
 
 def _tell(result: Result, folder: Path | None, as_json: bool) -> None:

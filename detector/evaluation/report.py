@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from detector.evaluation.average_precision import Evaluation, EvaluationError
+from detector.evaluation.average_precision import Evaluation
 from detector.evaluation.benchmarks import Result
+from detector.evaluation.output import markdown_table, new_figure, png, write_files
 from detector.evaluation.published import published
 
 COLUMNS = ("AP", "AP 11-point", "objects", "found", "detections", "in regions", "outside")
@@ -72,19 +71,15 @@ def write_report(result: Result, folder: Path) -> list[Path]:
         EvaluationError: matplotlib is not installed.
         OSError: the folder cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    data, text, plot = (folder / name for name in ("report.json", "report.md", "curves.png"))
-    data.write_text(json.dumps(as_data(result), indent=1) + "\n", encoding="utf-8")
-    text.write_text(markdown(result), encoding="utf-8")
-    plot_curves(result, plot)
-    return [data, text, plot]
+    return write_files(folder, as_data(result), markdown(result), plot_curves(result))
 
 
 def markdown(result: Result) -> str:
     """The figures, then the paper's table with ours as its last row."""
     name = {"ua-detrac": "UA-DETRAC", "uavdt": "UAVDT"}[result.benchmark]
     lines = [f"# {name}: average precision at IoU {result.iou:g}", ""]
-    lines += _table(("", "", *COLUMNS), [(kind, name, *cells(curve)) for kind, name, curve in rows(result)])
+    figures = [(kind, name, *cells(curve)) for kind, name, curve in rows(result)]
+    lines += markdown_table(("", "", *COLUMNS), figures)
     lines += ["", f"## Beside the SpotNet paper ({name}, AP in percent, IoU 0.7)", ""]
     lines += caveats(result) + ([""] if caveats(result) else [])
     ours = {"overall": result.overall, **result.subsets}
@@ -92,7 +87,7 @@ def markdown(result: Result) -> str:
     columns = list(next(iter(methods.values())))
     table = [(method, *(f"{row[c]:.2f}" for c in columns)) for method, row in methods.items()]
     table.append(("**here**", *(cells(ours[c])[0] if c in ours else "" for c in columns)))
-    lines += _table(("method", *columns), table)
+    lines += markdown_table(("method", *columns), table)
     return "\n".join([*lines, "", "![Precision over recall](curves.png)", ""])
 
 
@@ -107,23 +102,13 @@ def caveats(result: Result) -> list[str]:
     return found
 
 
-def _table(head: tuple[str, ...], body: list[tuple[str, ...]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *body)]
-
-
-def plot_curves(result: Result, path: Path) -> None:
+def plot_curves(result: Result) -> bytes:
     """Precision over recall, pooled curves in one picture (PNG).
 
     Raises:
         EvaluationError: matplotlib is not installed.
     """
-    try:
-        figures = importlib.import_module("matplotlib.figure")
-    except ImportError as error:
-        raise EvaluationError(
-            f"plots need matplotlib, which cannot be imported: {error} (pip install spotlabel[train])"
-        ) from error
-    figure = figures.Figure(figsize=(7, 5), dpi=120, layout="constrained")
+    figure = new_figure()
     axes = figure.subplots()
     for kind, name, curve in rows(result):
         if kind == "sequence" or not curve.objects:
@@ -135,5 +120,4 @@ def plot_curves(result: Result, path: Path) -> None:
     axes.set_title(f"{result.benchmark}, IoU {result.iou:g}: AP in percent")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right")
-    # Neither date nor version of the library: equal results give equal files.
-    figure.savefig(path, format="png", metadata={"Software": None})
+    return png(figure)

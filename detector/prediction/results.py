@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from detector.atomic import write_atomically
 from detector.evaluation.files import Benchmark, Compat, write_detections
-from detector.model import write_atomically
 from detector.prediction.predictor import Prediction
 
 Id = int | str

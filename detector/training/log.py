@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from detector.atomic import write_atomically
 from detector.errors import TrainingError
-from detector.model import write_atomically
 
 
 class Log:

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from detector.atomic import write_atomically
 from detector.data.frames import FrameList
 from detector.data.labelled import RawFrame
-from detector.model import write_atomically
 from detector.prediction.predictor import Prediction, Predictor
 from pipeline.pictures.layers import draw_mask, write
 from pipeline.pictures.sheet import contact_sheet

@@ -13,12 +13,13 @@ from typing import Any
 import torch
 import yaml
 
+from detector.atomic import write_atomically
 from detector.data.frames import EpochBatches, FrameList, SampleRules
 from detector.data.labelled import class_map, open_labelled
 from detector.data.loader import Batches, LoaderOptions
 from detector.data.split import Split, split_videos
 from detector.errors import TrainingError
-from detector.model import ModelSpec, write_atomically
+from detector.model import ModelSpec
 from detector.networks.centernet import CenterNet
 from detector.networks.recompute import recompute_blocks
 from detector.training.distributed import Group

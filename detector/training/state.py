@@ -11,8 +11,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from detector.atomic import write_atomically
 from detector.errors import TrainingError
-from detector.model import as_metadata, from_metadata, write_atomically
+from detector.model import as_metadata, from_metadata
 from detector.training.optimisation import AveragedWeights
 
 FORMAT = "spotlabel-training-state 1"
