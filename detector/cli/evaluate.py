@@ -11,6 +11,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from detector.cli.evaluate_attention import attention_command
 from detector.cli.evaluate_coco import coco_command
 from detector.evaluation import report
 from detector.evaluation.benchmarks import Request, Result, run_detrac, run_uavdt
@@ -87,7 +88,8 @@ def detrac_command(report_folder: Path | None, as_json: bool, **request: Any) ->
     _tell(run_detrac(Request(**request)), report_folder, as_json)
 
 
-evaluate.add_command(coco_command)
+for command in (coco_command, attention_command):
+    evaluate.add_command(command)
 
 
 def _tell(result: Result, folder: Path | None, as_json: bool) -> None:

@@ -33,6 +33,19 @@ _UAVDT: dict[str, tuple[float, ...]] = {
     "RON": (21.59,),
 }
 
+CDNET_VIDEOS = ("highway", "traffic", "boulevard")
+"""Videos that the paper's mean F is over."""
+
+CDNET = {
+    "PAWCS": 0.872,
+    "SuBSENSE": 0.831,
+    "SpotNet": 0.806,
+    "SGMM": 0.766,
+    "KNN": 0.731,
+    "GMM": 0.709,
+}
+"""Mean F-measure over :data:`CDNET_VIDEOS` by method (the paper's comparison with background subtraction)."""
+
 
 def published(benchmark: Benchmark) -> dict[str, Mapping[str, float]]:
     """AP in percent at IoU 0.7, by method and by subset name."""
