@@ -70,7 +70,8 @@ def test_a_detection_takes_the_best_free_object_and_the_later_of_equals():
 def test_objects_that_do_not_count_swallow_their_detections():
     objects = truth((1, 0, 0, 10, 10), (1, 50, 50, 10, 10), labels={"category": np.array([1, 3])})
     detections = found((1, 50, 50, 10, 10, 0.9), (1, 50, 50, 10, 9, 0.8), (1, 0, 0, 10, 10, 0.7))
-    result = uavdt.evaluate_objects([(objects, detections)], "category", uavdt.CATEGORIES["car"])
+    prepared = [(objects, uavdt.find_pairs(objects, detections))]
+    result = uavdt.evaluate_objects(prepared, *uavdt.KINDS["car"])
     assert (result.ap, result.objects, result.uncounted) == (1, 1, 2)
     assert ap(objects, detections).ap == pytest.approx(0.5 + 0.5 * 2 / 3)
 

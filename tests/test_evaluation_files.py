@@ -151,10 +151,15 @@ def test_uavdt_average_precision_of_four_sequences(shared_data):
     assert (result.objects, result.hits, result.in_regions, result.outside) == (48_074, 38_071, 4_856, 0)
     assert result.percent == 68.57
     assert [evaluate([matches[name]]).percent for name in UAVDT_SEQUENCES] == [87.85, 5.02, 83.98, 13.15]
-    cars = uavdt.evaluate_objects(pairs.values(), "category", 1)
-    buses = uavdt.evaluate_objects(pairs.values(), "category", 3)
-    assert cars.objects + buses.objects <= result.objects
-    assert cars.uncounted > 0
+    prepared = [(truth, uavdt.find_pairs(truth, found)) for truth, found in pairs.values()]
+    kinds = {name: uavdt.evaluate_objects(prepared, *kind) for name, kind in uavdt.KINDS.items()}
+    for label in ("category", "occlusion", "out_of_view"):
+        of_label = [kinds[name] for name, kind in uavdt.KINDS.items() if kind[0] == label]
+        assert sum(curve.objects for curve in of_label) == result.objects
+        assert all(len(c.score) + c.uncounted == len(result.score) for c in of_label)
+    assert kinds["car"].uncounted > 0
+    assert kinds["small occlusion"].objects == 657
+    assert kinds["no occlusion"].ap > kinds["small occlusion"].ap
 
 
 @pytest.mark.realdata

@@ -56,8 +56,13 @@ def evaluate() -> None:
 
 @evaluate.command("uavdt")
 @_shared_options
+@click.option("--attributes", type=click.Path(path_type=Path),
+              help="Folder of *_attr.txt (M_attr); default: what the toolkit lists.")  # fmt: skip
 def uavdt_command(report_folder: Path | None, as_json: bool, **request: Any) -> None:
-    """UAVDT: rows of 9 columns in <sequence>.txt; AP per vehicle category as well.
+    """UAVDT: rows of 9 columns in <sequence>.txt.
+
+    AP overall, by sequence attribute (weather, altitude, view, length), on objects of one kind (category,
+    occlusion, out-of-view) and per sequence.
 
     --truth is the benchmark's GT folder with <sequence>_gt_whole.txt and <sequence>_gt_ignore.txt.
 

@@ -1,7 +1,8 @@
 """Attention maps as foreground masks: min-max normalised, cut at a threshold, counted by CDnet's rules.
 
 This is how SpotNet was compared with background subtraction (Perreault et al., CRV 2020). The released
-scripts cut at 0.67; whether the maps behind the published figure were smoothed or cut to boxes is not recorded.
+scripts cut at 0.67; whether the maps behind the published figure were smoothed or cut to boxes is not
+recorded.
 """
 
 from __future__ import annotations

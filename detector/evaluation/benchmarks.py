@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detector.evaluation import detrac, uavdt
+from detector.evaluation import detrac, uavdt, uavdt_attributes
 from detector.evaluation.average_precision import Evaluation, evaluate
 from detector.evaluation.files import Benchmark, read_detections
-from detector.evaluation.matching import Matches
+from detector.evaluation.matching import Matches, Pairs
 from detector.evaluation.records import Detections, Truth
 from detector.evaluation.subsets import by_attribute, evaluate_subsets
 from detector.evaluation.truth_files import read_detrac_truth, read_uavdt_truth
@@ -27,7 +27,7 @@ class Result:
         iou: smallest overlap of a match.
         overall: all sequences pooled.
         subsets: pooled curves of subsets of sequences, by name.
-        objects: curves over objects of one kind, by name (UAVDT's categories).
+        objects: curves over objects of one kind, by name (UAVDT's categories, occlusion, out-of-view).
         sequences: one curve per sequence.
         missing: sequences of the benchmark's test set without detections; if there are any, ``overall`` is
             not the benchmark's figure.
@@ -53,6 +53,7 @@ class Request:
         lists: sequence names by subset name.
         iou: smallest overlap of a match.
         regions: folder of ``*_IgR.txt`` (UA-DETRAC); None takes the regions of the annotation files.
+        attributes: folder of ``*_attr.txt`` (UAVDT); None takes what the toolkit says of the test sequences.
         drop_degenerate: leave out boxes without area where the toolkit would stop (UA-DETRAC).
     """
 
@@ -62,31 +63,30 @@ class Request:
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     iou: float = uavdt.IOU
     regions: Path | None = None
+    attributes: Path | None = None
     drop_degenerate: bool = False
 
 
 def run_uavdt(request: Request) -> Result:
-    """UAVDT's detection benchmark.
+    """UAVDT's detection benchmark, with subsets by sequence attribute and curves by kind of object.
 
     Raises:
         DatasetError: a file is missing or cannot be used.
         RecipeError, EvaluationError: a name in ``only`` or in a list has no detections.
     """
-    files = _detection_files(request)
-    pairs: dict[str, tuple[Truth, Detections]] = {}
-    for name, path in files.items():
-        pairs[name] = read_uavdt_truth(request.truth, name), read_detections(path, "uavdt")
-    matches = {name: uavdt.match(truth, found, request.iou) for name, (truth, found) in pairs.items()}
-    objects = {
-        name: uavdt.evaluate_objects(pairs.values(), "category", value, request.iou)
-        for name, value in uavdt.CATEGORIES.items()
-    }
+    pairs: dict[str, tuple[Truth, Pairs]] = {}
+    for name, path in _detection_files(request).items():
+        truth = read_uavdt_truth(request.truth, name)
+        pairs[name] = truth, uavdt.find_pairs(truth, read_detections(path, "uavdt"), request.iou)
+    attributes = uavdt_attributes.TEST_ATTRIBUTES
+    if request.attributes is not None:
+        attributes = {name: uavdt_attributes.read_attributes(request.attributes, name) for name in pairs}
     return _result(
         "uavdt",
         request,
-        matches,
-        subsets=request.lists,
-        objects=objects,
+        {name: found.match() for name, (_, found) in pairs.items()},
+        subsets={**uavdt_attributes.subsets(pairs, attributes), **request.lists},
+        objects={name: uavdt.evaluate_objects(pairs.values(), *kind) for name, kind in uavdt.KINDS.items()},
         test_set=tuple(uavdt.TEST_LENGTHS),
     )
 

@@ -8,11 +8,13 @@ equals.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
 
-from detector.evaluation.records import Detections, Float64, Truth
+from detector.evaluation.records import Detections, Float64, Int64, Truth
 
 Bool = npt.NDArray[np.bool_]
 Int8 = npt.NDArray[np.int8]
@@ -58,73 +60,92 @@ def _overlap(a: Float64, b: Float64, axis: int) -> Float64:
     return np.maximum(shared, 0, out=shared)
 
 
-def match_frame(found: Float64, objects: Float64, counted: Bool, iou: float) -> Int8:
-    """Match the detections of one frame.
+@dataclass(frozen=True)
+class Pairs:
+    """Detections and objects of one sequence, and every pair of them that overlaps enough for a match.
 
-    Args:
-        found: (D, 4), from the highest score to the lowest.
-        objects: (M, 4).
-        counted: (M,); an object that does not count swallows any number of detections that found no other.
-        iou: smallest overlap of a match.
+    Finding the pairs is the slow part; whatever is counted as an object is matched from the same pairs.
 
-    Returns:
-        int8 (D,): 1 found an object, 0 false alarm, -1 found only an object that does not count.
+    Attributes:
+        score: float64 (D,), detections of evaluated frames, by frame and from high to low.
+        object_rows: int64 (M,), rows of the ground truth that are in evaluated frames, by frame.
+        found: int64 (P,), detection of each pair, never falling.
+        objects: int64 (P,), its object, an index into ``object_rows``; rises along the pairs of a detection.
+        overlap: float64 (P,), its IoU.
+        in_regions: detections left out because of ignore regions.
+        outside: detections left out because their frame is not evaluated.
     """
-    overlap = iou_matrix(found, objects)
-    rows, columns = np.nonzero(overlap >= iou)
-    pairs = zip(counted[columns].tolist(), overlap[rows, columns].tolist(), columns.tolist(), strict=True)
-    candidates: dict[int, list[tuple[bool, float, int]]] = {}
-    for row, pair in zip(rows.tolist(), pairs, strict=True):
-        candidates.setdefault(row, []).append(pair)
-    outcome = np.zeros(len(found), np.int8)
-    taken: set[int] = set()
-    for row, options in candidates.items():  # rows rise, so scores fall
-        # Objects that count come first, then overlap; a later column wins a tie.
-        counts, _, column = max((o for o in options if o[2] not in taken), default=NOTHING)
-        if counts:
-            taken.add(column)
-        if column >= 0:
-            outcome[row] = HIT if counts else UNCOUNTED
-    return outcome
+
+    score: Float64
+    object_rows: Int64
+    found: Int64
+    objects: Int64
+    overlap: Float64
+    in_regions: int
+    outside: int
+
+    def match(self, counted: Bool | None = None) -> Matches:
+        """Match greedily, from the surest detection of a frame to the least sure.
+
+        Args:
+            counted: bool, one per row of the ground truth; the objects to be found, all by default. An object
+                that does not count swallows any number of detections that found no other.
+        """
+        mask = np.ones(len(self.object_rows), np.bool_) if counted is None else counted[self.object_rows]
+        outcome = np.zeros(len(self.score), np.int8)
+        taken: set[int] = set()
+        pairs = zip(
+            self.found.tolist(), mask[self.objects].tolist(), self.overlap.tolist(), self.objects.tolist(),
+            strict=True,
+        )  # fmt: skip
+        for row, group in groupby(pairs, key=itemgetter(0)):  # rows rise, so scores of a frame fall
+            # Objects that count come first, then overlap; a later column wins a tie.
+            free = (pair[1:] for pair in group if pair[3] not in taken)
+            counts, _, column = max(free, default=NOTHING)
+            if counts:
+                taken.add(column)
+            if column >= 0:
+                outcome[row] = HIT if counts else UNCOUNTED
+        counts = outcome != UNCOUNTED
+        return Matches(
+            score=self.score[counts],
+            hit=outcome[counts] == HIT,
+            objects=int(mask.sum()),
+            in_regions=self.in_regions,
+            outside=self.outside,
+            uncounted=int((~counts).sum()),
+        )
 
 
-def match_sequence(
-    truth: Truth,
-    detections: Detections,
-    iou: float,
-    counted: Bool | None = None,
-    in_regions: int = 0,
-) -> Matches:
-    """Match one sequence; rows of frames outside 1..``truth.frames`` are left out.
+def find_pairs(truth: Truth, detections: Detections, iou: float, in_regions: int = 0) -> Pairs:
+    """Pairs of one sequence; rows of frames outside 1..``truth.frames`` are left out.
 
     Args:
         truth: ground truth; its ignore regions play no part here.
         detections: detections that survived the benchmark's ignore rule.
         iou: smallest overlap of a match.
-        counted: bool (M,), objects to be found; all by default.
         in_regions: passed on to the result.
-
-    Returns:
-        See :class:`Matches`.
     """
-    mask = np.ones(len(truth.frame), np.bool_) if counted is None else counted
-    order = np.argsort(truth.frame, kind="stable")
-    objects, mask, object_frame = truth.boxes[order], mask[order], truth.frame[order]
-    inside = (detections.frame >= 1) & (detections.frame <= truth.frames)
-    kept = detections.select(inside)
+    rows = np.argsort(truth.frame, kind="stable")
+    rows = rows[(truth.frame[rows] >= 1) & (truth.frame[rows] <= truth.frames)]
+    objects, object_frame = truth.boxes[rows], truth.frame[rows]
+    kept = detections.select((detections.frame >= 1) & (detections.frame <= truth.frames))
     kept = kept.select(np.lexsort((-kept.score, kept.frame)))
     numbers = np.arange(1, truth.frames + 2)
     object_start, found_start = np.searchsorted(object_frame, numbers), np.searchsorted(kept.frame, numbers)
-    outcome = np.zeros(len(kept), np.int8)
+    parts = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))]
     for i in np.flatnonzero(np.diff(object_start) * np.diff(found_start)):
-        found, here = slice(*found_start[i : i + 2]), slice(*object_start[i : i + 2])
-        outcome[found] = match_frame(kept.boxes[found], objects[here], mask[here], iou)
-    counts = outcome != UNCOUNTED
-    return Matches(
-        score=kept.score[counts],
-        hit=outcome[counts] == HIT,
-        objects=int(mask[object_start[0] : object_start[-1]].sum()),
-        in_regions=in_regions,
-        outside=len(detections) - len(kept),
-        uncounted=int((~counts).sum()),
-    )
+        first, here = found_start[i], object_start[i]
+        overlap = iou_matrix(kept.boxes[first : found_start[i + 1]], objects[here : object_start[i + 1]])
+        found, column = np.nonzero(overlap >= iou)
+        parts.append((found + first, column + here, overlap[found, column]))
+    pairs = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    outside = len(detections) - len(kept)
+    return Pairs(kept.score, rows, pairs[0], pairs[1], pairs[2], in_regions, outside)
+
+
+def match_sequence(
+    truth: Truth, detections: Detections, iou: float, counted: Bool | None = None, in_regions: int = 0
+) -> Matches:
+    """:func:`find_pairs`, then :meth:`Pairs.match`."""
+    return find_pairs(truth, detections, iou, in_regions).match(counted)

@@ -48,7 +48,7 @@ def new_figure() -> Any:
         raise EvaluationError(
             f"plots need matplotlib, which cannot be imported: {error} (pip install spotlabel[train])"
         ) from error
-    return figures.Figure(figsize=(7, 5), dpi=120, layout="constrained")
+    return figures.Figure(figsize=(8, 5), dpi=120, layout="constrained")
 
 
 def png(figure: Any) -> bytes:

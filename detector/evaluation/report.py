@@ -119,5 +119,5 @@ def plot_curves(result: Result) -> bytes:
     axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="recall", ylabel="precision")
     axes.set_title(f"{result.benchmark}, IoU {result.iou:g}: AP in percent")
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper right")
+    figure.legend(loc="outside right upper", fontsize="small")
     return png(figure)

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from detector.evaluation import matching
 from detector.evaluation.average_precision import Evaluation, evaluate
-from detector.evaluation.matching import Bool, Matches, match_sequence
+from detector.evaluation.matching import Bool, Matches, Pairs
 from detector.evaluation.records import Detections, Truth
 
 IOU = 0.7
@@ -43,8 +44,19 @@ TEST_LENGTHS = {
 WITHOUT_IGNORE = frozenset({"M0209", "M0801"})
 """Test sequences whose ignore rectangles the toolkit does not apply."""
 
-CATEGORIES = {"car": 1, "truck": 2, "bus": 3}
-"""Values of the label ``category``."""
+KINDS = {
+    "car": ("category", 1),
+    "truck": ("category", 2),
+    "bus": ("category", 3),
+    "no occlusion": ("occlusion", 1),
+    "large occlusion": ("occlusion", 2),
+    "medium occlusion": ("occlusion", 3),
+    "small occlusion": ("occlusion", 4),
+    "in view": ("out_of_view", 1),
+    "medium out of view": ("out_of_view", 2),
+    "small out of view": ("out_of_view", 3),
+}
+"""Kinds of objects, each a label and its value."""
 
 
 def inside_regions(truth: Truth, detections: Detections) -> Bool:
@@ -63,39 +75,41 @@ def inside_regions(truth: Truth, detections: Detections) -> Bool:
     return inside
 
 
-def match(truth: Truth, detections: Detections, iou: float = IOU, counted: Bool | None = None) -> Matches:
-    """Apply the ignore rule, then match.
+def find_pairs(truth: Truth, detections: Detections, iou: float = IOU) -> Pairs:
+    """Apply the ignore rule, then find what may match.
 
     Args:
         truth: ground truth, coordinates of the benchmark's files.
         detections: detections in the same coordinates.
         iou: smallest overlap of a match.
-        counted: bool (M,), objects to be found; detections of the others are neither hits nor false alarms.
 
     Returns:
-        See :class:`detector.evaluation.matching.Matches`.
+        See :class:`detector.evaluation.matching.Pairs`.
     """
     inside = np.zeros(len(detections), np.bool_)
     if truth.name not in WITHOUT_IGNORE:
         inside = inside_regions(truth, detections)
-    return match_sequence(truth, detections.select(~inside), iou, counted, in_regions=int(inside.sum()))
+    return matching.find_pairs(truth, detections.select(~inside), iou, in_regions=int(inside.sum()))
 
 
-def evaluate_objects(
-    pairs: Iterable[tuple[Truth, Detections]], label: str, value: int, iou: float = IOU
-) -> Evaluation:
+def match(truth: Truth, detections: Detections, iou: float = IOU) -> Matches:
+    """:func:`find_pairs`, then match; all objects count."""
+    return find_pairs(truth, detections, iou).match()
+
+
+def evaluate_objects(prepared: Iterable[tuple[Truth, Pairs]], label: str, value: int) -> Evaluation:
     """Average precision on the objects of one kind, such as ``category`` 3 (bus).
 
-    Detections of other objects are neither hits nor false alarms: classes are not predicted, so they cannot
-    be told to be wrong.
+    Detections of other objects are neither hits nor false alarms: kinds are not predicted, so they cannot
+    be told to be wrong. The toolkit's script for this (``CalculateDetectionPR_obj``) is not followed: it
+    divides by the objects of all kinds, and reads the category where it should read occlusion or out-of-view.
 
     Args:
-        pairs: ground truth and detections of each sequence.
+        prepared: ground truth and pairs of each sequence.
         label: a column of :attr:`Truth.labels`.
         value: value of that column.
-        iou: smallest overlap of a match.
 
     Returns:
         One pooled curve.
     """
-    return evaluate(match(truth, found, iou, truth.labels[label] == value) for truth, found in pairs)
+    return evaluate(pairs.match(truth.labels[label] == value) for truth, pairs in prepared)
