@@ -15,10 +15,10 @@ LOOK := $(if $(DATA),--set 'data=$(DATA)') $(CHANGES)
 ARGS := $(LOOK) $(if $(JOBS),--jobs $(JOBS))
 RECIPE = workflows/$(DATASET).yaml
 
-.PHONY: help setup demo test lint format labels masks status show verify bench ua-detrac uavdt cdnet davis clean clean-runs
+.PHONY: help setup demo test lint format labels masks status show verify bench bench-evaluate ua-detrac uavdt cdnet davis clean clean-runs
 
 help:  ## list the targets
-	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup:  ## make .venv and install everything into it (TORCH=cpu|cuda|none|auto)
 	TORCH=$(TORCH) bash scripts/setup.sh .venv
@@ -63,6 +63,9 @@ ua-detrac uavdt cdnet davis:  ## label one dataset: make ua-detrac DATA=/data/UA
 
 bench: .venv/.ready  ## measure the label path: mask stage, stores, rim of the evidence stage
 	$(BIN)/python -m benchmarks.bench_labels
+
+bench-evaluate: .venv/.ready  ## measure the UAVDT evaluation on synthetic sequences of full size
+	$(BIN)/python -m benchmarks.bench_evaluate
 
 clean:  ## delete caches; labels and .venv stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
