@@ -13,12 +13,16 @@ from detector.networks.hourglass import (
     HOURGLASS_TINY,
     Hourglass,
 )
+from detector.networks.resnet import RESNET_18, RESNET_34, RESNET_50, ResNet
 
 BACKBONES: dict[str, Callable[[], Backbone]] = {
     "hourglass-104": partial(Hourglass, HOURGLASS_104),
     "hourglass-52": partial(Hourglass, HOURGLASS_52),
     "hourglass-small": partial(Hourglass, HOURGLASS_SMALL),
     "hourglass-tiny": partial(Hourglass, HOURGLASS_TINY),
+    "resnet18": partial(ResNet, RESNET_18),
+    "resnet34": partial(ResNet, RESNET_34),
+    "resnet50": partial(ResNet, RESNET_50),
 }
 
 
