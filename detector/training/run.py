@@ -84,12 +84,13 @@ def start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watcher
     torch.manual_seed(settings.seed)
     network = _network(data.spec, settings, group)
     if settings.init and progress.step == 0:
-        watcher.note(load_initial(Path(settings.init), network, data.spec))
+        watcher.note(load_initial(settings.init, network, data.spec))
     trained = new_trained(network, settings)
     if progress.step:
         progress = load_state(folder / STATE, trained)
         watcher.note(f"going on after step {progress.step}")
     if group.leads:
+        _clear_partials(folder)
         _write_facts(asked, data)
     run = Run(
         folder, data.spec, settings, _batches(data, settings, group), data.held_out, group, stop, watcher
@@ -178,6 +179,12 @@ def _remove(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     for name in ("tensorboard", "pictures"):
         shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _clear_partials(folder: Path) -> None:
+    """Remove what a killed run was in the middle of writing."""
+    for path in folder.rglob(".*.partial"):
+        path.unlink(missing_ok=True)
 
 
 def _write_facts(asked: Asked, data: _Data) -> None:

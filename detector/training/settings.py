@@ -34,7 +34,8 @@ class TrainingSettings(_Section):
     backbone: str = "hourglass-104"
     """What the heads stand on."""
     init: str = ""
-    """Weights to start from: a model of spotlabel, or a public CenterNet or SpotNet checkpoint."""
+    """Weights to start from: a model of spotlabel, a public CenterNet or SpotNet checkpoint, or for ResNets
+    ``imagenet`` (downloads) or ``imagenet:FILE``."""
     classes: Literal["one", "all"] | tuple[str, ...] = "one"
     """``one`` class "object" as in the published models, ``all`` of the data's, or the names to keep."""
 
