@@ -23,6 +23,35 @@ def strictly_inside(box, region):
     )
 
 
+def clamped(box, image):
+    """A box as UA-DETRAC's format check leaves it: the corner moves, the size is cut at the far border."""
+    height, width = image
+    left, top = min(max(box[0], 1), width), min(max(box[1], 1), height)
+    return (left, top, min(box[2], width - left + 1), min(box[3], height - top + 1))
+
+
+def ignored_share(box, regions, image):
+    """Share of a clamped box of whole numbers that UA-DETRAC's regions cover, pixel by pixel."""
+    height, width = image
+    left, top, w, h = box
+    covered = sum(
+        any(r[0] <= x <= r[0] + r[2] and r[1] <= y <= r[1] + r[3] for r in regions)
+        for y in range(top + 1, min(top + h, height) + 1)
+        for x in range(left + 1, min(left + w, width) + 1)
+    )
+    return Fraction(covered, w * h)
+
+
+def detrac_frames(frames, regions, image):
+    """Frames as UA-DETRAC's rules leave them: boxes clamped, those half or more in ``regions`` gone."""
+    kept = []
+    for frame in frames:
+        found = [(score, clamped(box, image)) for score, box in frame["found"]]
+        found = [f for f in found if ignored_share(f[1], regions, image) < Fraction(1, 2)]
+        kept.append({"objects": frame["objects"], "regions": [], "found": found})
+    return kept
+
+
 def judge(frames, iou=0.7):
     """Outcomes (score, hit) of all frames, in order, and the number of objects.
 

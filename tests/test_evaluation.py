@@ -1,11 +1,13 @@
 """Average precision by the rules of UA-DETRAC and UAVDT: known answers, properties, a brute-force oracle."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.evaluation import uavdt
+from detector.evaluation import detrac, uavdt
 from detector.evaluation.average_precision import (
     EvaluationError,
     area,
@@ -158,6 +160,26 @@ def test_agrees_with_brute_force(frames, iou):
             )
     else:
         assert np.isnan(result.ap)
+
+
+IMAGE = (14, 16)
+
+
+@settings(max_examples=200, deadline=None)
+@given(scenes(), st.lists(boxes, max_size=3), st.integers(-6, 6))
+def test_ua_detrac_agrees_with_brute_force(frames, regions, shift):
+    for frame in frames:
+        frame["found"] = [(s, (x + shift, y, w, h)) for s, (x, y, w, h) in frame["found"]]
+    objects, detections = columns([{**frame, "regions": []} for frame in frames])
+    areas = np.array(regions, np.float64).reshape(-1, 4)
+    objects = replace(objects, regions=areas, region_frame=np.zeros(len(areas), np.int64))
+    result = evaluate([detrac.match(objects, detections, 0.5, image=IMAGE)])
+    kept = brute_force_ap.detrac_frames(frames, regions, IMAGE)
+    outcomes, count = brute_force_ap.judge(kept, 0.5)
+    assert (result.objects, result.hits) == (count, sum(hit for _, hit in outcomes))
+    assert result.in_regions == len(detections) - len(outcomes)
+    if count:
+        assert result.ap == pytest.approx(brute_force_ap.area_ap(outcomes, count), abs=1e-12)
 
 
 @settings(max_examples=50, deadline=None)

@@ -172,9 +172,17 @@ def test_released_spotnet_outputs_in_three_precisions(hourglass, image):
     ("preset", "classes", "size", "gmac"),
     [
         ("centernet", 80, (512, 512), 292.71),
+        ("centernet", 80, (640, 1024), 731.79),
+        ("centernet", 80, (640, 1152), 823.26),
+        ("centernet", 1, (512, 512), 292.05),
+        ("centernet", 1, (640, 1024), 730.13),
         ("centernet", 1, (640, 1152), 821.40),
+        ("spotnet-released", 1, (512, 512), 388.72),
         ("spotnet-released", 1, (640, 1024), 971.81),
+        ("spotnet-released", 1, (640, 1152), 1093.28),
         ("spotnet2", 1, (512, 512), 360.64),
+        ("spotnet2", 1, (640, 1024), 901.59),
+        ("spotnet2", 1, (640, 1152), 1014.29),
     ],
 )
 def test_multiply_accumulates(preset, classes, size, gmac):

@@ -5,9 +5,12 @@ import pytest
 
 from detector.evaluation import detrac
 from detector.evaluation.average_precision import evaluate
+from detector.evaluation.files import read_detections
 from detector.evaluation.records import Detections
+from detector.evaluation.tables import read_table
 from detector.evaluation.truth_files import read_detrac_truth, read_uavdt_truth
 from pipeline.errors import DatasetError
+from tests import brute_force_ap
 
 
 @pytest.mark.realdata
@@ -24,6 +27,27 @@ def test_detrac_truth_finds_itself_outside_ignored_regions(shared_data):
     # The annotations have 53 boxes half or more inside ignored regions: nobody can find those.
     assert (result.in_regions, result.hits) == (53, 4707)
     assert result.ap == pytest.approx(4707 / 4760)
+
+
+@pytest.mark.realdata
+def test_the_ignored_regions_of_a_published_file(shared_data):
+    folder = shared_data / "ua-detrac"
+    found = read_detections(folder / "detections/MVI_39511_Det_SpotNet.txt", "ua-detrac")
+    regions = read_table(folder / "ignored_regions/MVI_39511_IgR.txt", 4)
+    share = detrac.region_coverage(detrac.clamp(found.boxes), regions)
+    # Pixel by pixel in plain Python, on a row in some hundred; regions cover whole pixels, corner to corner.
+    rows = range(0, len(found), len(found) // 150)
+    corners = np.floor(np.concatenate([regions[:, :2], regions[:, :2] + regions[:, 2:]], 1) + 0.5)
+    whole = [(x0, y0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in corners.tolist()]
+    expected = [
+        brute_force_ap.ignored_share(
+            brute_force_ap.clamped([int(v) for v in found.boxes[row]], detrac.IMAGE), whole, detrac.IMAGE
+        )
+        for row in rows
+    ]
+    assert share[list(rows)].tolist() == pytest.approx([float(value) for value in expected], abs=1e-12)
+    assert 0 < np.count_nonzero(share >= detrac.COVERED) < len(found)
+    assert any(0 < value < 1 for value in expected)
 
 
 def write_truth(folder, whole, ignore=""):
