@@ -7,3 +7,7 @@ from pipeline.errors import SpotlabelError
 
 class TrainingError(SpotlabelError):
     """Training that cannot start or go on."""
+
+
+class PredictionError(SpotlabelError):
+    """Detection that cannot be done as asked."""

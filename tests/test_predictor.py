@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from detector.decode import soft_nms
+from detector.errors import PredictionError
 from detector.evaluation import uavdt
 from detector.evaluation.average_precision import evaluate
 from detector.evaluation.files import read_detections
 from detector.evaluation.records import Truth
 from detector.geometry import transform_boxes
 from detector.model import ModelSpec
-from detector.prediction.engine import Engine, PredictionError, Switches, choose_device
+from detector.prediction.engine import Engine, Switches, choose_device
 from detector.prediction.placement import Placement
 from detector.prediction.predictor import PredictOptions, Predictor
 from detector.prediction.results import FrameResult, write_text
@@ -164,9 +165,9 @@ def same(one, other, **tolerance):
 
 def test_images_of_any_sizes_keep_their_order_and_do_not_touch_each_other(network):
     images = network_images((40, 50), (30, 70), (40, 50), (40, 50), (30, 70))
-    together = Predictor(network, SPEC, PredictOptions(batch=2, attention=True), CPU).predict(images)
+    together = Predictor(network, SPEC, PredictOptions(batch=2), CPU).predict(images, attention=True)
     for image, found in zip(images, together, strict=True):
-        (alone,) = Predictor(network, SPEC, PredictOptions(attention=True), CPU).predict([image])
+        (alone,) = Predictor(network, SPEC, switches=CPU).predict([image], attention=True)
         same(found, alone, rtol=1e-4, atol=1e-4)
         assert found.attention.shape == image.shape[:2]
         np.testing.assert_allclose(found.attention, alone.attention, rtol=1e-4, atol=1e-5)
@@ -176,7 +177,7 @@ def test_images_of_any_sizes_keep_their_order_and_do_not_touch_each_other(networ
 
 def test_attention_is_the_segmentation_cropped_to_the_image(network):
     (image,) = network_images((40, 50))
-    (found,) = Predictor(network, SPEC, PredictOptions(attention=True), CPU).predict([image])
+    (found,) = Predictor(network, SPEC, switches=CPU).predict([image], attention=True)
     placement = Placement.padded((40, 50), 1, network.multiple)
     assert placement.view.canvas == (48, 64)
     canvas = np.zeros((48, 64, 3), np.uint8)
@@ -212,8 +213,8 @@ def test_several_scales_are_joined_by_soft_nms(network):
         for scale in (0.5, 1.0, 1.5)
     ]
     rows = [np.column_stack([one.boxes, one.score, one.class_id]) for one in singles]
-    options = PredictOptions(scales=(0.5, 1.0, 1.5), attention=True)
-    (joined,) = Predictor(network, SPEC, options, CPU).predict(images)
+    options = PredictOptions(scales=(0.5, 1.0, 1.5))
+    (joined,) = Predictor(network, SPEC, options, CPU).predict(images, attention=True)
     expected = soft_nms(np.concatenate(rows))
     np.testing.assert_allclose(np.column_stack([joined.boxes, joined.score, joined.class_id]), expected)
     assert len(joined) <= 100
@@ -224,8 +225,8 @@ def test_the_flip_test_mirrors_with_the_image():
     # float64 weights would not pass through the engine; a symmetric canvas needs an even width.
     network = mini("spotnet-paper").float()
     image = np.floor(hash_tensors.uniform("flip", 36 * 48 * 3) * 256).astype(np.uint8).reshape(36, 48, 3)
-    options = PredictOptions(flip=True, attention=True)
-    plain, mirrored = Predictor(network, SPEC, options, CPU).predict([image, image[:, ::-1]])
+    predictor = Predictor(network, SPEC, PredictOptions(flip=True), CPU)
+    plain, mirrored = predictor.predict([image, image[:, ::-1]], attention=True)
     np.testing.assert_allclose(mirrored.attention, plain.attention[:, ::-1], rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(mirrored.score, plain.score, rtol=1e-4)
     widths = [np.diff(found.boxes[:, [0, 2]])[:10] for found in (plain, mirrored)]
@@ -263,7 +264,7 @@ def test_padding(size, scale, canvas):
 
 
 def test_what_cannot_be_done_is_one_line(network):
-    def refused(match, network=network, **options):
+    def refused(match, **options):
         with pytest.raises(PredictionError, match=match) as caught:
             Predictor(network, SPEC, PredictOptions(**options), CPU)
         assert "\n" not in str(caught.value)
@@ -271,9 +272,10 @@ def test_what_cannot_be_done_is_one_line(network):
     refused("batch 0", batch=0)
     refused("scales", scales=())
     refused("scales", scales=(1.0, float("nan")))
-    refused("no segmentation head", mini("centernet"), attention=True)
     refused("canvas 100x128: both sides must be multiples of 16", canvas=(100, 128))
     refused("one scale", canvas=(128, 128), scales=(0.5, 1.0))
+    with pytest.raises(PredictionError, match="spotnet-multitask has no segmentation head"):
+        Predictor(mini("centernet"), SPEC, switches=CPU).predict([], attention=True)
     with pytest.raises(PredictionError, match="expected auto, cpu or cuda"):
         choose_device("gpu")
     with pytest.raises(ValueError, match=r"found float64 \(4, 4, 3\)"):

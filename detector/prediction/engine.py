@@ -13,16 +13,12 @@ from torch import Tensor
 
 from detector.data.colour import MEAN, STD
 from detector.decode import MAX_DETECTIONS, decode, decode_outputs, flip_average
+from detector.errors import PredictionError
 from detector.networks.centernet import CenterNet, Outputs
 from detector.tensors import at_least_single
-from pipeline.errors import SpotlabelError
 
 _NO_MEMORY = "can't allocate memory"
 """What torch says on the CPU, where it has no exception for it."""
-
-
-class PredictionError(SpotlabelError):
-    """Detection that cannot be done as asked."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +86,13 @@ class Engine:
         self._network = torch.compile(placed) if switches.compile else placed
         self._mean = torch.from_numpy(MEAN).to(self.device).view(1, 3, 1, 1)
         self._std = torch.from_numpy(STD).to(self.device).view(1, 3, 1, 1)
+
+    @property
+    def device_name(self) -> str:
+        """``cpu``, or what the GPU is called."""
+        if self.device.type != "cuda":
+            return self.device.type
+        return f"{self.device} ({torch.cuda.get_device_name(self.device)})"
 
     def run(
         self,

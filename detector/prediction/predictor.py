@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.decode import MAX_DETECTIONS, soft_nms, to_image
+from detector.errors import PredictionError
 from detector.model import ModelSpec
 from detector.networks.centernet import CenterNet
-from detector.prediction.engine import Decoded, Engine, PredictionError, Switches
+from detector.prediction.engine import Decoded, Engine, Switches
 from detector.prediction.placement import Placement
 
 Image = npt.NDArray[np.uint8]
@@ -31,7 +32,6 @@ class PredictOptions:
         nms: soft-NMS with a single scale, too.
         canvas: height and width of a fixed canvas that images are shrunk or enlarged to, as in training;
             None keeps their resolution and pads them.
-        attention: return attention maps.
         count: most boxes per image.
     """
 
@@ -40,7 +40,6 @@ class PredictOptions:
     scales: tuple[float, ...] = (1.0,)
     nms: bool = False
     canvas: tuple[int, int] | None = None
-    attention: bool = False
     count: int = MAX_DETECTIONS
 
 
@@ -75,6 +74,7 @@ class Predictor:
     Attributes:
         spec: which detector it is.
         options: what is looked for, and how.
+        has_attention: whether there are attention maps to be had.
     """
 
     def __init__(
@@ -98,23 +98,34 @@ class Predictor:
         self.spec = spec
         self.options = options or PredictOptions()
         _check(self.options, network)
+        self.has_attention = len(network.seg) > 0
         self._multiple = network.multiple
         self._stride = network.backbone.stride
         self._engine = Engine(network, switches or Switches())
 
-    def predict(self, images: Sequence[Image]) -> list[Prediction]:
+    @property
+    def device(self) -> str:
+        """Where the network runs: ``cpu``, or the name of the GPU."""
+        return self._engine.device_name
+
+    def predict(self, images: Sequence[Image], attention: bool = False) -> list[Prediction]:
         """Find objects.
 
         Args:
             images: uint8 (H, W, 3) BGR, of any sizes; those of equal size share batches.
+            attention: return attention maps, too.
 
         Returns:
             One prediction per image, in their order.
 
         Raises:
-            PredictionError: the device has not enough memory.
+            PredictionError: the device has not enough memory, or there are no attention maps to be had.
             ValueError: an image is not uint8 (H, W, 3).
         """
+        if attention and not self.has_attention:
+            raise PredictionError(
+                f"{self.spec.preset} has no segmentation head, so there are no attention maps"
+            )
         by_size: dict[tuple[int, int], list[int]] = {}
         for index, image in enumerate(images):
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -124,7 +135,8 @@ class Predictor:
         for size, indices in by_size.items():
             for start in range(0, len(indices), self.options.batch):
                 chosen = indices[start : start + self.options.batch]
-                found.update(zip(chosen, self._batch(size, [images[i] for i in chosen]), strict=True))
+                batch = self._batch(size, [images[i] for i in chosen], attention)
+                found.update(zip(chosen, batch, strict=True))
         return [found[index] for index in range(len(images))]
 
     def placements(self, size: tuple[int, int]) -> list[Placement]:
@@ -133,17 +145,17 @@ class Predictor:
             return [Placement.letterboxed(size, self.options.canvas)]
         return [Placement.padded(size, scale, self._multiple) for scale in self.options.scales]
 
-    def _batch(self, size: tuple[int, int], images: list[Image]) -> list[Prediction]:
+    def _batch(self, size: tuple[int, int], images: list[Image], attention: bool) -> list[Prediction]:
         """Predictions for images of one size."""
         placements = self.placements(size)
-        passes = [self._pass(placement, images) for placement in placements]
+        passes = [self._pass(placement, images, attention) for placement in placements]
         joining = len(placements) > 1 or self.options.nms
         return [self._join(placements, passes, index, joining) for index in range(len(images))]
 
-    def _pass(self, placement: Placement, images: list[Image]) -> Decoded:
+    def _pass(self, placement: Placement, images: list[Image], attention: bool) -> Decoded:
         canvases = np.stack([placement.put(image) for image in images])
         options = self.options
-        return self._engine.run(canvases, flip=options.flip, attention=options.attention, count=options.count)
+        return self._engine.run(canvases, flip=options.flip, attention=attention, count=options.count)
 
     def _join(
         self, placements: list[Placement], passes: list[Decoded], index: int, joining: bool
@@ -163,8 +175,6 @@ def _check(options: PredictOptions, network: CenterNet) -> None:
         raise PredictionError(f"batch {options.batch}, count {options.count}: expected 1 or more")
     if not options.scales or not all(math.isfinite(s) and s > 0 for s in options.scales):
         raise PredictionError(f"scales {options.scales}: expected one or more numbers above 0")
-    if options.attention and not len(network.seg):
-        raise PredictionError("this detector has no segmentation head, so there are no attention maps")
     if options.canvas is None:
         return
     if options.scales != (1.0,):

@@ -23,6 +23,7 @@ EXIT_UNUSABLE = 2
 
 
 LAZY = {
+    "detect": ("detector.cli.detect:detect", "Find objects in images, videos or a dataset's sequences."),
     "evaluate": ("detector.cli.evaluate:evaluate", "Measure detections by a benchmark's own rules."),
     "train": ("detector.cli.train:train", "Train a detector on labelled videos."),
 }

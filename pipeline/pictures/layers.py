@@ -14,10 +14,11 @@ from pipeline.store import FOREGROUND, UNKNOWN
 _FOREGROUND_COLOUR = (255, 210, 0)
 _UNKNOWN_COLOUR = (160, 60, 200)
 _REGION_COLOUR = (200, 200, 200)
-_CLASS_COLOURS = (
+CLASS_COLOURS = (
     (60, 200, 255), (255, 180, 60), (90, 120, 255), (220, 120, 255), (120, 230, 120),
     (255, 255, 120), (160, 160, 255), (200, 200, 80),
 )  # fmt: skip
+"""BGR; class k has colour k, and so on from the start."""
 _TINT = 0.45
 _STRIPE = 8
 """Distance of the stripes over unknown pixels."""
@@ -86,7 +87,7 @@ def draw_boxes(image: Image, boxes: BoxTable, index: int, class_names: tuple[str
     for box, class_id, track in zip(
         boxes.xyxy[rows], boxes.class_id[rows], boxes.track_id[rows], strict=True
     ):
-        colour = _CLASS_COLOURS[int(class_id) % len(_CLASS_COLOURS)]
+        colour = CLASS_COLOURS[int(class_id) % len(CLASS_COLOURS)]
         x0, y0, x1, y1 = (round(float(v)) for v in box)
         cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), colour, 1, cv2.LINE_AA)
         if not class_names:

@@ -1,0 +1,189 @@
+"""``spotlabel detect``: find objects in images, videos and the sequences of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from detector.cli.detect_run import Setup, detect_all, show_plan
+from detector.errors import PredictionError
+from detector.evaluation.files import Compat
+from detector.model import load_model
+from detector.prediction.clips import Clip
+from detector.prediction.coco_ids import read_coco_ids
+from detector.prediction.engine import Switches
+from detector.prediction.job import Format, Wanted
+from detector.prediction.predictor import PredictOptions, Predictor
+from detector.prediction.sources import clips_of_paths, clips_of_sequences
+from pipeline.recipe import Recipe, load_recipe
+from pipeline.running.schedule import check_writable, usable_cores
+
+EVERY_FRAME = 2**31
+
+
+def _scales(_context: click.Context, _option: click.Parameter, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"expected numbers like 0.5,1,1.5, found {text!r}") from error
+
+
+def _canvas(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    height, cross, width = text.lower().partition("x")
+    if not (cross and height.isdecimal() and width.isdecimal()):
+        raise click.BadParameter(f"expected HEIGHTxWIDTH like 512x512, found {text!r}")
+    return int(height), int(width)
+
+
+def _drawn(_context: click.Context, _option: click.Parameter, text: str | None) -> int:
+    if text is None:
+        return 0
+    if text == "all":
+        return EVERY_FRAME
+    if not text.isdecimal():
+        raise click.BadParameter(f"expected a number of frames, or all, found {text!r}")
+    return int(text)
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    path = click.Path(path_type=Path)
+    for option in (
+        click.option("--quiet", is_flag=True, help="Tell failures only."),
+        click.option("--dry-run", is_flag=True, help="Say what would be done."),
+        click.option("--again", is_flag=True, help="Look again at what has up-to-date results."),
+        click.option("--threads", "-j", type=click.IntRange(min=1), metavar="N",
+                     help="Images decoded at a time, and processors for a network on the CPU; default: all."),
+        click.option("--compile", is_flag=True, help="Compile the network: slow to start, then faster."),
+        click.option("--bf16", is_flag=True, help="Compute in bfloat16: faster on a GPU."),
+        click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
+        click.option("--batch", default=1, show_default=True, type=click.IntRange(min=1),
+                     help="Images that go through the network together."),
+        click.option("--attention", is_flag=True,
+                     help="Write attention maps, 8-bit grey, for `spotlabel evaluate attention`."),
+        click.option("--draw", metavar="N|all", callback=_drawn,
+                     help="Draw N frames of each, evenly spread, and a sheet of them."),
+        click.option("--min-score", default=0.0, show_default=True, type=click.FloatRange(0, 1),
+                     help="Leave out detections below; average precision wants them all."),
+        click.option("--canvas", metavar="HxW", callback=_canvas,
+                     help="Shrink or enlarge images into this canvas; default: their own resolution."),
+        click.option("--nms", is_flag=True, help="Soft-NMS with a single scale, too."),
+        click.option("--scales", default="1", show_default=True, metavar="S,S,...", callback=_scales,
+                     help="Test scales, joined by soft-NMS."),
+        click.option("--flip", is_flag=True, help="Average with the mirrored image."),
+        click.option("--coco-ids", type=path, metavar="FILE",
+                     help="COCO annotations whose image and category ids the results use."),
+        click.option("--only-annotated", is_flag=True,
+                     help="Leave out frames without a ground-truth box, as SpotNet's files do."),
+        click.option("--compat", type=click.Choice(["spotnet"]),
+                     help="Rows exactly as in SpotNet's published files."),
+        click.option("--format", "wanted_format", type=click.Choice(["ua-detrac", "uavdt", "coco"]),
+                     help="Of the detections; default: what suits the recipe's dataset, else coco."),
+        click.option("--out", type=path, metavar="FOLDER",
+                     help="Where results go; default: <out>/detections of the recipe, else detections."),
+        click.option("--only", multiple=True, metavar="NAME",
+                     help="Only this sequence of the recipe; may be repeated."),
+        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE",
+                     help="Change one recipe value, e.g. --set data=/data/UAVDT; may be repeated."),
+        click.option("--recipe", metavar="RECIPE", help="Look at the sequences of this recipe's dataset."),
+    ):  # fmt: skip
+        command = option(command)
+    command = click.argument("sources", nargs=-1, metavar="[SOURCE]...", type=path)(command)
+    return click.argument("model", type=path, metavar="MODEL")(command)
+
+
+@click.command()
+@_options
+def detect(
+    model: Path,
+    sources: tuple[Path, ...],
+    *,
+    recipe: str | None,
+    overrides: tuple[str, ...],
+    only: tuple[str, ...],
+    dry_run: bool,
+    again: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Find objects in images, videos or the sequences of a dataset.
+
+    MODEL is a detector made by spotlabel (*.safetensors). SOURCE is an image, a folder of images or videos,
+    or a video. Results that are up to date are kept; what is missing or was made with another model, other
+    images or other options is made again.
+
+    \b
+    Examples:
+      spotlabel detect model.safetensors street.mp4 --draw 12
+      spotlabel detect model.safetensors photos/ one.jpg --draw all --min-score 0.3
+      spotlabel detect model.safetensors --recipe ua-detrac --set data=/data/UA-DETRAC --only MVI_40201
+      spotlabel detect model.safetensors --recipe uavdt --flip --scales 0.5,0.75,1,1.25,1.5 --bf16 --batch 8
+      spotlabel detect model.safetensors --recipe uavdt --compat spotnet --only-annotated
+      spotlabel detect model.safetensors --recipe cdnet --set data=/data/CDnet2014 --attention
+    """
+    loaded = _recipe(recipe, sources, overrides, only, options["only_annotated"])
+    wanted = _wanted(loaded, options)
+    clips = _clips(loaded, sources, only)
+    network, spec = load_model(model)
+    predict = PredictOptions(
+        options["batch"], options["flip"], options["scales"], options["nms"], options["canvas"]
+    )
+    switches = Switches(options["device"], bf16=options["bf16"], compile=options["compile"])
+    predictor = Predictor(network, spec, predict, switches)
+    if wanted.attention and not predictor.has_attention:
+        raise PredictionError(f"{model}: {spec.preset} has no segmentation head, so it has no attention maps")
+    setup = Setup(model, predictor, switches, wanted, again)
+    if dry_run:
+        show_plan(setup, clips)
+        return
+    check_writable(wanted.out)
+    if detect_all(setup, clips, quiet):
+        click.get_current_context().exit(1)
+
+
+def _recipe(
+    recipe: str | None,
+    sources: tuple[Path, ...],
+    overrides: tuple[str, ...],
+    only: tuple[str, ...],
+    only_annotated: bool,
+) -> Recipe | None:
+    if (recipe is None) == (not sources):
+        raise PredictionError("expected images, folders or videos to look at, or --recipe (one of the two)")
+    if recipe is not None:
+        return load_recipe(recipe, overrides)
+    if overrides or only or only_annotated:
+        raise PredictionError("--set, --only and --only-annotated go with --recipe")
+    return None
+
+
+def _clips(recipe: Recipe | None, sources: tuple[Path, ...], only: tuple[str, ...]) -> list[Clip]:
+    if recipe is None:
+        return clips_of_paths(list(sources))
+    return clips_of_sequences(recipe.sequences(only), skip_bad=recipe.frames.on_bad == "unknown")
+
+
+def _wanted(recipe: Recipe | None, options: dict[str, Any]) -> Wanted:
+    reader = recipe.reader.name if recipe else ""
+    suiting: Format = reader if reader in ("ua-detrac", "uavdt") else "coco"  # type: ignore[assignment]
+    chosen: Format = options["wanted_format"] or suiting
+    compat = Compat(options["compat"] or Compat.CLEAN)
+    if compat is Compat.SPOTNET and (chosen == "coco" or options["min_score"] > 0):
+        raise PredictionError("--compat spotnet: is about ua-detrac and uavdt, and has no --min-score")
+    if options["coco_ids"] and chosen != "coco":
+        raise PredictionError(f"--coco-ids: is about coco, not {chosen}")
+    return Wanted(
+        out=options["out"] or (recipe.out / "detections" if recipe else Path("detections")),
+        format=chosen,
+        compat=compat,
+        min_score=options["min_score"],
+        only_annotated=options["only_annotated"],
+        draw=options["draw"],
+        attention=options["attention"],
+        ids=read_coco_ids(options["coco_ids"]) if options["coco_ids"] else None,
+        threads=options["threads"] or usable_cores(),
+    )

@@ -1,0 +1,162 @@
+"""What a detector can look at: a dataset's sequence, a video file, a folder of images, images one by one."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import FrameError
+from pipeline.frames import ImageFolder
+from pipeline.frames.decode import DECODER_VERSION, decode_image
+from pipeline.frames.prefetch import prefetch
+from pipeline.sequence import Image, Sequence
+
+_LAST_DIGITS = re.compile(r"\d+(?=\D*$)", re.ASCII)
+
+
+class Frames(Protocol):
+    """What detection needs of a :class:`pipeline.sequence.FrameSource`; images may differ in size."""
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Frame numbers, int64 (T,), rising."""
+
+    def __len__(self) -> int: ...
+
+    def files(self) -> list[Path]:
+        """Every file whose bytes decide the frames."""
+
+    def identity(self) -> Mapping[str, object]:
+        """JSON-able facts beside the files' bytes that decide the frames."""
+
+    def stream(self) -> Iterator[Image | FrameError]:
+        """All frames in order; in place of an unreadable one the error that tells why."""
+
+
+class ImageList:
+    """Image files of any sizes, in a given order.
+
+    Their numbers are the last digits of their names where these rise, else 1, 2, 3...
+    """
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._paths = paths
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Frame numbers, int64 (T,), rising."""
+        found = [_LAST_DIGITS.search(path.stem) for path in self._paths]
+        named = [int(match[0][-18:]) for match in found if match]
+        if len(named) == len(self._paths) and all(a < b for a, b in pairwise(named)):
+            return np.array(named, np.int64)
+        return np.arange(1, len(self._paths) + 1)
+
+    def files(self) -> list[Path]:
+        """The image files."""
+        return list(self._paths)
+
+    def identity(self) -> Mapping[str, object]:
+        """How the files are decoded."""
+        return {"source": "image list", "decoder": DECODER_VERSION}
+
+    def read(self, index: int) -> Image:
+        """Image at a position: uint8 (H, W, 3), BGR; grey images are repeated into three channels.
+
+        Raises:
+            FrameError: the file is missing, or no whole image.
+        """
+        path = self._paths[index]
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from error
+        return decode_image(data, str(path), "convert")
+
+    def stream(self) -> Iterator[Image | FrameError]:
+        """All images in order, a :class:`FrameError` in place of each that cannot be read."""
+        for index in range(len(self)):
+            yield _image_or_error(self.read, index)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One sequence to look at.
+
+    Attributes:
+        name: what its results are called; data, never used as a path.
+        frames: where the images come from.
+        skip_bad: a frame that cannot be read is left out; else it fails the sequence.
+        sequence: the dataset's sequence it is, if it is one.
+    """
+
+    name: str
+    frames: Frames
+    skip_bad: bool = False
+    sequence: Sequence | None = None
+
+    def annotated(self) -> set[int]:
+        """Numbers of the frames that have a ground-truth box; none without annotations.
+
+        Raises:
+            DatasetError: annotation files that cannot be used.
+        """
+        if self.sequence is None:
+            return set()
+        counts = np.diff(self.sequence.load().boxes.offsets)
+        return set(self.frames.numbers[counts > 0].tolist())
+
+    def image_files(self) -> dict[int, Path]:
+        """The image file of every frame number that has one; empty for videos."""
+        if isinstance(self.frames, ImageList):
+            numbers = self.frames.numbers.tolist()
+        elif isinstance(self.frames, ImageFolder):
+            missing = self.frames.identity()["missing"]
+            assert isinstance(missing, list)
+            numbers = [number for number in self.frames.numbers.tolist() if number not in set(missing)]
+        else:
+            return {}
+        return dict(zip(numbers, self.frames.files(), strict=True))
+
+    def read(self, threads: int) -> Iterator[Image | FrameError]:
+        """All frames in order, decoded ahead in the background.
+
+        Args:
+            threads: image files decoded at a time; a video is decoded by one thread.
+        """
+        if isinstance(self.frames, ImageList | ImageFolder):
+            return _ahead(self.frames.read, len(self.frames), threads)
+        return prefetch(self.frames.stream(), depth=8)
+
+
+def _image_or_error(read: Callable[[int], Image], index: int) -> Image | FrameError:
+    try:
+        return read(index)
+    except FrameError as error:
+        return error
+
+
+def _ahead(read: Callable[[int], Image], count: int, threads: int) -> Iterator[Image | FrameError]:
+    """Results of ``read(0)`` to ``read(count - 1)`` in order; at most 2 a thread wait to be taken."""
+    waiting: deque[Future[Image | FrameError]] = deque()
+    with ThreadPoolExecutor(threads, "decode") as pool:
+        try:
+            for index in range(count):
+                waiting.append(pool.submit(_image_or_error, read, index))
+                if len(waiting) >= 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

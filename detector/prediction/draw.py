@@ -1,0 +1,137 @@
+"""Detections and attention maps as pictures. Arrays in, arrays out; every function returns a new image."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from detector.prediction.predictor import Prediction
+from pipeline.pictures.layers import CLASS_COLOURS, write
+from pipeline.sequence import Image
+
+Float32 = npt.NDArray[np.float32]
+Colour = tuple[int, int, int]
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_NARROWEST = 480
+_DARK: Colour = (20, 20, 20)
+_GREY_SHARE = 0.65
+"""Brightness of the grey image under an attention map."""
+_LEGEND = (140, 10)
+"""Width and height of the legend's colour bar."""
+
+
+def draw_detections(image: Image, found: Prediction, class_names: tuple[str, ...]) -> Image:
+    """Boxes in their class's colour, the surest on top, with scores (and classes, if there are several).
+
+    Args:
+        image: uint8 (H, W, 3) BGR.
+        found: what to draw, best first, all of it.
+        class_names: what the class ids point into.
+    """
+    drawn = image.copy()
+    scale = _text_scale(image)
+    for box, score, label in zip(found.boxes[::-1], found.score[::-1], found.class_id[::-1], strict=True):
+        colour = CLASS_COLOURS[int(label) % len(CLASS_COLOURS)]
+        x0, y0, x1, y1 = (round(float(v)) for v in box)
+        cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), colour, max(1, round(2 * scale)), cv2.LINE_AA)
+        name = f"{class_names[int(label)]} " if len(class_names) > 1 else ""
+        _label(drawn, f"{name}{score:.2f}", (x0, y0), colour, scale)
+    return drawn
+
+
+def draw_attention(image: Image, logits: Float32) -> Image:
+    """The image in grey, coloured where the segmentation head sees foreground.
+
+    Args:
+        image: uint8 (H, W, 3) BGR.
+        logits: float32 (H, W), the attention map of a prediction.
+    """
+    shares = _sigmoid(logits)
+    colours = cv2.applyColorMap((shares * 255).round().astype(np.uint8), cv2.COLORMAP_INFERNO)
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[:, :, None] * np.float32(_GREY_SHARE)
+    weight = np.minimum(0.85, 1.7 * shares)[:, :, None]
+    blended: Image = (grey * (1 - weight) + colours * weight).round().astype(np.uint8)
+    return blended
+
+
+def add_legend(image: Image) -> Image:
+    """The colour bar of :func:`draw_attention` in the lower left corner; small images stay as they are."""
+    width, height = _LEGEND
+    if image.shape[1] < 2 * width or image.shape[0] < 8 * height:
+        return image
+    drawn = image.copy()
+    bottom, left = image.shape[0] - 10, 10
+    box = drawn[bottom - height - 22 : bottom + 4, left - 5 : left + width + 6]
+    box[:] = (box * 0.35).astype(np.uint8)
+    ramp = np.linspace(0, 255, width).round().astype(np.uint8)[None].repeat(height, axis=0)
+    drawn[bottom - height : bottom, left : left + width] = cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)
+    write(drawn, "foreground: 0", (left, bottom - height - 6), 0.38)
+    write(drawn, "1", (left + width - 7, bottom - height - 6), 0.38)
+    return drawn
+
+
+def enlarged(image: Image, found: Prediction) -> tuple[Image, Prediction]:
+    """A small image, and what was found in it, times a whole number: else labels would hide everything.
+
+    Images at least 480 pixels wide stay as they are.
+    """
+    factor = -(-_NARROWEST // image.shape[1])
+    if factor <= 1:
+        return image, found
+    size = (image.shape[1] * factor, image.shape[0] * factor)
+    attention = None if found.attention is None else cv2.resize(found.attention, size)
+    bigger = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+    return bigger, Prediction(found.boxes * factor, found.score, found.class_id, attention)
+
+
+def side_by_side(left: Image, right: Image, gap: int = 6) -> Image:
+    """Two images of equal height next to each other."""
+    strip = np.full((left.shape[0], gap, 3), 24, np.uint8)
+    return np.concatenate([left, strip, right], axis=1)
+
+
+def fitted(image: Image, size: tuple[int, int]) -> Image:
+    """The image shrunk or enlarged into a panel of ``size`` (H, W), dark where it does not fill it."""
+    factor = min(size[0] / image.shape[0], size[1] / image.shape[1])
+    height, width = (max(1, round(side * factor)) for side in image.shape[:2])
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    panel = np.full((*size, 3), 24, np.uint8)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    panel[top : top + height, left : left + width] = cv2.resize(image, (width, height), interpolation=method)
+    return panel
+
+
+def attention_greys(logits: Float32) -> npt.NDArray[np.uint8]:
+    """An attention map as CDnet is evaluated on it: min-max normalised per image.
+
+    Args:
+        logits: float32 (H, W).
+
+    Returns:
+        uint8 (H, W), 0 the least and 255 the most attention; all 0 where every logit is the same.
+    """
+    low, high = float(logits.min()), float(logits.max())
+    if high <= low:
+        return np.zeros(logits.shape, np.uint8)
+    return ((logits.astype(np.float64) - low) / (high - low) * 255).round().astype(np.uint8)
+
+
+def _label(image: Image, text: str, corner: tuple[int, int], colour: Colour, scale: float) -> None:
+    """Dark text on a chip of the box's colour, above the box or inside where there is no room above."""
+    (width, height), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    x = int(np.clip(corner[0], 0, max(0, image.shape[1] - width - 4)))
+    y = corner[1] - 1 if corner[1] > height + 5 else corner[1] + height + 5
+    cv2.rectangle(image, (x, y - height - 4), (x + width + 3, y), colour, -1)
+    cv2.putText(image, text, (x + 2, y - 2), _FONT, scale, _DARK, 1, cv2.LINE_AA)
+
+
+def _text_scale(image: Image) -> float:
+    """Size of text that can be read, and hides little, whatever the resolution."""
+    return float(np.clip(image.shape[1] / 2400, 0.32, 1.2))
+
+
+def _sigmoid(logits: Float32) -> Float32:
+    shares: Float32 = (1 / (1 + np.exp(-np.clip(logits, -60, 60)))).astype(np.float32)
+    return shares

@@ -1,0 +1,186 @@
+"""One clip from images to result files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from detector.errors import PredictionError
+from detector.evaluation.files import Compat
+from detector.prediction.clips import Clip
+from detector.prediction.coco_ids import CocoIds
+from detector.prediction.pictures import AttentionMaps, Pictures, chosen_positions
+from detector.prediction.predictor import Prediction, Predictor
+from detector.prediction.results import FrameResult, Id, coco_rows, write_coco, write_text
+from pipeline.errors import FrameError
+from pipeline.names import file_stem
+from pipeline.sequence import Image
+
+Format = Literal["ua-detrac", "uavdt", "coco"]
+Report = Callable[[int, int], None]
+
+DRAWN_FROM = 0.3
+"""Smallest score that is drawn, unless a larger one is the smallest that is written."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which results to write, and where.
+
+    Attributes:
+        out: root folder of all results.
+        format: of the detections file.
+        compat: text formats only; clean rows, or rows like SpotNet's.
+        min_score: detections with a lower score are not written.
+        only_annotated: leave out frames without a ground-truth box.
+        draw: number of frames per clip to draw.
+        attention: write attention maps.
+        ids: COCO only; where ids of images and categories come from.
+        threads: image files decoded at a time.
+    """
+
+    out: Path
+    format: Format = "coco"
+    compat: Compat = Compat.CLEAN
+    min_score: float = 0.0
+    only_annotated: bool = False
+    draw: int = 0
+    attention: bool = False
+    ids: CocoIds | None = None
+    threads: int = 1
+
+    def detections_file(self, clip: str) -> Path:
+        """File of a clip's detections, named as the benchmark's evaluation expects it."""
+        if self.format == "coco":
+            return self.out / f"{file_stem(clip)}.json"
+        suffix = "_Det_SpotNet" if (self.format, self.compat) == ("ua-detrac", Compat.SPOTNET) else ""
+        return self.out / f"{file_stem(clip)}{suffix}.txt"
+
+
+@dataclass
+class Done:
+    """What was made of a clip.
+
+    Attributes:
+        files: what was written, the detections file first.
+        frames: number of frames looked at.
+        boxes: number of detections written.
+        skipped: why frames were left out, one line each.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    frames: int = 0
+    boxes: int = 0
+    skipped: list[str] = field(default_factory=list)
+
+
+def detect_clip(clip: Clip, predictor: Predictor, wanted: Wanted, report: Report) -> Done:
+    """Find objects in every frame of a clip and write the results.
+
+    Args:
+        clip: what to look at.
+        predictor: the detector.
+        wanted: what to write.
+        report: called with frames done and frames in all.
+
+    Raises:
+        FrameError: a frame cannot be read, and the clip does not allow that.
+        DatasetError: the video or the annotations cannot be used.
+        PredictionError: the clip is empty, or the device has not enough memory.
+    """
+    total = len(clip.frames)
+    if not total:
+        raise PredictionError(f"{clip.name}: has no frames")
+    only = clip.annotated() if wanted.only_annotated else None
+    drawn = set(chosen_positions(total, wanted.draw)) if wanted.draw else set()
+    outputs = _Outputs(clip, predictor, wanted, drawn)
+    done, read = Done(), 0
+    for batch in _batches(clip, wanted.threads, predictor.options.batch, done.skipped):
+        outputs.put_batch(batch)
+        done.frames += len(batch)
+        read = done.frames + len(done.skipped)
+        report(read, total)
+    frames = outputs.frames
+    done.boxes = sum(int(np.count_nonzero(frame.found.score > 0)) for frame in frames)
+    done.files = [_write(clip, predictor, wanted, frames, only), *outputs.finish()]
+    return done
+
+
+class _Outputs:
+    """Collects detections; writes pictures and maps as they come."""
+
+    def __init__(self, clip: Clip, predictor: Predictor, wanted: Wanted, drawn: set[int]) -> None:
+        self.frames: list[FrameResult] = []
+        self._predictor = predictor
+        self._wanted = wanted
+        self._drawn = drawn
+        self._numbers = clip.frames.numbers
+        self._maps = AttentionMaps(wanted.out / "attention", clip.name) if wanted.attention else None
+        names, floor = predictor.spec.class_names, max(wanted.min_score, 0.0) or DRAWN_FROM
+        title = f"{clip.name}   {predictor.spec.preset}   score >= {floor:g}"
+        folder = wanted.out / "pictures" / file_stem(clip.name)
+        self._pictures = Pictures(folder, title, names, floor, len(drawn)) if drawn else None
+
+    def put_batch(self, batch: list[tuple[int, Image]]) -> None:
+        drawing = self._predictor.has_attention and any(index in self._drawn for index, _ in batch)
+        attention = self._maps is not None or drawing
+        for (index, image), found in zip(
+            batch, self._predictor.predict([image for _, image in batch], attention), strict=True
+        ):
+            self._put(index, image, found)
+
+    def _put(self, index: int, image: Image, found: Prediction) -> None:
+        number, size = int(self._numbers[index]), (image.shape[0], image.shape[1])
+        self.frames.append(FrameResult.of(number, size, found, self._wanted.min_score))
+        if self._maps is not None:
+            self._maps.put(number, found)
+        if self._pictures is not None and index in self._drawn:
+            self._pictures.put(number, image, found)
+
+    def finish(self) -> list[Path]:
+        sheet = self._pictures.finish() if self._pictures is not None else None
+        return [sheet] if sheet else []
+
+
+def _batches(clip: Clip, threads: int, size: int, skipped: list[str]) -> Iterator[list[tuple[int, Image]]]:
+    """Position and image of the readable frames, ``size`` at a time; ``skipped`` gets why others are not."""
+
+    def readable() -> Iterator[tuple[int, Image]]:
+        for index, frame in enumerate(clip.read(threads)):
+            if not isinstance(frame, FrameError):
+                yield index, frame
+            elif clip.skip_bad:
+                skipped.append(str(frame))
+            else:
+                raise frame
+
+    frames = readable()
+    while batch := list(islice(frames, size)):
+        yield batch
+
+
+def _write(
+    clip: Clip,
+    predictor: Predictor,
+    wanted: Wanted,
+    frames: list[FrameResult],
+    only: Collection[int] | None,
+) -> Path:
+    path = wanted.detections_file(clip.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if wanted.format != "coco":
+        write_text(path, wanted.format, frames, compat=wanted.compat, only=only)
+        return path
+    names = predictor.spec.class_names
+    image_ids: dict[int, Id] = {frame.number: frame.number for frame in frames}
+    category_ids: list[Id] = list(range(1, len(names) + 1))
+    if wanted.ids is not None:
+        image_ids, category_ids = wanted.ids.of_clip(clip), wanted.ids.of_classes(names)
+    kept = [frame for frame in frames if only is None or frame.number in only]
+    write_coco(path, coco_rows(kept, [image_ids[frame.number] for frame in kept], category_ids))
+    return path

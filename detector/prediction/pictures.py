@@ -1,0 +1,131 @@
+"""Pictures of a clip's detections as files: one per frame, and a sheet of them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from detector.prediction.draw import (
+    add_legend,
+    attention_greys,
+    draw_attention,
+    draw_detections,
+    enlarged,
+    fitted,
+    side_by_side,
+)
+from detector.prediction.predictor import Prediction
+from pipeline.names import file_stem
+from pipeline.pictures.layers import write
+from pipeline.pictures.sheet import contact_sheet
+from pipeline.sequence import Image
+
+SHEET_FRAMES = 12
+"""Most frames on a sheet."""
+
+_PANEL_WIDTH = 480
+_COLUMNS = 3
+
+
+def chosen_positions(frames: int, count: int) -> list[int]:
+    """Positions of the middles of ``count`` equal parts of a clip; all of them if it has no more frames."""
+    count = min(count, frames)
+    return [int((part + 0.5) * frames / count) for part in range(count)]
+
+
+def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
+    """Write a PNG, grey or BGR; it appears whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    done, data = cv2.imencode(".png", image)
+    if not done:
+        raise OSError(f"{path}: could not be encoded")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(data.tobytes())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+class AttentionMaps:
+    """Attention maps in CDnet's layout: ``<root>/<category>/<sequence>/in000012.png``."""
+
+    def __init__(self, root: Path, clip: str) -> None:
+        """Make the folder of a clip; parts of its name are folders, as in CDnet."""
+        self._folder = root.joinpath(*(file_stem(part) for part in PurePosixPath(clip).parts if part != "/"))
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, number: int, found: Prediction) -> None:
+        """Write one frame's map, min-max normalised to 8 bits."""
+        assert found.attention is not None
+        write_png(self._folder / f"in{number:06d}.png", attention_greys(found.attention))
+
+
+@dataclass
+class Pictures:
+    """Pictures of some frames of a clip.
+
+    Attributes:
+        folder: where ``frame-000012.png`` and ``sheet.png`` go.
+        title: what the sheet says of the clip.
+        class_names: of the model.
+        min_score: detections with a lower score are not drawn.
+        frames: number of frames that will be drawn.
+    """
+
+    folder: Path
+    title: str
+    class_names: tuple[str, ...]
+    min_score: float
+    frames: int
+    _panels: list[list[Image]] = field(default_factory=list)
+    _drawn: int = 0
+
+    def __post_init__(self) -> None:
+        for old in self.folder.glob("frame-*.png"):  # of an earlier run that drew other frames
+            old.unlink()
+
+    def put(self, number: int, image: Image, found: Prediction) -> None:
+        """Draw a frame: boxes, and beside them the attention map if there is one."""
+        bigger, shown = enlarged(image, found.at_least(self.min_score))
+        panels = [draw_detections(bigger, shown, self.class_names)]
+        if shown.attention is not None:
+            panels.append(draw_attention(bigger, shown.attention))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        whole = side_by_side(panels[0], add_legend(panels[1])) if len(panels) > 1 else panels[0]
+        write_png(self.folder / f"frame-{number:06d}.png", whole)
+        if self._drawn in chosen_positions(self.frames, SHEET_FRAMES):
+            self._panels.append([self._panel(panel, number, k == 0) for k, panel in enumerate(panels)])
+        self._drawn += 1
+
+    def finish(self) -> Path | None:
+        """Write the sheet and return its path; None if no frame could be drawn."""
+        if not self._panels:
+            return None
+        rows = [[row[0], *(add_legend(panel) for panel in row[1:])] for row in self._panels]
+        if all(len(row) == 1 for row in rows):
+            panels = [row[0] for row in rows]
+            columns = min(_COLUMNS, len(panels))
+            panels += [np.full_like(panels[0], 24)] * (-len(panels) % columns)
+            rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
+        path = self.folder / "sheet.png"
+        write_png(path, contact_sheet(rows, [""] * len(rows), self.title, _PANEL_WIDTH))
+        return path
+
+    def _panel(self, panel: Image, number: int, titled: bool) -> Image:
+        """A panel as wide as the sheet wants it, and as high as the first one."""
+        height = round(panel.shape[0] * _PANEL_WIDTH / panel.shape[1])
+        if self._panels:
+            height = self._panels[0][0].shape[0]
+        small = fitted(panel, (height, _PANEL_WIDTH))
+        if titled:
+            write(small, f"frame {number}", (6, height - 8), 0.45)
+        return small
