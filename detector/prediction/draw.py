@@ -14,7 +14,6 @@ Float32 = npt.NDArray[np.float32]
 Colour = tuple[int, int, int]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_NARROWEST = 480
 _DARK: Colour = (20, 20, 20)
 _GREY_SHARE = 0.65
 """Brightness of the grey image under an attention map."""
@@ -72,24 +71,21 @@ def add_legend(image: Image) -> Image:
     return drawn
 
 
-def enlarged(image: Image, found: Prediction) -> tuple[Image, Prediction]:
-    """A small image, and what was found in it, times a whole number: else labels would hide everything.
-
-    Images at least 480 pixels wide stay as they are.
-    """
-    factor = -(-_NARROWEST // image.shape[1])
-    if factor <= 1:
-        return image, found
-    size = (image.shape[1] * factor, image.shape[0] * factor)
+def at_width(image: Image, found: Prediction, width: int) -> tuple[Image, Prediction]:
+    """An image, and what was found in it, shrunk or enlarged to ``width`` pixels."""
+    factor = width / image.shape[1]
+    size = (width, max(1, round(image.shape[0] * factor)))
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     attention = None if found.attention is None else cv2.resize(found.attention, size)
-    bigger = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
-    return bigger, Prediction(found.boxes * factor, found.score, found.class_id, attention)
+    resized = cv2.resize(image, size, interpolation=method)
+    return resized, Prediction(found.boxes * factor, found.score, found.class_id, attention)
 
 
-def side_by_side(left: Image, right: Image, gap: int = 6) -> Image:
-    """Two images of equal height next to each other."""
-    strip = np.full((left.shape[0], gap, 3), 24, np.uint8)
-    return np.concatenate([left, strip, right], axis=1)
+def side_by_side(images: list[Image], gap: int = 6) -> Image:
+    """Images of equal height next to each other."""
+    strip = np.full((images[0].shape[0], gap, 3), 24, np.uint8)
+    parts = [part for image in images for part in (strip, image)]
+    return np.concatenate(parts[1:], axis=1)
 
 
 def fitted(image: Image, size: tuple[int, int]) -> Image:
@@ -99,7 +95,8 @@ def fitted(image: Image, size: tuple[int, int]) -> Image:
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     panel = np.full((*size, 3), 24, np.uint8)
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    panel[top : top + height, left : left + width] = cv2.resize(image, (width, height), interpolation=method)
+    fitting = image if factor == 1 else cv2.resize(image, (width, height), interpolation=method)
+    panel[top : top + height, left : left + width] = fitting
     return panel
 
 

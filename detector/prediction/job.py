@@ -122,7 +122,7 @@ class _Outputs:
         self._numbers = clip.frames.numbers
         self._maps = AttentionMaps(wanted.out / "attention", clip.name) if wanted.attention else None
         names, floor = predictor.spec.class_names, max(wanted.min_score, 0.0) or DRAWN_FROM
-        title = f"{clip.name}   {predictor.spec.preset}   score >= {floor:g}"
+        title = f"{clip.name}   {predictor.spec.preset}"
         folder = wanted.out / "pictures" / file_stem(clip.name)
         self._pictures = Pictures(folder, title, names, floor, len(drawn)) if drawn else None
 

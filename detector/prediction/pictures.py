@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from detector.prediction.draw import (
     add_legend,
+    at_width,
     attention_greys,
     draw_attention,
     draw_detections,
-    enlarged,
     fitted,
     side_by_side,
 )
@@ -86,8 +86,8 @@ class Pictures:
     class_names: tuple[str, ...]
     min_score: float
     frames: int
-    _panels: list[list[Image]] = field(default_factory=list)
-    _drawn: int = 0
+    _rows: list[list[Image]] = field(default_factory=list)
+    _count: int = 0
 
     def __post_init__(self) -> None:
         for old in self.folder.glob("frame-*.png"):  # of an earlier run that drew other frames
@@ -95,37 +95,46 @@ class Pictures:
 
     def put(self, number: int, image: Image, found: Prediction) -> None:
         """Draw a frame: boxes, and beside them the attention map if there is one."""
-        bigger, shown = enlarged(image, found.at_least(self.min_score))
-        panels = [draw_detections(bigger, shown, self.class_names)]
-        if shown.attention is not None:
-            panels.append(draw_attention(bigger, shown.attention))
+        shown = found.at_least(self.min_score)
+        # Labels would hide a small image: it is enlarged, by a whole number.
+        width = image.shape[1] * max(1, -(-_PANEL_WIDTH // image.shape[1]))
         self.folder.mkdir(parents=True, exist_ok=True)
-        whole = side_by_side(panels[0], add_legend(panels[1])) if len(panels) > 1 else panels[0]
-        write_png(self.folder / f"frame-{number:06d}.png", whole)
-        if self._drawn in chosen_positions(self.frames, SHEET_FRAMES):
-            self._panels.append([self._panel(panel, number, k == 0) for k, panel in enumerate(panels)])
-        self._drawn += 1
+        panels = self._drawn_at(width, image, shown)
+        write_png(self.folder / f"frame-{number:06d}.png", side_by_side(panels))
+        if self._count in chosen_positions(self.frames, SHEET_FRAMES):
+            self._rows.append(self._row(f"frame {number}", self._drawn_at(_PANEL_WIDTH, image, shown)))
+        self._count += 1
 
     def finish(self) -> Path | None:
         """Write the sheet and return its path; None if no frame could be drawn."""
-        if not self._panels:
+        if not self._rows:
             return None
-        rows = [[row[0], *(add_legend(panel) for panel in row[1:])] for row in self._panels]
-        if all(len(row) == 1 for row in rows):
-            panels = [row[0] for row in rows]
-            columns = min(_COLUMNS, len(panels))
-            panels += [np.full_like(panels[0], 24)] * (-len(panels) % columns)
-            rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
+        rows, columns = self._rows, "boxes | attention"
+        if len(rows[0]) == 1:
+            rows, columns = _in_columns([row[0] for row in rows]), "boxes"
         path = self.folder / "sheet.png"
-        write_png(path, contact_sheet(rows, [""] * len(rows), self.title, _PANEL_WIDTH))
+        heading = f"{self.title}   {columns}   score >= {self.min_score:g}"
+        write_png(path, contact_sheet(rows, [""] * len(rows), heading, _PANEL_WIDTH))
         return path
 
-    def _panel(self, panel: Image, number: int, titled: bool) -> Image:
-        """A panel as wide as the sheet wants it, and as high as the first one."""
-        height = round(panel.shape[0] * _PANEL_WIDTH / panel.shape[1])
-        if self._panels:
-            height = self._panels[0][0].shape[0]
-        small = fitted(panel, (height, _PANEL_WIDTH))
-        if titled:
-            write(small, f"frame {number}", (6, height - 8), 0.45)
-        return small
+    def _drawn_at(self, width: int, image: Image, found: Prediction) -> list[Image]:
+        """Boxes, and the attention map if there is one, on the image at another width."""
+        resized, shown = at_width(image, found, width) if width != image.shape[1] else (image, found)
+        panels = [draw_detections(resized, shown, self.class_names)]
+        if shown.attention is not None:
+            panels.append(add_legend(draw_attention(resized, shown.attention)))
+        return panels
+
+    def _row(self, title: str, panels: list[Image]) -> list[Image]:
+        """Panels as high as those of the first row."""
+        height = self._rows[0][0].shape[0] if self._rows else panels[0].shape[0]
+        fitting = [fitted(panel, (height, _PANEL_WIDTH)) for panel in panels]
+        write(fitting[0], title, (6, height - 8), 0.45)
+        return fitting
+
+
+def _in_columns(panels: list[Image]) -> list[list[Image]]:
+    """Rows of three; the last one filled up with nothing."""
+    columns = min(_COLUMNS, len(panels))
+    filled = [*panels, *[np.full_like(panels[0], 24)] * (-len(panels) % columns)]
+    return [filled[start : start + columns] for start in range(0, len(filled), columns)]
