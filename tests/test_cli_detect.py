@@ -132,6 +132,7 @@ def test_rows_like_spotnets(model: Path, recipe: Path, tmp_path: Path) -> None:
     assert all(line.endswith(",1,-1") for line in lines)
     done(*common, "--format", "ua-detrac")
     assert len((out / "a_Det_SpotNet.txt").read_text().splitlines()) == 300
+    assert not (out / "a.txt").exists()  # else an evaluation of the folder would find two files of one video
     truth.write_text("")
     assert "made with other annotations" in done(*common, "--format", "ua-detrac", "--dry-run").stdout
 

@@ -172,6 +172,12 @@ def test_results_are_up_to_date_as_long_as_nothing_differs(tmp_path):
     assert what_differs(tmp_path, "a", wanted) == f"{file} has gone"
     record_path(tmp_path, "a").write_text("[]")
     assert what_differs(tmp_path, "a", wanted) == "its record cannot be read"
-    forget(tmp_path, "a")
-    forget(tmp_path, "a")
+    assert forget(tmp_path, "a") == forget(tmp_path, "a") == []
+    (tmp_path / "out").mkdir()
+    for name in ("out/a.txt", "elsewhere.txt"):
+        (tmp_path / name).write_text("")
+    remember(tmp_path / "out", "a", wanted, [tmp_path / "out" / "a.txt", tmp_path / "out" / "gone.txt"])
+    record = record_path(tmp_path / "out", "a")
+    record.write_text(record.read_text().replace("gone.txt", "../elsewhere.txt"))
+    assert forget(tmp_path / "out", "a") == [tmp_path / "out" / "a.txt"]
     assert what_differs(tmp_path, "a", wanted) == "nothing here yet"

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from detector.cli.detect_run import Setup, detect_all, show_plan
+from detector.cli.sizes import height_and_width
 from detector.errors import PredictionError
 from detector.evaluation.files import Compat
 from detector.model import load_model
@@ -29,15 +30,6 @@ def _scales(_context: click.Context, _option: click.Parameter, text: str) -> tup
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise click.BadParameter(f"expected numbers like 0.5,1,1.5, found {text!r}") from error
-
-
-def _canvas(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    height, cross, width = text.lower().partition("x")
-    if not (cross and height.isdecimal() and width.isdecimal()):
-        raise click.BadParameter(f"expected HEIGHTxWIDTH like 512x512, found {text!r}")
-    return int(height), int(width)
 
 
 def _drawn(_context: click.Context, _option: click.Parameter, text: str | None) -> int:
@@ -69,7 +61,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Draw N frames of each, evenly spread, and a sheet of them."),
         click.option("--min-score", default=0.0, show_default=True, type=click.FloatRange(0, 1),
                      help="Leave out detections below; average precision wants them all."),
-        click.option("--canvas", metavar="HxW", callback=_canvas,
+        click.option("--canvas", metavar="HxW", callback=height_and_width,
                      help="Shrink or enlarge images into this canvas; default: their own resolution."),
         click.option("--nms", is_flag=True, help="Soft-NMS with a single scale, too."),
         click.option("--scales", default="1", show_default=True, metavar="S,S,...", callback=_scales,

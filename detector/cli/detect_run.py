@@ -65,7 +65,7 @@ class Setup:
             "options": {**asdict(self.predictor.options), "bf16": self.switches.bf16},
             "outputs": outputs,
         }
-        found["options"].pop("batch")  # changes speed, not results
+        del found["options"]["batch"]  # changes speed, not results
         if wanted.only_annotated and clip.sequence is not None:
             found["annotations"] = files_digest(clip.sequence.annotation_files, {}, cache)
         if wanted.ids is not None:
@@ -140,7 +140,7 @@ def _look_at(setup: Setup, clip: Clip, watcher: SilentWatcher) -> Told:
         made_from = setup.made_from(clip)
         differs = what_differs(setup.wanted.out, clip.name, made_from)
         if differs or setup.again:
-            forget(setup.wanted.out, clip.name)
+            older = forget(setup.wanted.out, clip.name)
             done = detect_clip(
                 clip,
                 setup.predictor,
@@ -148,6 +148,8 @@ def _look_at(setup: Setup, clip: Clip, watcher: SilentWatcher) -> Told:
                 lambda read, total: watcher.progress(clip.name, "detect", read, total),
             )
             remember(setup.wanted.out, clip.name, made_from, done.files)
+            for file in set(older) - set(done.files):  # in another format, which nothing keeps up to date
+                file.unlink(missing_ok=True)
             seconds = time.perf_counter() - started
             outcome.seconds["detect"] = seconds
             told = Told(clip.name, "made", done, seconds)

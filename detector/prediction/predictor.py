@@ -32,6 +32,7 @@ class PredictOptions:
         nms: soft-NMS with a single scale, too.
         canvas: height and width of a fixed canvas that images are shrunk or enlarged to, as in training;
             None keeps their resolution and pads them.
+        attention: return attention maps, unless a call says otherwise.
         count: most boxes per image.
     """
 
@@ -40,6 +41,7 @@ class PredictOptions:
     scales: tuple[float, ...] = (1.0,)
     nms: bool = False
     canvas: tuple[int, int] | None = None
+    attention: bool = False
     count: int = MAX_DETECTIONS
 
 
@@ -108,12 +110,12 @@ class Predictor:
         """Where the network runs: ``cpu``, or the name of the GPU."""
         return self._engine.device_name
 
-    def predict(self, images: Sequence[Image], attention: bool = False) -> list[Prediction]:
+    def predict(self, images: Sequence[Image], attention: bool | None = None) -> list[Prediction]:
         """Find objects.
 
         Args:
             images: uint8 (H, W, 3) BGR, of any sizes; those of equal size share batches.
-            attention: return attention maps, too.
+            attention: return attention maps, too; None leaves it to the options.
 
         Returns:
             One prediction per image, in their order.
@@ -122,7 +124,8 @@ class Predictor:
             PredictionError: the device has not enough memory, or there are no attention maps to be had.
             ValueError: an image is not uint8 (H, W, 3).
         """
-        if attention and not self.has_attention:
+        wanted = self.options.attention if attention is None else attention
+        if wanted and not self.has_attention:
             raise PredictionError(
                 f"{self.spec.preset} has no segmentation head, so there are no attention maps"
             )
@@ -135,7 +138,7 @@ class Predictor:
         for size, indices in by_size.items():
             for start in range(0, len(indices), self.options.batch):
                 chosen = indices[start : start + self.options.batch]
-                batch = self._batch(size, [images[i] for i in chosen], attention)
+                batch = self._batch(size, [images[i] for i in chosen], wanted)
                 found.update(zip(chosen, batch, strict=True))
         return [found[index] for index in range(len(images))]
 

@@ -53,6 +53,13 @@ def remember(out: Path, clip: str, wanted: Mapping[str, Any], files: list[Path])
     write_atomically(path, json.dumps(content, indent=1).encode())
 
 
-def forget(out: Path, clip: str) -> None:
-    """Take the note back, before files of the clip are replaced."""
-    record_path(out, clip).unlink(missing_ok=True)
+def forget(out: Path, clip: str) -> list[Path]:
+    """Take the note back, before files of the clip are replaced; the files it named that are there."""
+    path = record_path(out, clip)
+    try:
+        named = [out / name for name in json.loads(path.read_bytes())["files"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        named = []
+    path.unlink(missing_ok=True)
+    # A record is no reason to touch what lies elsewhere.
+    return [file for file in named if file.resolve().is_relative_to(out.resolve()) and file.is_file()]

@@ -24,6 +24,7 @@ EXIT_UNUSABLE = 2
 
 LAZY = {
     "detect": ("detector.cli.detect:detect", "Find objects in images, videos or a dataset's sequences."),
+    "export": ("detector.cli.export:export", "Write a detector as an ONNX file."),
     "evaluate": ("detector.cli.evaluate:evaluate", "Measure detections by a benchmark's own rules."),
     "train": ("detector.cli.train:train", "Train a detector on labelled videos."),
 }
