@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from detector.atomic import write_atomically
 from detector.evaluation.records import Detections, Float64, Int64, check_columns
 from detector.evaluation.tables import read_table, whole
 
@@ -94,16 +94,12 @@ def write_detections(
         raise ValueError("detections hold NaN or infinity")
     layout = LAYOUTS[benchmark]
     rows = _spotnet_rows if compat is Compat.SPOTNET else _clean_rows
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("w", encoding="ascii", newline="\n") as file:
-            for number, lines in rows(frame, xyxy, score.astype(np.float32), image, layout.origin):
-                file.writelines(layout.row(number, i, *line) for i, line in enumerate(lines, 1))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    lines = [
+        layout.row(number, i, *line)
+        for number, of_frame in rows(frame, xyxy, score.astype(np.float32), image, layout.origin)
+        for i, line in enumerate(of_frame, 1)
+    ]
+    write_atomically(path, "".join(lines).encode("ascii"))
 
 
 Rows = Iterator[tuple[int, list[tuple[str, str]]]]

@@ -100,21 +100,6 @@ def fitted(image: Image, size: tuple[int, int]) -> Image:
     return panel
 
 
-def attention_greys(logits: Float32) -> npt.NDArray[np.uint8]:
-    """An attention map as CDnet is evaluated on it: min-max normalised per image.
-
-    Args:
-        logits: float32 (H, W).
-
-    Returns:
-        uint8 (H, W), 0 the least and 255 the most attention; all 0 where every logit is the same.
-    """
-    low, high = float(logits.min()), float(logits.max())
-    if high <= low:
-        return np.zeros(logits.shape, np.uint8)
-    return ((logits.astype(np.float64) - low) / (high - low) * 255).round().astype(np.uint8)
-
-
 def _label(image: Image, text: str, corner: tuple[int, int], colour: Colour, scale: float) -> None:
     """Dark text on a chip of the box's colour, above the box or inside where there is no room above."""
     (width, height), _ = cv2.getTextSize(text, _FONT, scale, 1)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
+from detector.evaluation.attention import attention_greys, normalise_attention
+from detector.images import write_image
 from detector.prediction.draw import (
     add_legend,
     at_width,
-    attention_greys,
     draw_attention,
     draw_detections,
     fitted,
@@ -38,23 +36,6 @@ def chosen_positions(frames: int, count: int) -> list[int]:
     return [int((part + 0.5) * frames / count) for part in range(count)]
 
 
-def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
-    """Write a PNG, grey or BGR; it appears whole or not at all.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    done, data = cv2.imencode(".png", image)
-    if not done:
-        raise OSError(f"{path}: could not be encoded")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(data.tobytes())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 class AttentionMaps:
     """Attention maps in CDnet's layout: ``<root>/<category>/<sequence>/in000012.png``."""
 
@@ -66,7 +47,8 @@ class AttentionMaps:
     def put(self, number: int, found: Prediction) -> None:
         """Write one frame's map, min-max normalised to 8 bits."""
         assert found.attention is not None
-        write_png(self._folder / f"in{number:06d}.png", attention_greys(found.attention))
+        greys = attention_greys(normalise_attention(found.attention))
+        write_image(self._folder / f"in{number:06d}.png", greys)
 
 
 @dataclass
@@ -100,7 +82,7 @@ class Pictures:
         width = image.shape[1] * max(1, -(-_PANEL_WIDTH // image.shape[1]))
         self.folder.mkdir(parents=True, exist_ok=True)
         panels = self._drawn_at(width, image, shown)
-        write_png(self.folder / f"frame-{number:06d}.png", side_by_side(panels))
+        write_image(self.folder / f"frame-{number:06d}.png", side_by_side(panels))
         if self._count in chosen_positions(self.frames, SHEET_FRAMES):
             self._rows.append(self._row(f"frame {number}", self._drawn_at(_PANEL_WIDTH, image, shown)))
         self._count += 1
@@ -114,7 +96,7 @@ class Pictures:
             rows, columns = _in_columns([row[0] for row in rows]), "boxes"
         path = self.folder / "sheet.png"
         heading = f"{self.title}   {columns}   score >= {self.min_score:g}"
-        write_png(path, contact_sheet(rows, [""] * len(rows), heading, _PANEL_WIDTH))
+        write_image(path, contact_sheet(rows, [""] * len(rows), heading, _PANEL_WIDTH))
         return path
 
     def _drawn_at(self, width: int, image: Image, found: Prediction) -> list[Image]:

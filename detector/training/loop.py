@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from detector.data.frames import FrameList
 from detector.data.loader import Batches
 from detector.errors import TrainingError
+from detector.images import write_image
 from detector.losses import LossWeights
 from detector.model import ModelSpec, save_model
 from detector.networks.centernet import CenterNet
@@ -22,7 +23,7 @@ from detector.prediction.predictor import PredictOptions, Predictor
 from detector.training.distributed import Group
 from detector.training.log import Log
 from detector.training.optimisation import AveragedWeights, build_optimiser, learning_rate
-from detector.training.pictures import validation_sheet, write_jpeg
+from detector.training.pictures import validation_sheet
 from detector.training.settings import TrainingSettings
 from detector.training.state import Progress, Trained, save_state
 from detector.training.step import StepOptions, train_step
@@ -252,7 +253,7 @@ def _draw(run: Run, predictor: Predictor, progress: Progress, log: Log) -> None:
     attention = "attention | " if predictor.options.attention else ""
     heading = f"epoch {progress.epoch}   boxes: found (green) over annotated (white) | {attention}mask"
     sheet = validation_sheet(predictor, run.held_out, indices, heading)
-    write_jpeg(run.folder / "pictures" / f"epoch-{progress.epoch:03}.jpg", sheet)
+    write_image(run.folder / "pictures" / f"epoch-{progress.epoch:03}.jpg", sheet)
     log.picture("held out", progress.step, sheet)
 
 

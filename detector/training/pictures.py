@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from detector.atomic import write_atomically
 from detector.data.frames import FrameList
 from detector.data.labelled import RawFrame
+from detector.prediction.draw import add_legend, draw_attention
 from detector.prediction.predictor import Prediction, Predictor
 from pipeline.pictures.layers import draw_mask, write
 from pipeline.pictures.sheet import contact_sheet
@@ -41,20 +39,11 @@ def validation_sheet(predictor: Predictor, frames: FrameList, indices: list[int]
         found = predictor.predict([raw.image])[0]
         panels = [draw_found(raw, found)]
         if found.attention is not None:
-            panels.append(draw_attention(raw.image, found.attention))
+            panels.append(add_legend(draw_attention(raw.image, found.attention)))
         rows.append([*panels, draw_mask(raw.image, raw.mask)])
         part, position = frames.place(index)
         titles.append(f"{part.video.name} {part.video.masks.numbers[position]}")
     return contact_sheet(rows, titles, heading, PANEL)
-
-
-def write_jpeg(path: Path, image: Image) -> None:
-    """Write a picture under its name whole or not at all."""
-    done, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])
-    if not done:
-        raise OSError(f"{path}: the picture could not be encoded")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, content.tobytes())
 
 
 def draw_found(raw: RawFrame, found: Prediction) -> Image:
@@ -67,16 +56,3 @@ def draw_found(raw: RawFrame, found: Prediction) -> Image:
         cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), FOUND, 1)
         write(drawn, f"{100 * score:.0f}", (x0, max(y0 - 2, 8)), 0.3, FOUND)
     return drawn
-
-
-def draw_attention(image: Image, logits: npt.NDArray[np.float32]) -> Image:
-    """Probability of foreground through a colour scale over the grey image; dark where it is 0.
-
-    Args:
-        image: uint8 (H, W, 3) BGR.
-        logits: float32 (H, W).
-    """
-    share = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
-    coloured = cv2.applyColorMap(np.asarray(share * 255, np.uint8), cv2.COLORMAP_INFERNO)
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    return np.asarray(cv2.addWeighted(coloured, 0.75, grey, 0.25, 0), np.uint8)

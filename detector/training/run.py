@@ -189,6 +189,7 @@ def _clear_partials(folder: Path) -> None:
 
 def _write_facts(asked: Asked, data: _Data) -> None:
     """What was held out and all settings, beside the run."""
+    (asked.folder / "pictures").mkdir(exist_ok=True)
     write_atomically(asked.folder / "split.json", json.dumps(data.split.as_data(), indent=1).encode())
     text = yaml.safe_dump(asked.settings.model_dump(mode="json"), sort_keys=False)
     write_atomically(asked.folder / "settings.yaml", text.encode())
