@@ -14,8 +14,11 @@ CHANGES := $(foreach s,$(SET),--set '$(s)')
 LOOK := $(if $(DATA),--set 'data=$(DATA)') $(CHANGES)
 ARGS := $(LOOK) $(if $(JOBS),--jobs $(JOBS))
 RECIPE = workflows/$(DATASET).yaml
+# What a dataset trains on, where that is not what it labels: the demo's scenes are too few to learn from.
+TRAINING = $(firstword $(wildcard workflows/$(DATASET)-train.yaml) $(RECIPE))
+RUN ?=
 
-.PHONY: help setup demo test lint format labels masks status show verify bench bench-evaluate ua-detrac uavdt cdnet davis clean clean-runs
+.PHONY: help setup demo test lint format labels masks status show verify train bench bench-evaluate bench-training ua-detrac uavdt cdnet davis clean clean-runs
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +61,10 @@ show: .venv/.ready  ## overlays and contact sheets
 verify: .venv/.ready  ## re-check every store of a dataset: make verify DATASET=ua-detrac DATA=...
 	$(SPOTLABEL) verify stores $(RECIPE) $(LOOK)
 
+train: .venv/.ready  ## label what is missing, then train a detector: make train DATASET=demo; make train DATASET=ua-detrac DATA=...
+	$(SPOTLABEL) label $(TRAINING) $(ARGS) --quiet
+	$(SPOTLABEL) train $(TRAINING) $(LOOK) $(if $(RUN),--run $(RUN))
+
 ua-detrac uavdt cdnet davis:  ## label one dataset: make ua-detrac DATA=/data/UA-DETRAC
 	$(MAKE) labels DATASET=$@
 
@@ -66,6 +73,9 @@ bench: .venv/.ready  ## measure the label path: mask stage, stores, rim of the e
 
 bench-evaluate: .venv/.ready  ## measure the UAVDT evaluation on synthetic sequences of full size
 	$(BIN)/python -m benchmarks.bench_evaluate
+
+bench-training: .venv/.ready  ## measure a training step and inference with each switch: make bench-training [BENCH="--backbone hourglass-104 --batch 16 --size 512"]
+	$(BIN)/python -m benchmarks.bench_training $(BENCH)
 
 clean:  ## delete caches; labels and .venv stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -133,6 +133,22 @@ class TrainingSettings(_Section):
 
 BASES: dict[str, dict[str, object]] = {
     "modern": {},
+    # Something real on a CPU in minutes: a sigmoid gate, which learns from scratch, on the smallest hourglass.
+    "small": {
+        "preset": "spotnet-paper",
+        "backbone": "hourglass-tiny",
+        "canvas": (256, 448),
+        "every": 4,
+        "every_held_out": 8,
+        "epochs": 16,
+        "batch": 8,
+        "lr": 2e-3,
+        "warm_up": 20,
+        "ema": 0.99,
+        "weights": {"seg": 5.0},  # its mean over all pixels is small where vehicles are
+        "workers": 0,
+        "remember": 400,
+    },
     # SpotNet's released training: Perreault et al., CRV 2020, and the options of its repository.
     "released": {
         "preset": "spotnet-released",

@@ -1,0 +1,164 @@
+"""Measure training and inference with each switch on, against the plain fp32 eager loop, in one run.
+
+``python -m benchmarks.bench_training`` prints one Markdown table for training steps and one for inference.
+Every variant takes turns with the plain one; the figure is the ratio of the medians of their times.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import click
+import torch
+from torch import Tensor
+
+from detector.losses import LossWeights
+from detector.model import ModelSpec
+from detector.networks.recompute import recompute_blocks
+from detector.training.optimisation import build_optimiser
+from detector.training.settings import TrainingSettings
+from detector.training.step import StepOptions, train_step
+
+Job = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One combination of switches."""
+
+    name: str
+    bf16: bool = False
+    channels_last: bool = False
+    compile: bool = False
+    recompute: bool = False
+
+
+PLAIN = Variant("fp32, eager (plain)")
+VARIANTS = (
+    Variant("channels_last", channels_last=True),
+    Variant("bf16", bf16=True),
+    Variant("bf16 + channels_last", bf16=True, channels_last=True),
+    Variant("compile", compile=True),
+    Variant("channels_last + compile", channels_last=True, compile=True),
+    Variant("bf16 + channels_last + compile", bf16=True, channels_last=True, compile=True),
+    Variant("checkpoint_activations", recompute=True),
+)
+
+
+def batch_of(count: int, size: tuple[int, int], device: torch.device) -> dict[str, Tensor]:
+    """Noise with 20 objects an image: what is in a batch does not change how long it takes."""
+    height, width = size
+    cells = (height // 4, width // 4)
+    generator = torch.Generator().manual_seed(0)
+    made = {
+        "input": torch.randn(count, 3, height, width, generator=generator),
+        "hm": torch.rand(count, 1, *cells, generator=generator) * 0.9,
+        "wh": torch.rand(count, 128, 2, generator=generator) * 20,
+        "reg": torch.rand(count, 128, 2, generator=generator),
+        "ind": torch.randint(0, cells[0] * cells[1], (count, 128), generator=generator),
+        "mask": (torch.arange(128) < 20).float().expand(count, 128).clone(),
+        "seg": (torch.rand(count, 1, height, width, generator=generator) > 0.9).float(),
+    }
+    return {name: value.to(device) for name, value in made.items()}
+
+
+def training_job(spec: ModelSpec, variant: Variant, batch: dict[str, Tensor]) -> Job:
+    """One training step of a variant."""
+    network = spec.build().train()
+    if variant.recompute:
+        recompute_blocks(network)
+    memory = torch.channels_last if variant.channels_last else torch.contiguous_format
+    network = network.to(batch["input"].device).to(memory_format=memory)  # type: ignore[call-overload]
+    optimiser = build_optimiser(network, TrainingSettings())
+    if variant.compile:
+        network.compile()
+    options = StepOptions(LossWeights(), 10.0, variant.bf16, variant.channels_last)
+    return lambda: _discard(train_step(network, optimiser, batch, options))
+
+
+def inference_job(spec: ModelSpec, variant: Variant, image: Tensor) -> Job:
+    """One forward pass of a variant, last stack only."""
+    memory = torch.channels_last if variant.channels_last else torch.contiguous_format
+    network = spec.build().eval().to(image.device).to(memory_format=memory)  # type: ignore[call-overload]
+    if variant.compile:
+        network.compile()
+    placed = image.contiguous(memory_format=memory)
+
+    def run() -> None:
+        with torch.inference_mode(), torch.autocast(image.device.type, torch.bfloat16, enabled=variant.bf16):
+            network(placed, last_only=True)
+
+    return run
+
+
+def _discard(_: object) -> None:
+    pass
+
+
+def seconds(job: Job, device: torch.device) -> float:
+    """Wall time of one run, the device's queue emptied before and after."""
+    _wait(device)
+    started = time.perf_counter()
+    job()
+    _wait(device)
+    return time.perf_counter() - started
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def compare(make: Callable[[Variant], Job], images: int, rounds: int, device: torch.device) -> list[str]:
+    """Rows of a table: each variant in turns with the plain one."""
+    rows = []
+    plain = make(PLAIN)
+    plain()
+    for variant in VARIANTS:
+        job = make(variant)
+        try:
+            job()
+            job()
+        except Exception as error:
+            rows.append(f"| {variant.name} | does not work here: {str(error).splitlines()[0][:80]} | |")
+            continue
+        pairs = [(seconds(plain, device), seconds(job, device)) for _ in range(rounds)]
+        slow, fast = (statistics.median(column) for column in zip(*pairs, strict=True))
+        rows.append(f"| {variant.name} | {images / fast:.2f} | {slow / fast:.2f} |")
+        if len(rows) == 1:
+            rows.insert(0, f"| {PLAIN.name} | {images / slow:.2f} | 1 |")
+        click.echo(rows[-1])
+    return rows
+
+
+@click.command()
+@click.option("--preset", default="spotnet-paper", show_default=True)
+@click.option("--backbone", default="hourglass-small", show_default=True)
+@click.option("--batch", default=4, show_default=True)
+@click.option("--size", default=256, show_default=True, help="Side of a training image.")
+@click.option(
+    "--test-size", nargs=2, default=(320, 512), show_default=True, help="Height and width of a test image."
+)
+@click.option("--rounds", default=5, show_default=True)
+@click.option("--device", default="auto", show_default=True)
+def main(
+    preset: str, backbone: str, batch: int, size: int, test_size: tuple[int, int], rounds: int, device: str
+) -> None:
+    """Measure on a GPU: --backbone hourglass-104 --batch 16 --size 512 --test-size 640 1024."""
+    chosen = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
+    spec = ModelSpec(preset=preset, backbone=backbone)
+    target = batch_of(batch, (size, size), chosen)
+    click.echo(f"training: {preset} on {backbone}, {size}x{size}, batch {batch}, {chosen}")
+    training = compare(lambda v: training_job(spec, v, target), batch, rounds, chosen)
+    click.echo(f"inference: {test_size[0]}x{test_size[1]}, batch 1")
+    image = torch.randn(1, 3, *test_size, device=chosen)
+    inference = compare(lambda v: inference_job(spec, v, image), 1, rounds, chosen)
+    for title, rows in (("training step", training), ("inference", inference)):
+        click.echo(f"\n| {title} | images/s | times plain |\n|---|---|---|\n" + "\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
