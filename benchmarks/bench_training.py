@@ -10,6 +10,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import click
 import torch
@@ -139,15 +140,12 @@ def compare(make: Callable[[Variant], Job], images: int, rounds: int, device: to
 @click.option("--backbone", default="hourglass-small", show_default=True)
 @click.option("--batch", default=4, show_default=True)
 @click.option("--size", default=256, show_default=True, help="Side of a training image.")
-@click.option(
-    "--test-size", nargs=2, default=(320, 512), show_default=True, help="Height and width of a test image."
-)
+@click.option("--test-size", nargs=2, default=(320, 512), show_default=True, help="Of a test image: H W.")
 @click.option("--rounds", default=5, show_default=True)
 @click.option("--device", default="auto", show_default=True)
-def main(
-    preset: str, backbone: str, batch: int, size: int, test_size: tuple[int, int], rounds: int, device: str
-) -> None:
+def main(preset: str, backbone: str, device: str, **sizes: Any) -> None:
     """Measure on a GPU: --backbone hourglass-104 --batch 16 --size 512 --test-size 640 1024."""
+    batch, size, test_size, rounds = (sizes[name] for name in ("batch", "size", "test_size", "rounds"))
     chosen = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
     spec = ModelSpec(preset=preset, backbone=backbone)
     target = batch_of(batch, (size, size), chosen)

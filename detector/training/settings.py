@@ -133,7 +133,7 @@ class TrainingSettings(_Section):
 
 BASES: dict[str, dict[str, object]] = {
     "modern": {},
-    # Something real on a CPU in minutes: a sigmoid gate, which learns from scratch, on the smallest hourglass.
+    # Something real on a CPU in minutes: a sigmoid gate (it learns from scratch) on the smallest hourglass.
     "small": {
         "preset": "spotnet-paper",
         "backbone": "hourglass-tiny",
