@@ -289,6 +289,15 @@ def test_without_a_gpu_auto_is_the_cpu_and_cuda_says_so():
         choose_device("cuda")
 
 
+def test_weights_that_are_not_finite_are_told():
+    for name in ("hm", "seg"):
+        broken = mini("spotnet-multitask").float()
+        with torch.no_grad():
+            getattr(broken, name)[-1][0].conv.weight.fill_(float("nan"))
+        with pytest.raises(PredictionError, match="outputs hold NaN or infinity"):
+            Predictor(broken, SPEC, switches=CPU).predict(network_images((40, 50)), attention=name == "seg")
+
+
 class Hungry(Oracle):
     def __init__(self, error):
         super().__init__([], [])

@@ -111,7 +111,7 @@ class Engine:
             count: boxes per canvas.
 
         Raises:
-            PredictionError: the device has not enough memory.
+            PredictionError: the device has not enough memory, or the network's outputs are not finite.
         """
         with self._enough_memory(canvases.shape), torch.inference_mode():
             image = self._normalised(canvases)  # [B, 3, H, W]
@@ -122,7 +122,13 @@ class Engine:
             else:
                 found = decode(*flip_average(plain, mirrored), count)
             seg = _attention(plain, mirrored) if attention else None
-            return Decoded(found.double().cpu().numpy(), None if seg is None else seg.cpu().numpy())
+            decoded = Decoded(found.double().cpu().numpy(), None if seg is None else seg.cpu().numpy())
+        finite = bool(np.isfinite(decoded.boxes).all())
+        if decoded.attention is not None:
+            finite = finite and bool(np.isfinite(decoded.attention).all())
+        if not finite:
+            raise PredictionError("the network's outputs hold NaN or infinity (are its weights sound?)")
+        return decoded
 
     def _normalised(self, canvases: npt.NDArray[np.uint8]) -> Tensor:
         pixels = torch.from_numpy(canvases).to(self.device, non_blocking=True).permute(0, 3, 1, 2)
