@@ -16,9 +16,11 @@ ARGS := $(LOOK) $(if $(JOBS),--jobs $(JOBS))
 RECIPE = workflows/$(DATASET).yaml
 # What a dataset trains on, where that is not what it labels: the demo's scenes are too few to learn from.
 TRAINING = $(firstword $(wildcard workflows/$(DATASET)-train.yaml) $(RECIPE))
-RUN ?=
+NAME ?=
+MODEL ?=
+TRUTH ?=
 
-.PHONY: help setup demo test lint format labels masks status show verify train bench bench-evaluate bench-training ua-detrac uavdt cdnet davis clean clean-runs
+.PHONY: help setup demo test lint format labels masks status show verify train detect evaluate bench bench-evaluate bench-training ua-detrac uavdt cdnet davis clean clean-runs
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,7 +65,13 @@ verify: .venv/.ready  ## re-check every store of a dataset: make verify DATASET=
 
 train: .venv/.ready  ## label what is missing, then train a detector: make train DATASET=demo; make train DATASET=ua-detrac DATA=...
 	$(SPOTLABEL) label $(TRAINING) $(ARGS) --quiet
-	$(SPOTLABEL) train $(TRAINING) $(LOOK) $(if $(RUN),--run $(RUN))
+	$(SPOTLABEL) train $(TRAINING) $(LOOK) $(if $(NAME),--name $(NAME))
+
+detect: .venv/.ready  ## detect in a dataset: make detect DATASET=ua-detrac DATA=... MODEL=runs/ua-detrac/training/spotnet-paper/best.safetensors
+	$(SPOTLABEL) detect $(MODEL) --recipe $(RECIPE) $(LOOK)
+
+evaluate: .venv/.ready  ## measure these detections: make evaluate DATASET=ua-detrac TRUTH=/data/UA-DETRAC/DETRAC-Train-Annotations-XML
+	$(SPOTLABEL) evaluate $(DATASET) --truth $(TRUTH) --detections runs/$(DATASET)/detections --report runs/$(DATASET)/report
 
 ua-detrac uavdt cdnet davis:  ## label one dataset: make ua-detrac DATA=/data/UA-DETRAC
 	$(MAKE) labels DATASET=$@

@@ -1,4 +1,4 @@
-"""``spotlabel train`` as a user runs it: what it prints, what it leaves, what it refuses, several processes."""
+"""``spotlabel train`` as a user runs it: prints, files, refusals, signals, several processes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_run_prints_its_figures_and_where_things_are(labelled: Path) -> None:
 
 
 def test_a_dry_run_trains_nothing(labelled: Path) -> None:
-    ran = train(labelled, "--run", "dry", "--dry-run")
+    ran = train(labelled, "--name", "dry", "--dry-run")
     assert ran.returncode == 0
     assert "held_out" in ran.stdout
     assert "preset: spotnet-paper" in ran.stdout
@@ -71,7 +71,7 @@ def test_a_dry_run_trains_nothing(labelled: Path) -> None:
 
 
 def test_a_signal_saves_the_state_and_the_run_goes_on_from_it(labelled: Path) -> None:
-    arguments = ("train", labelled, "--set", "training.epochs=4", "--run")
+    arguments = ("train", labelled, "--set", "training.epochs=4", "--name")
     whole = spotlabel(*arguments, "whole", **ONE_THREAD)
     assert whole.returncode == 0, whole.stderr
     process = subprocess.Popen(
@@ -97,7 +97,7 @@ def test_two_processes_train_together(labelled: Path) -> None:
     script = labelled.parent / "spotlabel.py"
     script.write_text(main)
     ran = subprocess.run(
-        [*launch, str(script), "train", str(labelled), "--run", "two"],
+        [*launch, str(script), "train", str(labelled), "--name", "two"],
         capture_output=True,
         text=True,
         env=environment(**ONE_THREAD),
@@ -138,7 +138,7 @@ def test_missing_masks_are_named(tmp_path: Path) -> None:
 
 
 def test_masks_made_with_other_settings_are_refused(labelled: Path) -> None:
-    line = refused(train(labelled, "--set", "masks.min_fill=0.33", "--run", "other"))
+    line = refused(train(labelled, "--set", "masks.min_fill=0.33", "--name", "other"))
     assert (
         "a: its masks are stale (settings.min_fill: 0.2 -> 0.33); run `spotlabel label` or `relabel`" in line
     )
@@ -168,4 +168,4 @@ def test_frames_that_went_missing_are_refused(labelled: Path, tmp_path: Path) ->
     ],
 )
 def test_what_cannot_be_trained_is_one_line(labelled: Path, arguments: list[str], message: str) -> None:
-    assert message in refused(train(labelled, "--run", "refused", *arguments))
+    assert message in refused(train(labelled, "--name", "refused", *arguments))

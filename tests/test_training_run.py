@@ -158,7 +158,7 @@ def test_other_settings_in_the_same_folder_are_refused(
     videos: list[tuple[Sequence, Path]], tmp_path: Path
 ) -> None:
     start(asked(videos, tmp_path), ALONE, after(1), Watcher())
-    with pytest.raises(TrainingError, match=r"holds a run with other settings \(lr\); choose another --run"):
+    with pytest.raises(TrainingError, match=r"holds a run with other settings \(lr\); choose another --name"):
         start(asked(videos, tmp_path, lr=1e-4), ALONE, never, Watcher())
     assert not start(asked(videos, tmp_path, again=True, lr=1e-4), ALONE, after(1), Watcher())
 

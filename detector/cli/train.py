@@ -40,7 +40,7 @@ class _Stop:
 
 
 @click.command()
-@click.option("--run", "name", default="", metavar="NAME", help="Name of the run; default: the preset.")
+@click.option("--name", "name", default="", metavar="NAME", help="Name of the run; default: the preset.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--again", is_flag=True, help="Start over, even if there is a run of this name.")
 @click.option("--dry-run", is_flag=True, help="Say what would be trained on what, with all settings.")
@@ -56,7 +56,7 @@ def train(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], name: 
     \b
     Examples:
       spotlabel train ua-detrac --set data=/data/UA-DETRAC --set training.bf16=true
-      spotlabel train demo-train --run attention --set training.preset=spotnet-paper
+      spotlabel train demo-train --name attention --set training.preset=spotnet-paper
       torchrun --nproc-per-node 4 --no-python spotlabel train ua-detrac --set data=/data/UA-DETRAC
     """
     chosen = load_recipe(recipe, overrides)

@@ -163,7 +163,7 @@ def _progress(asked: Asked, data: _Data, group: Group) -> Progress:
     if found.settings != wanted:
         changed = [key for key in wanted if found.settings.get(key) != wanted[key]]
         raise TrainingError(
-            f"{asked.folder}: holds a run with other settings ({', '.join(changed)}); choose another --run, "
+            f"{asked.folder}: holds a run with other settings ({', '.join(changed)}); choose another --name, "
             "or start over with --again"
         )
     return found
