@@ -213,3 +213,9 @@ def test_no_boxes_and_boxes_outside_the_view_are_valid(image, mask):
 def test_a_mask_of_another_size_is_refused(image, mask):
     with pytest.raises(ValueError, match=r"mask of shape \(539, 960\) for an image of shape \(540, 960, 3\)"):
         sample(image, mask[1:], letterbox_view(SIZE, CANVAS))
+
+
+def test_a_smaller_extent_shows_less_of_the_image_larger():
+    whole, half = (random_view(SIZE, CANVAS, Rng(3), extent) for extent in (1.0, 0.5))
+    assert half.matrix[0, 0] == pytest.approx(2 * whole.matrix[0, 0])
+    assert half.flip == whole.flip

@@ -45,6 +45,7 @@ class SampleRules:
     Attributes:
         canvas: height and width of the network's input.
         crop: see :class:`Crop`.
+        extent: share of an image that the canvas shows at zoom 1 (random crops only).
         colour: jitter brightness, contrast, saturation and lighting.
         ignore_mode: see :class:`detector.data.samples.IgnoreMode`.
         seed: of all that is random.
@@ -52,6 +53,7 @@ class SampleRules:
 
     canvas: tuple[int, int]
     crop: Crop = Crop.RANDOM
+    extent: float = 1.0
     colour: bool = True
     ignore_mode: IgnoreMode = IgnoreMode.NONE
     seed: int = 0
@@ -59,7 +61,7 @@ class SampleRules:
     def view(self, size: tuple[int, int], rng: Rng) -> View:
         """How an image of ``size`` (H, W) comes to the canvas."""
         if self.crop is Crop.RANDOM:
-            return random_view(size, self.canvas, rng)
+            return random_view(size, self.canvas, rng, self.extent)
         if self.crop is Crop.JITTERED:
             return jittered_view(size, self.canvas, rng)
         return letterbox_view(size, self.canvas)

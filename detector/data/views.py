@@ -66,23 +66,25 @@ def padded_view(size: tuple[int, int], multiple: int = 128) -> View:
     return View(padding_matrix(size, canvas), False, canvas)
 
 
-def random_view(size: tuple[int, int], canvas: tuple[int, int], rng: Rng) -> View:
+def random_view(size: tuple[int, int], canvas: tuple[int, int], rng: Rng, extent: float = 1.0) -> View:
     """A random zoom around a random centre, mirrored half of the time: the published augmentation.
 
     Args:
         size: height and width of the image.
         canvas: height and width of the network's input.
         rng: draws zoom, centre x, centre y and flip, in this order.
+        extent: share of the image's longer side that the canvas's width shows at zoom 1.
 
     Returns:
-        The image's longer side fills 1/1.3 to 1/0.6 of the canvas's width; centres keep away from borders.
+        With ``extent`` 1, the image's longer side fills 1/1.3 to 1/0.6 of the canvas's width; centres keep
+        away from borders.
     """
     height, width = size
-    extent = max(size) * float(rng.choice(ZOOMS))
+    shown = max(size) * extent * float(rng.choice(ZOOMS))
     x_border, y_border = border(width), border(height)
     x = int(rng.randint(x_border, width - x_border))
     y = int(rng.randint(y_border, height - y_border))
-    return _mirrored_or_not((float(x), float(y)), extent, width, canvas, rng)
+    return _mirrored_or_not((float(x), float(y)), shown, width, canvas, rng)
 
 
 def jittered_view(size: tuple[int, int], canvas: tuple[int, int], rng: Rng) -> View:

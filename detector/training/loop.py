@@ -250,7 +250,7 @@ def _draw(run: Run, predictor: Predictor, progress: Progress, log: Log) -> None:
     if not count:
         return
     indices = [k * len(run.held_out) // count for k in range(count)]
-    attention = "attention | " if predictor.options.attention else ""
+    attention = "attention (grey 0, yellow 1) | " if predictor.options.attention else ""
     heading = f"epoch {progress.epoch}   boxes: found (green) over annotated (white) | {attention}mask"
     sheet = validation_sheet(predictor, run.held_out, indices, heading)
     write_image(run.folder / "pictures" / f"epoch-{progress.epoch:03}.jpg", sheet)

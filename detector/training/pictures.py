@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from detector.data.frames import FrameList
 from detector.data.labelled import RawFrame
-from detector.prediction.draw import add_legend, draw_attention
+from detector.prediction.draw import draw_attention
 from detector.prediction.predictor import Prediction, Predictor
 from pipeline.pictures.layers import draw_mask, write
 from pipeline.pictures.sheet import contact_sheet
@@ -39,7 +39,7 @@ def validation_sheet(predictor: Predictor, frames: FrameList, indices: list[int]
         found = predictor.predict([raw.image])[0]
         panels = [draw_found(raw, found)]
         if found.attention is not None:
-            panels.append(add_legend(draw_attention(raw.image, found.attention)))
+            panels.append(draw_attention(raw.image, found.attention))
         rows.append([*panels, draw_mask(raw.image, raw.mask)])
         part, position = frames.place(index)
         titles.append(f"{part.video.name} {part.video.masks.numbers[position]}")

@@ -143,7 +143,8 @@ def _network(spec: ModelSpec, settings: TrainingSettings, group: Group) -> Cente
 
 def _batches(data: _Data, settings: TrainingSettings, group: Group) -> Batches:
     order = EpochBatches(len(data.train), settings.batch, settings.seed, rank=group.rank, world=group.world)
-    rules = SampleRules(settings.canvas, settings.crop, settings.colour, settings.ignore_mode, settings.seed)
+    names = ("canvas", "crop", "extent", "colour", "ignore_mode", "seed")
+    rules = SampleRules(**{name: getattr(settings, name) for name in names})
     options = LoaderOptions(settings.workers, settings.fast_data, settings.start_method)
     return Batches(data.train, order, rules, group.device, options)
 
