@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -23,7 +25,8 @@ from detector.training.validation import Tally, _tally_frame
 from pipeline.errors import RecipeError
 from pipeline.sequence import Sequence
 from pipeline.validation import validated
-from tests.recipes import leftovers
+from tests.conftest import ROOT
+from tests.recipes import environment, leftovers
 from tests.training_data import scene, write_exact_masks
 
 ALONE = Group(0, 1, torch.device("cpu"))
@@ -108,6 +111,15 @@ def test_metrics_hold_every_step_and_every_epoch(whole: Path) -> None:
     assert {"ap50", "ap70", "seg_iou"} <= held_out[-1].keys()
 
 
+def test_tensorboard_shows_what_the_metrics_hold(whole: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulator.EventAccumulator(str(whole / "tensorboard")).Reload()
+    shown = [(event.step, event.value) for event in events.Scalars("train/total")]
+    written = [(e["step"], e["total"]) for e in metrics(whole) if e["kind"] == "train"]
+    assert shown == [(step, pytest.approx(value, rel=1e-6)) for step, value in written]
+    assert [event.step for event in events.Images("held out")] == [0, 4, 8]
+
+
 def test_losses_fall(videos: list[tuple[Sequence, Path]], tmp_path: Path) -> None:
     start(asked(videos, tmp_path, epochs=8, crop="whole", colour=False), ALONE, never, Watcher())
     totals = [entry["total"] for entry in metrics(tmp_path) if entry["kind"] == "train"]
@@ -168,6 +180,25 @@ def test_loader_processes_do_not_change_the_run(
 ) -> None:
     start(asked(videos, tmp_path, workers=2), ALONE, never, Watcher())
     assert (tmp_path / "last.safetensors").read_bytes() == (whole / "last.safetensors").read_bytes()
+
+
+def test_a_kill_while_saving_costs_nothing(tmp_path: Path) -> None:
+    """R18 with 20 kills; ``tests/save_child.py FOLDER 100`` is the campaign."""
+    child = [sys.executable, str(ROOT / "tests" / "save_child.py"), str(tmp_path), "20"]
+    ran = subprocess.run(
+        child, capture_output=True, text=True, env=environment(OMP_NUM_THREADS="1"), timeout=120, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("20 kills")
+
+
+def test_what_a_killed_run_was_writing_is_cleared_away(
+    videos: list[tuple[Sequence, Path]], tmp_path: Path
+) -> None:
+    start(asked(videos, tmp_path), ALONE, after(1), Watcher())
+    (tmp_path / ".state.safetensors.abc.partial").write_bytes(b"half")
+    start(asked(videos, tmp_path), ALONE, after(1), Watcher())
+    assert not leftovers(tmp_path)
 
 
 # --- what is refused ---------------------------------------------------------------------------------------
