@@ -31,6 +31,7 @@ from detector.training.validation import Tally, tally
 
 STEPS_BETWEEN_LINES = 20
 """Steps after which losses are fetched from the device, checked and written down."""
+STEPS_BETWEEN_QUESTIONS = 5
 PREDICTIONS_AT_A_TIME = 4
 
 
@@ -132,7 +133,7 @@ def _epoch(run: Run, forward: nn.Module, trained: Trained, progress: Progress, l
             trained.averaged.update(trained.network)
         progress.step += 1
         progress.batch += 1
-        stopping = run.group.any(run.stop())
+        stopping = _asked_to_stop(run, progress.step)
         if stopping or time.monotonic() - saved > 60 * run.settings.save_minutes:
             meter.flush(progress)
             _save(run, trained, progress)
@@ -144,6 +145,13 @@ def _epoch(run: Run, forward: nn.Module, trained: Trained, progress: Progress, l
     _validate(run, trained, progress, log)
     _save(run, trained, progress)
     return True
+
+
+def _asked_to_stop(run: Run, step: int) -> bool:
+    """True if any process was asked to stop; several ask each other now and then only, for that costs time."""
+    if run.group.world > 1 and step % STEPS_BETWEEN_QUESTIONS:
+        return False
+    return run.group.any(run.stop())
 
 
 def _step_options(run: Run) -> StepOptions:
