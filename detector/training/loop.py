@@ -148,7 +148,7 @@ def _epoch(run: Run, forward: nn.Module, trained: Trained, progress: Progress, l
 
 
 def _asked_to_stop(run: Run, step: int) -> bool:
-    """True if any process was asked to stop; several ask each other now and then only, for that costs time."""
+    """True if any process was asked to stop; several ask each other only now and then: it costs time."""
     if run.group.world > 1 and step % STEPS_BETWEEN_QUESTIONS:
         return False
     return run.group.any(run.stop())
