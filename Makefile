@@ -5,6 +5,7 @@ DATASET ?= demo
 DATA ?=
 JOBS ?=
 SET ?=
+SEEDS ?=
 TORCH ?= auto
 
 BIN := .venv/bin
@@ -20,7 +21,10 @@ NAME ?=
 MODEL ?=
 TRUTH ?=
 
-.PHONY: help setup demo test lint format labels masks status show verify train detect evaluate bench bench-evaluate bench-training ua-detrac uavdt cdnet davis clean clean-runs
+.PHONY: help setup demo test lint format clean clean-runs
+.PHONY: labels masks status show verify ua-detrac uavdt cdnet davis
+.PHONY: train detect evaluate
+.PHONY: bench bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -78,6 +82,9 @@ ua-detrac uavdt cdnet davis:  ## label one dataset: make ua-detrac DATA=/data/UA
 
 bench: .venv/.ready  ## measure the label path: mask stage, stores, rim of the evidence stage
 	$(BIN)/python -m benchmarks.bench_labels
+
+bench-pawcs: .venv/.ready  ## our PAWCS beside pybgs: time, memory; F too: make bench-pawcs DATA=../shared/data [SEEDS=5]
+	$(BIN)/python -m benchmarks.bench_pawcs $(if $(DATA),--data '$(DATA)') $(if $(SEEDS),--seeds $(SEEDS))
 
 bench-evaluate: .venv/.ready  ## measure the UAVDT evaluation on synthetic sequences of full size
 	$(BIN)/python -m benchmarks.bench_evaluate

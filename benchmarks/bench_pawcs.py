@@ -1,169 +1,129 @@
-"""Compare PAWCS with pybgs on the same frames: CPU time per frame, two threads, memory, F on CDnet.
+"""Compare PAWCS with pybgs on the same frames: CPU time, threads, a smaller dictionary, memory, F on CDnet.
 
-Prints a Markdown table. Both run in one fresh process per sequence, frame by frame in turn, so that what else
-the machine does slows both alike; figures are medians over frames, first frames left out.
-
-    python benchmarks/bench_pawcs.py DATA [--frames 200] [--words 50] [--quality] [--seeds 1]
-
-DATA holds ``cdnet/baseline`` and ``ua-detrac``.
+``python -m benchmarks.bench_pawcs --data DATA`` prints Markdown tables; DATA holds ``cdnet/baseline`` and
+``ua-detrac``. Every sequence is timed in one fresh process, all contenders frame by frame in turn, so that
+what else the machine does slows all alike; figures are medians over frames after a warm-up, ratios are of
+two of them. CPU time on one thread; two threads by the wall clock, since that is what they are for.
 """
 
 from __future__ import annotations
 
-import argparse
-import ctypes
+import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import cv2
-import numpy as np
-import numpy.typing as npt
+import click
 
-from labelers.pawcs.engine import PawcsEngine
-from labelers.pawcs.settings import PawcsSettings
+from benchmarks.pawcs_child import REFERENCE
+from benchmarks.pawcs_frames import SCORED, SEQUENCES, frame_files
+from pipeline.errors import FrameError
 
-Image = npt.NDArray[np.uint8]
-
-SEQUENCES = {
-    "MVI_40201": "ua-detrac/DETRAC-Images/MVI_40201/*.jpg",
-    "highway": "cdnet/baseline/highway/input/*.jpg",
-    "office": "cdnet/baseline/office/input/*.jpg",
-}
-_LEFT_OUT = 5
+_MEMORY_FRAMES = 12
 
 
-def main() -> None:
-    """Run the comparison, one child process per sequence."""
-    parser = argparse.ArgumentParser(description="Compare PAWCS with pybgs.")
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--frames", type=int, default=200, help="frames per sequence to time")
-    parser.add_argument("--words", type=int, default=50, help="local words per pixel")
-    parser.add_argument("--quality", action="store_true", help="also F on whole CDnet sequences (minutes)")
-    parser.add_argument("--seeds", type=int, default=1, help="seeds for F")
-    parser.add_argument("--child", choices=SEQUENCES, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    data = args.data.resolve()
-    if args.child:
-        print(json.dumps(_time_sequence(_files(data, args.child)[: args.frames], args.words)))
-        return
-    print(
-        "| sequence | pybgs ms | ours ms | ratio | 2 threads, wall ms | speed-up | first frame s | model MB |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    for name in SEQUENCES:
-        print(_row(name, _in_child(name, args)), flush=True)
-    if args.quality:
-        _print_quality(data, args.words, args.seeds)
+class ChildError(click.ClickException):
+    """A measuring process failed."""
 
 
-def _files(data: Path, name: str) -> list[Path]:
-    """Frame files of a sequence.
+def measure(kind: str, data: Path, **arguments: object) -> dict[str, Any]:
+    """Run one measurement of :mod:`benchmarks.pawcs_child` in a fresh process, in an empty folder.
 
     Raises:
-        SystemExit: there are none.
+        ChildError: the process failed.
     """
-    files = sorted(data.glob(SEQUENCES[name]))
-    if not files:
-        raise SystemExit(
-            f"{data / SEQUENCES[name]}: no frames; give the folder that holds cdnet/ and ua-detrac/"
-        )
-    return files
-
-
-def _in_child(name: str, args: argparse.Namespace) -> dict[str, float]:
-    """Time one sequence in a fresh process with an empty working directory, which pybgs needs."""
-    script = str(Path(__file__).resolve())
+    root = str(Path(__file__).resolve().parents[1])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-m", "benchmarks.pawcs_child", kind, str(data), json.dumps(arguments)]
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, script, str(args.data.resolve()), "--child", name]
-        command += ["--frames", str(args.frames), "--words", str(args.words)]
-        answer = subprocess.run(command, cwd=scratch, stdout=subprocess.PIPE, check=True, text=True)
-    lines = [line for line in answer.stdout.splitlines() if line.startswith("{")]
-    result: dict[str, float] = json.loads(lines[-1])
+        (Path(scratch) / "config").mkdir()  # else pybgs complains; it writes its settings there
+        child = subprocess.run(
+            command, cwd=scratch, env=environment, capture_output=True, text=True, check=False
+        )
+    answers = [line for line in child.stdout.splitlines() if line.startswith("{")]
+    if child.returncode or not answers:
+        raise ChildError(f"{kind} {arguments}: {(child.stderr.strip().splitlines() or ['no answer'])[-1]}")
+    result: dict[str, Any] = json.loads(answers[-1])
     return result
 
 
-def _row(name: str, result: dict[str, float]) -> str:
-    """Line of the table."""
-    ratio = result["reference"] / result["ours"]
-    gain = result["one_thread"] / result["two_threads"]
-    return (
-        f"| {name} | {result['reference']:.0f} | {result['ours']:.1f} | {ratio:.1f}x "
-        f"| {result['two_threads']:.1f} | "
-        f"{gain:.2f}x | {result['first']:.1f} | {result['memory']:.0f} |"
+def report_speed(data: Path, warm_up: int, frames: int, small: int) -> None:
+    """Print the table of times and memory."""
+    contenders: dict[str, dict[str, Any]] = {
+        REFERENCE: {}, "one": {}, "two": {"threads": 2}, "small": {"words": small},
+    }  # fmt: skip
+    if importlib.util.find_spec("pybgs") is None:
+        click.echo("pybgs is not installed (PYBGS=1 make setup): no ratios to it")
+        del contenders[REFERENCE]
+    click.echo(f"CPU ms a frame, median of {frames} frames after {warm_up}; words: 50 and {small}\n")
+    click.echo("| | pybgs | ours | ratio | 2 threads, wall | of 1 thread | small | ratio | first frame, s |")
+    click.echo("|---|---|---|---|---|---|---|---|---|")
+    for name in SEQUENCES:
+        result = measure("timing", data, sequence=name, warm_up=warm_up, frames=frames, contenders=contenders)
+        theirs = result.get(REFERENCE, {}).get("cpu", float("nan"))
+        one, two, little = result["one"], result["two"], result["small"]
+        click.echo(
+            f"| {name} | {theirs:.0f} | {one['cpu']:.1f} | {theirs / one['cpu']:.2f}x | {two['wall']:.1f} "
+            f"| {one['wall'] / two['wall']:.2f}x | {little['cpu']:.1f} | {theirs / little['cpu']:.2f}x "
+            f"| {one['first'] / 1e3:.1f} |"
+        )
+    click.echo("\npeak memory that one video adds to a fresh process, MB\n\n| | pybgs | ours | small |")
+    click.echo("|---|---|---|---|")
+    for name in SEQUENCES:
+        cells = ["-" if contender not in contenders else f"{_memory(data, name, contender, contenders):.0f}"
+                 for contender in (REFERENCE, "one", "small")]  # fmt: skip
+        click.echo(f"| {name} | {' | '.join(cells)} |")
+
+
+def _memory(data: Path, sequence: str, name: str, contenders: dict[str, dict[str, Any]]) -> float:
+    answer = measure(
+        "memory", data, sequence=sequence, frames=_MEMORY_FRAMES, name=name, settings=contenders[name]
     )
+    return float(answer["memory"])
 
 
-def _time_sequence(files: list[Path], words: int) -> dict[str, float]:
-    """Medians over frames: CPU ms of both on one thread, wall ms of ours on one and on two."""
-    import pybgs  # noqa: PLC0415
-
-    cv2.setNumThreads(1)
-    images = [cv2.imread(str(path)) for path in files]
-    _compile(images[0])
-    ctypes.CDLL(None).srand(1)
-    reference = pybgs.PAWCS()
-    engines = {
-        threads: PawcsEngine(images[0], PawcsSettings(words=words, threads=threads)) for threads in (1, 2)
-    }
-    first = time.process_time()
-    PawcsEngine(images[0], PawcsSettings(words=words))
-    first = time.process_time() - first
-    times: dict[str, list[float]] = {"reference": [], "ours": [], "one_thread": [], "two_threads": []}
-    for image in images:
-        start = time.process_time()
-        reference.apply(image)
-        times["reference"].append(time.process_time() - start)
-        for threads, name in ((1, "one_thread"), (2, "two_threads")):
-            start, wall = time.process_time(), time.perf_counter()
-            engines[threads].apply(image)
-            times[name].append(time.perf_counter() - wall)
-            if threads == 1:
-                times["ours"].append(time.process_time() - start)
-    medians = {name: float(np.median(values[_LEFT_OUT:])) * 1e3 for name, values in times.items()}
-    return medians | {"first": first, "memory": engines[1].memory / 1e6}
+def report_quality(data: Path, words: list[int], seeds: int) -> None:
+    """Print the table of F by sequence, dictionary and seed."""
+    click.echo("\n| sequence | words | seed | recall | precision | F |\n|---|---|---|---|---|---|")
+    for name in SCORED:
+        for count in words:
+            for seed in range(seeds):
+                score = measure("quality", data, sequence=name, settings={"words": count, "seed": seed})
+                cells = f"{score['recall']:.4f} | {score['precision']:.4f} | {score['f']:.4f}"
+                click.echo(f"| {name} | {count} | {seed} | {cells} |")
 
 
-def _compile(image: Image) -> None:
-    """Load or build the compiled code before the clock runs."""
-    crop = np.ascontiguousarray(image[:64, :64])
-    PawcsEngine(crop, PawcsSettings()).apply(crop)
-
-
-def _print_quality(data: Path, words: int, seeds: int) -> None:
-    """F of ours on the evaluated frames of highway and office, for several seeds."""
-    print("\n| sequence | seed | F |\n|---|---|---|")
-    for name in ("highway", "office"):
-        for seed in range(seeds):
-            score = f_measure(data, name, PawcsSettings(words=words, seed=seed))
-            print(f"| {name} | {seed} | {score:.4f} |", flush=True)
-
-
-def f_measure(data: Path, name: str, settings: PawcsSettings) -> float:
-    """F by CDnet's rule: 255 is foreground, 0 and 50 background, 85 and 170 are not counted."""
-    folder = data / "cdnet/baseline" / name
-    start, stop = (int(word) for word in (folder / "temporalROI.txt").read_text().split())
-    counts = np.zeros(3)
-    for number, mask in enumerate(_masks(_files(data, name), settings), start=1):
-        if not start <= number <= stop:
-            continue
-        truth = cv2.imread(str(folder / "groundtruth" / f"gt{number:06d}.png"), cv2.IMREAD_GRAYSCALE)
-        positive, negative = truth == 255, (truth == 0) | (truth == 50)
-        found = mask > 0
-        counts += (found & positive).sum(), (found & negative).sum(), (~found & positive).sum()
-    hits, false_alarms, misses = counts
-    return float(2 * hits / (2 * hits + false_alarms + misses))
-
-
-def _masks(files: list[Path], settings: PawcsSettings) -> Iterator[Image]:
-    """Masks of a sequence."""
-    engine = PawcsEngine(cv2.imread(str(files[0])), settings)
-    for path in files:
-        yield engine.apply(cv2.imread(str(path)))
+@click.command()
+@click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), default=Path("../shared/data"),
+    show_default=True, help="Folder with cdnet/baseline and ua-detrac.",
+)  # fmt: skip
+@click.option("--warm-up", default=120, show_default=True, help="Frames before the clock runs.")
+@click.option("--frames", default=80, show_default=True, help="Frames to time.")
+@click.option("--small", default=25, show_default=True, help="Local words of the smaller dictionary.")
+@click.option("--speed/--no-speed", default=True, show_default=True, help="Measure times and memory.")
+@click.option("--seeds", default=0, show_default=True, help="Seeds for F on highway and office (minutes).")
+@click.option("--f-words", multiple=True, type=int, default=[50], help="Local words for F; repeatable.")
+def main(
+    *, data: Path, warm_up: int, frames: int, small: int, speed: bool, seeds: int, f_words: tuple[int, ...]
+) -> None:
+    """Compare PAWCS with pybgs; print Markdown tables."""
+    data = data.resolve()
+    try:
+        for name in SEQUENCES:
+            frame_files(data, name)
+    except FrameError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    if speed:
+        report_speed(data, warm_up, frames, small)
+    if seeds:
+        report_quality(data, list(f_words), seeds)
+    click.echo(f"\nload after: {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
