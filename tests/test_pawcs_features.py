@@ -21,9 +21,10 @@ from labelers.pawcs.lbsp import (
     mix_distance,
     threshold_table,
 )
-from labelers.pawcs.model import MAX_COUNT, create_scratch, pack_high, seen, weight
+from labelers.pawcs.model import MAX_COUNT, pack_high, seen, weight
 from labelers.pawcs.postprocess import binary_median, clean, clean_level, median_size
 from labelers.pawcs.rng import NO_STREAM, c_library_stream, draw, frame_key
+from labelers.pawcs.rows import create_scratch
 
 BYTE = st.integers(0, 255)
 
@@ -64,13 +65,13 @@ def test_row_and_patch_descriptors_follow_the_definition(seed: int) -> None:
     references = rng.integers(0, 256, (3, 12), dtype=np.uint8)
     table = threshold_table(0.333, 0)
     scratch = create_scratch(12)
-    describe_row(planes, 2, references, table, scratch.bounds, scratch.bits, scratch.intra)
+    describe_row(planes, 2, references, table, scratch.bounds, scratch.bits, scratch.inter)
     patch = np.empty(48, np.uint8)
     for x in range(2, 10):
         reference = (int(references[0, x]), int(references[1, x]), int(references[2, x]))
         expected = descriptor_of(image[:, x - 2 : x + 3], reference, table)
         gather_patch(planes, 2, x, patch)
-        assert int(scratch.intra[x]) == expected == describe_patch(patch, *reference, table)
+        assert int(scratch.inter[x]) == expected == describe_patch(patch, *reference, table)
 
 
 def test_hamming_counts_differing_bits() -> None:

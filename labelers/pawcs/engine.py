@@ -20,8 +20,6 @@ from labelers.pawcs.model import (
     Tick,
     create_global_words,
     create_maps,
-    create_requests,
-    create_scratch,
     create_words,
     state_bytes,
     turn_back_clock,
@@ -29,8 +27,9 @@ from labelers.pawcs.model import (
 from labelers.pawcs.postprocess import clean, dilate, median_size
 from labelers.pawcs.refresh import refresh_globals, refresh_rows
 from labelers.pawcs.rng import NO_STREAM, c_library_stream, frame_key
+from labelers.pawcs.rows import create_newcomers, create_rows, create_scratch
 from labelers.pawcs.settings import PawcsSettings, Rules
-from labelers.pawcs.step import spread_rows, step_rows
+from labelers.pawcs.step import Frame, Model, grant_edges, step_rows
 
 MIN_SIDE = 16
 _BANDS_PER_THREAD = 4
@@ -70,7 +69,10 @@ class PawcsEngine:
         self._words = create_words(height * width, settings.words)
         self._maps = create_maps(height, width, settings.rate_min)
         self._globals = create_global_words(height, width, globals_)
-        self._requests = create_requests(height, width, globals_)
+        self._rows = create_rows(len(self._bands), width)
+        self._newcomers = create_newcomers(height, width, globals_)
+        self._model = Model(self._words, self._maps, self._globals, self._rows, self._newcomers, self._rules)
+        self._scratch = [create_scratch(width) for _ in self._bands]
         table = threshold_table(settings.lbsp_ratio, settings.lbsp_offset)
         self._sensitivity = Sensitivity(table, settings.lbsp_ratio_min, settings.lbsp_ratio_max)
         self._scene = SceneWatch(height, width)
@@ -117,7 +119,9 @@ class PawcsEngine:
     @property
     def memory(self) -> int:
         """Bytes held by the model."""
-        return state_bytes(self._words, self._maps, self._globals, self._requests)
+        return state_bytes(
+            self._words, self._maps, self._globals, self._rows, self._newcomers, *self._scratch
+        )
 
     def apply(
         self, image: npt.NDArray[np.uint8], held: npt.NDArray[np.bool_] | None = None
@@ -136,11 +140,13 @@ class PawcsEngine:
         self._planes = _planes(image)
         self._advance_clock()
         tick = self._tick()
-        flat = sum(self._over_bands(lambda start, stop: self._step(start, stop, tick)))
+        band = self._bands[0][1] - self._bands[0][0]
+        frame = Frame(self._planes, self._sensitivity.table, tick, self._stream, band)
+        flat = sum(self._over_bands(lambda start, stop: self._step(start, stop, frame)))
         if self._stream.size == 0:
-            self._over_bands(lambda start, stop: self._spread(start, stop, tick))
-            touched = np.empty((self._requests.counts[:, 1].sum(), 2), np.int64)
-            replace_newcomers(self._globals, self._requests, self._planes, self._maps.descriptor, touched)
+            self._over_bands(lambda start, stop: grant_edges(start, stop, self._model, frame))
+            touched = np.empty((self._newcomers.asked.sum(), 2), np.int64)
+            replace_newcomers(self._globals, self._newcomers, self._planes, self._maps.descriptor, touched)
         self._refine_globals(tick)
         mask = self._finish_masks(tick)
         self._check_frame(image, flat, tick)
@@ -176,14 +182,9 @@ class PawcsEngine:
             self._with_level,
         )
 
-    def _step(self, start: int, stop: int, tick: Tick) -> int:
-        return step_rows(
-            start, stop, self._planes, self._sensitivity.table, self._words, self._maps, self._globals,
-            self._requests, self._rules, tick, create_scratch(self._planes.shape[2]), self._stream,
-        )  # fmt: skip
-
-    def _spread(self, start: int, stop: int, tick: Tick) -> None:
-        spread_rows(start, stop, self._planes, self._words, self._maps, self._requests, tick, self._stream)
+    def _step(self, start: int, stop: int, frame: Frame) -> int:
+        scratch = self._scratch[self._bands.index((start, stop))]
+        return step_rows(start, stop, self._model, frame, scratch)
 
     def _refine_globals(self, tick: Tick) -> None:
         period = self._settings.resampling // 2 if tick.bootstrapping else self._settings.resampling

@@ -20,7 +20,8 @@ from labelers.pawcs.lbsp import (
     hamming,
     mix_distance,
 )
-from labelers.pawcs.model import BITS_48, HEAD, Pixel, Scratch, Tick, Words, weight, word_high, word_low
+from labelers.pawcs.model import BITS_48, HEAD, Pixel, Tick, Words, tail_size, weight, word_high, word_low
+from labelers.pawcs.rows import Scratch
 
 NEUTRAL = 128
 """Level of s = 1: foreground lies above."""
@@ -57,12 +58,12 @@ def foreground_level(
         pixel, tick: the current pixel and frame.
         planes: uint8 (3, H, W), the frame.
         table: similarity thresholds.
-        scratch: patch and weights are written.
+        scratch: ``patch`` and ``levels`` are written.
     """
-    weights = scratch.weights
+    weights = scratch.levels
     weights[:] = 0
     gather_patch(planes, pixel.y, pixel.x, scratch.patch)
-    for index in range(HEAD + words.tail.shape[1] // 2):
+    for index in range(HEAD + tail_size(words)):
         low = word_low(words, pixel.number, index)
         high = word_high(words, pixel.number, index)
         c0, c1, c2 = (low >> 48) & 0xFF, (low >> 56) & 0xFF, high & 0xFF

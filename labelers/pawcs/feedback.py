@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelers.pawcs.jit import float32, inlined, int64
+from labelers.pawcs.jit import float32, inlined, int64, vectorised
 from labelers.pawcs.lbsp import DESCRIPTOR_BITS, MAX_COLOUR_DISTANCE
-from labelers.pawcs.model import Maps, Pixel, Tick
+from labelers.pawcs.model import Bytes, Floats
+from labelers.pawcs.rows import Ints
 from labelers.pawcs.settings import Rules
 
 _ONE = float32(1)
+_TWO = float32(2)
 _HALF = float32(0.5)
 
 
@@ -28,73 +30,112 @@ def descriptor_limit(rules: Rules, distance: float, unstable: int) -> int:
     return 3 * ((1 << exponent) + rules.descriptor_offset * (1 + unstable))
 
 
-@inlined
-def update_rate(rules: Rules, rate: float, flat: bool) -> int:
-    """Whole-numbered T; about half of it for flat pixels."""
-    if flat:
-        return int64(np.ceil(rate + rules.rate_min)) // 2
-    return int64(np.ceil(rate))
-
-
-@inlined
-def _blend(maps: np.ndarray, y: int, x: int, value: float, tick: Tick) -> None:
-    """Move the long- and the short-term running mean toward ``value``."""
-    maps[0, y, x] = maps[0, y, x] * (_ONE - tick.blend_long) + value * tick.blend_long
-    maps[1, y, x] = maps[1, y, x] * (_ONE - tick.blend_short) + value * tick.blend_short
-
-
-@inlined
-def observe(
-    maps: Maps,
-    pixel: Pixel,
-    tick: Tick,
-    total: float,
-    nearest_colour: int,
-    nearest_descriptor: int,
-    foreground: bool,
+@vectorised
+def observe_row(
+    colour: Ints,
+    descriptor: Ints,
+    total: Floats,
+    needed: Floats,
+    foreground: Bytes,
+    blend_long: float,
+    blend_short: float,
+    distance_long: Floats,
+    distance_short: Floats,
+    raw_long: Floats,
+    raw_short: Floats,
 ) -> None:
-    """Running means of the minimal distance and of the raw segmentation."""
-    nearest = max(
-        float32(nearest_colour) / float32(MAX_COLOUR_DISTANCE),
-        float32(nearest_descriptor) / float32(DESCRIPTOR_BITS),
-    )
-    if foreground:
-        nearest = max(nearest, (pixel.needed - total) / pixel.needed)
-    _blend(maps.mean_distance, pixel.y, pixel.x, nearest, tick)
-    _blend(maps.mean_raw, pixel.y, pixel.x, float32(1) if foreground else float32(0), tick)
+    """Running means of the minimal distance and of the raw segmentation, over a row.
+
+    Args:
+        colour, descriptor: smallest mix and descriptor distance of a match.
+        total, needed: sums of weights, found and needed for background.
+        foreground: 1 for pixels without local consensus.
+        blend_long, blend_short: float32, weight of the current frame.
+        distance_long, distance_short, raw_long, raw_short: the means; written.
+    """
+    for x in range(total.size):
+        nearest = max(
+            float32(colour[x]) / float32(MAX_COLOUR_DISTANCE),
+            float32(descriptor[x]) / float32(DESCRIPTOR_BITS),
+        )
+        short_of = (needed[x] - total[x]) / needed[x]
+        nearest = max(nearest, short_of) if foreground[x] != 0 else nearest
+        raw = float32(1) if foreground[x] != 0 else float32(0)
+        distance_long[x] = _blend(distance_long[x], nearest, blend_long)
+        distance_short[x] = _blend(distance_short[x], nearest, blend_short)
+        raw_long[x] = _blend(raw_long[x], raw, blend_long)
+        raw_short[x] = _blend(raw_short[x], raw, blend_short)
 
 
 @inlined
-def adapt(maps: Maps, rules: Rules, pixel: Pixel, tick: Tick) -> None:
-    """Update the unstable flag, T, v and R of a pixel (WACV 2015, eqs. 6-9)."""
-    y, x = pixel.y, pixel.x
-    distance, variation, rate = maps.distance[y, x], maps.variation[y, x], maps.rate[y, x]
-    least = min(maps.mean_distance[0, y, x], maps.mean_distance[1, y, x])
-    most = max(maps.mean_distance[0, y, x], maps.mean_distance[1, y, x])
-    was_foreground = maps.last_mask[y, x] != 0
-    maps.unstable[y, x] = (
-        distance > rules.unstable_distance
-        or maps.mean_raw[0, y, x] - maps.mean_final[0, y, x] > rules.unstable_ratio
-        or maps.mean_raw[1, y, x] - maps.mean_final[1, y, x] > rules.unstable_ratio
-    )
-    if was_foreground or (least < rules.unstable_ratio and maps.raw[y, x] != 0):
-        rate = min(rate + rules.rate_up / (most * variation), rules.rate_max)
-    elif rate > rules.rate_min:
-        rate = max(rate - rules.rate_down * variation / most, rules.rate_min)
-    maps.rate[y, x] = rate
-    if most > rules.unstable_ratio and maps.blinking[y, x] != 0:
-        variation += rules.variation_up * float32(2) if tick.bootstrapping else rules.variation_up
-    elif variation > rules.variation_down:
-        pace = float32(1)
-        if tick.bootstrapping or pixel.flat:
-            pace = float32(2)
-        elif was_foreground:
-            pace = float32(0.5)
-        variation = max(variation - rules.variation_down * pace, rules.variation_down)
-    maps.variation[y, x] = variation
-    aim = np.float64(_ONE + least * float32(2))
-    if np.float64(distance) < aim * aim:
-        distance += rules.distance_step * (variation - rules.variation_down)
-    elif distance > _ONE:
-        distance = max(distance - rules.distance_step / variation, _ONE)
-    maps.distance[y, x] = distance
+def _blend(mean: float, value: float, share: float) -> float:
+    """A running mean moved toward ``value``."""
+    return mean * (_ONE - share) + value * share
+
+
+@vectorised
+def judge_row(
+    distance: Floats,
+    raw_long: Floats,
+    raw_short: Floats,
+    final_long: Floats,
+    final_short: Floats,
+    rules: Rules,
+    unstable: Bytes,
+) -> None:
+    """Which pixels are unstable: large R, or often foreground in the raw mask and not in the final one."""
+    for x in range(distance.size):
+        unstable[x] = (
+            (distance[x] > rules.unstable_distance)
+            | (raw_long[x] - final_long[x] > rules.unstable_ratio)
+            | (raw_short[x] - final_short[x] > rules.unstable_ratio)
+        )
+
+
+@vectorised
+def adapt_row(
+    mean_long: Floats,
+    mean_short: Floats,
+    last_mask: Bytes,
+    raw: Bytes,
+    blinking: Bytes,
+    flat: Bytes,
+    rules: Rules,
+    bootstrapping: bool,
+    rate: Floats,
+    variation: Floats,
+    distance: Floats,
+) -> None:
+    """Update T, v and R of a row of pixels (WACV 2015, eqs. 6-9).
+
+    Args:
+        mean_long, mean_short: running means of the minimal distance.
+        last_mask: the last final mask.
+        raw: the raw segmentation.
+        blinking, flat: flags.
+        rules: parameters.
+        bootstrapping: one of the first frames.
+        rate, variation, distance: T, v and R; written.
+    """
+    for x in range(rate.size):
+        least, most = min(mean_long[x], mean_short[x]), max(mean_long[x], mean_short[x])
+        old_rate, old_variation, old_distance = rate[x], variation[x], distance[x]
+        was_foreground = last_mask[x] != 0
+        slower = min(old_rate + rules.rate_up / (most * old_variation), rules.rate_max)
+        faster = max(old_rate - rules.rate_down * old_variation / most, rules.rate_min)
+        faster = faster if old_rate > rules.rate_min else old_rate
+        slow = was_foreground | ((least < rules.unstable_ratio) & (raw[x] != 0))
+        rate[x] = slower if slow else faster
+        up = rules.variation_up * (_TWO if bootstrapping else _ONE)
+        pace = _HALF if was_foreground else _ONE
+        pace = _TWO if bootstrapping | (flat[x] != 0) else pace
+        down = max(old_variation - rules.variation_down * pace, rules.variation_down)
+        down = down if old_variation > rules.variation_down else old_variation
+        blinks = (most > rules.unstable_ratio) & (blinking[x] != 0)
+        new_variation = old_variation + up if blinks else down
+        variation[x] = new_variation
+        aim = np.float64(_ONE + least * _TWO)
+        farther = old_distance + rules.distance_step * (new_variation - rules.variation_down)
+        nearer = max(old_distance - rules.distance_step / new_variation, _ONE)
+        nearer = nearer if old_distance > _ONE else old_distance
+        distance[x] = farther if np.float64(old_distance) < aim * aim else nearer

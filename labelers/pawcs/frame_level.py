@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from labelers.pawcs.jit import compiled, float32
 from labelers.pawcs.lbsp import RIM
-from labelers.pawcs.model import HEAD, Words, weight, word_high, word_low
+from labelers.pawcs.model import HEAD, Words, tail_size, weight, word_high, word_low
 
 _SCALE = 8
 """Frames are compared at 1/8 of their size."""
@@ -85,7 +85,7 @@ def background_image(words: Words, clock: int, offset: int, out: npt.NDArray[np.
         for x in range(RIM, width - RIM):
             total = float32(0)
             sums = (float32(0), float32(0), float32(0))
-            for index in range(HEAD + words.tail.shape[1] // 2):
+            for index in range(HEAD + tail_size(words)):
                 low = word_low(words, y * width + x, index)
                 high = word_high(words, y * width + x, index)
                 share = weight(high, clock, offset)

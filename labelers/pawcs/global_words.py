@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from labelers.pawcs.jit import compiled, float32, inlined, int64, population_count
 from labelers.pawcs.lbsp import RIM, colour_distortion, colour_l1, mix_distance
-from labelers.pawcs.model import GlobalWords, Pixel, Requests
+from labelers.pawcs.model import GlobalWords, Pixel
+from labelers.pawcs.rows import Newcomers
 
 MAP_SCALE = 2
 """Pixels per side of a cell of the weight maps."""
@@ -72,7 +73,7 @@ def replace_global(words: GlobalWords, pixel: Pixel, weight: float) -> None:
 @compiled
 def replace_newcomers(
     words: GlobalWords,
-    requests: Requests,
+    newcomers: Newcomers,
     planes: npt.NDArray[np.uint8],
     descriptors: npt.NDArray[np.int64],
     touched: npt.NDArray[np.int64],
@@ -83,20 +84,20 @@ def replace_newcomers(
 
     Args:
         words: the global words.
-        requests: of phase one.
+        newcomers: of phase one.
         planes, descriptors: the current frame.
         touched: int64 (n, 2), scratch for the cells set since the map was cleared; n newcomers at most.
     """
     for slot in range(words.totals.size):
         gain = 0.0
         for y in range(RIM, planes.shape[1] - RIM):
-            gain += requests.gained[y, slot]
+            gain += newcomers.gained[y, slot]
         words.totals[slot] += float32(gain)
     slot = words.order[words.order.size - 1]
     touches = -1  # the map has not been cleared yet
     for y in range(RIM, planes.shape[1] - RIM):
-        for place in range(requests.counts[y, 1]):
-            pixel = _newcomer(requests, planes, descriptors, y, place)
+        for place in range(newcomers.asked[y]):
+            pixel = _newcomer(newcomers, planes, descriptors, y, place)
             fits = touches >= 0 and fits_global(
                 words.features[slot], pixel, population_count(pixel.descriptor)
             )
@@ -113,30 +114,30 @@ def replace_newcomers(
 
 
 @inlined
-def note_newcomer(requests: Requests, pixel: Pixel, weight: float) -> None:
+def note_newcomer(newcomers: Newcomers, pixel: Pixel, weight: float) -> None:
     """Note that a pixel asks to become a global word of that weight."""
-    place = requests.counts[pixel.y, 1]
-    requests.newcomer[pixel.y, place, 0] = pixel.x
-    requests.newcomer[pixel.y, place, 1] = pixel.colour_limit << 16 | pixel.descriptor_limit
-    requests.newcomer_weight[pixel.y, place] = weight
-    requests.counts[pixel.y, 1] = place + 1
+    place = newcomers.asked[pixel.y]
+    newcomers.place[pixel.y, place, 0] = pixel.x
+    newcomers.place[pixel.y, place, 1] = pixel.colour_limit << 16 | pixel.descriptor_limit
+    newcomers.weight[pixel.y, place] = weight
+    newcomers.asked[pixel.y] = place + 1
 
 
 @inlined
 def _newcomer(
-    requests: Requests,
+    newcomers: Newcomers,
     planes: npt.NDArray[np.uint8],
     descriptors: npt.NDArray[np.int64],
     y: int,
     place: int,
 ) -> Pixel:
     """The pixel that asked, with the weight it brings as ``needed``."""
-    x = int64(requests.newcomer[y, place, 0])
-    limits = int64(requests.newcomer[y, place, 1])
+    x = int64(newcomers.place[y, place, 0])
+    limits = int64(newcomers.place[y, place, 1])
     return Pixel(
         y * planes.shape[2] + x, x, y, descriptors[y, x],
         int64(planes[0, y, x]), int64(planes[1, y, x]), int64(planes[2, y, x]),
-        False, limits >> 16, limits & 0xFFFF, requests.newcomer_weight[y, place], 1, 1,
+        False, limits >> 16, limits & 0xFFFF, newcomers.weight[y, place], 1, 1,
     )  # fmt: skip
 
 

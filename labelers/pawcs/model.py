@@ -35,19 +35,19 @@ class Words(NamedTuple):
 
     Attributes:
         head: int64 (P, 2 * HEAD).
-        tail: int64 (P, 2 * (N - HEAD)).
+        tail: int64 (P, 2 * (N - HEAD)), the first halves of all tail words, then the second halves.
         sorted_until: uint16 (P,): until that frame, without writes, tail words stay sorted by weight but for
             those in ``unsorted``.
-        unsorted: uint8 (P, 2): first and last place at which a tail word may outweigh the one before it; none
-            if the first is ALL_SORTED.
-        tail_weight: float32 (P,): the first tail word will not weigh more until then.
+        unsorted: uint16 (P,): first (low byte) and last place (high byte) at which a tail word may outweigh
+            the one before it; none if the first is ALL_SORTED.
+        fifth: int64 (P,): copy of the second half of the first tail word, to weigh it without the tail.
     """
 
     head: Longs
     tail: Longs
     sorted_until: npt.NDArray[np.uint16]
-    unsorted: Bytes
-    tail_weight: Floats
+    unsorted: npt.NDArray[np.uint16]
+    fifth: Longs
 
 
 class Maps(NamedTuple):
@@ -100,51 +100,6 @@ class GlobalWords(NamedTuple):
     totals: Floats
     order: Longs
     local_order: Bytes
-
-
-class Requests(NamedTuple):
-    """What the per-pixel step asks for outside its own pixel, by row of the asking pixel.
-
-    Attributes:
-        counts: int64 (H, 2): neighbour updates and global replacements asked for in the row.
-        target: int32 (H, W): pixels to update.
-        source: int32 (H, W): pixels that ask.
-        consensus: float32 (H, W): weight needed by the asking pixel.
-        limits: int32 (H, W, 4): colour and descriptor thresholds, occurrence step, update rate of the asker.
-        newcomer: int32 (H, W, 2): x of pixels that ask to become a global word, their two thresholds packed.
-        newcomer_weight: float32 (H, W).
-        gained: float64 (H, G): weight that each global word gained from the row.
-    """
-
-    counts: Longs
-    target: npt.NDArray[np.int32]
-    source: npt.NDArray[np.int32]
-    consensus: Floats
-    limits: npt.NDArray[np.int32]
-    newcomer: npt.NDArray[np.int32]
-    newcomer_weight: Floats
-    gained: npt.NDArray[np.float64]
-
-
-class Scratch(NamedTuple):
-    """Room for the row and the pixel at hand, one per band of rows; W the frame's width.
-
-    Attributes:
-        bounds: uint8 (2, W).
-        bits: uint16 (W,).
-        references: uint8 (3, W), colours of the best words.
-        intra, inter: int64 (W,), descriptors against the own colour and against the best word's.
-        patch: uint8 (48,), the 16 neighbours of each channel.
-        weights: float32 (256,), word weight by evidence level.
-    """
-
-    bounds: Bytes
-    bits: npt.NDArray[np.uint16]
-    references: Bytes
-    intra: Longs
-    inter: Longs
-    patch: Bytes
-    weights: Floats
 
 
 class Pixel(NamedTuple):
@@ -208,12 +163,20 @@ class Tick(NamedTuple):
 def create_words(pixels: int, count: int) -> Words:
     """Empty local words."""
     return Words(
-        np.zeros((pixels, 2 * HEAD), np.int64),
-        np.zeros((pixels, 2 * (count - HEAD)), np.int64),
+        _on_cache_lines((pixels, 2 * HEAD)),
+        _on_cache_lines((pixels, 2 * (count - HEAD))),
         np.zeros(pixels, np.uint16),
-        np.zeros((pixels, 2), np.uint8),
-        np.zeros(pixels, np.float32),
+        np.zeros(pixels, np.uint16),
+        np.zeros(pixels, np.int64),
     )
+
+
+def _on_cache_lines(shape: tuple[int, int]) -> Longs:
+    """Zeros whose first element begins a cache line of 64 bytes."""
+    size = shape[0] * shape[1]
+    room = np.zeros(size + 7, np.int64)
+    start = -(room.ctypes.data // 8) % 8
+    return room[start : start + size].reshape(shape)
 
 
 def create_maps(height: int, width: int, rate_min: float) -> Maps:
@@ -246,32 +209,15 @@ def create_global_words(height: int, width: int, count: int) -> GlobalWords:
     )
 
 
-def create_requests(height: int, width: int, global_count: int) -> Requests:
-    """Room for the requests of one frame."""
-    shape = (height, width)
-    return Requests(
-        np.zeros((height, 2), np.int64), np.zeros(shape, np.int32), np.zeros(shape, np.int32),
-        np.zeros(shape, np.float32), np.zeros((*shape, 4), np.int32), np.zeros((*shape, 2), np.int32),
-        np.zeros(shape, np.float32), np.zeros((height, global_count), np.float64),
-    )  # fmt: skip
-
-
-def create_scratch(width: int) -> Scratch:
-    """Scratch arrays of one band."""
-    return Scratch(
-        np.empty((2, width), np.uint8),
-        np.empty(width, np.uint16),
-        np.empty((3, width), np.uint8),
-        np.zeros(width, np.int64),
-        np.full(width, -1, np.int64),
-        np.empty(48, np.uint8),
-        np.empty(256, np.float32),
-    )
-
-
 def state_bytes(*parts: NamedTuple) -> int:
     """Memory of the arrays of such tuples, in bytes."""
     return sum(array.nbytes for part in parts for array in part)
+
+
+@inlined
+def tail_size(words: Words) -> int:
+    """Number of tail words per pixel."""
+    return int64(words.tail.shape[1] // 2)
 
 
 @inlined
@@ -279,7 +225,7 @@ def word_low(words: Words, pixel: int, index: int) -> int:
     """First half of a word: descriptor and two colour channels."""
     if index < HEAD:
         return int64(words.head[pixel, 2 * index])
-    return int64(words.tail[pixel, 2 * (index - HEAD)])
+    return int64(words.tail[pixel, index - HEAD])
 
 
 @inlined
@@ -287,7 +233,7 @@ def word_high(words: Words, pixel: int, index: int) -> int:
     """Second half of a word: third colour channel and its history."""
     if index < HEAD:
         return int64(words.head[pixel, 2 * index + 1])
-    return int64(words.tail[pixel, 2 * (index - HEAD) + 1])
+    return int64(words.tail[pixel, tail_size(words) + index - HEAD])
 
 
 @inlined
@@ -297,8 +243,10 @@ def put_word(words: Words, pixel: int, index: int, low: int, high: int) -> None:
         words.head[pixel, 2 * index] = low
         words.head[pixel, 2 * index + 1] = high
     else:
-        words.tail[pixel, 2 * (index - HEAD)] = low
-        words.tail[pixel, 2 * (index - HEAD) + 1] = high
+        words.tail[pixel, index - HEAD] = low
+        words.tail[pixel, tail_size(words) + index - HEAD] = high
+        if index == HEAD:
+            words.fifth[pixel] = high
 
 
 @inlined
@@ -342,7 +290,7 @@ def weight(high: int, frame: int, offset: int) -> float:
 def turn_back_clock(words: Words, offset: int) -> None:
     """Move all frame numbers back by CLOCK_STEP; older words keep their weight."""
     for pixel in range(words.head.shape[0]):
-        for index in range(HEAD + words.tail.shape[1] // 2):
+        for index in range(HEAD + tail_size(words)):
             high = word_high(words, pixel, index)
             first = (high >> 16) & 0xFFFF
             last = (high >> 32) & 0xFFFF

@@ -21,6 +21,7 @@ from labelers.pawcs.model import (
     pack_low,
     put_word,
     seen,
+    tail_size,
     weight,
     word_high,
     word_low,
@@ -79,7 +80,7 @@ def refresh_rows(
         key, stream: of the random numbers.
     """
     width = planes.shape[2]
-    count = HEAD + words.tail.shape[1] // 2
+    count = HEAD + tail_size(words)
     for y in range(start, stop):
         for x in range(RIM, width - RIM):
             index = y * width + x

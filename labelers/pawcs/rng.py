@@ -99,3 +99,10 @@ def draw(bound: int, stream: npt.NDArray[np.uint32], key: np.uint64, pixel: int,
         return 0
     value = _mix(np.uint64(key) + (np.uint64(pixel) * _DRAWS_PER_PIXEL + np.uint64(purpose)) * _GAMMA)
     return int64(((value >> _SHIFTS[3]) * np.uint64(bound)) >> _SHIFTS[3])
+
+
+@inlined
+def chance(key: np.uint64, pixel: int, purpose: int, bound: int) -> bool:
+    """Whether :func:`draw` from the counter-based numbers would give 0."""
+    value = _mix(np.uint64(key) + (np.uint64(pixel) * _DRAWS_PER_PIXEL + np.uint64(purpose)) * _GAMMA)
+    return bool(((value >> _SHIFTS[3]) * np.uint64(bound)) >> _SHIFTS[3] == np.uint64(0))
