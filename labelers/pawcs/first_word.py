@@ -226,10 +226,12 @@ def prefetch_tails(words: Words, first: int, ordered: Bytes, matched: Bytes) -> 
     """Ask early for the tail words that the row will need, first pixel at index ``first``."""
     size = words.tail.shape[1] // 2
     for x in range(ordered.size):
-        if ordered[x] != 0 and matched[x] == MATCHES:
-            continue
         begin = (first + x) * 2 * size
+        if matched[x] == DIFFERS:
+            prefetch(words.tail, begin)
+        elif ordered[x] != 0:
+            continue
         place = int64(words.unsorted[first + x]) & 0xFF
-        if place == ALL_SORTED:
-            place = HEAD
-        prefetch(words.tail, begin + size + place - HEAD)
+        place = max(place - HEAD - 1, 0) if place < ALL_SORTED else 0
+        prefetch(words.tail, begin + size + place)
+        prefetch(words.tail, begin + size + place + 8)

@@ -100,8 +100,10 @@ def order_tail(words: Words, pixel: int, tick: Tick, weights: Floats, last_weigh
             return
         last = max(first, int64(words.unsorted[pixel]) >> 8)
     if last - first > _LONG_RANGE:
-        weigh_tail(words.tail[pixel, tail_size(words) :], tick.clock, tick.weight_offset, weights)
-        order_whole_tail(words, pixel, tick, weights, last_weight)
+        start = max(first - HEAD - 1, 0) if tick.clock < words.sorted_until[pixel] else 0
+        highs = words.tail[pixel, tail_size(words) + start :]
+        weigh_tail(highs, tick.clock, tick.weight_offset, weights[start:])
+        order_whole_tail(words, pixel, tick, weights, last_weight, start)
         return
     if first > HEAD:
         last_weight = weight(word_high(words, pixel, first - 1), tick.clock, tick.weight_offset)
@@ -118,18 +120,34 @@ def weigh_tail(highs: Longs, clock: int, offset: int, weights: Floats) -> None:
 
 
 @compiled
-def order_whole_tail(words: Words, pixel: int, tick: Tick, weights: Floats, last_weight: float) -> None:
-    """Ordering pass over the whole tail by given weights; renews the record of how long the order lasts."""
+def order_whole_tail(
+    words: Words, pixel: int, tick: Tick, weights: Floats, last_weight: float, start: int
+) -> None:
+    """Ordering pass over the tail by given weights; renews the record of how long the order lasts.
+
+    Args:
+        words: the model.
+        pixel: row-major index.
+        tick: the current frame.
+        weights: float32 (N - HEAD,) at least, of the tail words from ``start`` on.
+        last_weight: what the pass comes with, to the first tail word.
+        start: place in the tail before which the record shows nothing to do and stays valid; 0 to renew all.
+    """
     size = tail_size(words)
-    for place in range(size):
+    if start > 0:
+        last_weight = weights[start]
+    for place in range(start, size):
         if weights[place] > last_weight:
             low, high = words.tail[pixel, place], words.tail[pixel, size + place]
             order_step(words, pixel, HEAD + place, low, high, weights[place], last_weight)
         else:
             last_weight = weights[place]
-    until, first, last = _certify(words.tail[pixel, size:], tick.clock, tick.weight_offset)
+    begin = max(start - 1, 0)
+    until, first, last = _certify(words.tail[pixel, size + begin :], tick.clock, tick.weight_offset)
+    if start > 0:
+        until = min(until, int64(words.sorted_until[pixel]))
     words.sorted_until[pixel] = until
-    words.unsorted[pixel] = first | (last << 8)
+    words.unsorted[pixel] = ALL_SORTED if first == ALL_SORTED else first + begin | (last + begin << 8)
 
 
 @vectorised

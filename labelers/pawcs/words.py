@@ -165,7 +165,7 @@ def _scan_tail(
             if in_order:
                 touch_word(words, pixel.number, HEAD + place, tick)
     if not in_order:
-        order_whole_tail(words, pixel.number, tick, scratch.tail, last_weight)
+        order_whole_tail(words, pixel.number, tick, scratch.tail, last_weight, 0)
     return total, nearest_colour, nearest_descriptor
 
 
