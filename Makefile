@@ -7,6 +7,7 @@ JOBS ?=
 SET ?=
 SEEDS ?=
 TORCH ?= auto
+PYBGS ?= 0
 
 BIN := .venv/bin
 SPOTLABEL := $(BIN)/spotlabel
@@ -14,6 +15,8 @@ SPOTLABEL := $(BIN)/spotlabel
 CHANGES := $(foreach s,$(SET),--set '$(s)')
 LOOK := $(if $(DATA),--set 'data=$(DATA)') $(CHANGES)
 ARGS := $(LOOK) $(if $(JOBS),--jobs $(JOBS))
+# torch and pybgs as they were chosen at the last set-up
+CHOSEN = $(shell cat .venv/.ready 2>/dev/null)
 RECIPE = workflows/$(DATASET).yaml
 # What a dataset trains on, where that is not what it labels: the demo's scenes are too few to learn from.
 TRAINING = $(firstword $(wildcard workflows/$(DATASET)-train.yaml) $(RECIPE))
@@ -29,13 +32,13 @@ TRUTH ?=
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup:  ## make .venv and install everything into it (TORCH=cpu|cuda|none|auto)
-	TORCH=$(TORCH) bash scripts/setup.sh .venv
-	@echo $(TORCH) > .venv/.ready
+setup:  ## make .venv and install everything into it (TORCH=cpu|cuda|none|auto, PYBGS=1)
+	TORCH=$(TORCH) PYBGS=$(PYBGS) bash scripts/setup.sh .venv
+	@echo $(TORCH) $(PYBGS) > .venv/.ready
 
-# After a pull that changed what is needed; the choice of torch stays the one of the last `make setup`.
+# After a pull that changed what is needed; what was chosen stays as in the last `make setup`.
 .venv/.ready: pyproject.toml constraints.txt scripts/setup.sh
-	$(MAKE) setup TORCH=$(or $(shell cat .venv/.ready 2>/dev/null),$(TORCH))
+	$(MAKE) setup TORCH=$(or $(word 1,$(CHOSEN)),$(TORCH)) PYBGS=$(or $(word 2,$(CHOSEN)),$(PYBGS))
 
 demo: .venv/.ready  ## label the synthetic scenes, measure them against exact masks, make pictures
 	$(SPOTLABEL) demo $(CHANGES) $(if $(JOBS),--jobs $(JOBS))

@@ -26,7 +26,7 @@ from pipeline.validation import nearest, shown, validated
 class LabelerChoice(Settings):
     """Which labeler makes the evidence of a fixed and of a moving camera; one name means both."""
 
-    fixed: str = "pawcs-pybgs"
+    fixed: str = "pawcs"
     moving: str = "farneback"
 
     @model_validator(mode="before")

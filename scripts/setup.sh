@@ -3,10 +3,12 @@
 #
 # TORCH=auto  a CPU build of torch if pip finds one, else the default build (default)
 # TORCH=cpu   a CPU build or an error      TORCH=cuda  the default build      TORCH=none  no torch
+# PYBGS=1     also build pybgs, the reference PAWCS (labeler pawcs-pybgs): needs a compiler and OpenCV's headers
 set -euo pipefail
 
 venv=${1:?usage: setup.sh FOLDER}
 torch=${TORCH:-auto}
+pybgs=${PYBGS:-0}
 python=${PYTHON:-python3}
 torch_pin=$(sed -n 's/^torch==//p' constraints.txt)
 
@@ -46,7 +48,7 @@ install_build_tools() {
     fi
     say "pybgs, the reference PAWCS, needs the system packages ${packages[*]}."
     say "Ask the administrator for:  apt-get install --no-install-recommends ${packages[*]}"
-    say "then run 'make setup' again. Until then everything but the labeler pawcs-pybgs works."
+    say "then run 'make setup PYBGS=1' again. Until then everything but the labeler pawcs-pybgs works."
     return 1
 }
 
@@ -70,7 +72,7 @@ pip_install() { "$venv/bin/python" -m pip install --quiet --constraint constrain
 
 install_pybgs() {
     "$venv/bin/python" -c 'import pybgs' 2>/dev/null && return 0
-    install_build_tools || return 0
+    install_build_tools || return 1
     say "building pybgs (two to five minutes, once)"
     local again=()
     # Installed but not importable: the system's OpenCV has changed under it.
@@ -78,6 +80,7 @@ install_pybgs() {
     { pip_install "${again[@]}" pybgs >/dev/null && "$venv/bin/python" -c 'import pybgs'; } || {
         say "pybgs could not be built; everything but the labeler pawcs-pybgs works. To see why:"
         say "  $venv/bin/python -m pip install --constraint constraints.txt pybgs"
+        return 1
     }
 }
 
@@ -85,5 +88,5 @@ make_venv
 say "installing spotlabel and its packages into $venv"
 install_torch
 pip_install --editable "$([ "$torch" = none ] && echo '.[dev]' || echo '.[dev,train,tensorboard,onnx,ablation]')"
-install_pybgs
+[ "$pybgs" != 1 ] || install_pybgs || die "pybgs was asked for (PYBGS=1) and is not installed"
 say "done: $venv/bin/spotlabel"

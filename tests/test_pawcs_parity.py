@@ -36,7 +36,9 @@ def reference_masks(images: np.ndarray, seed: int, folder: Path) -> np.ndarray:
 
 @pytest.mark.pybgs
 @pytest.mark.realdata
-@pytest.mark.skipif(importlib.util.find_spec("pybgs") is None, reason="pybgs is not installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("pybgs") is None, reason="pybgs is not installed (make setup PYBGS=1)"
+)
 @pytest.mark.parametrize("seed", [1, 7])
 def test_parity_mode_gives_the_masks_of_pybgs(shared_data: Path, tmp_path: Path, seed: int) -> None:
     files = sorted((shared_data / "cdnet/baseline/highway/input").glob("*.jpg"))[:60]

@@ -19,7 +19,7 @@ needs_pybgs = pytest.mark.pybgs
 
 @pytest.fixture
 def _pybgs():
-    pytest.importorskip("pybgs", reason="pybgs is not installed (see README: PAWCS)")
+    pytest.importorskip("pybgs", reason="pybgs is not installed (make setup PYBGS=1)")
 
 
 def test_config_names_every_setting_of_pybgs():

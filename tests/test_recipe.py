@@ -80,7 +80,7 @@ def test_one_labeler_or_one_per_camera(tmp_path: Path) -> None:
     one = load(tmp_path, labeler="knn")
     assert [one.labeler_for(camera)[0].name for camera in Camera] == ["knn", "knn"]
     two = load(tmp_path, labeler={"moving": "released-flow"})
-    assert two.labeler_for(Camera.FIXED)[0].name == "pawcs-pybgs"
+    assert two.labeler_for(Camera.FIXED)[0].name == "pawcs"
     assert two.labeler_for(Camera.MOVING)[0].name == "released-flow"
 
 

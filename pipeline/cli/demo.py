@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +38,7 @@ def demo(out: str, overrides: tuple[str, ...], jobs: int | None, quiet: bool) ->
       spotlabel demo
       spotlabel demo --set masks.motion_threshold=2 --out runs/demo-2
     """
-    recipe = load_recipe("demo", [f"out={out}", *_without_pybgs(), *overrides])
+    recipe = load_recipe("demo", [f"out={out}", *overrides])
     chosen = items(recipe)
     if any(item.sequence.truth is None for item in chosen):
         raise RecipeError("dataset.reader: the demo measures against exact masks, which this dataset lacks")
@@ -49,14 +48,6 @@ def demo(out: str, overrides: tuple[str, ...], jobs: int | None, quiet: bool) ->
     if any(outcome.failed for outcome in outcomes):
         sys.exit(1)
     _tell(recipe, chosen, outcomes)
-
-
-def _without_pybgs() -> list[str]:
-    """Settings for a machine where pybgs could not be built."""
-    if importlib.util.find_spec("pybgs"):
-        return []
-    click.echo("pybgs is not installed (see README): PAWCS of our own labels the fixed camera", err=True)
-    return ["labeler.fixed=pawcs"]
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def _check(file: Path) -> int:
 @click.option(
     "--data", required=True, type=click.Path(exists=True, file_okay=False), help="CDnet root folder."
 )
-@click.option("--labeler", default="pawcs-pybgs", show_default=True, help="A labeler with binary evidence.")
+@click.option("--labeler", default="pawcs", show_default=True, help="A labeler with binary evidence.")
 @click.option(
     "--only",
     multiple=True,
