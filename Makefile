@@ -27,7 +27,7 @@ TRUTH ?=
 .PHONY: help setup demo test lint format clean clean-runs
 .PHONY: labels masks status show verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate
-.PHONY: bench bench-pawcs bench-evaluate bench-training
+.PHONY: ablation bench bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -85,6 +85,9 @@ ua-detrac uavdt cdnet davis:  ## label one dataset: make ua-detrac DATA=/data/UA
 
 bench: .venv/.ready  ## measure the label path: mask stage, stores, rim of the evidence stage
 	$(BIN)/python -m benchmarks.bench_labels
+
+ablation: .venv/.ready  ## does attention help? 24 small trainings on synthetic scenes: an hour on 2 cores [JOBS=1] [ABLATION="--quick"]
+	$(BIN)/python -m benchmarks.ablation $(if $(JOBS),--jobs $(JOBS)) $(ABLATION)
 
 bench-pawcs: .venv/.ready  ## our PAWCS beside pybgs: time, memory; F too: make bench-pawcs DATA=../shared/data [SEEDS=5]
 	$(BIN)/python -m benchmarks.bench_pawcs $(if $(DATA),--data '$(DATA)') $(if $(SEEDS),--seeds $(SEEDS))

@@ -1,0 +1,54 @@
+"""Scenes as tensors, all held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.ablation.scenes import SIZE, Scene, make_scene
+from detector.data.samples import Sample, make_sample
+from detector.data.views import letterbox_view
+
+
+def make_scenes(seed: int, count: int) -> list[Scene]:
+    """The first ``count`` scenes of the set ``seed``."""
+    return [make_scene(seed, index) for index in range(count)]
+
+
+def as_sample(scene: Scene) -> Sample:
+    """The scene at its own scale with its targets on the grid; nothing is augmented."""
+    view = letterbox_view((SIZE, SIZE), (SIZE, SIZE))
+    label = np.zeros(len(scene.boxes), np.int64)
+    return make_sample(scene.image, scene.mask, scene.boxes, label, classes=1, view=view)
+
+
+def as_tensors(scenes: list[Scene], device: torch.device) -> dict[str, Tensor]:
+    """Inputs and targets of N scenes.
+
+    Returns:
+        ``input`` float32 [N, 3, 128, 128] (channels last), and the targets of
+        :func:`detector.losses.detection_loss`: ``hm`` [N, 1, 32, 32], ``wh`` and ``reg`` [N, K, 2], ``ind``
+        and ``mask`` [N, K], ``seg`` [N, 1, 128, 128].
+    """
+    samples = [as_sample(scene) for scene in scenes]
+    columns = {
+        name: [getattr(s.centres, name) for s in samples] for name in ("hm", "wh", "reg", "ind", "mask")
+    }
+    columns |= {"input": [s.input for s in samples], "seg": [s.seg for s in samples]}
+    tensors = {name: torch.from_numpy(np.stack(arrays)) for name, arrays in columns.items()}
+    tensors["input"] = tensors["input"].contiguous(memory_format=torch.channels_last)
+    return {name: tensor.to(device) for name, tensor in tensors.items()}
+
+
+def batches(seed: int, images: int, batch: int, iterations: int) -> Iterator[Tensor]:
+    """Indices int64 [batch] of each step: one random order of all images after the other, without a gap."""
+    random = torch.Generator().manual_seed(seed)
+    waiting = torch.empty(0, dtype=torch.int64)
+    for _ in range(iterations):
+        while len(waiting) < batch:
+            waiting = torch.cat([waiting, torch.randperm(images, generator=random)])
+        yield waiting[:batch]
+        waiting = waiting[batch:]
