@@ -112,7 +112,7 @@ def main(
             failed += 1
         else:
             records[outcome.job.variant, outcome.job.seed] = outcome.record
-    written = report.write_report(out, folder, records, settings)
+    written = report.write_report(out, folder, records, settings, wanted)
     if written:
         click.echo(written[0].read_text(encoding="utf-8"))
     click.echo("\n".join(f"wrote {path}" for path in written) or "no seed is complete: nothing to compare")

@@ -22,6 +22,7 @@ from benchmarks.ablation.comparison import (
 from benchmarks.ablation.metrics import FIGURES
 from benchmarks.ablation.pictures import draw_scenes
 from benchmarks.ablation.plots import draw_seeds
+from benchmarks.ablation.runs import Job
 from benchmarks.ablation.settings import CENTERNET, MULTITASK, VARIANTS, Settings
 from detector.model import write_atomically
 
@@ -75,13 +76,24 @@ def _plain(figures: Any) -> dict[str, Any]:
     return {k: None if math.isnan(value) else value for k, value in asdict(figures).items()}
 
 
-def markdown(table: Table, seeds: Sequence[int], settings: Settings) -> str:
-    """Means and spreads, differences, verdicts, then every seed."""
+def markdown(table: Table, seeds: Sequence[int], settings: Settings, unfinished: Sequence[str] = ()) -> str:
+    """Means and spreads, differences, verdicts, then every seed.
+
+    Args:
+        table: figures by variant and name.
+        seeds: of the table's columns.
+        settings: of all runs.
+        unfinished: names of the runs that were asked for and have no result.
+    """
     lines = [
         f"Mean ± standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))}), in percent; "
         f"{settings.train_images} training scenes, {settings.iterations} steps.",
         "",
     ]
+    if settings != Settings():
+        lines += ["Not the settings that the acceptance rule is for.", ""]
+    if unfinished:
+        lines += [f"Without a result: {', '.join(unfinished)}. Seeds that lack a variant are left out.", ""]
     lines += [*_rows(("variant", *TITLES.values()), _summary_rows(table)), ""]
     pairs = [pair for pair in PAIRS if set(pair) <= table.keys()]
     if pairs:
@@ -126,7 +138,9 @@ def _rows(head: Sequence[str], body: Iterator[list[str]] | list[list[str]]) -> l
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body)]
 
 
-def write_report(out: Path, runs: Path, records: Records, settings: Settings) -> list[Path]:
+def write_report(
+    out: Path, runs: Path, records: Records, settings: Settings, wanted: list[Job]
+) -> list[Path]:
     """Write ``report.md``, ``report.json``, ``ap70.png`` and ``scenes.png`` from the finished runs.
 
     Args:
@@ -134,6 +148,7 @@ def write_report(out: Path, runs: Path, records: Records, settings: Settings) ->
         runs: folder of the runs' files.
         records: finished runs; seeds that some variant lacks are left out.
         settings: of all these runs.
+        wanted: runs that were asked for, finished or not.
 
     Returns:
         What was written; nothing if no seed is complete.
@@ -144,7 +159,8 @@ def write_report(out: Path, runs: Path, records: Records, settings: Settings) ->
         return []
     table = as_table(records, variants, seeds)
     text, data, plot, sheet = (out / n for n in ("report.md", "report.json", "ap70.png", "scenes.png"))
-    write_atomically(text, markdown(table, seeds, settings).encode())
+    unfinished = [job.name for job in wanted if (job.variant, job.seed) not in records]
+    write_atomically(text, markdown(table, seeds, settings, unfinished).encode())
     content = json.dumps(as_data(table, seeds, records, settings), indent=1, allow_nan=False) + "\n"
     write_atomically(data, content.encode())
     write_atomically(plot, draw_seeds(table, seeds))

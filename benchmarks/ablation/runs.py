@@ -87,7 +87,7 @@ def save(folder: Path, job: Job, settings: Settings, device: str, result: train.
         "parameters": result.parameters,
         "seconds": round(result.seconds, 1),
         "device": torch.device(device).type,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
     }
     arrays = io.BytesIO()
     np.savez_compressed(arrays, found=result.found, attention=result.attention)

@@ -32,7 +32,8 @@ class Scene:
         image: uint8 (128, 128, 3) BGR.
         boxes: float32 (N, 4), annotated vehicles as x0, y0, x1, y1 in pixel edges, tight and half-open.
         twins: float32 (M, 4), boxes of the un-annotated vehicles off the road.
-        silhouettes: bool (N, 128, 128), visible pixels of each annotated vehicle.
+        silhouettes: bool (N, 128, 128), pixels of each annotated vehicle; nothing hides another.
+        twin_silhouettes: bool (M, 128, 128), likewise.
         road: bool (128, 128), pixels of the road, vehicles on it included.
         mask: uint8 (128, 128), the pseudo-mask to train on: 0 background, 1 foreground.
     """
@@ -41,6 +42,7 @@ class Scene:
     boxes: npt.NDArray[np.float32]
     twins: npt.NDArray[np.float32]
     silhouettes: Bool
+    twin_silhouettes: Bool
     road: Bool
     mask: npt.NDArray[np.uint8]
 
@@ -61,13 +63,16 @@ def make_scene(seed: int, index: int) -> Scene:
     paint_road(rng, image, road)
     for vehicle, parts in (*vehicles, *twins):
         paint(image, vehicle, parts)
-    silhouettes = np.stack([parts.silhouette for _, parts in vehicles])
+    silhouettes, twin_silhouettes = (
+        np.stack([parts.silhouette for _, parts in group]) for group in (vehicles, twins)
+    )
     boxes = tight_boxes(silhouettes)
     return Scene(
         image=_expose(rng, image),
         boxes=boxes,
-        twins=tight_boxes(np.stack([parts.silhouette for _, parts in twins])),
+        twins=tight_boxes(twin_silhouettes),
         silhouettes=silhouettes,
+        twin_silhouettes=twin_silhouettes,
         road=pixels,
         mask=pseudo_mask(rng, np.logical_or.reduce(silhouettes), boxes),
     )
