@@ -110,8 +110,8 @@ def _import_pybgs() -> ModuleType:
         import pybgs  # noqa: PLC0415 - optional, and heavy: only who asks for PAWCS pays for it
     except ImportError as error:
         advice = (
-            "run `make setup PYBGS=1` as root, or ask the administrator for `libopencv-dev cmake g++` and then run "
-            "`pip install pybgs==3.3.1`"
+            "run `make setup PYBGS=1` as root, or ask the administrator for `libopencv-dev cmake g++` and "
+            "then run `pip install pybgs==3.3.1`"
         )
         raise LabelerError(f"pawcs-pybgs: pybgs cannot be imported ({error}); {advice}") from error
     module: ModuleType = pybgs
