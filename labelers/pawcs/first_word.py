@@ -1,7 +1,7 @@
 """Row-wise passes before the pixel-wise step: thresholds, the best word, what is drawn by lot.
 
-Nine of ten pixels are background by their best word alone. These passes find that out for a whole row with
-vector instructions; arithmetic and rounding are those of the pixel-wise comparison in :mod:`words`.
+Seven to nine of ten pixels are background by their best word alone. These passes find that out for a whole
+row with vector instructions; arithmetic and rounding are those of the pixel-wise comparison in :mod:`words`.
 """
 
 from __future__ import annotations
