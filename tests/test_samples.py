@@ -1,5 +1,7 @@
 """Samples: the published pipeline's figures, equal geometry for image, mask and boxes, unknown pixels."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -81,7 +83,8 @@ def test_padded_sample_golden(image, mask):
     ],
 )
 def test_training_sample_golden(image, mask, seed, total, cells):
-    found = sample(image, mask, random_view(SIZE, CANVAS, Rng(seed))).centres
+    view = dataclasses.replace(random_view(SIZE, CANVAS, Rng(seed)), index_boxes=True)
+    found = sample(image, mask, view).centres
     assert found.hm.sum() == pytest.approx(total, abs=1e-4)
     assert [int(i) if m else None for i, m in zip(found.ind[:4], found.mask[:4], strict=True)] == cells
     if seed == 0:
@@ -102,7 +105,7 @@ views = st.sampled_from([random_view, jittered_view])
 @given(st.integers(0, 2**31), views)
 def test_image_mask_and_boxes_share_their_geometry(seed, draw):
     size, canvas = (120, 160), (128, 128)
-    view = draw(size, canvas, Rng(seed))
+    view = dataclasses.replace(draw(size, canvas, Rng(seed)), index_boxes=True)
     plane = np.zeros(size, np.uint8)
     plane[20:75, 30:101] = 1
     # With pixel centres on whole numbers, pixels 30..100 are what a box from 30 to 100 spans.
@@ -130,7 +133,7 @@ def test_a_flipped_view_mirrors_what_it_shows(image, mask):
     found = sample(image, mask, flipped)
     assert np.array_equal(found.input, mirrored.input)
     assert np.array_equal(found.seg, mirrored.seg)
-    boxes = flipped.boxes(BOXES, 960)
+    boxes = dataclasses.replace(flipped, index_boxes=True).boxes(BOXES, 960)
     assert (boxes[:, 2] > boxes[:, 0]).all()
     assert boxes[0, [0, 2]] == pytest.approx(np.array([799, 859]) * 512 / 960)
 
@@ -219,3 +222,23 @@ def test_a_smaller_extent_shows_less_of_the_image_larger():
     whole, half = (random_view(SIZE, CANVAS, Rng(3), extent) for extent in (1.0, 0.5))
     assert half.matrix[0, 0] == pytest.approx(2 * whole.matrix[0, 0])
     assert half.flip == whole.flip
+
+
+def test_pixel_edges_mirror_to_pixel_edges():
+    view = View(np.array([[1, 0, 0], [0, 1, 0]], np.float64), True, (20, 60))
+    plane = np.zeros((20, 60), np.uint8)
+    plane[5:9, 40:50] = 255
+    columns = np.flatnonzero(view.warp(plane).any(axis=0))
+    box = view.boxes(np.array([[40.0, 5, 50, 9]]), 60)
+    assert box.tolist() == [[columns[0], 5, columns[-1] + 1, 9]]
+
+
+def test_a_box_nobody_believes_has_no_segmentation_loss_but_heatmap_negatives():
+    plane = np.zeros((64, 64), np.uint8)
+    plane[16:32, 16:48] = 255
+    plane[40:64, :] = 255
+    view = View(np.array([[1, 0, 0], [0, 1, 0]], np.float64), False, (64, 64))
+    boxes = np.array([[16.0, 16, 48, 32]])
+    found = sample(np.zeros((64, 64, 3), np.uint8), plane, view, boxes, ignore_mode=IgnoreMode.MASK_LOSS)
+    assert np.array_equal(found.seg_weight[0] == 0, plane == 255)
+    assert np.array_equal(found.hm_weight[0] == 0, np.arange(16)[:, None].repeat(16, 1) >= 10)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -16,13 +19,15 @@ from detector.data.labelled import RawFrame
 from detector.errors import TrainingError
 from detector.model import ModelSpec, load_model
 from detector.prediction.predictor import Prediction
+from detector.training import loop
 from detector.training.distributed import Group
 from detector.training.loop import Watcher
 from detector.training.run import Asked, describe, start
 from detector.training.settings import TrainingSettings
 from detector.training.state import read_progress
-from detector.training.validation import Tally, _tally_frame
-from pipeline.errors import RecipeError
+from detector.training.validation import Tally, _tally_frame, tally
+from pipeline.datasets.synthetic import SceneFrames
+from pipeline.errors import FrameError, RecipeError, StoreError
 from pipeline.sequence import Sequence
 from pipeline.validation import validated
 from tests.conftest import ROOT
@@ -201,6 +206,63 @@ def test_what_a_killed_run_was_writing_is_cleared_away(
     assert not leftovers(tmp_path)
 
 
+def test_a_state_is_kept_though_the_validation_fails(
+    videos: list[tuple[Sequence, Path]], whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = iter([None, StoreError("b.h5: damaged")])
+
+    def tally_or_fail(*arguments: Any) -> Tally:
+        if error := next(calls, None):
+            raise error
+        return tally(*arguments)
+
+    monkeypatch.setattr(loop, "tally", tally_or_fail)
+    with pytest.raises(StoreError, match="damaged"):
+        start(asked(videos, tmp_path), ALONE, never, Watcher())
+    assert read_progress(tmp_path / "state.safetensors").step == 4
+    assert start(asked(videos, tmp_path), ALONE, never, Watcher())
+    assert metrics(tmp_path) == metrics(whole)
+
+
+def test_a_run_that_was_killed_before_its_first_save_begins_anew(
+    videos: list[tuple[Sequence, Path]], whole: Path, tmp_path: Path
+) -> None:
+    start(asked(videos, tmp_path), ALONE, after(1), Watcher())
+    (tmp_path / "state.safetensors").unlink()
+    start(asked(videos, tmp_path), ALONE, never, Watcher())
+    assert metrics(tmp_path) == metrics(whole)
+
+
+def test_masks_that_changed_since_are_not_gone_on_with(
+    videos: list[tuple[Sequence, Path]], tmp_path: Path
+) -> None:
+    masks = tmp_path / "masks" / "a.h5"
+    write_exact_masks(videos[0][0], masks)
+    mine = [(videos[0][0], masks), videos[1]]
+    start(asked(mine, tmp_path / "run"), ALONE, after(1), Watcher())
+    write_exact_masks(videos[0][0], masks, warm_up=0, foreground=False)
+    with pytest.raises(TrainingError, match=r"other settings \(masks\)"):
+        start(asked(mine, tmp_path / "run"), ALONE, never, Watcher())
+
+
+def test_loader_processes_killed_by_the_same_signal_cost_nothing(
+    videos: list[tuple[Sequence, Path]], whole: Path, tmp_path: Path
+) -> None:
+    steps = iter(range(100))
+
+    def kill_the_loader() -> bool:
+        if next(steps) < 2:
+            return False
+        for child in psutil.Process().children(recursive=True):
+            if "forkserver" in " ".join(child.cmdline()):
+                child.terminate()
+        return True
+
+    assert not start(asked(videos, tmp_path, workers=1), ALONE, kill_the_loader, Watcher())
+    assert start(asked(videos, tmp_path), ALONE, never, Watcher())
+    assert (tmp_path / "last.safetensors").read_bytes() == (whole / "last.safetensors").read_bytes()
+
+
 # --- what is refused ---------------------------------------------------------------------------------------
 
 
@@ -208,6 +270,36 @@ def test_a_loss_that_is_not_finite_stops_the_run(videos: list[tuple[Sequence, Pa
     settings = {"lr": 1e30, "optimiser": "adam", "clip": 0.0, "warm_up": 0}
     with pytest.raises(TrainingError, match=r"step \d: the loss \w+ is (nan|inf)"):
         start(asked(videos, tmp_path, **settings), ALONE, never, Watcher())
+
+
+def test_a_split_without_objects_is_refused(videos: list[tuple[Sequence, Path]], tmp_path: Path) -> None:
+    empty = scene("b", width=96, height=64, frames=4, density=0, parked_car=False, starter=False)
+    write_exact_masks(empty, tmp_path / "b.h5")
+    with pytest.raises(TrainingError, match="the frames to validate on hold no object of the classes object"):
+        start(asked([videos[0], (empty, tmp_path / "b.h5")], tmp_path / "run"), ALONE, never, Watcher())
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_frame_that_cannot_be_read_is_one_line(
+    videos: list[tuple[Sequence, Path]], tmp_path: Path, workers: int
+) -> None:
+    sequence, masks = videos[0]
+    broken = dataclasses.replace(sequence, frames=Broken(sequence.frames.settings))
+    with pytest.raises(FrameError) as caught:
+        start(asked([(broken, masks), videos[1]], tmp_path, workers=workers), ALONE, never, Watcher())
+    assert str(caught.value) == "a/000005.jpg: cut short"
+
+
+class Broken(SceneFrames):
+    """Frames of which one cannot be read."""
+
+    def __reduce__(self) -> tuple[type[Broken], tuple[Any]]:
+        return Broken, (self.settings,)
+
+    def read(self, index: int) -> Any:
+        if index == 5:
+            raise FrameError("a/000005.jpg: cut short")
+        return super().read(index)
 
 
 def test_fewer_frames_than_a_step_needs_are_refused(
@@ -239,8 +331,9 @@ def test_a_damaged_state_is_refused(videos: list[tuple[Sequence, Path]], tmp_pat
         ({"preset": "spotnet3"}, "training.preset: expected one of centernet"),
         ({"backbone": "resnet9"}, "training.backbone: expected one of"),
         ({"canvas": [100, 100]}, "training.canvas: expected height and width in multiples of 32"),
-        ({"base": "old"}, "training: base: expected one of modern, released"),
+        ({"base": "old"}, "training: base: expected one of modern, small, released"),
         ({"lr": -1}, "training.lr"),
+        ({"compile": True, "checkpoint_activations": True}, "compile and checkpoint_activations do not go"),
     ],
 )
 def test_bad_settings_are_named(values: dict[str, object], message: str) -> None:

@@ -17,7 +17,7 @@ from detector.losses import detection_loss
 from detector.model import ModelSpec
 from detector.networks.centernet import CenterNet
 from detector.networks.recompute import recompute_blocks
-from detector.training import step as step_module
+from detector.training.memory import enough_memory
 from detector.training.optimisation import AveragedWeights, build_optimiser, learning_rate
 from detector.training.settings import TrainingSettings
 from detector.training.step import StepOptions, train_step
@@ -186,13 +186,18 @@ def test_the_gradient_is_clipped_to_its_norm() -> None:
     assert float(left) == pytest.approx(0.5, rel=1e-3)
 
 
-def test_a_gpu_that_is_too_small_is_told_with_what_to_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
+def advice(**settings: object) -> str:
+    with pytest.raises(TrainingError) as caught, enough_memory(TrainingSettings(**settings)):  # type: ignore[arg-type]
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+    return str(caught.value)
 
-    monkeypatch.setattr(step_module, "detection_loss", full)
-    with pytest.raises(TrainingError) as caught:
-        ran_steps(1)
-    text = str(caught.value)
-    assert "a step of 2 images of 64x64" in text
+
+def test_a_gpu_that_is_too_small_is_told_with_what_to_change() -> None:
+    text = advice(batch=2, canvas=(64, 96))
+    assert "too small for 2 images of 64x96 on hourglass-104" in text
     assert "training.batch=1, training.bf16=true, training.checkpoint_activations=true" in text
+
+
+def test_advice_that_is_followed_already_is_not_given() -> None:
+    text = advice(batch=1, bf16=True, checkpoint_activations=True, batch_held_out=1)
+    assert text.endswith("try, in this order: a smaller training.canvas or training.backbone")

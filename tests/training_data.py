@@ -20,15 +20,18 @@ def scene(name: str, **settings: object) -> Sequence:
     return sequences(Path(), options, FrameOptions())[0]
 
 
-def write_exact_masks(sequence: Sequence, path: Path, warm_up: int = 0) -> None:
-    """A mask store that holds the truth: ignore regions unknown, the first frames called warm-up."""
+def write_exact_masks(sequence: Sequence, path: Path, warm_up: int = 0, foreground: bool = True) -> None:
+    """A mask store that holds the truth: ignore regions unknown, the first frames called warm-up.
+
+    Without ``foreground``, vehicles are background.
+    """
     annotations, frames = sequence.load(), sequence.frames
     assert isinstance(frames, SceneFrames)
     info = StoreInfo(sequence.name, frames.size, frames.numbers, {}, {"class_names": annotations.class_names})
     path.parent.mkdir(parents=True, exist_ok=True)
     with MaskWriter.writing(path, info, annotations.boxes) as writer:
         for index in range(len(frames)):
-            mask = (frames.truth(index) > 0).astype(np.uint8)
+            mask = (frames.truth(index) > 0).astype(np.uint8) * np.uint8(foreground)
             for x0, y0, x1, y1 in annotations.regions.at(index).astype(int):
                 mask[y0:y1, x0:x1] = UNKNOWN
             count = len(annotations.boxes.at(index))

@@ -6,6 +6,7 @@ paths show the network the same views and colours; they differ by the rounding o
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch.nn import functional
 
 from detector.data.colour import EIGENVALUES, EIGENVECTORS, GREY, LIGHTING, MEAN, STD, STRENGTH
 from detector.data.frames import Raw, SampleRules
-from detector.data.samples import FOREGROUND, STRIDE, UNKNOWN, IgnoreMode
+from detector.data.samples import FOREGROUND, STRIDE, UNKNOWN, WEAK, IgnoreMode, tell_unknown_apart
 from detector.data.views import Rng, View
 from detector.geometry import Matrix, inverse
 
@@ -30,9 +31,9 @@ def stack_raw(samples: list[Raw], colour: bool) -> dict[str, Tensor]:
     """A batch for :func:`prepare`, on the CPU; smaller frames are padded to the largest one.
 
     Returns:
-        ``image`` uint8 [B, H, W, 3], ``known`` uint8 [B, H, W] (the masks), ``back`` float32 [B, 2, 3] (from
-        canvas to image), ``jitter`` float32 [B, 3, 2] (steps and factors) and ``shift`` float32 [B, 3], and
-        the slots ``wh``, ``reg``, ``ind``, ``mask``, ``radius``, ``label``.
+        ``image`` uint8 [B, H, W, 3], ``told`` uint8 [B, H, W] (the masks, weak boxes told apart), ``back``
+        float32 [B, 2, 3] (from canvas to image), ``jitter`` float32 [B, 3, 2] (steps and factors), ``shift``
+        float32 [B, 3], and the slots ``wh``, ``reg``, ``ind``, ``mask``, ``radius``, ``label``.
     """
     height = max(s.frame.image.shape[0] for s in samples)
     width = max(s.frame.image.shape[1] for s in samples)
@@ -42,7 +43,7 @@ def stack_raw(samples: list[Raw], colour: bool) -> dict[str, Tensor]:
     for k, sample in enumerate(samples):
         rows, columns = sample.frame.mask.shape
         images[k, :rows, :columns] = sample.frame.image
-        masks[k, :rows, :columns] = sample.frame.mask
+        masks[k, :rows, :columns] = tell_unknown_apart(sample.frame.mask, sample.frame.boxes)
         jitters[k], shifts[k] = _draw_jitter(sample.rng) if colour else (_NO_JITTER, 0)
     slots = {
         name: np.stack([getattr(s.slots, name) for s in samples])
@@ -51,7 +52,7 @@ def stack_raw(samples: list[Raw], colour: bool) -> dict[str, Tensor]:
     back = np.stack([_back(s.view, s.frame.image.shape[1]) for s in samples]).astype(np.float32)
     columns_: dict[str, Any] = {
         "image": images,
-        "known": masks,
+        "told": masks,
         "back": back,
         "jitter": jitters,
         "shift": shifts,
@@ -77,30 +78,33 @@ def _back(view: View, width: int) -> Matrix:
     return back
 
 
-def prepare(raw: dict[str, Tensor], rules: SampleRules, classes: int) -> dict[str, Tensor]:
+def prepare(raw: dict[str, Tensor], rules: SampleRules, classes: int, objects: int) -> dict[str, Tensor]:
     """A batch of :func:`stack_raw`, on its device, as :func:`detector.losses.detection_loss` takes it.
 
     Args:
         raw: the batch, already on the device.
         rules: canvas and ignore mode.
         classes: channels of the heatmap.
+        objects: slots in use, counted on the CPU: to ask the device would be to wait for it.
     """
-    image, mask = raw["image"].permute(0, 3, 1, 2).float(), raw["known"].unsqueeze(1)  # [B, 3|1, H, W]
-    unknown = (mask == UNKNOWN).float()
+    image, told = raw["image"].permute(0, 3, 1, 2).float(), raw["told"].unsqueeze(1)  # [B, 3|1, H, W]
+    unknown, unlabelled = (told >= WEAK).float(), (told == UNKNOWN).float()
     if rules.ignore_mode is IgnoreMode.BLACKEN:
-        image = image * (1 - unknown)
-    planes = torch.cat([image / BYTE, (mask == FOREGROUND).float(), unknown], dim=1)  # [B, 5, H, W]
+        image = image * (1 - unlabelled)
+    planes = torch.cat(
+        [image / BYTE, (told == FOREGROUND).float(), unknown, unlabelled], dim=1
+    )  # [B, 6, H, W]
     warped = warp(planes, raw["back"], rules.canvas)
-    known = torch.ones_like(warped[:, 4:])
+    known = torch.ones_like(warped[:, 4:])  # [B, 2, H, W]: for the segmentation, for the heatmap
     if rules.ignore_mode is IgnoreMode.MASK_LOSS:
         known = (warped[:, 4:] < TOUCH).float()
     grid = (rules.canvas[0] // STRIDE, rules.canvas[1] // STRIDE)
     return {
         "input": normalise(jitter(warped[:, :3], raw["jitter"], raw["shift"])),
         "seg": warped[:, 3:4],
-        "seg_weight": known,
-        "hm_weight": (functional.avg_pool2d(known, STRIDE) > 0.5).float(),
-        "hm": draw_heatmaps(raw, classes, grid),
+        "seg_weight": known[:, :1],
+        "hm_weight": (functional.avg_pool2d(known[:, 1:], STRIDE) > 0.5).float(),
+        "hm": draw_heatmaps(raw, classes, grid, objects),
         **{name: raw[name] for name in ("wh", "reg", "ind", "mask")},
     }
 
@@ -120,8 +124,8 @@ def warp(planes: Tensor, back: Tensor, canvas: tuple[int, int]) -> Tensor:
     )
     places = torch.stack([x, y, torch.ones_like(x)], dim=2)  # [H', W', 3]
     source = torch.einsum("bij,hwj->bhwi", back, places)  # [B, H', W', 2]: x, y in pixels
-    size = torch.tensor([planes.shape[3] - 1, planes.shape[2] - 1], device=back.device, dtype=back.dtype)
-    grid = source * (2 / size) - 1
+    across, down = 2 / (planes.shape[3] - 1), 2 / (planes.shape[2] - 1)
+    grid = torch.stack([source[..., 0] * across, source[..., 1] * down], dim=3) - 1
     return functional.grid_sample(planes, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
 
 
@@ -133,8 +137,7 @@ def jitter(image: Tensor, steps: Tensor, shift: Tensor) -> Tensor:
         steps: [B, 3, 2]: which step (0 brightness, 1 contrast, 2 saturation) and its factor, in order.
         shift: [B, 3], added at the end.
     """
-    weights = torch.as_tensor(GREY, device=image.device)[None, :, None, None]
-    grey = (image * weights).sum(1, keepdim=True)  # [B, 1, H, W]
+    grey = (image * _constants(image.device)[0]).sum(1, keepdim=True)  # [B, 1, H, W]
     mean = grey.mean((1, 2, 3), keepdim=True)
     for k in range(3):
         step, factor = (steps[:, k, i, None, None, None] for i in (0, 1))
@@ -145,20 +148,33 @@ def jitter(image: Tensor, steps: Tensor, shift: Tensor) -> Tensor:
 
 def normalise(image: Tensor) -> Tensor:
     """Subtract the mean and divide by the deviation of each channel: [B, 3, H, W] BGR."""
-    mean, std = (torch.as_tensor(v, device=image.device)[None, :, None, None] for v in (MEAN, STD))
+    _, mean, std = _constants(image.device)
     return (image - mean) / std
 
 
-def draw_heatmaps(slots: dict[str, Tensor], classes: int, grid: tuple[int, int]) -> Tensor:
-    """Heatmaps [B, classes, h, w] of batched slots; equal to :func:`detector.targets.draw_heatmap`."""
+@lru_cache(maxsize=8)
+def _constants(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Grey weights, mean and deviation [1, 3, 1, 1] on a device: copied there once, since copying waits."""
+    grey, mean, std = (torch.from_numpy(v).to(device).view(1, 3, 1, 1) for v in (GREY, MEAN, STD))
+    return grey, mean, std
+
+
+def draw_heatmaps(slots: dict[str, Tensor], classes: int, grid: tuple[int, int], objects: int) -> Tensor:
+    """Heatmaps [B, classes, h, w] of batched slots; equal to :func:`detector.targets.draw_heatmap`.
+
+    Args:
+        slots: ``ind``, ``radius``, ``label`` and ``mask``, [B, K].
+        classes: channels.
+        grid: height and width in cells.
+        objects: the first so many slots are looked at.
+    """
     ind, radius, label = slots["ind"], slots["radius"].float(), slots["label"]
     present = slots["mask"] > 0  # [B, K]
     heatmaps = torch.zeros(len(ind), classes, *grid, device=ind.device)
-    used = int(present.any(0).nonzero().max() + 1) if bool(present.any()) else 0
     rows = torch.arange(grid[0], device=ind.device)[None, None, :, None]
     columns = torch.arange(grid[1], device=ind.device)[None, None, None, :]
-    for first in range(0, used, OBJECTS_AT_A_TIME):
-        some = slice(first, min(first + OBJECTS_AT_A_TIME, used))
+    for first in range(0, objects, OBJECTS_AT_A_TIME):
+        some = slice(first, min(first + OBJECTS_AT_A_TIME, objects))
         cell, r = ind[:, some, None, None], radius[:, some, None, None]  # [B, k, 1, 1]
         dy, dx = rows - cell // grid[1], columns - cell % grid[1]
         bell = torch.exp(-(dx**2 + dy**2) / (2 * ((2 * r + 1) / 6) ** 2))  # [B, k, h, w]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -18,6 +18,7 @@ from detector.data.samples import STRIDE, IgnoreMode, Sample, make_sample
 from detector.data.split import Part
 from detector.data.views import Rng, View, jittered_view, letterbox_view, random_view, rng_of
 from detector.targets import Slots, object_slots
+from pipeline.errors import SpotlabelError
 
 
 class Crop(StrEnum):
@@ -48,6 +49,8 @@ class SampleRules:
         extent: share of an image that the canvas shows at zoom 1 (random crops only).
         colour: jitter brightness, contrast, saturation and lighting.
         ignore_mode: see :class:`detector.data.samples.IgnoreMode`.
+        index_boxes: mirror boxes as the published code did, one pixel off; see
+            :class:`detector.data.views.View`.
         seed: of all that is random.
     """
 
@@ -56,10 +59,14 @@ class SampleRules:
     extent: float = 1.0
     colour: bool = True
     ignore_mode: IgnoreMode = IgnoreMode.NONE
+    index_boxes: bool = False
     seed: int = 0
 
     def view(self, size: tuple[int, int], rng: Rng) -> View:
         """How an image of ``size`` (H, W) comes to the canvas."""
+        return replace(self._view(size, rng), index_boxes=self.index_boxes)
+
+    def _view(self, size: tuple[int, int], rng: Rng) -> View:
         if self.crop is Crop.RANDOM:
             return random_view(size, self.canvas, rng, self.extent)
         if self.crop is Crop.JITTERED:
@@ -118,14 +125,21 @@ class FrameList:
         return self.parts[k], self.parts[k].indices[index - first]
 
 
-class ParitySamples(Dataset[Sample]):
-    """Whole samples made on the CPU: the published augmentation, value by value."""
+class ParitySamples(Dataset[Sample | SpotlabelError]):
+    """Whole samples made on the CPU: the published augmentation, value by value.
+
+    A frame that cannot be read comes as the error that says why: raised in a loader process, it would reach
+    the user wrapped in two tracebacks.
+    """
 
     def __init__(self, frames: _Frames, rules: SampleRules, classes: int) -> None:
         self.frames, self.rules, self.classes = frames, rules, classes
 
-    def __getitem__(self, key: Key) -> Sample:
-        frame, rules = self.frames[key.frame], self.rules
+    def __getitem__(self, key: Key) -> Sample | SpotlabelError:
+        try:
+            frame, rules = self.frames[key.frame], self.rules
+        except SpotlabelError as error:
+            return error
         rng = rng_of(rules.seed, *key)
         view = rules.view(_size(frame), rng)
         return make_sample(
@@ -140,14 +154,20 @@ class ParitySamples(Dataset[Sample]):
         )
 
 
-class RawSamples(Dataset[Raw]):
-    """Frames and views only; :mod:`detector.data.device` does the rest where the network is."""
+class RawSamples(Dataset[Raw | SpotlabelError]):
+    """Frames and views only; :mod:`detector.data.device` does the rest where the network is.
+
+    Errors as in :class:`ParitySamples`.
+    """
 
     def __init__(self, frames: _Frames, rules: SampleRules) -> None:
         self.frames, self.rules = frames, rules
 
-    def __getitem__(self, key: Key) -> Raw:
-        frame = self.frames[key.frame]
+    def __getitem__(self, key: Key) -> Raw | SpotlabelError:
+        try:
+            frame = self.frames[key.frame]
+        except SpotlabelError as error:
+            return error
         rng = rng_of(self.rules.seed, *key)
         view = self.rules.view(_size(frame), rng)
         grid = (view.canvas[0] // STRIDE, view.canvas[1] // STRIDE)

@@ -67,6 +67,12 @@ class Labelled:
             class_id=class_id[kept],
         )
 
+    def objects(self, indices: Iterable[int], classes: ClassMap) -> int:
+        """Boxes of a detector's classes in the frames at some positions."""
+        boxes = self.masks.boxes
+        wanted = classes.indices(self.masks.class_names)[boxes.class_id] >= 0
+        return sum(int(wanted[boxes.rows(index)].sum()) for index in indices)
+
     def usable(self, every: int = 1) -> list[int]:
         """Positions of the frames that have an image and whose masks are past their warm-up.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -21,6 +23,7 @@ from detector.data.frames import (
     SampleRules,
     stack_samples,
 )
+from pipeline.errors import SpotlabelError
 
 StartMethod = Literal["fork", "forkserver", "spawn"]
 
@@ -62,6 +65,8 @@ class Batches:
         self.order, self.rules, self.device = order, rules, device
         self.classes = len(frames.classes.names)
         self.options = options or LoaderOptions()
+        self.waited = 0.0
+        """Seconds spent waiting for loader processes, or reading where there are none."""
         dataset: Any
         collate: Any
         if self.options.fast:
@@ -73,7 +78,7 @@ class Batches:
         self._loader: DataLoader[Any] = DataLoader(
             dataset,
             batch_sampler=order,
-            collate_fn=collate,
+            collate_fn=partial(_collated, collate=collate),
             num_workers=self.options.workers,
             pin_memory=device.type == "cuda",
             persistent_workers=self.options.workers > 0,
@@ -86,15 +91,45 @@ class Batches:
         return len(self.order)
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[dict[str, Tensor]]:
-        """Batches ``first`` to the last of an epoch."""
+        """Batches ``first`` to the last of an epoch.
+
+        Raises:
+            FrameError, StoreError: a frame cannot be read.
+        """
         self.order.start(epoch, first)
-        for batch in self._loader:
+        source = iter(self._loader)
+        while (batch := self._next(source)) is not None:
             moved = {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
-            yield prepare(moved, self.rules, self.classes) if self.options.fast else moved
+            if self.options.fast:
+                moved = prepare(moved, self.rules, self.classes, _slots_in_use(batch["mask"]))
+            yield moved
+
+    def _next(self, source: Iterator[Any]) -> dict[str, Tensor] | None:
+        started = time.monotonic()
+        batch = next(source, None)
+        self.waited += time.monotonic() - started
+        if isinstance(batch, SpotlabelError):
+            raise batch
+        return batch
+
+
+def _slots_in_use(mask: Tensor) -> int:
+    """Slots of a batch [B, K] up to the last one that holds an object in any image."""
+    used = mask.any(0).nonzero()
+    return int(used.max()) + 1 if len(used) else 0
+
+
+def _collated(samples: list[Any], collate: Callable[[list[Any]], dict[str, Tensor]]) -> Any:
+    """A batch, or the first error among its samples."""
+    return next((s for s in samples if isinstance(s, SpotlabelError)), None) or collate(samples)
 
 
 def _single_threaded(_worker: int) -> None:
-    """One thread per loader process: there are as many processes as cores already."""
+    """One thread per loader process: there are as many processes as cores already.
+
+    An interrupt at the terminal reaches them, too; the training process decides what becomes of it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if cv2.getNumThreads() != 1:
         cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -18,6 +18,8 @@ UInt8 = npt.NDArray[np.uint8]
 
 STRIDE = 4
 FOREGROUND, UNKNOWN = 1, 255
+WEAK = 254
+"""Unknown pixels inside boxes, told apart from those outside by :func:`tell_unknown_apart`."""
 
 
 class IgnoreMode(StrEnum):
@@ -26,9 +28,10 @@ class IgnoreMode(StrEnum):
     NONE = "none"
     """They are background, as in the published models."""
     MASK_LOSS = "mask_loss"
-    """They carry no loss in the segmentation and in the negatives of the heatmap."""
+    """They carry no loss in the segmentation; those outside all boxes none in the heatmap's negatives, too.
+    (Inside a box whose mask nobody believes, the object itself is annotated.)"""
     BLACKEN = "blacken"
-    """They are painted black, and are background."""
+    """Those outside all boxes are painted black, and all are background."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Sample:
         seg: float32 (1, H, W) in [0, 1], foreground, soft at its edges.
         centres: heatmap (classes, h, w) and object slots.
         seg_weight: float32 (1, H, W), 0 on unknown pixels and 1 elsewhere; all 1 unless ``mask_loss``.
-        hm_weight: float32 (1, h, w), the same for the negatives of the heatmap.
+        hm_weight: float32 (1, h, w), for the negatives of the heatmap: 0 on cells that are mostly unknown
+            outside all boxes.
     """
 
     input: Float32
@@ -81,22 +85,36 @@ def make_sample(
     """
     if image.shape[:2] != mask.shape:
         raise ValueError(f"mask of shape {mask.shape} for an image of shape {image.shape}")
-    unknown = mask == UNKNOWN
+    told = tell_unknown_apart(mask, boxes)
     if ignore_mode is IgnoreMode.BLACKEN:
-        image = np.where(unknown[:, :, None], np.uint8(0), image)
+        image = np.where((told == UNKNOWN)[:, :, None], np.uint8(0), image)
     seg = _unit(view.warp((mask == FOREGROUND).astype(np.uint8) * np.uint8(255)))
-    known = np.ones(view.canvas, np.float32)
+    known = labelled = np.ones(view.canvas, np.float32)
     if ignore_mode is IgnoreMode.MASK_LOSS:
-        # Any touch of unknown takes a pixel out: its value is a mixture with something nobody knows.
-        known = (view.warp(unknown.astype(np.uint8) * np.uint8(255)) == 0).astype(np.float32)
+        known, labelled = _untouched(told >= WEAK, view), _untouched(told == UNKNOWN, view)
     grid = (view.canvas[0] // STRIDE, view.canvas[1] // STRIDE)
     return Sample(
         input=_network_input(view.warp(image), rng),
         seg=seg[None],
         centres=centre_targets(view.boxes(boxes, image.shape[1]) / STRIDE, class_id, classes, grid),
         seg_weight=known[None],
-        hm_weight=known_cells(known, STRIDE)[None],
+        hm_weight=known_cells(labelled, STRIDE)[None],
     )
+
+
+def tell_unknown_apart(mask: UInt8, boxes: Floats) -> UInt8:
+    """The mask (H, W) with :data:`WEAK` for unknown pixels inside boxes; the others stay as they are."""
+    told = mask.copy()
+    for x0, y0, x1, y1 in np.rint(np.asarray(boxes).reshape(-1, 4)).astype(int).tolist():
+        window = told[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
+        window[window == UNKNOWN] = WEAK
+    return told
+
+
+def _untouched(unknown: npt.NDArray[np.bool_], view: View) -> Float32:
+    """1 on the canvas where no unknown pixel has a part: a mixture with something unknown is unknown, too."""
+    touched: UInt8 = view.warp(unknown.astype(np.uint8) * np.uint8(255))
+    return np.asarray(touched == 0, np.float32)
 
 
 def _network_input(canvas: UInt8, rng: Rng | None) -> Float32:

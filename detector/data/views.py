@@ -26,11 +26,14 @@ class View:
         matrix: (2, 3), from the image (mirrored, if ``flip``) to the canvas.
         flip: mirror the image left to right first.
         canvas: height and width of the canvas.
+        index_boxes: boxes are pixel indices, as in the published code, and mirror to W - 1 - x; pixel edges
+            mirror to W - x.
     """
 
     matrix: Matrix
     flip: bool
     canvas: tuple[int, int]
+    index_boxes: bool = False
 
     def warp(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Image uint8 (H, W) or (H, W, 3) on the canvas, bilinear, 0 outside."""
@@ -45,7 +48,7 @@ class View:
         """Boxes (N, 4) of an image ``width`` pixels wide, on the canvas, not clipped."""
         corners = np.array(boxes, np.float64).reshape(-1, 4)
         if self.flip:
-            corners[:, [0, 2]] = width - 1 - corners[:, [2, 0]]
+            corners[:, [0, 2]] = width - int(self.index_boxes) - corners[:, [2, 0]]
         return transform_boxes(corners, self.matrix)
 
 

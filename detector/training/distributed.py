@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from detector.prediction.engine import choose_device
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,12 @@ class Group:
         dist.all_gather_object(values, value)
         return values
 
+    def same(self, values: Mapping[str, Tensor]) -> None:
+        """Give every process the values of the first, in place."""
+        if self.world > 1:
+            for value in values.values():
+                dist.broadcast(value, src=0)
+
     def any(self, flag: bool) -> bool:
         """True if the flag is set in any process."""
         return any(self.gather(flag)) if self.world > 1 else flag
@@ -66,12 +74,17 @@ def joined(device: str) -> Iterator[Group]:
     """Join the group that the environment describes (``RANK``, ``WORLD_SIZE``, ``LOCAL_RANK``).
 
     Args:
-        device: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
+        device: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda`` (alone also ``cuda:1``...).
+
+    Raises:
+        PredictionError: no such device here.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     rank, local = int(os.environ.get("RANK", "0")), int(os.environ.get("LOCAL_RANK", "0"))
-    cuda = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-    chosen = torch.device("cuda", local) if cuda and world > 1 else torch.device("cuda" if cuda else "cpu")
+    chosen = choose_device(device)
+    cuda = chosen.type == "cuda"
+    if cuda and world > 1:
+        chosen = choose_device(f"cuda:{local}")
     if world == 1:
         yield Group(0, 1, chosen)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,18 @@ class Log:
     Args:
         folder: folder of the run.
         step: steps done; entries after it (of a run that was killed) are dropped.
+        validated: epochs whose validation counts; entries of later ones are dropped.
     """
 
-    def __init__(self, folder: Path, step: int = 0) -> None:
+    def __init__(self, folder: Path, step: int = 0, validated: int = 0) -> None:
         self.path = folder / "metrics.jsonl"
-        kept = [line for line in self._lines() if int(json.loads(line)["step"]) <= step]
+        kept = [line for line in self._lines() if step and _counts(json.loads(line), step, validated)]
         write_atomically(self.path, "".join(f"{line}\n" for line in kept).encode())
         self._file = self.path.open("a", encoding="utf-8")
-        self._board = _tensorboard(folder / "tensorboard", step)
+        if not step:
+            shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+        self.board = _tensorboard(folder / "tensorboard", step)
+        """TensorBoard's writer; None where it is not installed."""
 
     def _lines(self) -> list[str]:
         """Whole lines of the file; a last one that was cut short is left out."""
@@ -51,21 +56,26 @@ class Log:
         entry: dict[str, Any] = {"kind": kind, "step": step, **values}
         self._file.write(json.dumps(entry) + "\n")
         self._file.flush()
-        if self._board is not None:
+        if self.board is not None:
             for name, value in values.items():
                 if isinstance(value, (float, int)):
-                    self._board.add_scalar(f"{kind}/{name}", value, step)
+                    self.board.add_scalar(f"{kind}/{name}", value, step)
 
     def picture(self, name: str, step: int, image: Any) -> None:
         """Show a picture, uint8 (H, W, 3) BGR, in TensorBoard."""
-        if self._board is not None:
-            self._board.add_image(name, image[:, :, ::-1].copy(), step, dataformats="HWC")
+        if self.board is not None:
+            self.board.add_image(name, image[:, :, ::-1].copy(), step, dataformats="HWC")
 
     def close(self) -> None:
         """Write out what is left."""
         self._file.close()
-        if self._board is not None:
-            self._board.close()
+        if self.board is not None:
+            self.board.close()
+
+
+def _counts(entry: dict[str, Any], step: int, validated: int) -> bool:
+    """Whether an entry belongs to the part of a run that its state holds."""
+    return int(entry["step"]) <= step and int(entry.get("epoch", 0)) <= validated
 
 
 def _tensorboard(folder: Path, step: int) -> Any:

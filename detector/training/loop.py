@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -32,7 +31,6 @@ from detector.training.validation import Tally, tally
 STEPS_BETWEEN_LINES = 20
 """Steps after which losses are fetched from the device, checked and written down."""
 STEPS_BETWEEN_QUESTIONS = 5
-PREDICTIONS_AT_A_TIME = 4
 
 
 class Watcher:
@@ -99,7 +97,11 @@ def train(run: Run, network: CenterNet, progress: Progress, trained: Trained) ->
             f"{run.batches.order.frames} to train on; set training.batch or training.every lower"
         )
     forward = _forward(run, network)
-    log = Log(run.folder, progress.step) if run.group.leads else None
+    log = Log(run.folder, progress.step, progress.validated) if run.group.leads else None
+    if log and not log.board:
+        run.watcher.note(
+            "TensorBoard is not installed (pip install spotlabel[tensorboard]): metrics.jsonl alone"
+        )
     try:
         if progress.validated == 0 and progress.step == 0:
             _validate(run, trained, progress, log)
@@ -124,8 +126,11 @@ def _epoch(run: Run, forward: nn.Module, trained: Trained, progress: Progress, l
     forward.train()
     meter, saved = _Meter(run, log), time.monotonic()
     options = _step_options(run)
-    batches = run.batches.epoch(progress.epoch, progress.batch)
-    for batch in meter.waiting(batches):
+    for batch in _batches(run, progress):
+        if batch is None:
+            meter.flush(progress)
+            _save(run, trained, progress)
+            return False
         for group in trained.optimiser.param_groups:
             group["lr"] = learning_rate(progress.step, run.steps, run.settings)
         meter.add(progress, train_step(forward, trained.optimiser, batch, options))
@@ -141,10 +146,21 @@ def _epoch(run: Run, forward: nn.Module, trained: Trained, progress: Progress, l
         if stopping:
             return False
     meter.flush(progress)
+    _save(run, trained, progress)  # whatever befalls the validation, the epoch is kept
     progress.epoch, progress.batch = progress.epoch + 1, 0
     _validate(run, trained, progress, log)
     _save(run, trained, progress)
     return True
+
+
+def _batches(run: Run, progress: Progress) -> Iterator[dict[str, Tensor] | None]:
+    """The rest of an epoch's batches; a last None if a signal to all processes took the loader's."""
+    try:
+        yield from run.batches.epoch(progress.epoch, progress.batch)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error) or not run.stop():
+            raise
+        yield None
 
 
 def _asked_to_stop(run: Run, step: int) -> bool:
@@ -172,18 +188,7 @@ class _Meter:
         self._run, self._log = run, log
         self._pending: list[tuple[int, float, dict[str, Tensor]]] = []
         self._since = time.monotonic()
-        self._waited = 0.0
-
-    def waiting(self, batches: Any) -> Any:
-        """The batches, with the time spent waiting for them counted."""
-        source = iter(batches)
-        while True:
-            started = time.monotonic()
-            batch = next(source, None)
-            self._waited += time.monotonic() - started
-            if batch is None:
-                return
-            yield batch
+        run.batches.waited = 0.0
 
     def add(self, progress: Progress, losses: dict[str, Tensor]) -> None:
         """Keep the losses of a step."""
@@ -206,8 +211,8 @@ class _Meter:
         ]
         seconds = max(1e-9, time.monotonic() - self._since)
         images = len(rows) * self._run.settings.batch * self._run.group.world
-        pace = {"images_per_second": images / seconds, "loader_share": self._waited / seconds}
-        self._pending, self._since, self._waited = [], time.monotonic(), 0.0
+        pace = {"images_per_second": images / seconds, "loader_share": self._run.batches.waited / seconds}
+        self._pending, self._since, self._run.batches.waited = [], time.monotonic(), 0.0
         for step, rate, losses in rows:
             _check_finite(step, losses)
             if self._log:
@@ -229,8 +234,9 @@ def _validate(run: Run, trained: Trained, progress: Progress, log: Log | None) -
     """Measure on held-out frames, keep the weights if they are the best, draw pictures."""
     network = run.spec.build()
     weights = trained.averaged.values if trained.averaged and progress.step else trained.network.state_dict()
+    run.group.same(weights)  # running statistics differ between processes
     network.load_state_dict(weights)
-    options = PredictOptions(batch=PREDICTIONS_AT_A_TIME, attention=len(network.seg) > 0)
+    options = PredictOptions(batch=run.settings.batch_held_out, attention=len(network.seg) > 0)
     switches = Switches(str(run.group.device), run.settings.bf16, run.settings.channels_last)
     predictor = Predictor(network, run.spec, options, switches)
     mine = list(range(run.group.rank, len(run.held_out), run.group.world))

@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 import yaml
+from torch import nn
 
 from detector.atomic import write_atomically
 from detector.data.frames import EpochBatches, FrameList, SampleRules
-from detector.data.labelled import class_map, open_labelled
+from detector.data.labelled import ClassMap, class_map, open_labelled
 from detector.data.loader import Batches, LoaderOptions
 from detector.data.split import Split, split_videos
 from detector.errors import TrainingError
@@ -25,12 +26,17 @@ from detector.networks.recompute import recompute_blocks
 from detector.training.distributed import Group
 from detector.training.initial import load_initial
 from detector.training.loop import Run, Watcher, new_trained, train
+from detector.training.memory import enough_memory
 from detector.training.settings import TrainingSettings
 from detector.training.state import Progress, load_state, read_progress
 from pipeline.sequence import Sequence
+from pipeline.store.seal import read_seal
 
 STATE = "state.safetensors"
-WITHOUT_EFFECT = ("workers", "start_method", "remember", "save_minutes", "pictures")
+WITHOUT_EFFECT = (
+    *("workers", "start_method", "remember", "save_minutes", "pictures", "batch_held_out"),
+    "checkpoint_activations",
+)
 """Settings that may change between two parts of a run."""
 MADE_HERE = (STATE, "best.safetensors", "last.safetensors", "metrics.jsonl", "split.json", "settings.yaml")
 
@@ -54,6 +60,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class _Data:
+    stores: dict[str, Path]
     spec: ModelSpec
     split: Split
     train: FrameList
@@ -73,15 +80,23 @@ def start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watcher
         True if the run is complete.
 
     Raises:
-        TrainingError: the folder holds a run with other settings, or as :func:`detector.training.loop.train`.
+        TrainingError: the folder holds a run with other settings, the GPU is too small, or
+            as :func:`detector.training.loop.train`.
         StoreError: masks that do not fit their frames.
     """
+    with enough_memory(asked.settings):
+        return _start(asked, group, stop, watcher)
+
+
+def _start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watcher) -> bool:
     settings, folder = asked.settings, asked.folder
     data = _data(asked.videos, settings)
     progress = _progress(asked, data, group)
     if progress.epoch >= settings.epochs:
         return True
+    _tell_slow_sources(data, watcher)
     torch.manual_seed(settings.seed)
+    torch.backends.cudnn.benchmark = True  # canvases of one size: worth choosing the fastest kernels once
     network = _network(data.spec, settings, group)
     if settings.init and progress.step == 0:
         watcher.note(load_initial(settings.init, network, data.spec))
@@ -117,13 +132,33 @@ def _data(videos: Seq[tuple[Sequence, Path]], settings: TrainingSettings) -> _Da
         opened, settings.held_out, every=settings.every, every_held_out=settings.every_held_out
     )
     classes = class_map(opened, settings.classes)
+    _check_objects(split, classes)
     spec = ModelSpec(preset=settings.preset, backbone=settings.backbone, class_names=classes.names)
     return _Data(
+        {sequence.name: masks for sequence, masks in videos},
         spec,
         split,
         FrameList(split.train, classes, settings.remember),
         FrameList(split.held_out, classes, settings.remember),
     )
+
+
+def _check_objects(split: Split, classes: ClassMap) -> None:
+    for side, parts in (("to train on", split.train), ("to validate on", split.held_out)):
+        if not any(part.video.objects(part.indices, classes) for part in parts):
+            raise TrainingError(
+                f"the frames {side} hold no object of the classes {', '.join(classes.names)}; choose other "
+                "training.held_out, training.every or training.classes"
+            )
+
+
+def _tell_slow_sources(data: _Data, watcher: Watcher) -> None:
+    for part in (*data.split.train, *data.split.held_out):
+        if len(part.video.frames.files()) == 1 < len(part.video.masks):
+            watcher.note(
+                f"{part.video.name}: a video file; reading its frames in random order is slow: extract them "
+                "into a folder of images, or set training.remember to the number of frames"
+            )
 
 
 def _network(spec: ModelSpec, settings: TrainingSettings, group: Group) -> CenterNet:
@@ -134,6 +169,8 @@ def _network(spec: ModelSpec, settings: TrainingSettings, group: Group) -> Cente
             f"training.canvas: {height}x{width}: {spec.preset} on {spec.backbone} needs multiples of "
             f"{network.multiple}"
         )
+    if settings.sync_norm and group.world > 1 and group.device.type == "cuda":
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     if settings.checkpoint_activations:
         recompute_blocks(network)
     memory = torch.channels_last if settings.channels_last else torch.contiguous_format
@@ -143,7 +180,7 @@ def _network(spec: ModelSpec, settings: TrainingSettings, group: Group) -> Cente
 
 def _batches(data: _Data, settings: TrainingSettings, group: Group) -> Batches:
     order = EpochBatches(len(data.train), settings.batch, settings.seed, rank=group.rank, world=group.world)
-    names = ("canvas", "crop", "extent", "colour", "ignore_mode", "seed")
+    names = ("canvas", "crop", "extent", "colour", "ignore_mode", "index_boxes", "seed")
     rules = SampleRules(**{name: getattr(settings, name) for name in names})
     options = LoaderOptions(settings.workers, settings.fast_data, settings.start_method)
     return Batches(data.train, order, rules, group.device, options)
@@ -152,6 +189,7 @@ def _batches(data: _Data, settings: TrainingSettings, group: Group) -> Batches:
 def _progress(asked: Asked, data: _Data, group: Group) -> Progress:
     """Where the run stands; a beginning if there is none, or if it is to start over."""
     wanted = {**_comparable(asked.settings), "split": data.split.as_data(), "processes": group.world}
+    wanted["masks"] = {name: read_seal(path).rstrip(b"\0").decode() for name, path in data.stores.items()}
     wanted = json.loads(json.dumps(wanted))
     state = asked.folder / STATE
     if asked.again:

@@ -51,6 +51,8 @@ class TrainingSettings(_Section):
     ignore_mode: IgnoreMode = IgnoreMode.MASK_LOSS
     """What becomes of unknown pixels: ``mask_loss`` (no loss there), ``none`` (background, as in the
     published models) or ``blacken``."""
+    index_boxes: bool = False
+    """Mirror boxes one pixel off, as the published code did."""
     every: int = Field(default=10, ge=1)
     """Train on frames whose number this divides: neighbours are too alike to be worth their time."""
     every_held_out: int = Field(default=10, ge=1)
@@ -97,6 +99,10 @@ class TrainingSettings(_Section):
 
     save_minutes: float = Field(default=10.0, gt=0)
     """Write the state at least this often, and at the end of each epoch."""
+    batch_held_out: int = Field(default=4, ge=1)
+    """Held-out frames that go through the network together; no influence on the result."""
+    sync_norm: bool = False
+    """Batch normalisation over all GPUs that train together; worth it below 8 images per GPU."""
     pictures: int = Field(default=6, ge=0)
     """Validation frames drawn after each epoch."""
 
@@ -120,6 +126,12 @@ class TrainingSettings(_Section):
         if any(side < 32 or side % 32 for side in value):
             raise ValueError("expected height and width in multiples of 32 (128 for the large hourglasses)")
         return value
+
+    @model_validator(mode="after")
+    def _fitting_switches(self) -> TrainingSettings:
+        if self.compile and self.checkpoint_activations:
+            raise ValueError("compile and checkpoint_activations do not go together; choose one")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -157,6 +169,7 @@ BASES: dict[str, dict[str, object]] = {
     "released": {
         "preset": "spotnet-released",
         "ignore_mode": "none",
+        "index_boxes": True,
         "epochs": 140,
         "batch": 2,
         "optimiser": "adam",

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -82,7 +83,7 @@ def read_progress(path: Path) -> Progress:
     Raises:
         TrainingError: not a state file, or damaged.
     """
-    return _read(path)[0]
+    return _read(path, with_tensors=False)[0]
 
 
 def load_state(path: Path, trained: Trained) -> Progress:
@@ -101,28 +102,33 @@ def load_state(path: Path, trained: Trained) -> Progress:
         if trained.averaged:
             trained.averaged.load(parts["averaged"], updates)
         _load_moments(trained.optimiser, parts["optimiser"])
-    except (RuntimeError, KeyError, ValueError) as error:
+    except (RuntimeError, KeyError, ValueError, IndexError) as error:
         problem = " ".join(str(error).split())[:200]
         raise TrainingError(f"{path}: the state of another network: {problem}") from error
     return progress
 
 
 def _load_moments(optimiser: Optimizer, moments: dict[str, Tensor]) -> None:
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in moments.items():
         number, _, moment = name.partition(".")
-        state.setdefault(int(number), {})[moment] = value
+        owner = parameters[int(number)]
+        # In the parameter's own memory order: the optimiser's fast path wants them alike.
+        alike = torch.empty_like(owner, device="cpu").copy_(value) if value.shape == owner.shape else value
+        state.setdefault(int(number), {})[moment] = alike
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def _read(path: Path) -> tuple[Progress, int, dict[str, Tensor]]:
+def _read(path: Path, with_tensors: bool = True) -> tuple[Progress, int, dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             found = from_metadata(file.metadata())
             if found is None or found[0] != FORMAT:
                 raise TrainingError(f"{path}: not the state of a training run (expected {FORMAT!r})")
             progress, updates = Progress(**found[1]["progress"]), int(found[1]["updates"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+            names = file.keys() if with_tensors else ()
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise TrainingError(
             f"{path}: damaged: {error}; delete it to start the run again from its beginning"

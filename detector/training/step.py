@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from detector.errors import TrainingError
 from detector.losses import LossWeights, Share, alone, detection_loss
 
 
@@ -46,19 +44,14 @@ def train_step(
 
     Returns:
         Scalars without gradient: the loss terms, ``total``, and ``gradient`` (its norm before clipping).
-
-    Raises:
-        TrainingError: the device has not enough memory.
     """
-    with _enough_memory(batch["input"], options):
-        losses = _losses(network, batch, options)
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(losses["total"])
-        gradients = [p.grad for p in network.parameters() if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
-        if options.clip > 0:
-            nn.utils.clip_grads_with_norm_(network.parameters(), options.clip, norm)
-        optimiser.step()
+    losses = _losses(network, batch, options)
+    optimiser.zero_grad(set_to_none=True)
+    torch.autograd.backward(losses["total"])
+    norm = nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+    if options.clip > 0:
+        nn.utils.clip_grads_with_norm_(network.parameters(), options.clip, norm)
+    optimiser.step()
     return {**{name: loss.detach() for name, loss in losses.items()}, "gradient": norm.detach()}
 
 
@@ -69,20 +62,3 @@ def _losses(network: nn.Module, batch: Mapping[str, Tensor], options: StepOption
     with torch.autocast(image.device.type, torch.bfloat16, enabled=options.bf16):
         stacks = network(image)
     return detection_loss(stacks, batch, options.weights, options.share)
-
-
-@contextmanager
-def _enough_memory(image: Tensor, options: StepOptions) -> Iterator[None]:
-    try:
-        yield
-    except torch.cuda.OutOfMemoryError as error:
-        advice = [
-            f"training.batch={max(1, len(image) // 2)}",
-            *([] if options.bf16 else ["training.bf16=true"]),
-            "training.checkpoint_activations=true",
-            "a smaller training.canvas or training.backbone",
-        ]
-        raise TrainingError(
-            f"the GPU is too small for a step of {len(image)} images of "
-            f"{image.shape[2]}x{image.shape[3]}; try, in this order: {', '.join(advice)}"
-        ) from error
