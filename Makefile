@@ -27,7 +27,7 @@ TRUTH ?=
 .PHONY: help setup demo test lint format clean clean-runs
 .PHONY: labels masks status show verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate
-.PHONY: ablation bench bench-pawcs bench-evaluate bench-training
+.PHONY: quality ablation bench bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -94,6 +94,9 @@ bench-pawcs: .venv/.ready  ## our PAWCS beside pybgs: time, memory; F too: make 
 
 bench-evaluate: .venv/.ready  ## measure the UAVDT evaluation on synthetic sequences of full size
 	$(BIN)/python -m benchmarks.bench_evaluate
+
+quality: .venv/.ready  ## every labeler against pixel ground truth, into docs/quality.md: make quality DATA=../shared/data
+	$(BIN)/python -m benchmarks.quality $(or $(DATA),../shared/data) $(if $(JOBS),--jobs $(JOBS))
 
 bench-training: .venv/.ready  ## measure a training step and inference with each switch: make bench-training [BENCH="--backbone hourglass-104 --batch 16 --size 512"]
 	$(BIN)/python -m benchmarks.bench_training $(BENCH)

@@ -16,6 +16,7 @@ GROUP = "spotlabel.labelers"
 
 BUILTIN: dict[str, str] = {
     "farneback": "labelers.farneback:Farneback",
+    "filled-box": "labelers.filled_box:FilledBox",
     "knn": "labelers.opencv_subtractors:Knn",
     "mog2": "labelers.opencv_subtractors:Mog2",
     "pawcs": "labelers.pawcs.labeler:Pawcs",

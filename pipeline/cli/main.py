@@ -12,6 +12,7 @@ import click
 
 from pipeline.cli.demo import demo
 from pipeline.cli.label import label, relabel
+from pipeline.cli.quality import quality
 from pipeline.cli.show import show
 from pipeline.cli.status import status
 from pipeline.cli.verify import verify
@@ -109,5 +110,5 @@ def main() -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
 
 
-for command in (label, relabel, status, show, verify, demo):
+for command in (label, relabel, status, show, verify, quality, demo):
     main.add_command(command)

@@ -1,0 +1,167 @@
+"""Measure every labeler against pixel ground truth and write the table: ``make quality``.
+
+    python -m benchmarks.quality DATA [--out runs/quality] [--table docs/quality.md] [--only boxbg]
+
+DATA holds ``cdnet``, ``sbi`` and ``davis``. Stores are kept, so that a second run only compares.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import click
+
+from detector.atomic import write_atomically
+from pipeline.cli.options import console
+from pipeline.plan import items, plan_item
+from pipeline.quality import Quality, measure
+from pipeline.recipe import Recipe, build_recipe
+from pipeline.running.schedule import run_all
+from pipeline.running.watch import watching
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the table.
+
+    Attributes:
+        title: how the row is called.
+        labeler: name of the labeler.
+        masks: the recipe's mask section.
+        evidence: settings of the labeler.
+    """
+
+    title: str
+    labeler: str
+    masks: dict[str, Any]
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Data:
+    """One dataset: its reader, its folder below DATA, and how many frames are compared."""
+
+    reader: str
+    every: int
+    methods: tuple[Method, ...]
+
+
+PAPER = {"preset": "paper"}
+BOX = Method("fill the box", "filled-box", PAPER)
+FIXED = (
+    BOX,
+    Method("MOG2 and boxes", "mog2", PAPER),
+    Method("KNN and boxes", "knn", PAPER),
+    Method("PAWCS and boxes (the paper)", "pawcs", PAPER),
+)
+MOVING = (
+    BOX,
+    Method("`spotnet-released`", "released-flow", {"preset": "spotnet-released"}),
+    Method("flow > 1 px/frame and boxes (the paper)", "farneback", PAPER),
+)
+DATASETS = (Data("cdnet", 1, FIXED), Data("sbi", 1, FIXED), Data("davis", 3, MOVING))
+
+HEAD = """# How good the labels are
+
+Written by `make quality`. Masks against pixel ground truth; boxes derived from that ground truth (connected
+components of at least 60 px, padded by 2 px). Unknown pixels of a mask count as background.
+"""
+FIXED_HEAD = """
+## Fixed cameras
+
+F-measure / boundary F. The F-measure pools all pixels of the evaluated frames (CDnet's rule: shadow
+is background; unknown truth and what lies outside the region of interest do not count), the boundary F is a
+mean over frames. The last column is the mean over sequences.
+"""
+MOVING_HEAD = """
+## Moving cameras
+
+DAVIS, one annotated vehicle, every third frame: mean over frames of the IoU / of the boundary F. The last
+column is the mean over sequences.
+"""
+
+
+@click.command()
+@click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/quality"), show_default=True)
+@click.option("--table", "table_file", type=click.Path(path_type=Path), default=Path("docs/quality.md"))
+@click.option("--only", multiple=True, metavar="LABELER", help="Only this labeler; prints, writes no table.")
+@click.option("--jobs", "-j", type=click.IntRange(min=1), default=1, show_default=True)
+def main(data: Path, out: Path, table_file: Path, only: tuple[str, ...], jobs: int) -> None:
+    """Label what is not yet labelled, compare, write the table."""
+    rows: dict[str, dict[str, list[Quality]]] = {"fixed": {}, "moving": {}}
+    for dataset in DATASETS:
+        kind = rows["moving" if dataset.methods is MOVING else "fixed"]
+        for method in dataset.methods:
+            if only and method.labeler not in only:
+                continue
+            recipe = _recipe(data, out, dataset, method)
+            kind.setdefault(method.title, []).extend(_qualities(recipe, dataset.every, jobs))
+    text = HEAD + FIXED_HEAD + fixed_table(rows["fixed"]) + MOVING_HEAD + moving_table(rows["moving"])
+    if only:
+        click.echo(text)
+    else:
+        write_atomically(table_file, text.encode())
+        click.echo(f"table: {table_file}")
+
+
+def _recipe(data: Path, out: Path, dataset: Data, method: Method) -> Recipe:
+    tree = {
+        "data": str(data / dataset.reader),
+        "out": str(out / dataset.reader / method.labeler),
+        "dataset": {"reader": dataset.reader},
+        "labeler": method.labeler,
+        "evidence": {method.labeler: method.evidence},
+        "masks": method.masks,
+    }
+    return build_recipe(tree, where=f"{dataset.reader}, {method.title}")
+
+
+def _qualities(recipe: Recipe, every: int, jobs: int) -> list[Quality]:
+    """Figures of all sequences of a recipe, whose labels are made first where they are not there."""
+    chosen = items(recipe)
+    names = [item.sequence.name for item in chosen if not plan_item(recipe, item).idle]
+    with watching(console(), len(names), quiet=False) as watcher:
+        if any(outcome.failed for outcome in run_all(recipe, names, jobs, False, watcher)):
+            sys.exit(1)
+    return [measure(item.sequence, item.mask_path, every) for item in chosen]
+
+
+def fixed_table(rows: dict[str, list[Quality]]) -> str:
+    """Markdown: F of each sequence, and the boundary F."""
+    return _markdown(rows, lambda quality: quality.counts.f_measure)
+
+
+def moving_table(rows: dict[str, list[Quality]]) -> str:
+    """Markdown: mean IoU of each sequence, and the boundary F."""
+    return _markdown(rows, lambda quality: quality.mean_iou)
+
+
+def _markdown(rows: dict[str, list[Quality]], figure: Any) -> str:
+    if not rows:
+        return "\n(nothing measured)\n"
+    names = [quality.sequence.rpartition("/")[2] for quality in next(iter(rows.values()))]
+    lines = [_line(["labels", *names, "mean"]), _line(["---"] * (len(names) + 2))]
+    for title, qualities in rows.items():
+        cells = [f"{_short(figure(quality))} / {_short(quality.boundary_f)}" for quality in qualities]
+        means = (fmean(figure(q) for q in qualities), fmean(q.boundary_f for q in qualities))
+        lines.append(_line([title, *cells, " / ".join(_short(mean) for mean in means)]))
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _short(value: float) -> str:
+    """Four decimals without the leading zero."""
+    return f"{value:.4f}".removeprefix("0")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""``spotlabel quality``: masks against pixel ground truth."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from pipeline.cli.options import console, table
+from pipeline.errors import StoreError
+from pipeline.plan import Item, items
+from pipeline.quality import Quality, measure
+from pipeline.recipe import load_recipe
+
+
+@click.command()
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of all recipes.")
+@click.option("--only", multiple=True, metavar="NAME", help="Only this sequence; may be repeated.")
+@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True,
+              help="Compare every so many frames.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print figures as JSON on standard output.")
+def quality(
+    recipes: tuple[str, ...], overrides: tuple[str, ...], only: tuple[str, ...], every: int, as_json: bool
+) -> None:
+    """F, IoU and boundary F of the masks of recipes whose dataset has pixel ground truth.
+
+    F and IoU pool all pixels (CDnet); mean IoU and boundary F are means over frames (DAVIS). Unknown counts
+    as background, so nothing is gained by staying silent. A dataset without ground truth is an error.
+
+    \b
+    Examples:
+      spotlabel quality workflows/cdnet.yaml --set data=/data/CDnet2014 --only baseline/highway
+      spotlabel quality runs/a.yaml runs/b.yaml --json
+    """
+    rows = []
+    for name in recipes:
+        for item in items(load_recipe(name, overrides), only):
+            rows.append((name, item.labeler.name, _measured(item, every)))
+    if as_json:
+        click.echo(json.dumps([_as_dict(*row) for row in rows], indent=1))
+        return
+    columns = ("recipe", "labeler", "sequence", "frames", "F", "IoU", "mean IoU", "boundary F", "unknown")
+    shown = table(*columns, numbers=columns[3:])
+    for name, labeler, found in rows:
+        shown.add_row(
+            escape(Path(name).name), labeler, escape(found.sequence), str(found.frames),
+            f"{found.counts.f_measure:.4f}", f"{found.counts.iou:.4f}", f"{found.mean_iou:.4f}",
+            f"{found.boundary_f:.4f}", f"{found.unknown:.2%}",
+        )  # fmt: skip
+    console(sys.stdout).print(shown)
+
+
+def _measured(item: Item, every: int) -> Quality:
+    if not item.mask_path.exists():
+        raise StoreError(
+            f"{item.sequence.name}: has no masks ({item.mask_path}); run `spotlabel label` first"
+        )
+    return measure(item.sequence, item.mask_path, every)
+
+
+def _as_dict(recipe: str, labeler: str, found: Quality) -> dict[str, Any]:
+    """All figures of a sequence; null for what could not be worked out."""
+    counts = found.counts
+    figures = {
+        "f": counts.f_measure, "precision": counts.precision, "recall": counts.recall, "iou": counts.iou,
+        "mean_iou": found.mean_iou, "boundary_f": found.boundary_f, "unknown": found.unknown,
+    }  # fmt: skip
+    known = {name: None if math.isnan(value) else value for name, value in figures.items()}
+    return {"recipe": recipe, "labeler": labeler, "sequence": found.sequence, "frames": found.frames, **known}
