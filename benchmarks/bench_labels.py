@@ -108,7 +108,7 @@ def bench_rim(recipe: Recipe, item: Item, annotations: Annotations, frames: int,
             pass
         alone = time.perf_counter() - started
         started = time.perf_counter()
-        make_evidence(recipe, short, annotations.boxes, _nothing)
+        make_evidence(recipe, short, annotations, _nothing)
         ratios.append((time.perf_counter() - started) / alone)
     return median(ratios)
 
@@ -167,7 +167,7 @@ def bench_memory(frames: int) -> tuple[float, float]:
         tree = {"data": f"{folder}/data", "out": f"{folder}/out", "dataset": {"reader": "mot"}}
         recipe = build_recipe({**tree, "labeler": "mog2"})
         (item,) = items(recipe)
-        make_evidence(recipe, item, item.sequence.load().boxes, watch)
+        make_evidence(recipe, item, item.sequence.load(), watch)
     return seen[frames // 5], seen[frames]
 
 
@@ -178,7 +178,7 @@ def measure(data: Path | None, out: Path, frames: int, repeats: int, long_video:
         recipe = recipe_for(data, out / labeler, labeler, frames)
         (item,) = items(recipe)
         annotations = item.sequence.load()
-        make_evidence(recipe, item, annotations.boxes, _nothing)
+        make_evidence(recipe, item, annotations, _nothing)
         cpu, wall = bench_masks(recipe, item, annotations, repeats)
         rows.append(Row(f"mask stage from {item.labeler.kind} evidence, frames/s CPU (wall)",
                         f"{cpu:.0f} ({wall:.0f})", f">= {aim}"))  # fmt: skip

@@ -7,7 +7,7 @@ frame that cannot be read is the pipeline's business: a labeler meets readable f
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
@@ -48,11 +48,13 @@ class ClipFrame:
             more than one number apart where frames could not be read.
         image: uint8 (H, W, 3), BGR.
         boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges, 0-based, half-open.
+        regions: float32 (M, 4), ignore regions: there may be objects there that have no box.
     """
 
     number: int
     image: npt.NDArray[np.uint8]
     boxes: npt.NDArray[np.float32]
+    regions: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
 
 class Clip(Protocol):
@@ -96,7 +98,7 @@ class Labeler(Protocol):
     neutral: ClassVar[int]
     """Foreground is ``values > neutral``; only read for ``DISTANCE`` evidence, 0 otherwise."""
     uses_boxes: ClassVar[bool]
-    """True if evidence depends on the boxes, so that changed boxes make it stale."""
+    """True if evidence depends on boxes or ignore regions, so that changed annotations make it stale."""
     libraries: ClassVar[tuple[str, ...]]
     settings_type: ClassVar[type[Settings]]
 

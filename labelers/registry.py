@@ -15,6 +15,7 @@ GROUP = "spotlabel.labelers"
 """Entry point group in which other packages offer labelers."""
 
 BUILTIN: dict[str, str] = {
+    "boxbg": "labelers.boxbg.labeler:Boxbg",
     "farneback": "labelers.farneback:Farneback",
     "filled-box": "labelers.filled_box:FilledBox",
     "knn": "labelers.opencv_subtractors:Knn",

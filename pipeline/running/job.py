@@ -95,7 +95,7 @@ def _run_stages(recipe: Recipe, outcome: Outcome, masks_only: bool, report: Repo
         outcome.evidence = "fresh"
     else:
         with _stage(outcome, "evidence"):
-            outcome.bad_frames = make_evidence(recipe, item, annotations.boxes, partial(report, "evidence"))
+            outcome.bad_frames = make_evidence(recipe, item, annotations, partial(report, "evidence"))
     if mask_need(recipe, item).state == State.FRESH:
         outcome.masks = "fresh"
     else:

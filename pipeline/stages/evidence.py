@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from labelers.base import ClipFrame, Evidence
-from pipeline.boxes import BoxTable
 from pipeline.errors import FrameError, MissingFrameError, SpotlabelError
 from pipeline.frames import prefetch
 from pipeline.frames.options import FrameOptions
 from pipeline.plan import Item
 from pipeline.recipe import Recipe
-from pipeline.sequence import Sequence
+from pipeline.sequence import Annotations, Image, Sequence
 from pipeline.store import EvidenceWriter, FrameState, StoreInfo
 
 PREFETCHED_FRAMES = 8
@@ -35,10 +34,10 @@ class SequenceClip:
         unreadable: positions of bad frames with the reason, in the latest pass.
     """
 
-    def __init__(self, sequence: Sequence, options: FrameOptions, boxes: BoxTable | None) -> None:
+    def __init__(self, sequence: Sequence, options: FrameOptions, annotations: Annotations | None) -> None:
         self._sequence = sequence
         self._options = options
-        self._boxes = boxes
+        self._annotations = annotations
         self.readable: list[int] = []
         self.unreadable: dict[int, FrameError] = {}
 
@@ -55,13 +54,18 @@ class SequenceClip:
     def __iter__(self) -> Iterator[ClipFrame]:
         self.readable, self.unreadable = [], {}
         numbers = self._sequence.frames.numbers
-        none = np.zeros((0, 4), np.float32)
         for index, item in enumerate(prefetch(self._sequence.frames.stream(), PREFETCHED_FRAMES)):
             if isinstance(item, FrameError):
                 self._refuse(index, item)
                 continue
             self.readable.append(index)
-            yield ClipFrame(int(numbers[index]), item, none if self._boxes is None else self._boxes.at(index))
+            yield self._frame(int(numbers[index]), index, item)
+
+    def _frame(self, number: int, index: int, image: Image) -> ClipFrame:
+        if self._annotations is None:
+            return ClipFrame(number, image, np.zeros((0, 4), np.float32))
+        boxes, regions = self._annotations.boxes.at(index), self._annotations.regions.at(index)
+        return ClipFrame(number, image, boxes, regions)
 
     def _refuse(self, index: int, error: FrameError) -> None:
         if self._options.on_bad == "fail":
@@ -72,13 +76,14 @@ class SequenceClip:
         self.unreadable[index] = error
 
 
-def make_evidence(recipe: Recipe, item: Item, boxes: BoxTable, progress: Progress) -> list[str]:
+def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress: Progress) -> list[str]:
     """Run the labeler of an item and write its evidence store.
 
     Args:
         recipe: how frames are read.
         item: sequence, labeler and place of the store.
-        boxes: the sequence's boxes; given to the labeler only if it declares that it uses them.
+        annotations: the sequence's; boxes and ignore regions are given to the labeler only if it declares
+            that it uses boxes.
         progress: called after every frame.
 
     Returns:
@@ -101,7 +106,7 @@ def make_evidence(recipe: Recipe, item: Item, boxes: BoxTable, progress: Progres
             "settings": item.settings.model_dump(mode="json"),
         },
     )
-    clip = SequenceClip(item.sequence, recipe.frames, boxes if item.labeler.uses_boxes else None)
+    clip = SequenceClip(item.sequence, recipe.frames, annotations if item.labeler.uses_boxes else None)
     with EvidenceWriter.writing(item.evidence_path, info, item.labeler.kind, item.labeler.neutral) as writer:
         for done, evidence in enumerate(_labelled(item, clip)):
             if done >= len(clip.readable):

@@ -1,0 +1,147 @@
+"""Labeler ``boxbg``: the two passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from labelers.base import Clip, ClipFrame, Evidence, EvidenceKind, Settings
+from labelers.boxbg.cues import Cues, cues
+from labelers.boxbg.model import SIGMA_STEPS, Background, fit_background
+from labelers.boxbg.odds import Counts, log_odds
+from labelers.boxbg.pose import Pose
+from labelers.boxbg.samples import DOUBTFUL, Samples, collect, grown_rects, sight
+from labelers.boxbg.settings import BoxbgSettings
+from labelers.masks.boxes import has_pixels, inside_rects, patches
+
+NEUTRAL = 128
+"""Evidence above this is foreground."""
+STEPS = 16
+"""Steps of evidence per unit: of the logarithm of the odds, or of the noise's standard deviation."""
+_REACH = 12
+"""Evidence is worked out this far around boxes, px, so that kernels of the mask stage find it whole."""
+_WINDOW = 7
+"""Side of the square over which the odds of pixels are averaged, px."""
+
+UInt8 = npt.NDArray[np.uint8]
+
+
+class Boxbg:
+    """Distance to the background of the whole video, learnt where there are no boxes.
+
+    Evidence is the lesser of two scores, in steps of 1/16 above 128: by how many standard deviations a
+    channel differs from the background beyond ``sigmas``, and the mean logarithm of the odds of object
+    against background in the 7x7 neighbourhood beyond ``odds``. It is 0 further than 12 px from every box.
+    """
+
+    name: ClassVar[str] = "boxbg"
+    version: ClassVar[int] = 1
+    kind: ClassVar[EvidenceKind] = EvidenceKind.DISTANCE
+    neutral: ClassVar[int] = NEUTRAL
+    uses_boxes: ClassVar[bool] = True
+    libraries: ClassVar[tuple[str, ...]] = ("numba", "numpy", "opencv-contrib-python")
+    settings_type: ClassVar[type[Settings]] = BoxbgSettings
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = BoxbgSettings.model_validate(settings.model_dump())
+
+    def label(self, clip: Clip) -> Iterator[Evidence]:
+        """Yield the evidence of every frame; runs through the clip twice."""
+        diagonal = float(np.hypot(*clip.size))
+        margin = round(self._settings.box_margin * diagonal)
+        samples = collect(clip, self._settings.samples, margin)
+        if not samples.index:
+            return
+        scene = learn(samples, self._settings, round(self._settings.ring * diagonal))
+        for index, frame in enumerate(clip):
+            yield Evidence(scene.evidence(index, frame, margin))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that is known of a video after the first pass."""
+
+    background: Background
+    odds: npt.NDArray[np.float32]
+    settings: BoxbgSettings
+
+    def evidence(self, index: int, frame: ClipFrame, margin: int) -> UInt8:
+        """Evidence of a frame, uint8 (H, W)."""
+        shape = (frame.image.shape[0], frame.image.shape[1])
+        values = np.zeros(shape, np.uint8)
+        rects = grown_rects(frame.boxes, shape, 0)
+        rects = rects[has_pixels(rects)]
+        if not len(rects):
+            return values
+        pose = self.background.finder.find(frame.image, sight(frame, margin))
+        ground = placed(self.background, index, pose)
+        for x0, y0, x1, y1 in patches(rects, _REACH, shape):
+            place = np.s_[y0:y1, x0:x1]
+            values[place] = self._scored(compared(frame.image, ground, pose, place))
+        return values
+
+    def _scored(self, found: Cues) -> UInt8:
+        odds = cv2.blur(self.odds[found.kind], (_WINDOW, _WINDOW)) - np.float32(self.settings.odds)
+        beyond = found.deviation - np.float32(self.settings.sigmas)
+        score = NEUTRAL + STEPS * np.minimum(odds, beyond)
+        values: UInt8 = np.clip(np.rint(score), 0, 255).astype(np.uint8)
+        return values
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Background and noise in the place of a frame: uint8 (H, W, 3) each, noise in quarters of a level."""
+
+    level: UInt8
+    sigma: UInt8
+
+
+def learn(samples: Samples, settings: BoxbgSettings, ring: int) -> Scene:
+    """Fit the background, and from the samples what objects look like against it.
+
+    Args:
+        samples: the first pass.
+        settings: see :class:`BoxbgSettings`.
+        ring: width of the surroundings of boxes, px.
+    """
+    background, poses = fit_background(samples, settings)
+    counts = Counts()
+    for k, pose in enumerate(poses):
+        boxes, image = samples.boxes[k], samples.images[k]
+        if not len(boxes):
+            continue
+        shape = (image.shape[0], image.shape[1])
+        ground = placed(background, samples.index[k], pose)
+        outer = grown_rects(boxes, shape, ring)
+        within = inside_rects(shape, grown_rects(boxes, shape, -1)) != 0
+        near = inside_rects(shape, outer) != 0
+        near &= inside_rects(shape, grown_rects(boxes, shape, 1)) == 0
+        near &= samples.sight[k] != DOUBTFUL
+        for x0, y0, x1, y1 in patches(outer[has_pixels(outer)], 1, shape):
+            place = np.s_[y0:y1, x0:x1]
+            counts.add(compared(image, ground, pose, place).kind, within[place], near[place])
+    return Scene(background, log_odds(counts, settings.shadow_excess), settings)
+
+
+def placed(background: Background, index: int, pose: Pose) -> Ground:
+    """The background as the camera sees it at a moment."""
+    level, sigma = background.at(index), background.sigma
+    if not pose.still:
+        size = level.shape[1::-1]
+        level, sigma = (
+            cv2.warpAffine(plane, pose.matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            for plane in (level, sigma)
+        )
+    return Ground(level, sigma)
+
+
+def compared(image: UInt8, ground: Ground, pose: Pose, place: tuple[slice, slice]) -> Cues:
+    """Cues of a part of a frame."""
+    level = ground.level[place].astype(np.float32) * pose.gain
+    sigma = ground.sigma[place].astype(np.float32) * np.float32(1 / SIGMA_STEPS)
+    return cues(image[place], level, sigma)

@@ -1,0 +1,168 @@
+"""The background of a fixed camera at any moment of a video, from sampled frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from labelers.boxbg.median import robust_fit
+from labelers.boxbg.pose import Pose, PoseFinder
+from labelers.boxbg.samples import HIDDEN, Samples
+from labelers.boxbg.settings import BoxbgSettings
+
+UInt8 = npt.NDArray[np.uint8]
+
+SIGMA_STEPS = 4
+"""Noise is kept as uint8 in quarters of a grey level."""
+_ROUNDS = 2
+"""Times that samples are registered to what was fitted from them."""
+_GAIN_TOLERANCE = 0.01
+"""Exposures closer than this to that of the background need no second fit."""
+_WEAK_WINDOW = 5
+"""Frames that a part of the video must show of a pixel to have a background of its own there."""
+_SURE = 2 * 1.2533
+"""Two standard errors of a median of n values, in units of their standard deviation over the root of n."""
+_FILLED_SIGMA = 12.0
+"""Noise of background that nobody saw, grey levels: what surroundings tell is a guess."""
+
+
+@dataclass(frozen=True)
+class Background:
+    """What is behind everything that has a box.
+
+    Attributes:
+        levels: uint8 (H, W, 3) per part of the video.
+        centres: position in the clip of the middle of each part, rising.
+        sigma: uint8 (H, W, 3), standard deviation in quarters of a grey level.
+        seen: bool (H, W), false where no frame shows the background and it is filled from around.
+        finder: finds the pose of a frame.
+    """
+
+    levels: list[UInt8]
+    centres: list[float]
+    sigma: UInt8
+    seen: npt.NDArray[np.bool_]
+    finder: PoseFinder
+
+    def at(self, index: int) -> UInt8:
+        """Background at a position of the clip, between those of the two nearest parts: uint8 (H, W, 3)."""
+        after = int(np.searchsorted(self.centres, index))
+        if after in (0, len(self.centres)):
+            return self.levels[min(after, len(self.centres) - 1)]
+        before, behind = self.centres[after - 1], self.centres[after]
+        share = round(8 * (index - before) / (behind - before)) / 8
+        if share in (0, 1):
+            return self.levels[after - 1 + int(share)]
+        mixed: UInt8 = cv2.addWeighted(self.levels[after - 1], 1 - share, self.levels[after], share, 0)
+        return mixed
+
+
+def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Background, list[Pose]]:
+    """Fit the background, registering the samples to it.
+
+    Args:
+        samples: at least one frame.
+        settings: see :class:`BoxbgSettings`.
+
+    Returns:
+        The background, and the pose of every sample on it.
+    """
+    images, sight = np.stack(samples.images), np.stack(samples.sight)
+    centre, sigma, seen = robust_fit(images, sight)
+    finder = PoseFinder(centre, seen > 0, settings.stabilise)
+    poses = _poses(finder, samples)
+    if not all(_as_it_is(pose) for pose in poses):
+        # The median of what moves is blurred: begin again from the single frame that shows most background.
+        anchor = int(np.argmax([np.count_nonzero(plane) for plane in samples.sight]))
+        finder = PoseFinder(images[anchor].copy(), sight[anchor] != HIDDEN, settings.stabilise)
+        for _ in range(_ROUNDS):
+            for k, pose in enumerate(_poses(finder, samples)):
+                images[k], sight[k] = brought_back(samples.images[k], samples.sight[k], pose)
+            centre, sigma, seen = robust_fit(images, sight)
+            finder = PoseFinder(centre, seen > 0, settings.stabilise)
+        poses = _poses(finder, samples)
+    known = seen > 0
+    sigma = np.maximum(sigma, np.float32(settings.noise_floor))
+    sigma = np.hypot(sigma, np.float32(settings.light_tolerance) * centre)
+    sigma[~known] = max(_FILLED_SIGMA, settings.noise_floor)
+    centre = filled(centre, known)
+    levels, centres = _parts(images, sight, samples, centre, settings.windows)
+    quarters = np.minimum(np.rint(sigma * SIGMA_STEPS), 255).astype(np.uint8)
+    return Background(levels, centres, quarters, known, finder), poses
+
+
+def _poses(finder: PoseFinder, samples: Samples) -> list[Pose]:
+    return [finder.find(image, plane) for image, plane in zip(samples.images, samples.sight, strict=True)]
+
+
+def _as_it_is(pose: Pose) -> bool:
+    return pose.still and bool(np.abs(pose.gain - 1).max() < _GAIN_TOLERANCE)
+
+
+def brought_back(image: UInt8, sight: UInt8, pose: Pose) -> tuple[UInt8, UInt8]:
+    """A frame and its sight in the place and exposure of the background."""
+    gains = 1 / np.maximum(pose.gain, 0.05)
+    if np.abs(gains - 1).max() >= _GAIN_TOLERANCE:
+        image = np.asarray(cv2.multiply(image, (*gains.tolist(), 1.0)), np.uint8)
+    if pose.still:
+        return image, sight
+    size, flags = image.shape[1::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(image, pose.matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    nearest = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    plane = cv2.warpAffine(sight, pose.matrix, size, flags=nearest, borderValue=HIDDEN)
+    return moved, plane
+
+
+def _parts(
+    images: UInt8,
+    sight: UInt8,
+    samples: Samples,
+    whole: UInt8,
+    windows: int,
+) -> tuple[list[UInt8], list[float]]:
+    """Background of each part of the video, and the middle of each.
+
+    A part's own median is believed where it rests on enough frames and differs from the whole video's by more
+    than its own uncertainty; else the whole video's is the better estimate.
+    """
+    count = len(samples.index)
+    windows = min(windows, count // _WEAK_WINDOW)
+    if windows < 2:
+        return [whole], [samples.length / 2]
+    levels, centres = [], []
+    for chosen in np.array_split(np.arange(count), windows):
+        part = slice(int(chosen[0]), int(chosen[-1]) + 1)
+        centre, sigma, seen = robust_fit(images[part], sight[part])
+        sigma = np.maximum(sigma, np.float32(1))
+        doubt = _SURE * sigma / np.sqrt(np.maximum(seen, 1))[..., None]
+        own = (seen >= _WEAK_WINDOW)[..., None] & (cv2.absdiff(centre, whole) > doubt)
+        levels.append(np.where(own, centre, whole))
+        centres.append(float(np.mean([samples.index[k] for k in chosen])))
+    return levels, centres
+
+
+def filled(image: UInt8, known: npt.NDArray[np.bool_]) -> UInt8:
+    """Unknown pixels from the known ones around them, near ones first: averages on coarser and coarser grids.
+
+    Args:
+        image: uint8 (H, W, 3).
+        known: bool (H, W).
+    """
+    if known.all() or not known.any():
+        return image
+    weight = known.astype(np.float32)
+    values = image.astype(np.float32) * weight[..., None]
+    pyramid = [(values, weight)]
+    while min(weight.shape) > 1 and not (weight > 0).all():
+        size = (-(-weight.shape[1] // 2), -(-weight.shape[0] // 2))
+        values, weight = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (values, weight))
+        pyramid.append((values, weight))
+    coarse = pyramid[-1][0] / np.maximum(pyramid[-1][1], 1e-6)[..., None]
+    for values, weight in pyramid[-2::-1]:
+        coarse = cv2.resize(coarse, weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        own = values / np.maximum(weight, 1e-6)[..., None]
+        coarse = np.where((weight > 0)[..., None], own, coarse)
+    return np.asarray(np.rint(np.clip(coarse, 0, 255)), np.uint8)
