@@ -58,6 +58,7 @@ FIXED = (
     Method("MOG2 and boxes", "mog2", PAPER),
     Method("KNN and boxes", "knn", PAPER),
     Method("PAWCS and boxes (the paper)", "pawcs", PAPER),
+    Method("**boxbg**", "boxbg", {"preset": "default", "median": 5, "close": 5}),
 )
 MOVING = (
     BOX,

@@ -142,6 +142,6 @@ def placed(background: Background, index: int, pose: Pose) -> Ground:
 
 def compared(image: UInt8, ground: Ground, pose: Pose, place: tuple[slice, slice]) -> Cues:
     """Cues of a part of a frame."""
-    level = ground.level[place].astype(np.float32) * pose.gain
+    level = pose.exposed(ground.level[place])
     sigma = ground.sigma[place].astype(np.float32) * np.float32(1 / SIGMA_STEPS)
     return cues(image[place], level, sigma)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labelers.boxbg.median import robust_fit
-from labelers.boxbg.pose import Pose, PoseFinder
+from labelers.boxbg.pose import STILL, Pose, PoseFinder
 from labelers.boxbg.samples import HIDDEN, Samples
 from labelers.boxbg.settings import BoxbgSettings
 
@@ -19,8 +19,6 @@ SIGMA_STEPS = 4
 """Noise is kept as uint8 in quarters of a grey level."""
 _ROUNDS = 2
 """Times that samples are registered to what was fitted from them."""
-_GAIN_TOLERANCE = 0.01
-"""Exposures closer than this to that of the background need no second fit."""
 _WEAK_WINDOW = 5
 """Frames that a part of the video must show of a pixel to have a background of its own there."""
 _SURE = 2 * 1.2533
@@ -74,10 +72,11 @@ def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Backgroun
     centre, sigma, seen = robust_fit(images, sight)
     finder = PoseFinder(centre, seen > 0, settings.stabilise)
     poses = _poses(finder, samples)
-    if not all(_as_it_is(pose) for pose in poses):
-        # The median of what moves is blurred: begin again from the single frame that shows most background.
-        anchor = int(np.argmax([np.count_nonzero(plane) for plane in samples.sight]))
-        finder = PoseFinder(images[anchor].copy(), sight[anchor] != HIDDEN, settings.stabilise)
+    if not all(pose.unchanged for pose in poses):
+        if not all(pose.still for pose in poses):
+            # The median of what moves is blurred: begin again from the frame that shows most background.
+            anchor = int(np.argmax([np.count_nonzero(plane) for plane in samples.sight]))
+            finder = PoseFinder(images[anchor].copy(), sight[anchor] != HIDDEN, settings.stabilise)
         for _ in range(_ROUNDS):
             for k, pose in enumerate(_poses(finder, samples)):
                 images[k], sight[k] = brought_back(samples.images[k], samples.sight[k], pose)
@@ -87,6 +86,7 @@ def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Backgroun
     known = seen > 0
     sigma = np.maximum(sigma, np.float32(settings.noise_floor))
     sigma = np.hypot(sigma, np.float32(settings.light_tolerance) * centre)
+    sigma = np.hypot(sigma, np.float32(STILL) * _steepness(centre))
     sigma[~known] = max(_FILLED_SIGMA, settings.noise_floor)
     centre = filled(centre, known)
     levels, centres = _parts(images, sight, samples, centre, settings.windows)
@@ -94,19 +94,20 @@ def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Backgroun
     return Background(levels, centres, quarters, known, finder), poses
 
 
+def _steepness(image: UInt8) -> npt.NDArray[np.float32]:
+    """Gradient of each channel, grey levels per px: float32 (H, W, 3)."""
+    x, y = (cv2.Sobel(image, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
+    steepness: npt.NDArray[np.float32] = np.hypot(x, y)
+    return steepness
+
+
 def _poses(finder: PoseFinder, samples: Samples) -> list[Pose]:
     return [finder.find(image, plane) for image, plane in zip(samples.images, samples.sight, strict=True)]
 
 
-def _as_it_is(pose: Pose) -> bool:
-    return pose.still and bool(np.abs(pose.gain - 1).max() < _GAIN_TOLERANCE)
-
-
 def brought_back(image: UInt8, sight: UInt8, pose: Pose) -> tuple[UInt8, UInt8]:
     """A frame and its sight in the place and exposure of the background."""
-    gains = 1 / np.maximum(pose.gain, 0.05)
-    if np.abs(gains - 1).max() >= _GAIN_TOLERANCE:
-        image = np.asarray(cv2.multiply(image, (*gains.tolist(), 1.0)), np.uint8)
+    image = image if pose.unchanged else pose.unexposed(image)
     if pose.still:
         return image, sight
     size, flags = image.shape[1::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

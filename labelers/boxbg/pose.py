@@ -27,6 +27,12 @@ _COARSE = 240
 """The first guess is made on an image reduced to about this many columns."""
 _FEWEST = 50
 """Fewer points than this tell nothing."""
+_SAME = np.repeat(np.arange(256, dtype=np.float32)[:, None], 3, axis=1)
+"""The curve of an exposure that is the background's."""
+_SAME_LEVEL = 3.0
+"""Curves within so many grey levels of each other are the same."""
+_DARK = 20.0
+"""Ratios of levels below this are noise."""
 _OUTLIER = 3.0
 """Differences beyond this many typical ones count less and less (Huber)."""
 
@@ -37,13 +43,31 @@ class Pose:
 
     Attributes:
         matrix: float64 (2, 3), from background to frame coordinates.
-        gain: float32 (3,), frame over background per channel.
+        curve: float32 (256, 3), level in the frame of each level of the background, per channel; never falls.
         shift: largest displacement of an image corner, px.
     """
 
     matrix: npt.NDArray[np.float64]
-    gain: Float
+    curve: Float
     shift: float
+
+    @property
+    def unchanged(self) -> bool:
+        """Place and exposure are those of the background."""
+        return self.still and bool(np.abs(self.curve - _SAME).max() < _SAME_LEVEL)
+
+    def exposed(self, background: UInt8) -> Float:
+        """Background, uint8 (H, W, 3), in the exposure of the frame: float32 (H, W, 3)."""
+        exposed: Float = cv2.LUT(background, np.ascontiguousarray(self.curve[None]))
+        return exposed
+
+    def unexposed(self, image: UInt8) -> UInt8:
+        """A frame, uint8 (H, W, 3), in the exposure of the background."""
+        levels = np.arange(256)
+        back = [np.interp(levels, curve + 1e-3 * levels, levels) for curve in self.curve.T]
+        table = np.rint(np.stack(back, axis=1)).astype(np.uint8)
+        plain: UInt8 = cv2.LUT(image, np.ascontiguousarray(table[None]))
+        return plain
 
     @property
     def still(self) -> bool:
@@ -53,11 +77,11 @@ class Pose:
 
 @dataclass(frozen=True)
 class _Frame:
-    """What is compared of a frame: its grey image, which probes it shows, and its exposure."""
+    """What is compared of a frame: its grey image, which probes it shows, and its exposure curve (256,)."""
 
     grey: UInt8
     use: npt.NDArray[np.bool_]
-    gain: float
+    curve: Float
 
 
 class PoseFinder:
@@ -103,15 +127,15 @@ class PoseFinder:
             image: uint8 (H, W, 3).
             sight: uint8 (H, W), see :func:`labelers.boxbg.samples.sight`; hidden pixels have no say.
         """
-        gain = self._gain(image, sight)
+        curve = self._curve(image, sight)
         if not self._stabilise:
-            return Pose(np.eye(2, 3), gain, 0.0)
+            return Pose(np.eye(2, 3), curve, 0.0)
         use = sight[self._y, self._x] != HIDDEN
         if np.count_nonzero(use) < _FEWEST:
-            return Pose(np.eye(2, 3), gain, 0.0)
-        found = self._align(_Frame(_grey(image), use, float(gain.mean())), sight)
+            return Pose(np.eye(2, 3), curve, 0.0)
+        found = self._align(_Frame(_grey(image), use, curve.mean(axis=1)), sight)
         matrix = self._matrix(found)
-        return Pose(matrix, gain, self._shift(matrix))
+        return Pose(matrix, curve, self._shift(matrix))
 
     def _align(self, frame: _Frame, sight: UInt8) -> Motion:
         """The best of no motion, phase correlation, and what shift alone, then all make of the better."""
@@ -122,18 +146,24 @@ class PoseFinder:
             best = min((refined, best), key=lambda one: self._residual(frame, one))
         return best
 
-    def _gain(self, image: UInt8, sight: UInt8) -> Float:
-        """Median ratio per channel at points without texture, which small displacements leave alone."""
-        use = (sight[self._flat_y, self._flat_x] != HIDDEN) & (self._flat.min(axis=1) > 20)
+    def _curve(self, image: UInt8, sight: UInt8) -> Float:
+        """Median ratio per channel at points without texture, which small displacements spare.
+
+        A curve of several points follows the camera's response more closely, but takes widespread shadows for
+        a part of it.
+        """
+        use = (sight[self._flat_y, self._flat_x] != HIDDEN) & (self._flat.min(axis=1) > _DARK)
         if np.count_nonzero(use) < _FEWEST:
-            return np.ones(3, np.float32)
-        ratio = image[self._flat_y[use], self._flat_x[use]] / self._flat[use]
-        return np.asarray(np.median(ratio, axis=0), np.float32)
+            return _SAME
+        here = image[self._flat_y[use], self._flat_x[use]]
+        gain = np.median(here / self._flat[use], axis=0)
+        return np.minimum(_SAME * gain, 255).astype(np.float32)
 
     def _refine(self, frame: _Frame, motion: Motion, free: list[int]) -> Motion:
         """Gauss-Newton from a first guess, of some of zoom, turn and the two shifts."""
         jacobian = self._jacobian[frame.use][:, [*free, 4]]
-        level = self._level[frame.use] * frame.gain
+        level = frame.curve[self._level[frame.use].astype(int)]
+        contrast = max(float(frame.curve[-1] - frame.curve[0]) / 255, 0.1)
         for _ in range(_STEPS):
             error = self._sampled(frame.grey, motion)[frame.use] - level
             scale = 1.4826 * float(np.median(np.abs(error))) + 1.0
@@ -141,7 +171,7 @@ class PoseFinder:
             weighted = jacobian * weight[:, None]
             normal = weighted.T @ jacobian + 1e-6 * np.eye(jacobian.shape[1])
             step = np.zeros(4)
-            step[free] = np.linalg.solve(normal, weighted.T @ error)[:-1] / frame.gain
+            step[free] = np.linalg.solve(normal, weighted.T @ error)[:-1] / contrast
             motion = motion - step
             if self._shift(self._matrix(step)) < STILL / 8:
                 break
@@ -149,7 +179,7 @@ class PoseFinder:
 
     def _residual(self, frame: _Frame, motion: Motion) -> float:
         """Mean difference at the probes, grey levels."""
-        error = self._sampled(frame.grey, motion) - self._level * frame.gain
+        error = self._sampled(frame.grey, motion) - frame.curve[self._level.astype(int)]
         return float(np.abs(error[frame.use]).mean())
 
     def _guesses(self, grey: UInt8, sight: UInt8) -> list[Motion]:
