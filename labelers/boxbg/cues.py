@@ -23,6 +23,8 @@ SHAPE = tuple(len(edges) + 1 for edges in (LIGHT_EDGES, DEVIATION_EDGES, TEXTURE
 """Bins of each cue."""
 KINDS = int(np.prod(SHAPE))
 """Number of kinds of pixels."""
+_FINENESS = 8
+"""Steps per unit to which deviation, texture and colour are taken; the last edge must lie below 256 / 8."""
 _DARK = 6.0
 """Added to both brightnesses, grey levels: ratios of dark pixels are noise."""
 
@@ -57,7 +59,7 @@ def cues(image: UInt8, background: Float, sigma: Float) -> Cues:
     hx, hy = _gradient(ground)
     texture = cv2.blur(cv2.magnitude(gx - light * hx, gy - light * hy), (3, 3))
     colour = _largest(np.abs(cv2.blur(seen, (3, 3)) - light[..., None] * cv2.blur(background, (3, 3))))
-    kind = _bins(np.log(light), LIGHT_EDGES)
+    kind = _light_bins(light)
     for values, edges in (
         (cv2.blur(deviation, (3, 3)), DEVIATION_EDGES),
         (texture / (0.5 * noise + 1), TEXTURE_EDGES),
@@ -68,7 +70,17 @@ def cues(image: UInt8, background: Float, sigma: Float) -> Cues:
 
 
 def _bins(values: Float, edges: Float) -> npt.NDArray[np.int32]:
-    found: npt.NDArray[np.int32] = np.searchsorted(edges, values, side="right").astype(np.int32)
+    """Number of edges at or below each value (0 or more), to an eighth: one look-up per pixel."""
+    table = np.searchsorted(edges, np.arange(256) / _FINENESS, side="right").astype(np.uint8)
+    found: npt.NDArray[np.uint8] = cv2.LUT(cv2.convertScaleAbs(values, alpha=_FINENESS), table)
+    return found.astype(np.int32)
+
+
+def _light_bins(light: Float) -> npt.NDArray[np.int32]:
+    """The bin of a ratio among the even ``LIGHT_EDGES`` of its logarithm."""
+    step = LIGHT_EDGES[1] - LIGHT_EDGES[0]
+    bins = (cv2.log(light) - LIGHT_EDGES[0]) * (1 / step) + 1
+    found: npt.NDArray[np.int32] = np.clip(bins, 0, len(LIGHT_EDGES)).astype(np.int32)
     return found
 
 

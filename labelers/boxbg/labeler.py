@@ -79,10 +79,10 @@ class Scene:
         if not len(rects):
             return values
         pose = self.background.finder.find(frame.image, sight(frame, margin))
-        ground = placed(self.background, index, pose)
         for x0, y0, x1, y1 in patches(rects, _REACH, shape):
             place = np.s_[y0:y1, x0:x1]
-            values[place] = self._scored(compared(frame.image, ground, pose, place))
+            ground = placed(self.background, index, pose, place)
+            values[place] = self._scored(compared(frame.image[place], ground, pose))
         return values
 
     def _scored(self, found: Cues) -> UInt8:
@@ -116,7 +116,6 @@ def learn(samples: Samples, settings: BoxbgSettings, ring: int) -> Scene:
         if not len(boxes):
             continue
         shape = (image.shape[0], image.shape[1])
-        ground = placed(background, samples.index[k], pose)
         outer = grown_rects(boxes, shape, ring)
         within = inside_rects(shape, grown_rects(boxes, shape, -1)) != 0
         near = inside_rects(shape, outer) != 0
@@ -124,24 +123,26 @@ def learn(samples: Samples, settings: BoxbgSettings, ring: int) -> Scene:
         near &= samples.sight[k] != DOUBTFUL
         for x0, y0, x1, y1 in patches(outer[has_pixels(outer)], 1, shape):
             place = np.s_[y0:y1, x0:x1]
-            counts.add(compared(image, ground, pose, place).kind, within[place], near[place])
+            ground = placed(background, samples.index[k], pose, place)
+            counts.add(compared(image[place], ground, pose).kind, within[place], near[place])
     return Scene(background, log_odds(counts, settings.shadow_excess), settings)
 
 
-def placed(background: Background, index: int, pose: Pose) -> Ground:
-    """The background as the camera sees it at a moment."""
-    level, sigma = background.at(index), background.sigma
-    if not pose.still:
-        size = level.shape[1::-1]
-        level, sigma = (
-            cv2.warpAffine(plane, pose.matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            for plane in (level, sigma)
-        )
+def placed(background: Background, index: int, pose: Pose, place: tuple[slice, slice]) -> Ground:
+    """A part of the background as the camera sees it at a moment; ``place`` is in the frame."""
+    if pose.still:
+        return Ground(background.at(index, place), background.sigma[place])
+    top, left = place[0].start, place[1].start
+    matrix = pose.matrix - [[0, 0, left], [0, 0, top]]
+    size = (place[1].stop - left, place[0].stop - top)
+    level, sigma = (
+        cv2.warpAffine(plane, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for plane in (background.nearest(index), background.sigma)
+    )
     return Ground(level, sigma)
 
 
-def compared(image: UInt8, ground: Ground, pose: Pose, place: tuple[slice, slice]) -> Cues:
-    """Cues of a part of a frame."""
-    level = pose.exposed(ground.level[place])
-    sigma = ground.sigma[place].astype(np.float32) * np.float32(1 / SIGMA_STEPS)
-    return cues(image[place], level, sigma)
+def compared(image: UInt8, ground: Ground, pose: Pose) -> Cues:
+    """Cues of a part of a frame against the background there."""
+    sigma = ground.sigma.astype(np.float32) * np.float32(1 / SIGMA_STEPS)
+    return cues(image, pose.exposed(ground.level), sigma)

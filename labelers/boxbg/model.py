@@ -27,6 +27,10 @@ _FILLED_SIGMA = 12.0
 """Noise of background that nobody saw, grey levels: what surroundings tell is a guess."""
 
 
+_WHOLE = (slice(None), slice(None))
+"""All rows and columns."""
+
+
 @dataclass(frozen=True)
 class Background:
     """What is behind everything that has a box.
@@ -45,17 +49,25 @@ class Background:
     seen: npt.NDArray[np.bool_]
     finder: PoseFinder
 
-    def at(self, index: int) -> UInt8:
-        """Background at a position of the clip, between those of the two nearest parts: uint8 (H, W, 3)."""
+    def at(self, index: int, place: tuple[slice, slice] = _WHOLE) -> UInt8:
+        """Background at a position of the clip, between those of the two nearest parts: uint8 (h, w, 3).
+
+        Args:
+            index: position in the clip.
+            place: rows and columns to give; all if not told.
+        """
         after = int(np.searchsorted(self.centres, index))
         if after in (0, len(self.centres)):
-            return self.levels[min(after, len(self.centres) - 1)]
+            return self.nearest(index)[place]
         before, behind = self.centres[after - 1], self.centres[after]
-        share = round(8 * (index - before) / (behind - before)) / 8
-        if share in (0, 1):
-            return self.levels[after - 1 + int(share)]
-        mixed: UInt8 = cv2.addWeighted(self.levels[after - 1], 1 - share, self.levels[after], share, 0)
+        share = (index - before) / (behind - before)
+        earlier, later = (self.levels[k][place] for k in (after - 1, after))
+        mixed: UInt8 = cv2.addWeighted(earlier, 1 - share, later, share, 0)
         return mixed
+
+    def nearest(self, index: int) -> UInt8:
+        """Background of the part of the video whose middle is nearest: uint8 (H, W, 3)."""
+        return self.levels[int(np.argmin(np.abs(np.array(self.centres) - index)))]
 
 
 def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Background, list[Pose]]:
@@ -83,6 +95,8 @@ def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Backgroun
             centre, sigma, seen = robust_fit(images, sight)
             finder = PoseFinder(centre, seen > 0, settings.stabilise)
         poses = _poses(finder, samples)
+    if all(pose.still for pose in poses):
+        finder.expect_calm(samples.images, samples.sight)
     known = seen > 0
     sigma = np.maximum(sigma, np.float32(settings.noise_floor))
     sigma = np.hypot(sigma, np.float32(settings.light_tolerance) * centre)

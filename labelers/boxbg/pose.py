@@ -99,8 +99,8 @@ class PoseFinder:
 
     def __init__(self, background: UInt8, known: npt.NDArray[np.bool_], stabilise: bool) -> None:
         self._size = background.shape[:2]
-        self._background = background
         self._stabilise = stabilise
+        self._calm = 0.0
         grey = _grey(background).astype(np.float32)
         gx, gy = (cv2.Sobel(grey, cv2.CV_32F, *order, ksize=3) / 8 for order in ((1, 0), (0, 1)))
         self._y, self._x = _strong_points(np.where(known, np.hypot(gx, gy), 0))
@@ -120,6 +120,16 @@ class PoseFinder:
         self._small = _reduced(grey, self._scale)
         self._window = cv2.createHanningWindow(self._small.shape[::-1], cv2.CV_32F)
 
+    def expect_calm(self, images: list[UInt8], sights: list[UInt8]) -> None:
+        """Take frames for still without a search if they differ no more than these do, which are still."""
+        differences = []
+        for image, sight in zip(images, sights, strict=True):
+            use = sight[self._y, self._x] != HIDDEN
+            if np.count_nonzero(use) >= _FEWEST:
+                frame = _Frame(_grey(image), use, self._curve(image, sight).mean(axis=1))
+                differences.append(self._residual(frame, np.zeros(4)))
+        self._calm = float(np.max(differences, initial=0.0))
+
     def find(self, image: UInt8, sight: UInt8) -> Pose:
         """Pose of a frame.
 
@@ -133,7 +143,10 @@ class PoseFinder:
         use = sight[self._y, self._x] != HIDDEN
         if np.count_nonzero(use) < _FEWEST:
             return Pose(np.eye(2, 3), curve, 0.0)
-        found = self._align(_Frame(_grey(image), use, curve.mean(axis=1)), sight)
+        frame = _Frame(_grey(image), use, curve.mean(axis=1))
+        if self._residual(frame, np.zeros(4)) < self._calm:
+            return Pose(np.eye(2, 3), curve, 0.0)
+        found = self._align(frame, sight)
         matrix = self._matrix(found)
         return Pose(matrix, curve, self._shift(matrix))
 
@@ -157,7 +170,8 @@ class PoseFinder:
             return _SAME
         here = image[self._flat_y[use], self._flat_x[use]]
         gain = np.median(here / self._flat[use], axis=0)
-        return np.minimum(_SAME * gain, 255).astype(np.float32)
+        curve: Float = np.minimum(_SAME * gain, 255).astype(np.float32)
+        return curve
 
     def _refine(self, frame: _Frame, motion: Motion, free: list[int]) -> Motion:
         """Gauss-Newton from a first guess, of some of zoom, turn and the two shifts."""
