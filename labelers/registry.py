@@ -16,6 +16,7 @@ GROUP = "spotlabel.labelers"
 
 BUILTIN: dict[str, str] = {
     "boxbg": "labelers.boxbg.labeler:Boxbg",
+    "egoflow": "labelers.egoflow:Egoflow",
     "farneback": "labelers.farneback:Farneback",
     "filled-box": "labelers.filled_box:FilledBox",
     "knn": "labelers.opencv_subtractors:Knn",

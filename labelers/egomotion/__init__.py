@@ -1,0 +1,1 @@
+"""Moving cameras: how the camera moved, and what moves beside it."""

@@ -1,0 +1,182 @@
+"""How the camera moved between two frames, told from what is outside the boxes.
+
+Corners outside the boxes are followed from one frame to the other and back (pyramidal Lucas-Kanade), and a
+homography is fitted to those that return to where they started, by RANSAC (Fischler and Bolles, CACM 1981).
+A homography is exact for a camera that only turns or zooms, and for a scene that is a plane.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Grey = npt.NDArray[np.uint8]
+Plane = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.float32]
+Matrix = npt.NDArray[np.float64]
+
+MOST_CORNERS = 500
+"""Corners that are followed; more cost time and add nothing to eight unknowns."""
+LOOKED_AT, LEVELS = (21, 21), 4
+"""Window of Lucas-Kanade, px, and levels of its pyramid above the image."""
+LOST = 0.7
+"""A corner that returns to further than this from where it started was lost, px."""
+INLIER = 1.0
+"""A corner belongs to the background's motion if the homography misses it by at most this, px."""
+FEWEST = 24
+"""Fewer corners of the background tell nothing: eight unknowns, each with several witnesses."""
+CELLS, FEWEST_CELLS = 4, 4
+"""Of 4 x 4 cells of the image so many must hold corners: a homography fitted to one place is wild
+elsewhere."""
+AGREEING = 0.4
+"""At least this share of the followed corners must be inliers."""
+STILL = 0.1
+"""A camera that moves no place of the image by more than this stands still, px."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraMotion:
+    """Motion of the background from one frame to another.
+
+    Attributes:
+        homography: float64 (3, 3), px of the first frame to px of the second, ``h[2, 2] = 1``.
+        known: false if what is outside the boxes did not tell; the homography is then the identity.
+    """
+
+    homography: Matrix
+    known: bool = True
+
+    @property
+    def still(self) -> bool:
+        """Whether the homography is exactly the identity."""
+        return bool(np.array_equal(self.homography, np.eye(3)))
+
+    def then(self, later: CameraMotion) -> CameraMotion:
+        """Motion followed by a later one; known if both are."""
+        return CameraMotion(_normal(later.homography @ self.homography), self.known and later.known)
+
+    def reversed(self) -> CameraMotion:
+        """From the second frame to the first."""
+        return CameraMotion(_normal(np.linalg.inv(self.homography)), self.known)
+
+
+STANDING = CameraMotion(np.eye(3))
+UNKNOWN_MOTION = CameraMotion(np.eye(3), known=False)
+
+
+def camera_motion(start: Grey, end: Grey, background: Plane) -> CameraMotion:
+    """Motion of the background between two frames.
+
+    Args:
+        start: uint8 (H, W).
+        end: uint8 (H, W).
+        background: uint8 (H, W), not 0 where ``start`` may be looked at.
+
+    Returns:
+        The homography; the identity, not known, where the background shows too few corners, in too few
+        places, or too few that move together.
+    """
+    here, there = _followed(start, end, background)
+    if len(here) < FEWEST or _cells(here, start.shape) < FEWEST_CELLS:
+        return UNKNOWN_MOTION
+    # OpenCV's RANSAC seeds its own generator with a constant: the same corners give the same homography.
+    found, inliers = cv2.findHomography(here, there, cv2.RANSAC, INLIER)
+    if found is None or not np.isfinite(found).all():
+        return UNKNOWN_MOTION
+    chosen = inliers.ravel() > 0
+    if chosen.sum() < max(FEWEST, AGREEING * len(here)) or _cells(here[chosen], start.shape) < FEWEST_CELLS:
+        return UNKNOWN_MOTION
+    homography = _normal(found)
+    if not _sane(homography, start.shape):
+        return UNKNOWN_MOTION
+    return STANDING if _largest_shift(homography, start.shape) <= STILL else CameraMotion(homography)
+
+
+def unboxed(boxes: npt.NDArray[np.float32], shape: tuple[int, int], dilation: float) -> Plane:
+    """Where no box is near: uint8 (H, W), 255 or 0.
+
+    Args:
+        boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges.
+        shape: height and width.
+        dilation: boxes are grown on every side by this share of their side, and by 4 px at least.
+    """
+    plane = np.full(shape, 255, np.uint8)
+    for x0, y0, x1, y1 in boxes.tolist():
+        dx, dy = max(4.0, dilation * (x1 - x0)), max(4.0, dilation * (y1 - y0))
+        columns = slice(max(int(x0 - dx), 0), max(int(np.ceil(x1 + dx)), 0))
+        plane[max(int(y0 - dy), 0) : max(int(np.ceil(y1 + dy)), 0), columns] = 0
+    return plane
+
+
+def seen_from(image: npt.NDArray[np.uint8], motion: CameraMotion) -> npt.NDArray[np.uint8]:
+    """Another frame as it would look had the camera not moved.
+
+    Args:
+        image: uint8 (H, W) or (H, W, 3), the other frame.
+        motion: from this frame to the other.
+
+    Returns:
+        As ``image``, on this frame's grid; what the other frame did not see repeats its outermost pixels.
+    """
+    if motion.still:
+        return image
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = image.shape[1], image.shape[0]
+    warped: npt.NDArray[np.uint8] = cv2.warpPerspective(
+        image, motion.homography, size, flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    return warped
+
+
+def moved(points: Points, homography: Matrix) -> Points:
+    """Points (N, 2) under a homography, float32 (N, 2)."""
+    return np.asarray(cv2.perspectiveTransform(points.reshape(-1, 1, 2), homography), np.float32).reshape(
+        -1, 2
+    )
+
+
+def _followed(start: Grey, end: Grey, background: Plane) -> tuple[Points, Points]:
+    """Corners of the background of ``start`` and where they are in ``end``, float32 (N, 2) each."""
+    apart = max(4.0, float(np.sqrt(start.size / (4 * MOST_CORNERS))))
+    corners = cv2.goodFeaturesToTrack(start, MOST_CORNERS, 0.002, apart, mask=background)
+    none = np.zeros((0, 2), np.float32)
+    if corners is None:
+        return none, none
+    there, found, _ = cv2.calcOpticalFlowPyrLK(start, end, corners, None, winSize=LOOKED_AT, maxLevel=LEVELS)
+    back, returned, _ = cv2.calcOpticalFlowPyrLK(end, start, there, None, winSize=LOOKED_AT, maxLevel=LEVELS)
+    missed = np.linalg.norm((back - corners).reshape(-1, 2), axis=1)
+    good = (found.ravel() > 0) & (returned.ravel() > 0) & (missed <= LOST)
+    return corners.reshape(-1, 2)[good], there.reshape(-1, 2)[good]
+
+
+def _cells(points: Points, shape: tuple[int, ...]) -> int:
+    """In how many cells of the image points (N, 2) lie."""
+    place = (points * CELLS / [shape[1], shape[0]]).astype(int).clip(0, CELLS - 1)
+    return len(np.unique(place[:, 1] * CELLS + place[:, 0]))
+
+
+def _grid(shape: tuple[int, ...]) -> Points:
+    """Nine points from corner to corner of the image, float32 (9, 2)."""
+    x, y = np.meshgrid(np.linspace(0, shape[1] - 1, 3), np.linspace(0, shape[0] - 1, 3))
+    return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
+
+
+def _largest_shift(homography: Matrix, shape: tuple[int, ...]) -> float:
+    grid = _grid(shape)
+    return float(np.linalg.norm(moved(grid, homography) - grid, axis=1).max())
+
+
+def _sane(homography: Matrix, shape: tuple[int, ...]) -> bool:
+    """Whether a camera can do that from one frame to the next: no mirroring, no jump, no collapse."""
+    corners = _grid(shape)[[0, 2, 8, 6]]
+    image = moved(corners, homography)
+    area = cv2.contourArea(image, oriented=True) / cv2.contourArea(corners, oriented=True)
+    return bool(0.25 < area < 4 and _largest_shift(homography, shape) < 0.75 * max(shape))
+
+
+def _normal(homography: npt.NDArray[np.floating]) -> Matrix:
+    """Scaled so that the last element is 1."""
+    return np.asarray(homography / homography[2, 2], np.float64)
