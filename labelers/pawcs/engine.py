@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
+from typing import Self
 
 import cv2
 import numpy as np
@@ -87,7 +88,7 @@ class PawcsEngine:
         self._describe()
         self._refresh(base=1, fresh=True)
 
-    def __enter__(self) -> PawcsEngine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -70,7 +70,13 @@ def observe_row(
 @inlined
 def _blend(mean: float, value: float, share: float) -> float:
     """A running mean moved toward ``value``."""
-    return mean * (_ONE - share) + value * share
+    return _product(mean, _ONE - share) + _product(value, share)
+
+
+@inlined
+def _product(first: float, second: float) -> float:
+    """A product that is rounded before anything is added to it; a device would fuse the two."""
+    return first * second
 
 
 @vectorised
@@ -135,7 +141,7 @@ def adapt_row(
         new_variation = old_variation + up if blinks else down
         variation[x] = new_variation
         aim = np.float64(_ONE + least * _TWO)
-        farther = old_distance + rules.distance_step * (new_variation - rules.variation_down)
+        farther = old_distance + _product(rules.distance_step, new_variation - rules.variation_down)
         nearer = max(old_distance - rules.distance_step / new_variation, _ONE)
         nearer = nearer if old_distance > _ONE else old_distance
         distance[x] = farther if np.float64(old_distance) < aim * aim else nearer

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labelers.base import Clip, ClipFrame, Evidence, EvidenceKind, Settings
-from labelers.pawcs.engine import PawcsEngine
+from labelers.pawcs.devices import Engine, create_engine
 from labelers.pawcs.evidence import NEUTRAL
 from labelers.pawcs.postprocess import clean_level
 from labelers.pawcs.settings import PawcsSettings
@@ -50,6 +50,7 @@ class Pawcs:
             As the labeler's ``kind`` says; the first ``unsure_frames`` are marked as warm-up.
 
         Raises:
+            LabelerError: the device asked for is not there.
             ValueError: a frame is too small for PAWCS or differs in size from the first.
         """
         first_frames = list(islice(clip, max(self._settings.warm_up, 1)))
@@ -58,7 +59,7 @@ class Pawcs:
         warm_up = first_frames[: self._settings.warm_up]
         start = warm_up[-1] if warm_up else first_frames[0]
         with_level = self.kind is EvidenceKind.DISTANCE
-        with PawcsEngine(start.image, self._settings, with_level) as engine:
+        with create_engine(start.image, self._settings, with_level) as engine:
             for frame in reversed(warm_up):
                 engine.apply(_checked(frame, clip), self._held(frame))
             for index, frame in enumerate(clip):
@@ -69,7 +70,7 @@ class Pawcs:
         """Pixels whose model must not learn."""
         return None
 
-    def _values(self, engine: PawcsEngine, mask: npt.NDArray[np.uint8]) -> Values:
+    def _values(self, engine: Engine, mask: npt.NDArray[np.uint8]) -> Values:
         """Evidence of the frame just segmented."""
         return mask > 0
 
@@ -86,7 +87,7 @@ class PawcsDistance(Pawcs):
     kind: ClassVar[EvidenceKind] = EvidenceKind.DISTANCE
     neutral: ClassVar[int] = NEUTRAL
 
-    def _values(self, engine: PawcsEngine, mask: npt.NDArray[np.uint8]) -> Values:
+    def _values(self, engine: Engine, mask: npt.NDArray[np.uint8]) -> Values:
         return clean_level(engine.level, NEUTRAL, engine.median)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from labelers.base import Settings
 
@@ -44,6 +44,7 @@ class PawcsSettings(Settings):
         parity: draw as pybgs does, from the C library's generator in pixel order. One thread, slower.
         warm_up: frames at the start that are first run through in reverse; 0 for none.
         unsure_frames: frames at the start that are marked as warm-up in the evidence.
+        device: ``cpu``, ``cuda`` (a GPU, by numba-cuda) or ``auto`` (a GPU if there is one).
     """
 
     lbsp_ratio: Annotated[float, Field(ge=0, le=1)] = 0.333
@@ -73,6 +74,22 @@ class PawcsSettings(Settings):
     parity: bool = False
     warm_up: Annotated[int, Field(ge=0)] = 0
     unsure_frames: Annotated[int, Field(ge=0)] = 1
+    device: Literal["auto", "cpu", "cuda"] = "cpu"
+
+    @model_validator(mode="after")
+    def _parity_is_of_the_cpu(self) -> PawcsSettings:
+        if self.parity and self.device == "cuda":
+            raise ValueError("parity draws in pixel order, which a GPU cannot: use device: cpu")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_default_device(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out ``cpu``: evidence made before there was a choice stays fresh.
+
+        Other devices stay in, and so in fingerprints, until a card has been seen to give equal bits.
+        """
+        values: dict[str, Any] = serialise(self)
+        return {name: value for name, value in values.items() if (name, value) != ("device", "cpu")}
 
 
 class Rules(NamedTuple):

@@ -1,0 +1,1 @@
+"""PAWCS on a GPU."""

@@ -1,0 +1,154 @@
+"""Global words on the device: search by pixel, weights by cell, newcomers by video (TIP 2016, III-B)."""
+
+from __future__ import annotations
+
+from labelers.pawcs.cuda.views import NEWCOMER, NOTHING, Findings, Looks, pixel_of
+from labelers.pawcs.evidence import NEUTRAL
+from labelers.pawcs.global_words import (
+    MAP_SCALE,
+    _newcomer,
+    find_global,
+    fits_global,
+    learn_global,
+    note_newcomer,
+    set_global,
+)
+from labelers.pawcs.jit import float32, int64, population_count
+from labelers.pawcs.lbsp import RIM
+from labelers.pawcs.model import Bytes, GlobalWords, Longs, Maps, Pixel, Tick
+from labelers.pawcs.rng import DRAW_LEARN, DRAW_REPLACE, DRAW_RESCUE, chance
+from labelers.pawcs.rows import Newcomers
+from labelers.pawcs.step import FOREGROUND
+
+
+def consult(words: GlobalWords, found: Findings, pixel: Pixel, tick: Tick) -> None:
+    """Find the global word that may save a foreground pixel, or that a background pixel strengthens."""
+    number, rate = pixel.number, pixel.update_rate
+    foreground = found.foreground[number] != 0
+    slot = int64(NOTHING)
+    purpose = DRAW_RESCUE if foreground else DRAW_LEARN
+    if (foreground and pixel.flat) or chance(tick.key, number, purpose, rate):
+        slot = find_global(words, pixel, population_count(pixel.descriptor))
+        if slot < 0:
+            newcomer = not foreground and chance(tick.key, number, DRAW_REPLACE, 2 * rate)
+            slot = int64(NEWCOMER) if newcomer else int64(NOTHING)
+    found.slot[number] = slot
+
+
+def settle_cell(words: GlobalWords, maps: Maps, found: Findings, looks: Looks, row: int, column: int) -> None:
+    """Raw segmentation of the pixels that share a cell of the weight maps, in their order.
+
+    Args:
+        words: of one video; the cell's weights are written.
+        maps: ``raw``, and ``level`` of saved pixels, are written.
+        found: ``slot`` is left at the word that gained ``total``, at NEWCOMER or at NOTHING.
+        looks: of this frame.
+        row, column: of the cell.
+    """
+    height, width = maps.raw.shape
+    for y in range(MAP_SCALE * row, min(MAP_SCALE * row + MAP_SCALE, height - RIM)):
+        for x in range(MAP_SCALE * column, min(MAP_SCALE * column + MAP_SCALE, width - RIM)):
+            number = y * width + x
+            slot, total = int64(found.slot[number]), found.total[number]
+            raw = int64(0)
+            if found.foreground[number] != 0:
+                raw = int64(FOREGROUND)
+                if slot != NOTHING:
+                    share = float32(2) if looks.flat[number] != 0 else float32(4)
+                    if total + words.maps[slot, row, column] / share >= looks.needed[number]:
+                        raw = int64(0)
+                        maps.level[y, x] = NEUTRAL
+                slot = int64(NOTHING)
+            elif slot < NEWCOMER and learn_global(words, slot, y, x, total) == float32(0):
+                slot = int64(NOTHING)
+            maps.raw[y, x] = raw
+            found.slot[number] = slot
+
+
+def gather_row(
+    newcomers: Newcomers,
+    found: Findings,
+    looks: Looks,
+    maps: Maps,
+    planes: Bytes,
+    tick: Tick,
+    y: int,
+) -> int:
+    """Sum up what a row gives the global words and list its newcomers; returns its number of flat pixels."""
+    width = maps.raw.shape[1]
+    newcomers.asked[y] = 0
+    for slot in range(newcomers.gained.shape[1]):
+        newcomers.gained[y, slot] = 0
+    flats = int64(0)
+    for x in range(RIM, width - RIM):
+        number = y * width + x
+        flats += int64(looks.flat[number])
+        slot = int64(found.slot[number])
+        if slot == NEWCOMER:
+            note_newcomer(newcomers, pixel_of(looks, maps, planes, tick, y, x), found.total[number])
+        elif slot != NOTHING:
+            newcomers.gained[y, slot] += found.total[number]
+    return flats
+
+
+def book_gains(words: GlobalWords, newcomers: Newcomers, slot: int) -> None:
+    """Add up what a global word gained."""
+    gain = 0.0
+    for y in range(RIM, newcomers.gained.shape[0] - RIM):
+        gain += newcomers.gained[y, slot]
+    words.totals[slot] += float32(gain)
+
+
+def any_newcomer(newcomers: Newcomers) -> bool:
+    """Whether any pixel asks to become a global word."""
+    asked = int64(0)
+    for y in range(RIM, newcomers.asked.size - RIM):
+        asked += newcomers.asked[y]
+    return asked > 0
+
+
+def admit_newcomers(
+    words: GlobalWords, newcomers: Newcomers, planes: Bytes, descriptors: Longs, features: Longs
+) -> None:
+    """Let newcomers become the last global word; its map is clear.
+
+    As :func:`labelers.pawcs.global_words.replace_newcomers`, but only the last of them that fits none before
+    it leaves a trace; so the weights need to be written from it on only.
+
+    Args:
+        words: of one video; written.
+        newcomers: of this frame, at least one.
+        planes: uint8 (3, H, W), the frame.
+        descriptors: int64 (H, W), of the frame.
+        features: int64 (5,), scratch.
+    """
+    slot = words.order[words.order.size - 1]
+    first_y, first_place = int64(-1), int64(0)
+    for y in range(RIM, planes.shape[1] - RIM):
+        for place in range(newcomers.asked[y]):
+            pixel = _newcomer(newcomers, planes, descriptors, y, place)
+            bits = population_count(pixel.descriptor)
+            if first_y < 0 or not fits_global(features, pixel, bits):
+                first_y, first_place = int64(y), int64(place)
+                features[0] = pixel.descriptor
+                features[1], features[2], features[3] = pixel.c0, pixel.c1, pixel.c2
+                features[4] = bits
+    set_global(words, slot, _newcomer(newcomers, planes, descriptors, first_y, first_place))
+    for y in range(first_y, planes.shape[1] - RIM):
+        for place in range(first_place if y == first_y else int64(0), newcomers.asked[y]):
+            pixel = _newcomer(newcomers, planes, descriptors, y, place)
+            words.totals[slot] += learn_global(words, slot, y, pixel.x, pixel.needed)
+
+
+def order_pixel(words: GlobalWords, number: int, y: int, x: int) -> None:
+    """One ordering pass, by the weight around it, over a pixel's own order of the global words."""
+    row, column = y // MAP_SCALE, x // MAP_SCALE
+    last = words.maps[int64(words.local_order[number, 0]), row, column]
+    for place in range(1, words.totals.size):
+        slot = int64(words.local_order[number, place])
+        here = words.maps[slot, row, column]
+        if here > last:
+            words.local_order[number, place] = words.local_order[number, place - 1]
+            words.local_order[number, place - 1] = slot
+        else:
+            last = here
