@@ -89,7 +89,7 @@ class PoseFinder:
 
     Similarity transform (shift, turn, zoom) by inverse compositional alignment (Baker and Matthews, IJCV
     2004) at points of strong gradient, with Huber weights; phase correlation of reduced images gives a first
-    guess.
+    guess, and so does the frame before: give frames in their order.
 
     Args:
         background: uint8 (H, W, 3).
@@ -101,6 +101,7 @@ class PoseFinder:
         self._size = background.shape[:2]
         self._stabilise = stabilise
         self._calm = 0.0
+        self._last = np.zeros(4)
         grey = _grey(background).astype(np.float32)
         gx, gy = (cv2.Sobel(grey, cv2.CV_32F, *order, ksize=3) / 8 for order in ((1, 0), (0, 1)))
         self._y, self._x = _strong_points(np.where(known, np.hypot(gx, gy), 0))
@@ -146,13 +147,13 @@ class PoseFinder:
         frame = _Frame(_grey(image), use, curve.mean(axis=1))
         if self._residual(frame, np.zeros(4)) < self._calm:
             return Pose(np.eye(2, 3), curve, 0.0)
-        found = self._align(frame, sight)
+        found = self._last = self._align(frame, sight)
         matrix = self._matrix(found)
         return Pose(matrix, curve, self._shift(matrix))
 
     def _align(self, frame: _Frame, sight: UInt8) -> Motion:
-        """The best of no motion, phase correlation, and what shift alone, then all make of the better."""
-        candidates = [np.zeros(4), *self._guesses(frame.grey, sight)]
+        """The best of none, the last, phase correlation, and what shift alone, then all make of that."""
+        candidates = [np.zeros(4), self._last, *self._guesses(frame.grey, sight)]
         best = min(candidates, key=lambda one: self._residual(frame, one))
         for free in ([2, 3], [0, 1, 2, 3]):
             refined = self._refine(frame, best, free)
