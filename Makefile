@@ -43,8 +43,8 @@ setup:  ## make .venv and install everything into it (TORCH=cpu|cuda|none|auto, 
 demo: .venv/.ready  ## label the synthetic scenes, measure them against exact masks, make pictures
 	$(SPOTLABEL) demo $(CHANGES) $(if $(JOBS),--jobs $(JOBS))
 
-test: lint  ## all checks: ruff, mypy, pytest
-	$(BIN)/python -m pytest
+test: lint  ## all checks: ruff, mypy, pytest (one process per core, one thread each)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
