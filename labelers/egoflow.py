@@ -40,7 +40,7 @@ class Egoflow:
         Where the boxes leave too little background to tell the camera's motion, speed is that of plain flow,
         and a warning says for how many frames. A clip of one frame gives zeros, marked as warm-up.
         """
-        plain = Untold()
+        plain = Untold("these have plain flow, camera motion included")
         for window in windows(clip, self._settings.far, self._settings.dilation):
             if len(window.views) == 1:
                 yield Evidence(np.zeros(clip.size, np.uint8), warm_up=True)
@@ -54,7 +54,8 @@ class Egoflow:
 class Untold:
     """Counts the frames whose camera motion could not be told."""
 
-    def __init__(self) -> None:
+    def __init__(self, instead: str) -> None:
+        self._instead = instead
         self._frames, self._plain, self._first = 0, 0, 0
 
     def count(self, number: int, told: bool) -> None:
@@ -69,9 +70,10 @@ class Untold:
         if self._plain:
             _log.warning(
                 "%s: the background outside the boxes did not tell the camera's motion in %d of %d frames "
-                "(first: %d); these have plain flow, camera motion included",
+                "(first: %d); %s",
                 name,
                 self._plain,
                 self._frames,
                 self._first,
+                self._instead,
             )

@@ -17,6 +17,7 @@ GROUP = "spotlabel.labelers"
 BUILTIN: dict[str, str] = {
     "boxbg": "labelers.boxbg.labeler:Boxbg",
     "egoflow": "labelers.egoflow:Egoflow",
+    "egoflow-cut": "labelers.egoflow_cut:EgoflowCut",
     "farneback": "labelers.farneback:Farneback",
     "filled-box": "labelers.filled_box:FilledBox",
     "knn": "labelers.opencv_subtractors:Knn",

@@ -1,0 +1,108 @@
+"""Labeler ``egoflow-cut``: outlines of what is in the boxes; for moving cameras.
+
+Motion beside the camera's (as ``egoflow``), the scene behind each box as other frames show it, and colour,
+checked against each other in every box; see :mod:`labelers.egomotion.cut`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from labelers.base import Clip, Evidence, EvidenceKind, Settings
+from labelers.egoflow import Untold
+from labelers.egomotion.backdrop import backdrop
+from labelers.egomotion.cut import outline
+from labelers.egomotion.residual import Place
+from labelers.egomotion.speed import EgoflowSettings, Speeds, speeds
+from labelers.egomotion.window import Window, windows
+
+RING = 0.15
+"""So much of a box's side is looked at around it, and at least :data:`NARROWEST` px."""
+NARROWEST = 12
+
+
+class EgoflowCutSettings(EgoflowSettings):
+    """Settings of the labeler ``egoflow-cut``."""
+
+    reach: int = Field(12, ge=1, le=64)
+    """How far, in frames, to look for the scene behind a box; so many frames on either side are held."""
+    most_pixels: int = Field(40_000, ge=1_000, le=4_000_000)
+    """Boxes with more pixels than that, surroundings included, are worked on at a coarser scale."""
+
+
+class EgoflowCut:
+    """Outlines from motion, the scene behind and colour."""
+
+    name: ClassVar[str] = "egoflow-cut"
+    version: ClassVar[int] = 1
+    kind: ClassVar[EvidenceKind] = EvidenceKind.BINARY
+    neutral: ClassVar[int] = 0
+    uses_boxes: ClassVar[bool] = True
+    libraries: ClassVar[tuple[str, ...]] = ("opencv-contrib-python",)
+    settings_type: ClassVar[type[Settings]] = EgoflowCutSettings
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = EgoflowCutSettings.model_validate(settings.model_dump())
+
+    def label(self, clip: Clip) -> Iterator[Evidence]:
+        """Yield true inside the outlines; false outside the boxes.
+
+        Where the camera's motion cannot be told, colour alone decides, and a warning says for how many
+        frames. In a clip of one frame it does so too.
+        """
+        plain = Untold("these have outlines by colour alone")
+        reach = max(self._settings.reach, self._settings.far)
+        for window in windows(clip, reach, self._settings.dilation):
+            moving = speeds(window, self._settings)
+            if len(window.views) > 1:
+                plain.count(window.view.frame.number, moving.compensated)
+            yield Evidence(self._outlines(window, moving))
+        plain.report(self.name)
+
+    def _outlines(self, window: Window, moving: Speeds) -> npt.NDArray[np.bool_]:
+        """Foreground of all boxes of the middle frame, bool (H, W)."""
+        found = np.zeros(window.view.grey.shape, np.bool_)
+        for index in range(len(window.view.boxes)):
+            inner, place = _places(window.view.boxes[index], found.shape)
+            if inner[0].stop > inner[0].start and inner[1].stop > inner[1].start:
+                found[place] |= self._outline(window, moving, inner, place)
+        return found
+
+    def _outline(self, window: Window, moving: Speeds, inner: Place, place: Place) -> npt.NDArray[np.bool_]:
+        """Foreground of one box on the patch around it, bool (h, w)."""
+        rows, columns = place
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        scale = min(1.0, (self._settings.most_pixels / (height * width)) ** 0.5)
+        size = max(1, round(height * scale)), max(1, round(width * scale))
+        box = np.zeros((height, width), np.uint8)
+        top, left = inner[0].start - rows.start, inner[1].start - columns.start
+        box[top : inner[0].stop - rows.start, left : inner[1].stop - columns.start] = 1
+        noise = float(moving.noise[inner].max()) if moving.compensated and len(window.views) > 1 else np.inf
+        small = outline(
+            cv2.resize(window.view.frame.image[place], size[::-1], interpolation=cv2.INTER_AREA),
+            cv2.resize(box, size[::-1], interpolation=cv2.INTER_NEAREST) > 0,
+            backdrop(window, place, size, self._settings.reach),
+            cv2.resize(moving.speed[place], size[::-1], interpolation=cv2.INTER_AREA),
+            noise,
+        )
+        full = cv2.resize(small.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+        return np.asarray(full & (box > 0), np.bool_)
+
+
+def _places(box: npt.NDArray[np.float32], shape: tuple[int, ...]) -> tuple[Place, Place]:
+    """Rows and columns of a box, and of it with its surroundings, both inside the image."""
+    x0, y0, x1, y1 = (float(edge) for edge in box)
+    dx, dy = max(NARROWEST, RING * (x1 - x0)), max(NARROWEST, RING * (y1 - y0))
+    return _place(x0, y0, x1, y1, shape), _place(x0 - dx, y0 - dy, x1 + dx, y1 + dy, shape)
+
+
+def _place(x0: float, y0: float, x1: float, y1: float, shape: tuple[int, ...]) -> Place:
+    """Whole pixels that a rectangle touches."""
+    rows = slice(max(int(np.floor(y0)), 0), min(max(int(np.ceil(y1)), 0), shape[0]))
+    return rows, slice(max(int(np.floor(x0)), 0), min(max(int(np.ceil(x1)), 0), shape[1]))

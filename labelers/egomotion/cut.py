@@ -1,0 +1,123 @@
+"""Edges: the outline of what is in one box, from three cues that fail in different places.
+
+The backdrop (:mod:`labelers.egomotion.backdrop`) decides where it was seen, motion decides elsewhere if the
+background around the box stands still enough, and colour (GrabCut: Rother, Kolmogorov and Blake, SIGGRAPH
+2004) draws the edge between what the two are sure of. Each is checked before it is believed.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from labelers.egomotion.backdrop import Backdrop
+from labelers.egomotion.camera import Plane
+
+Bool = npt.NDArray[np.bool_]
+
+UNLIKE = 6.0
+"""Foreground differs from the scene behind it by so many times the noise."""
+FAST, ABOVE_NOISE = 0.7, 4.0
+"""Foreground moves faster than 0.7 px per frame and than four times the background around it."""
+STEADY = 0.5
+"""Motion is believed if the background around the box is left with less than this, px per frame."""
+LEAST_FILL, MOST_FILL = 0.2, 0.95
+"""Vehicles fill more than a fifth of their box, and never all of it."""
+AGREEMENT = 0.5
+"""The outline must share so much (IoU) with the foreground it started from."""
+BAND = 0.04
+"""The edge is looked for within this share of the square root of the foreground's area."""
+THINNEST = 3
+"""... and at least within so many px."""
+ROUNDS = 3
+FEWEST = 10
+"""GrabCut needs so many pixels of either kind: five colours each."""
+
+
+def outline(image: npt.NDArray[np.uint8], box: Bool, behind: Backdrop, speed: Plane, noise: float) -> Bool:
+    """What of a box is foreground.
+
+    Args:
+        image: uint8 (h, w, 3), the box with what is around it.
+        box: bool (h, w), where the box is.
+        behind: comparison with the scene behind.
+        speed: float32 (h, w), px per frame beside the camera's motion.
+        noise: what of it the background has; infinite if the camera's motion is not known.
+
+    Returns:
+        bool (h, w), false outside the box.
+    """
+    evidence, decided = _evidence(behind, speed, noise)
+    full = _solid(evidence & box)
+    share = _share(full, box)
+    if share < LEAST_FILL:
+        return _by_colour(image, box)  # what stands still hides its own backdrop and has no motion
+    found = _grab_cut(image, _seeds(full, box, decided))
+    if _iou(found, full) < AGREEMENT:
+        return full if np.mean(decided[box]) > 0.5 else _by_colour(image, box)
+    return _solid(found & box)
+
+
+def _evidence(behind: Backdrop, speed: Plane, noise: float) -> tuple[Bool, Bool]:
+    """Foreground by backdrop, else by motion, else assumed; and where one of the two decided."""
+    unlike = behind.difference > UNLIKE * behind.noise
+    if noise >= STEADY:
+        return unlike | ~behind.seen, behind.seen
+    moving = speed > max(FAST, ABOVE_NOISE * noise)
+    return np.where(behind.seen, unlike, moving), behind.seen | moving
+
+
+def _seeds(full: Bool, box: Bool, decided: Bool) -> Plane:
+    """GrabCut's mask: sure well inside the decided foreground and well outside it, open in between."""
+    radius = max(THINNEST, int(BAND * np.sqrt(np.count_nonzero(full))))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    plane = full.astype(np.uint8)
+    inner = cv2.erode(plane, disc, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+    outer = cv2.dilate(plane, disc) > 0
+    seeds = np.where(full, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    seeds[inner & decided] = cv2.GC_FGD
+    seeds[(~outer & decided) | ~box] = cv2.GC_BGD
+    return seeds
+
+
+def _by_colour(image: npt.NDArray[np.uint8], box: Bool) -> Bool:
+    """GrabCut from the box alone; the box where even that says nothing sensible."""
+    found = _grab_cut(image, np.where(box, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)) & box
+    share = _share(found, box)
+    return _solid(found) if LEAST_FILL <= share <= MOST_FILL else box
+
+
+def _grab_cut(image: npt.NDArray[np.uint8], seeds: Plane) -> Bool:
+    """Foreground, bool (h, w); the seeds' own answer where a kind has too few pixels to learn from."""
+    front = (seeds == cv2.GC_FGD) | (seeds == cv2.GC_PR_FGD)
+    if min(np.count_nonzero(front), np.count_nonzero(~front)) < FEWEST:
+        return np.asarray(front, np.bool_)
+    cv2.setRNGSeed(1)  # its k-means draws from OpenCV's common generator
+    labels = seeds.copy()
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(np.ascontiguousarray(image), labels, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
+    return np.asarray((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), np.bool_)
+
+
+def _solid(mask: Bool) -> Bool:
+    """Small gaps closed, holes filled, specks of under 2 % of the whole removed."""
+    side = 9 if mask.size > 10000 else 3
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    plane = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disc)
+    lines, _ = cv2.findContours(plane, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    least = 0.02 * max((cv2.contourArea(line) for line in lines), default=0.0)
+    kept = [line for line in lines if cv2.contourArea(line) >= least]
+    filled = np.zeros_like(plane)
+    cv2.drawContours(filled, kept, -1, 1, cv2.FILLED)
+    return np.asarray(filled > 0, np.bool_)
+
+
+def _iou(a: Bool, b: Bool) -> float:
+    return _share(a & b, a | b)
+
+
+def _share(part: Bool, whole: Bool) -> float:
+    """How many of the pixels of ``whole`` there are in ``part``; 0 of none."""
+    size = int(np.count_nonzero(whole))
+    return int(np.count_nonzero(part)) / size if size else 0.0
