@@ -67,8 +67,10 @@ class DeviceState:
             _zeros((count, height, globals_), np.float64),
         )  # fmt: skip
         self.flats = _zeros((count, height), np.int32)
+        self.offsets = _zeros((count, height + 1), np.int64)
         self._staged = _Staged(*(_pinned(array) for array in self._exchanged()))
-        self._holding = False
+        self._held = [False] * count
+        self._held_changed = False
 
     @property
     def memory(self) -> int:
@@ -76,7 +78,9 @@ class DeviceState:
         parts = (
             self.words, self.maps, self.globals, self.frames, self.looks, self.found, self.newcomers
         )  # fmt: skip
-        return sum(_bytes(array) for part in parts for array in part) + _bytes(self.flats)
+        return (
+            sum(_bytes(array) for part in parts for array in part) + _bytes(self.flats) + _bytes(self.offsets)
+        )
 
     def _exchanged(self) -> Iterator[Any]:
         """Device arrays in the order of :class:`_Staged`."""
@@ -85,36 +89,43 @@ class DeviceState:
         yield from (maps.last_mask, maps.blinking, maps.mean_final, words.totals, words.order)
         yield from (maps.held, maps.raw, maps.level, self.flats)
 
-    def load(self, videos: Sequence[HostVideo], ticks: Sequence[Tick | None], held: Sequence[Any]) -> None:
-        """Send the next frames and what the host has made of the last ones.
+    def share(self, video: int) -> dict[str, npt.NDArray[Any]]:
+        """Page-locked arrays (H, W) of one video in which the host keeps maps that go to and fro."""
+        names = ("last_mask", "blinking", "mean_final", "raw", "level")
+        return {name: getattr(self._staged, name)[video] for name in names}
+
+    def stage(self, number: int, video: HostVideo, tick: Tick | None, held: npt.NDArray[Any] | None) -> None:
+        """Make the next frame of a video ready to be sent.
 
         Args:
-            videos: the host's side.
-            ticks: of the frames; None for a video without one.
-            held: bool (H, W) or None: pixels not to be learnt.
+            number: of the video.
+            video: the host's side.
+            tick: of the frame; None if there is none.
+            held: bool (H, W), pixels not to be learnt.
         """
         staged = self._staged
-        for number, (video, tick) in enumerate(zip(videos, ticks, strict=True)):
-            staged.counters[number, 0] = tick is not None
-            if tick is None:
-                continue
-            staged.planes[number], staged.table[number] = video.planes, video.table
-            staged.counters[number, 1:] = (
-                tick.clock, tick.weight_offset, tick.bootstrapping, tick.moving, tick.cooldown,
-                tick.with_level,
-            )  # fmt: skip
-            staged.shares[number] = tick.newcomer_weight, tick.blend_long, tick.blend_short
-            staged.key[number] = tick.key
-            staged.last_mask[number], staged.blinking[number] = video.maps.last_mask, video.maps.blinking
-            staged.mean_final[number] = video.maps.mean_final
-            staged.totals[number], staged.order[number] = video.globals.totals, video.globals.order
-            staged.held[number] = 0 if held[number] is None else held[number]
-        holding = any(one is not None for one in held)
+        staged.counters[number, 0] = tick is not None
+        if tick is None:
+            return
+        staged.planes[number], staged.table[number] = video.planes, video.table
+        staged.counters[number, 1:] = (
+            tick.clock, tick.weight_offset, tick.bootstrapping, tick.moving, tick.cooldown, tick.with_level,
+        )  # fmt: skip
+        staged.shares[number] = tick.newcomer_weight, tick.blend_long, tick.blend_short
+        staged.key[number] = tick.key
+        staged.totals[number], staged.order[number] = video.globals.totals, video.globals.order
+        if held is not None or self._held[number]:
+            staged.held[number] = 0 if held is None else held
+            self._held_changed = True
+        self._held[number] = held is not None
+
+    def load(self) -> None:
+        """Send what was staged and what the host has made of the last frames."""
         for name, array in zip(_Staged._fields[:10], self._exchanged(), strict=False):
-            array.copy_to_device(getattr(staged, name))
-        if holding or self._holding:
-            self.maps.held.copy_to_device(staged.held)
-        self._holding = holding
+            array.copy_to_device(getattr(self._staged, name))
+        if self._held_changed:
+            self.maps.held.copy_to_device(self._staged.held)
+        self._held_changed = False
 
     def unload(self, videos: Sequence[HostVideo], with_level: bool) -> list[int]:
         """Fetch what the step has left; returns the number of flat pixels of each video."""
@@ -125,12 +136,8 @@ class DeviceState:
         if with_level:
             self.maps.level.copy_to_host(staged.level)
         for number, video in enumerate(videos):
-            if staged.counters[number, 0] == 0:
-                continue
-            video.maps.raw[:] = staged.raw[number]
-            video.globals.totals[:] = staged.totals[number]
-            if with_level:
-                video.maps.level[:] = staged.level[number]
+            if staged.counters[number, 0] != 0:
+                video.globals.totals[:] = staged.totals[number]
         return [int(flats.sum()) for flats in staged.flats]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -9,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from numba.core.errors import NumbaPerformanceWarning
 
 from labelers.pawcs.cuda import kernels
 from labelers.pawcs.cuda.arrays import DeviceState, VideoLink
@@ -16,6 +18,9 @@ from labelers.pawcs.cuda.host import HostVideo
 from labelers.pawcs.lbsp import RIM
 from labelers.pawcs.model import Tick
 from labelers.pawcs.settings import PawcsSettings
+
+# a batch of few videos is what it is: no advice on larger grids
+warnings.filterwarnings("ignore", message="Grid size", category=NumbaPerformanceWarning)
 
 Image = npt.NDArray[np.uint8]
 Held = npt.NDArray[np.bool_]
@@ -44,6 +49,7 @@ class PawcsBatch:
         height, width = firsts[0].shape[:2]
         self._state = DeviceState(len(firsts), height, width, settings.words, self._videos[0].global_count)
         for number, video in enumerate(self._videos):
+            video.share(self._state.share(number))
             video.attach(VideoLink(self._state, number))
 
     def __enter__(self) -> Self:
@@ -78,14 +84,22 @@ class PawcsBatch:
         Returns:
             uint8 (H, W), 0 or 255, per video; None where no frame was given.
         """
-        ticks = list(self._pool.map(_begin, self._videos, images))
-        self._state.load(self._videos, ticks, held or [None] * len(images))
-        self._launch()
+        held = held or [None] * len(images)
+        ticks = list(self._pool.map(self._begin, range(len(images)), images, held))
+        self._state.load()
+        self.step()
         flats = self._state.unload(self._videos, self._with_level)
         return list(self._pool.map(_finish, self._videos, images, flats, ticks))
 
-    def _launch(self) -> None:
-        """Run the kernels of one frame."""
+    def _begin(self, number: int, image: Image | None, held: Held | None) -> Tick | None:
+        """Take in the next frame of a video."""
+        video = self._videos[number]
+        tick = None if image is None else video.begin(image)
+        self._state.stage(number, video, tick, held)
+        return tick
+
+    def step(self) -> None:
+        """Run the kernels of one frame on the frames that were loaded last; part of :meth:`apply`."""
         state, rules = self._state, self._videos[0].rules
         count, height, width = state.count, state.height, state.width
         rows = height - 2 * RIM
@@ -99,16 +113,12 @@ class PawcsBatch:
         _run(kernels.adapt_pixels, pixels, maps, frames, looks, found, rules)
         _run(kernels.grant_updates, pixels, words, maps, frames, looks, found)
         _run(kernels.gather_rows, (-(-rows // 32), count), maps, frames, looks, found, newcomers, state.flats)
-        _run(kernels.settle_globals, (1, count), maps, globals_, frames, newcomers)
+        _run(kernels.settle_globals, (1, count), maps, globals_, frames, newcomers, state.offsets)
 
 
 def _run(kernel: Any, blocks: tuple[int, int], *arguments: object) -> None:
     threads = 32 if kernel is kernels.gather_rows else _THREADS
     kernel[blocks, threads](*arguments)
-
-
-def _begin(video: HostVideo, image: Image | None) -> Tick | None:
-    return None if image is None else video.begin(image)
 
 
 def _finish(video: HostVideo, image: Image | None, flat: int, tick: Tick | None) -> Image | None:

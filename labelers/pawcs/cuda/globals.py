@@ -99,16 +99,66 @@ def book_gains(words: GlobalWords, newcomers: Newcomers, slot: int) -> None:
     words.totals[slot] += float32(gain)
 
 
-def any_newcomer(newcomers: Newcomers) -> bool:
-    """Whether any pixel asks to become a global word."""
-    asked = int64(0)
-    for y in range(RIM, newcomers.asked.size - RIM):
-        asked += newcomers.asked[y]
-    return asked > 0
+def number_newcomers(newcomers: Newcomers, offsets: Longs) -> None:
+    """Number the newcomers of all rows through: those of row y begin at ``offsets[y]``, int64 (H + 1,)."""
+    count = int64(0)
+    for y in range(newcomers.asked.size):
+        offsets[y] = count
+        if y >= RIM and y < newcomers.asked.size - RIM:
+            count += newcomers.asked[y]
+    offsets[newcomers.asked.size] = count
+
+
+def _row_of(offsets: Longs, number: int) -> int:
+    """Row of a newcomer: the last one that begins at or before it."""
+    low, high = int64(0), int64(offsets.size - 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if offsets[middle] <= number:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def load_candidate(
+    newcomers: Newcomers, planes: Bytes, descriptors: Longs, offsets: Longs, number: int, candidate: Longs
+) -> None:
+    """Gather a newcomer's features and thresholds into ``candidate``, int64 (7,): features, two limits."""
+    y = _row_of(offsets, number)
+    pixel = _newcomer(newcomers, planes, descriptors, y, number - offsets[y])
+    candidate[0], candidate[1], candidate[2], candidate[3] = pixel.descriptor, pixel.c0, pixel.c1, pixel.c2
+    candidate[4] = population_count(pixel.descriptor)
+    candidate[5], candidate[6] = pixel.colour_limit, pixel.descriptor_limit
+
+
+def follow_candidates(candidates: Longs, count: int, start: int, newest: Longs, last: int) -> int:
+    """Go on from newcomer to newcomer that does not fit the newest one before it.
+
+    Args:
+        candidates: int64 (n, 7), see :func:`load_candidate`.
+        count: how many there are.
+        start: number of the first.
+        newest: int64 (7,), the newest so far; written.
+        last: its number, -1 before the first.
+
+    Returns:
+        Number of the newest.
+    """
+    for place in range(count):
+        own = candidates[place]
+        pixel = Pixel(
+            0, 0, 0, own[0], own[1], own[2], own[3], False, own[5], own[6], float32(0), 1, 1
+        )  # fmt: skip
+        if last < 0 or not fits_global(newest, pixel, own[4]):
+            last = int64(start + place)
+            for field in range(newest.size):
+                newest[field] = own[field]
+    return last
 
 
 def admit_newcomers(
-    words: GlobalWords, newcomers: Newcomers, planes: Bytes, descriptors: Longs, features: Longs
+    words: GlobalWords, newcomers: Newcomers, planes: Bytes, descriptors: Longs, offsets: Longs, last: int
 ) -> None:
     """Let newcomers become the last global word; its map is clear.
 
@@ -117,27 +167,20 @@ def admit_newcomers(
 
     Args:
         words: of one video; written.
-        newcomers: of this frame, at least one.
+        newcomers: of this frame.
         planes: uint8 (3, H, W), the frame.
         descriptors: int64 (H, W), of the frame.
-        features: int64 (5,), scratch.
+        offsets: int64 (H + 1,), see :func:`number_newcomers`.
+        last: number of that newcomer.
     """
     slot = words.order[words.order.size - 1]
-    first_y, first_place = int64(-1), int64(0)
-    for y in range(RIM, planes.shape[1] - RIM):
-        for place in range(newcomers.asked[y]):
-            pixel = _newcomer(newcomers, planes, descriptors, y, place)
-            bits = population_count(pixel.descriptor)
-            if first_y < 0 or not fits_global(features, pixel, bits):
-                first_y, first_place = int64(y), int64(place)
-                features[0] = pixel.descriptor
-                features[1], features[2], features[3] = pixel.c0, pixel.c1, pixel.c2
-                features[4] = bits
-    set_global(words, slot, _newcomer(newcomers, planes, descriptors, first_y, first_place))
-    for y in range(first_y, planes.shape[1] - RIM):
-        for place in range(first_place if y == first_y else int64(0), newcomers.asked[y]):
-            pixel = _newcomer(newcomers, planes, descriptors, y, place)
-            words.totals[slot] += learn_global(words, slot, y, pixel.x, pixel.needed)
+    y = _row_of(offsets, last)
+    set_global(words, slot, _newcomer(newcomers, planes, descriptors, y, last - offsets[y]))
+    for number in range(last, offsets[offsets.size - 1]):
+        while number >= offsets[y + 1]:
+            y += 1
+        pixel = _newcomer(newcomers, planes, descriptors, y, number - offsets[y])
+        words.totals[slot] += learn_global(words, slot, y, pixel.x, pixel.needed)
 
 
 def order_pixel(words: GlobalWords, number: int, y: int, x: int) -> None:

@@ -7,7 +7,7 @@ is the CPU engine's own code, on copies of the device's arrays.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +79,13 @@ class HostVideo(PawcsEngine):
     def table(self) -> npt.NDArray[np.uint8]:
         """Similarity thresholds, uint8 (256,)."""
         return self._sensitivity.table
+
+    def share(self, maps: dict[str, npt.NDArray[Any]]) -> None:
+        """Keep maps in these arrays from now on."""
+        for name, array in maps.items():
+            array[...] = getattr(self._maps, name)
+        self._maps = self._maps._replace(**maps)
+        self._model = self._model._replace(maps=self._maps)
 
     def attach(self, link: Link) -> None:
         """Hand the model over to the device."""

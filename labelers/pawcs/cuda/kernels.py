@@ -12,10 +12,12 @@ from numba import cuda
 from labelers.pawcs.cuda.feedback import adapt, choose_neighbour, grant
 from labelers.pawcs.cuda.globals import (
     admit_newcomers,
-    any_newcomer,
     book_gains,
     consult,
+    follow_candidates,
     gather_row,
+    load_candidate,
+    number_newcomers,
     order_pixel,
     settle_cell,
 )
@@ -39,9 +41,9 @@ from labelers.pawcs.cuda.views import (
     tick_of,
     words_of,
 )
-from labelers.pawcs.jit import float32
+from labelers.pawcs.jit import float32, int64
 from labelers.pawcs.lbsp import RIM
-from labelers.pawcs.model import GlobalWords, Maps, weight, word_high
+from labelers.pawcs.model import GlobalWords, Longs, Maps, weight, word_high
 from labelers.pawcs.rows import Ints, Newcomers
 from labelers.pawcs.settings import Rules
 
@@ -146,27 +148,43 @@ def _gather_rows(
     )  # fmt: skip
 
 
-def _settle_globals(maps: Maps, globals_: GlobalWords, frames: Frames, newcomers: Newcomers) -> None:
-    """Totals and the last global word of each video; one block per video."""
+def _settle_globals(
+    maps: Maps, globals_: GlobalWords, frames: Frames, newcomers: Newcomers, offsets: Longs
+) -> None:
+    """Totals and the last global word of each video; one block of at most 128 threads per video.
+
+    The newcomers' chain is followed by one thread, in memory that the others fill for it.
+    """
     video = cuda.blockIdx.y
     if frames.counters[video, ACTIVE] == 0:
         return
-    features = cuda.local.array(5, np.int64)
+    candidates, newest = cuda.shared.array((128, 7), np.int64), cuda.local.array(7, np.int64)
     own_globals, own_newcomers = globals_of(globals_, video), newcomers_of(newcomers, video)
+    planes, descriptors, own_offsets = frames.planes[video], maps.descriptor[video], offsets[video]
     first, step = cuda.threadIdx.x, cuda.blockDim.x
     for slot in range(first, globals_.totals.shape[1], step):
         book_gains(own_globals, own_newcomers, slot)
-    if not any_newcomer(own_newcomers):
+    if first == 0:
+        number_newcomers(own_newcomers, own_offsets)
+    cuda.syncthreads()
+    asked = own_offsets[own_offsets.size - 1]
+    if asked == 0:
         return
+    last = int64(-1)
+    for start in range(0, asked, step):
+        if start + first < asked:
+            load_candidate(own_newcomers, planes, descriptors, own_offsets, start + first, candidates[first])
+        cuda.syncthreads()
+        if first == 0:
+            last = follow_candidates(candidates, min(step, asked - start), start, newest, last)
+        cuda.syncthreads()
     height, width = globals_.maps.shape[2], globals_.maps.shape[3]
-    last = own_globals.order[own_globals.order.size - 1]
+    slot = own_globals.order[own_globals.order.size - 1]
     for cell in range(first, height * width, step):
-        own_globals.maps[last, cell // width, cell % width] = 0
+        own_globals.maps[slot, cell // width, cell % width] = 0
     cuda.syncthreads()
     if first == 0:
-        admit_newcomers(
-            own_globals, own_newcomers, frames.planes[video], maps_of(maps, video).descriptor, features
-        )
+        admit_newcomers(own_globals, own_newcomers, planes, descriptors, own_offsets, last)
 
 
 def _order_globals(maps: Maps, globals_: GlobalWords, refined: Ints) -> None:
