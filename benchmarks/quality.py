@@ -64,6 +64,8 @@ MOVING = (
     BOX,
     Method("`spotnet-released`", "released-flow", {"preset": "spotnet-released"}),
     Method("flow > 1 px/frame and boxes (the paper)", "farneback", PAPER),
+    Method("egoflow > 1 px/frame", "egoflow", PAPER),
+    Method("**egoflow-cut**", "egoflow-cut", PAPER),
 )
 DATASETS = (Data("cdnet", 1, FIXED), Data("sbi", 1, FIXED), Data("davis", 3, MOVING))
 
