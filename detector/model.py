@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -21,31 +21,30 @@ from detector.networks.presets import PRESETS, build_detector
 FORMAT = "spotlabel-model 1"
 
 
+def _one_of(known: Iterable[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in known:
+            raise ValueError(f"expected one of {', '.join(known)}")
+        return value
+
+    return AfterValidator(check)
+
+
+PresetName = Annotated[str, _one_of(PRESETS)]
+"""One of :data:`detector.networks.presets.PRESETS`."""
+BackboneName = Annotated[str, _one_of(BACKBONES)]
+"""One of :data:`detector.networks.backbones.BACKBONES`."""
+
+
 class ModelSpec(BaseModel):
     """Everything that decides the shape of a detector, and what its classes are called."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    preset: str = "spotnet-released"
-    """One of :data:`detector.networks.presets.PRESETS`."""
-    backbone: str = "hourglass-104"
-    """One of :data:`detector.networks.backbones.BACKBONES`."""
+    preset: PresetName = "spotnet-released"
+    backbone: BackboneName = "hourglass-104"
     class_names: tuple[str, ...] = Field(default=("object",), min_length=1)
     """Channel k of the heatmap is the class ``class_names[k]``."""
-
-    @field_validator("preset")
-    @classmethod
-    def _known_preset(cls, value: str) -> str:
-        if value not in PRESETS:
-            raise ValueError(f"expected one of {', '.join(PRESETS)}")
-        return value
-
-    @field_validator("backbone")
-    @classmethod
-    def _known_backbone(cls, value: str) -> str:
-        if value not in BACKBONES:
-            raise ValueError(f"expected one of {', '.join(BACKBONES)}")
-        return value
 
     def build(self) -> CenterNet:
         """The network, with random weights."""

@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from detector.data.frames import Crop
 from detector.data.loader import StartMethod
 from detector.data.samples import IgnoreMode
-from detector.networks.backbones import BACKBONES
-from detector.networks.presets import PRESETS
+from detector.model import BackboneName, PresetName
 
 
 class _Section(BaseModel):
@@ -29,9 +28,9 @@ class WeightSettings(_Section):
 class TrainingSettings(_Section):
     """What is trained, on what, and how. The defaults are a modern recipe; see ``docs/training.md``."""
 
-    preset: str = "spotnet-multitask"
+    preset: PresetName = "spotnet-multitask"
     """Network: centernet, spotnet-multitask, spotnet-released, spotnet-paper or spotnet2."""
-    backbone: str = "hourglass-104"
+    backbone: BackboneName = "hourglass-104"
     """What the heads stand on."""
     init: str = ""
     """Weights to start from: a model of spotlabel, a public CenterNet or SpotNet checkpoint, or for ResNets
@@ -105,20 +104,6 @@ class TrainingSettings(_Section):
     """Batch normalisation over all GPUs that train together; worth it below 8 images per GPU."""
     pictures: int = Field(default=6, ge=0)
     """Validation frames drawn after each epoch."""
-
-    @field_validator("preset")
-    @classmethod
-    def _known_preset(cls, value: str) -> str:
-        if value not in PRESETS:
-            raise ValueError(f"expected one of {', '.join(PRESETS)}")
-        return value
-
-    @field_validator("backbone")
-    @classmethod
-    def _known_backbone(cls, value: str) -> str:
-        if value not in BACKBONES:
-            raise ValueError(f"expected one of {', '.join(BACKBONES)}")
-        return value
 
     @field_validator("canvas")
     @classmethod
