@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from detector.atomic import write_atomically
+from pipeline.atomic import write_atomically
 from pipeline.cli.options import console
 from pipeline.plan import items, plan_item
 from pipeline.quality import Quality, measure

@@ -12,11 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from detector.atomic import write_atomically
 from detector.networks.backbones import BACKBONES, build_backbone
 from detector.networks.centernet import CenterNet
 from detector.networks.checkpoint import CheckpointError
 from detector.networks.presets import PRESETS, build_detector
+from pipeline.atomic import write_atomically
 
 FORMAT = "spotlabel-model 1"
 

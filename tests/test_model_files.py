@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from detector.atomic import write_atomically
 from detector.model import ModelSpec, load_model, read_model, save_model
 from detector.networks.checkpoint import CheckpointError
+from pipeline.atomic import write_atomically
 from tests.recipes import leftovers
 
 SPEC = ModelSpec(preset="spotnet-multitask", backbone="hourglass-tiny", class_names=("car", "bus"))
@@ -98,7 +98,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("detector.atomic.os.fsync", refuse)
+    monkeypatch.setattr("pipeline.atomic.os.fsync", refuse)
     with pytest.raises(OSError, match="No space"):
         write_atomically(path, b"new")
     assert path.read_bytes() == before

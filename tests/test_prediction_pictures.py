@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.images import write_image
 from detector.prediction.draw import (
     add_legend,
     at_width,
@@ -19,6 +18,7 @@ from detector.prediction.draw import (
 )
 from detector.prediction.pictures import AttentionMaps, Pictures, chosen_positions
 from detector.prediction.predictor import Prediction
+from pipeline.pictures.files import write_image
 
 GREY = np.full((120, 200, 3), 100, np.uint8)
 

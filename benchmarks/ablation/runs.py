@@ -17,7 +17,7 @@ import torch
 from benchmarks.ablation import train
 from benchmarks.ablation.metrics import FIGURES
 from benchmarks.ablation.settings import Settings
-from detector.atomic import write_atomically
+from pipeline.atomic import write_atomically
 from pipeline.errors import SpotlabelError
 
 

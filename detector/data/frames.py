@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -83,11 +83,6 @@ class Raw(NamedTuple):
     rng: Rng
 
 
-class _Frames(Protocol):
-    def __getitem__(self, index: int) -> RawFrame: ...
-    def __len__(self) -> int: ...
-
-
 class FrameList:
     """Frames of several videos under one index; readers are opened in the process that reads.
 
@@ -132,14 +127,15 @@ class ParitySamples(Dataset[Sample | SpotlabelError]):
     the user wrapped in two tracebacks.
     """
 
-    def __init__(self, frames: _Frames, rules: SampleRules, classes: int) -> None:
+    def __init__(self, frames: FrameList, rules: SampleRules, classes: int) -> None:
         self.frames, self.rules, self.classes = frames, rules, classes
 
     def __getitem__(self, key: Key) -> Sample | SpotlabelError:
         try:
-            frame, rules = self.frames[key.frame], self.rules
+            frame = self.frames[key.frame]
         except SpotlabelError as error:
             return error
+        rules = self.rules
         rng = rng_of(rules.seed, *key)
         view = rules.view(_size(frame), rng)
         return make_sample(
@@ -160,7 +156,7 @@ class RawSamples(Dataset[Raw | SpotlabelError]):
     Errors as in :class:`ParitySamples`.
     """
 
-    def __init__(self, frames: _Frames, rules: SampleRules) -> None:
+    def __init__(self, frames: FrameList, rules: SampleRules) -> None:
         self.frames, self.rules = frames, rules
 
     def __getitem__(self, key: Key) -> Raw | SpotlabelError:

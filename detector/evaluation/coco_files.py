@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from detector.evaluation.coco import CocoDetections, CocoTruth
+from pipeline.datasets.coco_json import read_json
 from pipeline.errors import DatasetError
 
 Id = int | str
@@ -83,7 +83,7 @@ def read_coco_annotations(path: Path) -> CocoAnnotations:
     Raises:
         DatasetError: the file cannot be read, or an element of it cannot be used.
     """
-    document = _load(path)
+    document = read_json(path)
     if not isinstance(document, dict):
         raise DatasetError.at(path, "", "expected an object with images, annotations and categories")
     images = _positions(_elements(path, "images", document.get("images")))
@@ -130,7 +130,7 @@ def read_coco_results(
     category: list[int] = []
     boxes: list[list[float]] = []
     score: list[float] = []
-    for element in _elements(path, "", _load(path)):
+    for element in _elements(path, "", read_json(path)):
         image.append(element.position("image_id", annotations.images, where))
         if not class_agnostic:
             category.append(element.position("category_id", annotations.categories, "the categories"))
@@ -142,17 +142,6 @@ def read_coco_results(
         boxes=np.array(boxes, np.float64).reshape(-1, 4),
         score=np.array(score, np.float64),
     )
-
-
-def _load(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise DatasetError.at(path, "", f"cannot be read: {error.strerror or error}") from error
-    except json.JSONDecodeError as error:
-        raise DatasetError.at(path, f"line {error.lineno}", f"no valid JSON: {error.msg}") from error
-    except (ValueError, RecursionError) as error:
-        raise DatasetError.at(path, "", f"no JSON that can be read: {error}") from error
 
 
 def _elements(path: Path, key: str, values: Any) -> list[_Element]:

@@ -10,9 +10,9 @@ from typing import Literal
 
 import numpy as np
 
-from detector.atomic import write_atomically
 from detector.evaluation.records import Detections, Float64, Int64, check_columns
 from detector.evaluation.tables import read_table, whole
+from pipeline.atomic import write_atomically
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detector.atomic import write_atomically
 from detector.data.colour import MEAN, STD
 from detector.decode import MAX_DETECTIONS, decode_outputs
 from detector.errors import PredictionError
@@ -27,6 +26,7 @@ from detector.model import ModelSpec
 from detector.networks.centernet import CenterNet
 from detector.prediction.placement import Placement
 from detector.tensors import at_least_single
+from pipeline.atomic import write_atomically
 
 FORMAT = "spotlabel-onnx 1"
 INPUT = "image"

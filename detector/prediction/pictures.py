@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from detector.evaluation.attention import attention_greys, normalise_attention
-from detector.images import write_image
 from detector.prediction.draw import (
     add_legend,
     at_width,
@@ -19,6 +18,7 @@ from detector.prediction.draw import (
 )
 from detector.prediction.predictor import Prediction
 from pipeline.names import file_stem
+from pipeline.pictures.files import write_image
 from pipeline.pictures.layers import write
 from pipeline.pictures.sheet import contact_sheet
 from pipeline.sequence import Image

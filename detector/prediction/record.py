@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from detector.atomic import write_atomically
+from pipeline.atomic import write_atomically
 from pipeline.names import file_stem
 
 VERSION = 1

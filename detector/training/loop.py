@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from detector.data.frames import FrameList
 from detector.data.loader import Batches
 from detector.errors import TrainingError
-from detector.images import write_image
 from detector.losses import LossWeights
 from detector.model import ModelSpec, save_model
 from detector.networks.centernet import CenterNet
@@ -27,6 +26,7 @@ from detector.training.settings import TrainingSettings
 from detector.training.state import Progress, Trained, save_state
 from detector.training.step import StepOptions, train_step
 from detector.training.validation import Tally, tally
+from pipeline.pictures.files import write_image
 
 STEPS_BETWEEN_LINES = 20
 """Steps after which losses are fetched from the device, checked and written down."""
@@ -246,7 +246,7 @@ def _validate(run: Run, trained: Trained, progress: Progress, log: Log | None) -
     figures = counted.figures()
     best = progress.epoch > 0 and figures["ap70"] > progress.best
     if best:
-        progress.best, progress.best_epoch = figures["ap70"], progress.epoch
+        progress.best = figures["ap70"]
     progress.validated = progress.epoch
     if log is None:
         return

@@ -14,7 +14,6 @@ import torch
 import yaml
 from torch import nn
 
-from detector.atomic import write_atomically
 from detector.data.frames import EpochBatches, FrameList, SampleRules
 from detector.data.labelled import ClassMap, class_map, open_labelled
 from detector.data.loader import Batches, LoaderOptions
@@ -29,6 +28,7 @@ from detector.training.loop import Run, Watcher, new_trained, train
 from detector.training.memory import enough_memory
 from detector.training.settings import TrainingSettings
 from detector.training.state import Progress, load_state, read_progress
+from pipeline.atomic import write_atomically
 from pipeline.sequence import Sequence
 from pipeline.store.seal import read_seal
 
@@ -153,10 +153,11 @@ def _check_objects(split: Split, classes: ClassMap) -> None:
 
 
 def _tell_slow_sources(data: _Data, watcher: Watcher) -> None:
-    for part in (*data.split.train, *data.split.held_out):
-        if len(part.video.frames.files()) == 1 < len(part.video.masks):
+    videos = {part.video.name: part.video for part in (*data.split.train, *data.split.held_out)}
+    for name, video in videos.items():
+        if len(video.frames.files()) == 1 < len(video.masks):
             watcher.note(
-                f"{part.video.name}: a video file; reading its frames in random order is slow: extract them "
+                f"{name}: a video file; reading its frames in random order is slow: extract them "
                 "into a folder of images, or set training.remember to the number of frames"
             )
 

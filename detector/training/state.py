@@ -12,10 +12,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from detector.atomic import write_atomically
 from detector.errors import TrainingError
 from detector.model import as_metadata, from_metadata
 from detector.training.optimisation import AveragedWeights
+from pipeline.atomic import write_atomically
 
 FORMAT = "spotlabel-training-state 1"
 
@@ -29,7 +29,6 @@ class Progress:
         epoch: epoch that goes on.
         batch: batches of it that are done.
         best: best AP@0.7 so far, in [0, 1]; -1 before the first validation.
-        best_epoch: epoch of it, counted from 1; 0 before the first validation.
         validated: epochs whose validation is written down.
         settings: what the run was started with, as plain data.
     """
@@ -38,7 +37,6 @@ class Progress:
     epoch: int = 0
     batch: int = 0
     best: float = -1.0
-    best_epoch: int = 0
     validated: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
 

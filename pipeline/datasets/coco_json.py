@@ -153,13 +153,22 @@ def read_coco(path: Path) -> CocoFile:
     return CocoFile(path, images, names, class_of, annotations)
 
 
-def _document(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> Any:
+    """A JSON file as plain data.
+
+    Raises:
+        DatasetError: the file cannot be read or is no JSON; names the line.
+    """
     try:
-        document = json.loads(read_text(path))
+        return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise DatasetError.at(path, f"line {error.lineno}", f"no valid JSON: {error.msg}") from error
     except (ValueError, RecursionError) as error:
         raise DatasetError.at(path, "", f"no JSON that can be read: {error}") from error
+
+
+def _document(path: Path) -> dict[str, Any]:
+    document = read_json(path)
     if not isinstance(document, dict):
         raise DatasetError.at(path, "", "expected a JSON object with images, annotations and categories")
     return document

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from pipeline.boxes import RegionTable
 from pipeline.errors import FrameError, StoreError
 from pipeline.names import evidence_path
+from pipeline.pictures.files import write_image
 from pipeline.pictures.layers import draw_boxes, draw_evidence, draw_mask, draw_regions, write
 from pipeline.pictures.sheet import contact_sheet, heading
 from pipeline.plan import Item
@@ -59,13 +59,13 @@ def render_item(item: Item, folder: Path, look: Look) -> Path:
     for index in _positions(masks, look):
         panels = _panels(item, evidence, masks, regions, index)
         number = int(masks.numbers[index])
-        write_png(folder / f"frame-{number:06}.png", panels[-1])
+        write_image(folder / f"frame-{number:06}.png", panels[-1])
         rows.append(panels)
         state = FrameState(int(masks.state[index]))
         titles.append(f"frame {number}" + ("" if state == FrameState.OK else f" ({state.name.lower()})"))
     sheet = folder / "sheet.png"
     title = heading(item.sequence.name, masks.text("labeler"), evidence.kind if evidence else None)
-    write_png(sheet, contact_sheet(rows, titles, title, look.panel_width))
+    write_image(sheet, contact_sheet(rows, titles, title, look.panel_width))
     return sheet
 
 
@@ -123,11 +123,3 @@ def _empty(size: tuple[int, int], note: str) -> Image:
     ground = np.full((*size, 3), 60, np.uint8)
     write(ground, note, (8, size[0] // 2), 0.5)
     return ground
-
-
-def write_png(path: Path, image: Image) -> None:
-    """Write a PNG; OSError names the file if that fails."""
-    done, data = cv2.imencode(".png", image)
-    if not done:
-        raise OSError(f"{path}: could not be encoded")
-    path.write_bytes(data.tobytes())
