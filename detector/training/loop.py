@@ -149,7 +149,8 @@ def _epoch(run: Run, forward: nn.Module, trained: Trained, progress: Progress, l
     _save(run, trained, progress)  # whatever befalls the validation, the epoch is kept
     progress.epoch, progress.batch = progress.epoch + 1, 0
     _validate(run, trained, progress, log)
-    _save(run, trained, progress)
+    if progress.epoch == run.settings.epochs:  # else the next save holds it; repeating a validation is cheap
+        _save(run, trained, progress)
     return True
 
 
