@@ -12,12 +12,13 @@ import click
 import yaml
 from rich.markup import escape
 
+from pipeline.cli.backend import backend_options, check_backend, run_videos
 from pipeline.cli.options import console, recipe_options, table
 from pipeline.cli.plans import plan_row, plan_table
 from pipeline.plan import Plan, items, plan_item
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.running.job import Outcome
-from pipeline.running.schedule import check_writable, run_all, usable_cores
+from pipeline.running.schedule import check_writable
 from pipeline.running.watch import watching
 from pipeline.store import MaskReader, clear_partials
 
@@ -33,7 +34,7 @@ def _run_options(command: Any) -> Any:
                      help="Videos at a time; default: one per processor."),
     ):  # fmt: skip
         command = option(command)
-    return recipe_options(command)
+    return recipe_options(backend_options(command))
 
 
 @click.command()
@@ -50,6 +51,7 @@ def label(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **opti
     Examples:
       spotlabel label workflows/ua-detrac.yaml --set data=/data/UA-DETRAC --jobs 8
       spotlabel label my-cameras.yaml --only gate-3 --dry-run
+      spotlabel label my-cameras.yaml --backend dask --scheduler tcp://head:8786
     """
     _run(load_recipe(recipe, overrides), only, masks_only=False, **options)
 
@@ -76,9 +78,12 @@ def _run(
     dry_run: bool,
     as_json: bool,
     quiet: bool,
+    backend: str,
+    scheduler: str | None,
 ) -> None:
     """Plan, run what is not idle, tell the outcome, set the exit code."""
     err = console()
+    check_backend(backend, scheduler, jobs)
     plans = _plan(recipe, only, masks_only, quiet)
     if dry_run:
         _tell_plan(recipe, plans, as_json)
@@ -87,7 +92,7 @@ def _run(
     clear_partials(recipe.out)
     names = [plan.item.sequence.name for plan in plans if not plan.idle]
     with watching(err, len(names), quiet) as watcher:
-        ran = {o.sequence: o for o in run_all(recipe, names, jobs or usable_cores(), masks_only, watcher)}
+        ran = {o.sequence: o for o in run_videos(recipe, names, (scheduler, jobs), masks_only, watcher)}
     outcomes = [ran.get(plan.item.sequence.name) or _untouched(plan) for plan in plans]
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(outcome) for outcome in outcomes], indent=1))

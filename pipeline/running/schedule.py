@@ -85,10 +85,10 @@ def run_all(recipe: Recipe, names: list[str], jobs: int, masks_only: bool, watch
 
     def run(name: str) -> Outcome:
         job = {"recipe": tree, "sequence": name, "masks_only": masks_only, "threads": threads}
-        return _run_one(job, recipe.out / "logs" / f"{file_stem(name)}.log", children, watcher)
+        return run_one(job, recipe.out / "logs" / f"{file_stem(name)}.log", children, watcher)
 
     done: dict[str, Outcome] = {}
-    with _stopping_on_signals(children), _cleaning_up(children, recipe.out):
+    with stopping_on_signals(children), _cleaning_up(children, recipe.out):
         pool = Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")
         for outcome in pool(delayed(run)(name) for name in names):
             done[outcome.sequence] = outcome
@@ -96,7 +96,8 @@ def run_all(recipe: Recipe, names: list[str], jobs: int, masks_only: bool, watch
     return [done[name] for name in names]
 
 
-def _run_one(job: Mapping[str, Any], log: Path, children: Children, watcher: Watcher) -> Outcome:
+def run_one(job: Mapping[str, Any], log: Path, children: Children, watcher: Watcher) -> Outcome:
+    """Run one job in a child process, once more if the child dies; its outcome, whatever happens."""
     name = str(job["sequence"])
     reason = ""
     for attempt in range(_TRIES):
@@ -130,7 +131,7 @@ def _cleaning_up(children: Children, out: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _stopping_on_signals(children: Children) -> Iterator[None]:
+def stopping_on_signals(children: Children) -> Iterator[None]:
     """While inside, SIGINT and SIGTERM kill the children and raise :class:`Interrupted` in the main thread.
 
     The children are killed first: joblib waits for its threads, and those wait for the children.
