@@ -9,6 +9,7 @@ import pytest
 
 from labelers.masks import PRESETS as MASK_PRESETS
 from pipeline.errors import RecipeError
+from pipeline.plan import items, thresholds_without_effect
 from pipeline.recipe import build_recipe, load_bundled, load_recipe
 from pipeline.recipe_tree import bundled_recipes
 from pipeline.sequence import Camera
@@ -196,3 +197,18 @@ def test_a_folder_does_not_shadow_a_bundled_recipe(tmp_path: Path, monkeypatch: 
     assert load_recipe("uavdt").reader.name == "uavdt"
     assert load_recipe("demo").reader.name == "mot"
     assert load_bundled("demo").reader.name == "synthetic"
+
+
+def test_a_threshold_that_no_evidence_listens_to_is_named() -> None:
+    def told(*overrides: str) -> list[str]:
+        recipe = load_recipe("demo", overrides)
+        return thresholds_without_effect(recipe, items(recipe))
+
+    (line,) = told("masks.motion_threshold=2")
+    assert line == (
+        "masks.motion_threshold is set and has no effect: it is for motion evidence "
+        "(boxbg: distance, egoflow-cut: binary)"
+    )
+    assert not told("masks.motion_threshold=2", "labeler.moving=farneback")
+    assert not told("masks.distance_threshold=150")
+    assert not told()

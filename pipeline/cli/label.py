@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from pipeline.cli.options import console, recipe_options, table
 from pipeline.cli.plans import plan_row, plan_table
-from pipeline.plan import Plan, items, plan_item
+from pipeline.plan import Plan, items, plan_item, thresholds_without_effect
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.running.job import Outcome
 from pipeline.running.schedule import check_writable, run_all, usable_cores
@@ -61,7 +61,7 @@ def relabel(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **op
 
     \b
     Examples:
-      spotlabel relabel workflows/uavdt.yaml --set masks.motion_threshold=1.5
+      spotlabel relabel workflows/uavdt.yaml --set masks.min_fill=0.3
       spotlabel relabel workflows/ua-detrac.yaml --set masks.preset=paper --only MVI_40201
     """
     _run(load_recipe(recipe, overrides), only, masks_only=True, **options)
@@ -80,6 +80,8 @@ def _run(
     """Plan, run what is not idle, tell the outcome, set the exit code."""
     err = console()
     plans = _plan(recipe, only, masks_only, quiet)
+    for line in thresholds_without_effect(recipe, [plan.item for plan in plans]):
+        click.echo(f"note: {line}", err=True)
     if dry_run:
         _tell_plan(recipe, plans, as_json)
         sys.exit(1 if any(plan.problem for plan in plans) else 0)

@@ -104,7 +104,7 @@ def main() -> None:
     Examples:
       spotlabel demo
       spotlabel label workflows/ua-detrac.yaml --set data=/data/UA-DETRAC --jobs 8
-      spotlabel relabel workflows/uavdt.yaml --set masks.motion_threshold=1.5
+      spotlabel relabel workflows/uavdt.yaml --set masks.min_fill=0.3
       spotlabel show workflows/ua-detrac.yaml --only MVI_40201
     """
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)

@@ -21,7 +21,7 @@ def recipe_options(command: _Command) -> _Command:
     )(command)
     command = click.option(
         "--set", "overrides", multiple=True, metavar="KEY=VALUE",
-        help="Change one recipe value, e.g. --set masks.motion_threshold=1.5; may be repeated.",
+        help="Change one recipe value, e.g. --set masks.min_fill=0.3; may be repeated.",
     )(command)  # fmt: skip
     return click.argument("recipe", metavar="RECIPE")(command)
 
