@@ -182,7 +182,7 @@ def test_two_hosts_may_write_one_store(tmp_path: Path, monkeypatch: pytest.Monke
     flock = fcntl.flock
     with publishing(path, check_seal) as first:
         first.write_bytes(b"\0" * 600)
-        monkeypatch.setattr("pipeline.store.seal._host", lambda: "0" * 12)
+        monkeypatch.setattr("pipeline.store.seal.host_mark", lambda: "0" * 12)
         monkeypatch.setattr("fcntl.flock", lambda *_: None)
         assert clear_partials(tmp_path) == []
         write_masks(path, masks)

@@ -11,10 +11,12 @@ from typing import Any
 import click
 
 from pipeline.cli.demo import demo
+from pipeline.cli.jobs import jobs, log
 from pipeline.cli.label import label, relabel
 from pipeline.cli.quality import quality
 from pipeline.cli.show import show
 from pipeline.cli.status import status
+from pipeline.cli.submit import submit
 from pipeline.cli.verify import verify
 from pipeline.errors import SpotlabelError
 from pipeline.running.schedule import Interrupted
@@ -110,5 +112,5 @@ def main() -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
 
 
-for command in (label, relabel, status, show, verify, quality, demo):
+for command in (label, relabel, status, show, verify, quality, demo, submit, jobs, log):
     main.add_command(command)

@@ -21,6 +21,11 @@ def recipe_options(command: _Command) -> _Command:
     command = click.option(
         "--only", multiple=True, metavar="NAME", help="Only this sequence; may be repeated."
     )(command)
+    return recipe_argument(command)
+
+
+def recipe_argument(command: _Command) -> _Command:
+    """RECIPE and ``--set``."""
     command = click.option(
         "--set", "overrides", multiple=True, metavar="KEY=VALUE",
         help="Change one recipe value, e.g. --set masks.min_fill=0.3; may be repeated.",

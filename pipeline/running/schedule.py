@@ -43,8 +43,10 @@ class Interrupted(Exception):
 
 
 def usable_cores() -> int:
-    """Number of processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Number of processors this process may use; inside a Slurm job no more than it was given."""
+    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    given = os.environ.get("SLURM_CPUS_PER_TASK") or os.environ.get("SLURM_CPUS_ON_NODE") or ""
+    return min(seen, max(1, int(given))) if given.isdecimal() else seen
 
 
 def check_writable(out: Path) -> None:
@@ -85,7 +87,7 @@ def run_all(recipe: Recipe, names: list[str], jobs: int, masks_only: bool, watch
 
     def run(name: str) -> Outcome:
         job = {"recipe": tree, "sequence": name, "masks_only": masks_only, "threads": threads}
-        return _run_one(job, recipe.out / "logs" / f"{file_stem(name)}.log", children, watcher)
+        return run_one(job, recipe.out / "logs" / f"{file_stem(name)}.log", children, watcher)
 
     done: dict[str, Outcome] = {}
     with _stopping_on_signals(children), _cleaning_up(children, recipe.out):
@@ -96,7 +98,8 @@ def run_all(recipe: Recipe, names: list[str], jobs: int, masks_only: bool, watch
     return [done[name] for name in names]
 
 
-def _run_one(job: Mapping[str, Any], log: Path, children: Children, watcher: Watcher) -> Outcome:
+def run_one(job: Mapping[str, Any], log: Path, children: Children, watcher: Watcher) -> Outcome:
+    """Run one job in a child process, once more if the child dies; its outcome, whatever happens."""
     name = str(job["sequence"])
     reason = ""
     for attempt in range(_TRIES):

@@ -160,7 +160,7 @@ def locked_partial(final: Path) -> tuple[Path, int]:
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        mark = _host() + uuid.uuid4().hex[_HOST_DIGITS:]
+        mark = host_mark() + uuid.uuid4().hex[_HOST_DIGITS:]
         partial = final.parent / f".{final.name}.{mark}{_PARTIAL}"
         lock = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         try:
@@ -175,7 +175,7 @@ def locked_partial(final: Path) -> tuple[Path, int]:
 
 
 @cache
-def _host() -> str:
+def host_mark() -> str:
     """Twelve hex digits for the running kernel: its processes, in containers too, see each other's locks."""
     try:
         name = Path("/proc/sys/kernel/random/boot_id").read_text()
@@ -221,7 +221,7 @@ def _clear(partial: Path) -> bool:
 
 
 def _made_here(partial: Path) -> bool:
-    return partial.name.removesuffix(_PARTIAL).rpartition(".")[2].startswith(_host())
+    return partial.name.removesuffix(_PARTIAL).rpartition(".")[2].startswith(host_mark())
 
 
 def _unlocked(lock: int, partial: Path) -> bool:
