@@ -58,7 +58,7 @@ format: .venv/.ready  ## let ruff format and sort
 labels: .venv/.ready  ## evidence and masks: make labels DATASET=ua-detrac DATA=/data/UA-DETRAC [JOBS=8] [SET="key=value ..."]
 	$(SPOTLABEL) label $(RECIPE) $(ARGS)
 
-masks: .venv/.ready  ## masks only, from cached evidence: make masks DATASET=uavdt DATA=... SET=masks.motion_threshold=1.5
+masks: .venv/.ready  ## masks only, from cached evidence: make masks DATASET=uavdt DATA=... SET=masks.min_fill=0.3
 	$(SPOTLABEL) relabel $(RECIPE) $(ARGS)
 
 status: .venv/.ready  ## what is made, what is stale and why

@@ -52,20 +52,21 @@ class Data:
 
 
 PAPER = {"preset": "paper"}
+DEFAULT = {"preset": "default"}
 BOX = Method("fill the box", "filled-box", PAPER)
 FIXED = (
     BOX,
     Method("MOG2 and boxes", "mog2", PAPER),
     Method("KNN and boxes", "knn", PAPER),
     Method("PAWCS and boxes (the paper)", "pawcs", PAPER),
-    Method("**boxbg**", "boxbg", {"preset": "default", "median": 5, "close": 5}),
+    Method("**boxbg**", "boxbg", DEFAULT),
 )
 MOVING = (
     BOX,
     Method("`spotnet-released`", "released-flow", {"preset": "spotnet-released"}),
     Method("flow > 1 px/frame and boxes (the paper)", "farneback", PAPER),
     Method("egoflow > 1 px/frame", "egoflow", PAPER),
-    Method("**egoflow-cut**", "egoflow-cut", PAPER),
+    Method("**egoflow-cut**", "egoflow-cut", DEFAULT),
 )
 DATASETS = (Data("cdnet", 1, FIXED), Data("sbi", 1, FIXED), Data("davis", 3, MOVING))
 

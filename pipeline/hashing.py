@@ -73,6 +73,10 @@ class DigestCache:
             self._changed = True
         return digest
 
+    def reread(self) -> None:
+        """Take over what another process has learnt and saved since."""
+        self._known = {**self._known, **_load(self._path)}
+
     def save(self) -> None:
         """Write what was learnt; a cache that cannot be written costs time, never correctness."""
         if not self._changed:

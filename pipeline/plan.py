@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from labelers.base import Labeler, Settings
+from labelers.base import EvidenceKind, Labeler, Settings
 from pipeline.errors import SpotlabelError, StoreError
 from pipeline.freshness import Need, State, compare, evidence_fingerprint, mask_fingerprint
 from pipeline.hashing import DigestCache
@@ -18,6 +18,9 @@ from pipeline.recipe import Recipe
 from pipeline.sequence import Sequence
 from pipeline.store import EvidenceReader, MaskReader
 from pipeline.store.schema import STATES_WITH_PIXELS
+
+_THRESHOLDS = {"motion_threshold": EvidenceKind.MOTION, "distance_threshold": EvidenceKind.DISTANCE}
+"""Mask settings that act on one kind of evidence alone."""
 
 
 @dataclass(frozen=True)
@@ -76,21 +79,37 @@ class Plan:
 
 def items(recipe: Recipe, only: Iterable[str] = ()) -> list[Item]:
     """All sequences of a recipe with their labelers and places."""
-    found = []
-    for sequence in recipe.sequences(only):
-        labeler, settings = recipe.labeler_for(sequence.camera)
-        found.append(
-            Item(
-                sequence=sequence,
-                out=recipe.out,
-                labeler=labeler,
-                settings=settings,
-                evidence_path=evidence_path(recipe.out, labeler.name, sequence.name),
-                mask_path=mask_path(recipe.out, sequence.name),
-                cache=DigestCache(recipe.out / ".digests" / f"{file_stem(sequence.name)}.json"),
-            )
-        )
-    return found
+    return [_item(recipe, sequence) for sequence in recipe.sequences(only)]
+
+
+def one_item(recipe: Recipe, name: str) -> Item:
+    """The sequence of this name alone; see :meth:`pipeline.recipe.Recipe.sequence`."""
+    return _item(recipe, recipe.sequence(name))
+
+
+def _item(recipe: Recipe, sequence: Sequence) -> Item:
+    labeler, settings = recipe.labeler_for(sequence.camera)
+    return Item(
+        sequence=sequence,
+        out=recipe.out,
+        labeler=labeler,
+        settings=settings,
+        evidence_path=evidence_path(recipe.out, labeler.name, sequence.name),
+        mask_path=mask_path(recipe.out, sequence.name),
+        cache=DigestCache(recipe.out / ".digests" / f"{file_stem(sequence.name)}.json"),
+    )
+
+
+def thresholds_without_effect(recipe: Recipe, chosen: list[Item]) -> list[str]:
+    """A line for every threshold that the recipe sets and no evidence of these sequences listens to."""
+    labelers = {item.labeler.name: item.labeler.kind for item in chosen}
+    made = ", ".join(f"{name}: {kind}" for name, kind in sorted(labelers.items()))
+    written = recipe.tree.get("masks", {})
+    return [
+        f"masks.{name} is set and has no effect: it is for {kind} evidence ({made})"
+        for name, kind in _THRESHOLDS.items()
+        if written.get(name) is not None and chosen and kind not in labelers.values()
+    ]
 
 
 def plan_item(recipe: Recipe, item: Item, masks_only: bool = False) -> Plan:

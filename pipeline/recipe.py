@@ -18,25 +18,38 @@ from pipeline.datasets.registry import load_reader
 from pipeline.errors import RecipeError
 from pipeline.frames.options import FrameOptions
 from pipeline.names import check_names
+from pipeline.presets import PRESETS as RECIPE_PRESETS
+from pipeline.presets import Preset, PresetName
 from pipeline.recipe_tree import apply_override, bundled_text, parse_yaml, plain_mapping, read_text
 from pipeline.sequence import Camera, Sequence
 from pipeline.validation import nearest, shown, validated
 
 
 class LabelerChoice(Settings):
-    """Which labeler makes the evidence of a fixed and of a moving camera; one name means both."""
+    """Which labeler makes the evidence of a fixed and of a moving camera."""
 
-    fixed: str = "pawcs"
-    moving: str = "farneback"
+    fixed: str
+    moving: str
+
+    def for_camera(self, camera: Camera) -> str:
+        """Name of the labeler for a camera kind."""
+        return self.fixed if camera == Camera.FIXED else self.moving
+
+
+class _LabelerAsWritten(Settings):
+    """The recipe's ``labeler`` section; one name means both, and what is left out is the preset's."""
+
+    fixed: str | None = None
+    moving: str | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _one_for_both(cls, value: Any) -> Any:
         return {"fixed": value, "moving": value} if isinstance(value, str) else value
 
-    def for_camera(self, camera: Camera) -> str:
-        """Name of the labeler for a camera kind."""
-        return self.fixed if camera == Camera.FIXED else self.moving
+    def completed(self, preset: Preset) -> LabelerChoice:
+        """With the preset's labelers where none is named."""
+        return LabelerChoice(fixed=self.fixed or preset.fixed, moving=self.moving or preset.moving)
 
 
 class _Layout(Settings):
@@ -46,7 +59,8 @@ class _Layout(Settings):
     out: Path
     dataset: dict[str, Any]
     frames: FrameOptions = FrameOptions()
-    labeler: LabelerChoice = LabelerChoice()
+    preset: PresetName = "default"
+    labeler: _LabelerAsWritten = _LabelerAsWritten()
     evidence: dict[str, dict[str, Any]] = Field(default_factory=dict)
     masks: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
@@ -87,14 +101,25 @@ class Recipe:
             DatasetError: the folder is not such a dataset, or names collide.
             RecipeError: a name in ``only`` does not exist.
         """
-        found = self.reader.sequences(self.data, self.options, self.frames)
+        found = self.reader.listed(self.data, self.options, self.frames)
         names = [sequence.name for sequence in found]
         check_names(names)
-        wanted = list(only)
+        wanted, known = dict.fromkeys(only), {*names}
         for name in wanted:
-            if name not in names:
+            if name not in known:
                 raise RecipeError(f"--only {name}: no such sequence; {nearest(name, names)}")
         return [sequence for sequence in found if not wanted or sequence.name in wanted]
+
+    def sequence(self, name: str) -> Sequence:
+        """One sequence of a dataset that has been listed, without looking into the others where possible.
+
+        Raises:
+            DatasetError, RecipeError: as :meth:`sequences`, but for names that collide.
+        """
+        for sequence in self.reader.listed(self.data, self.options, self.frames, name):
+            if sequence.name == name:
+                return sequence
+        raise RecipeError(f"{name}: no such sequence in {self.data} any more")
 
     def labeler_for(self, camera: Camera) -> tuple[type[Labeler], Settings]:
         """Labeler class and its settings for a camera kind.
@@ -198,6 +223,7 @@ def _build(tree: Mapping[str, Any]) -> Recipe:
     for labeler_name, values in layout.evidence.items():
         labeler = _named_labeler(labeler_name, "evidence")
         validated(labeler.settings_type, values, f"evidence.{labeler_name}")
+    preset = RECIPE_PRESETS[layout.preset]
     recipe = Recipe(
         tree=tree,
         data=_expanded(layout.data, "data"),
@@ -205,8 +231,8 @@ def _build(tree: Mapping[str, Any]) -> Recipe:
         reader=reader,
         options=_with_paths_expanded(validated(reader.options_type, options, "dataset")),
         frames=layout.frames,
-        labeler=layout.labeler,
-        masks=_masks(layout.masks),
+        labeler=layout.labeler.completed(preset),
+        masks=_masks(layout.masks, preset.masks),
         training=layout.training,
     )
     for camera in Camera:
@@ -229,12 +255,12 @@ def _expanded(path: Path, where: str) -> Path:
         raise RecipeError(f"{where}: {path}: the home folder is not known; write the path in full") from error
 
 
-def _masks(values: Mapping[str, Any]) -> MaskSettings:
-    """A preset, with single values changed."""
+def _masks(values: Mapping[str, Any], otherwise: str) -> MaskSettings:
+    """A mask preset, with single values changed; ``otherwise`` is the one taken if none is named."""
     changes = dict(values)
     preset = changes.pop("preset", None)
     if preset is None:
-        preset = "default"
+        preset = otherwise
     if not isinstance(preset, str):
         raise RecipeError(f"masks.preset: expected one of {', '.join(PRESETS)}, found {shown(preset)}")
     try:

@@ -88,7 +88,7 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
     """
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise RecipeError(f"--set {override}: expected key=value, for example masks.motion_threshold=1.5")
+        raise RecipeError(f"--set {override}: expected key=value, for example masks.min_fill=0.3")
     if key in _PATH_KEYS:
         if not text:
             raise RecipeError(f"--set {override}: expected a path after '='")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from labelers.masks import PRESETS as MASK_PRESETS
 from pipeline.errors import RecipeError
+from pipeline.plan import items, thresholds_without_effect
 from pipeline.recipe import build_recipe, load_bundled, load_recipe
 from pipeline.recipe_tree import bundled_recipes
 from pipeline.sequence import Camera
@@ -33,6 +35,7 @@ def test_every_bundled_recipe_loads(name: str) -> None:
             "masks.motoin_threshold=2",
             "masks: unknown mask setting 'motoin_threshold'; did you mean 'motion_t",
         ),
+        ("preset=papr", "preset: .*'default', 'paper' or 'spotnet-released', found 'papr'"),
         ("masks.preset=papr", "masks: unknown mask preset 'papr'; did you mean 'paper'"),
         ("masks.motion_threshold=fast", "masks: .*motion_threshold"),
         ("labeler=mog3", "labeler.fixed: unknown labeler 'mog3'; did you mean 'mog2'"),
@@ -80,8 +83,33 @@ def test_one_labeler_or_one_per_camera(tmp_path: Path) -> None:
     one = load(tmp_path, labeler="knn")
     assert [one.labeler_for(camera)[0].name for camera in Camera] == ["knn", "knn"]
     two = load(tmp_path, labeler={"moving": "released-flow"})
-    assert two.labeler_for(Camera.FIXED)[0].name == "pawcs"
+    assert two.labeler_for(Camera.FIXED)[0].name == "boxbg"
     assert two.labeler_for(Camera.MOVING)[0].name == "released-flow"
+
+
+@pytest.mark.parametrize(
+    ("preset", "labelers", "masks"),
+    [
+        ("default", ["boxbg", "egoflow-cut"], "default"),
+        ("paper", ["pawcs", "farneback"], "paper"),
+        ("spotnet-released", ["pawcs-pybgs", "released-flow"], "spotnet-released"),
+    ],
+)
+def test_a_preset_chooses_labelers_and_mask_rules(
+    tmp_path: Path, preset: str, labelers: list[str], masks: str
+) -> None:
+    bare = {key: value for key, value in tree(tmp_path, tmp_path / "out").items() if key != "labeler"}
+    bare["masks"] = {}
+    recipe = build_recipe({**bare, "preset": preset})
+    assert [recipe.labeler.for_camera(camera) for camera in Camera] == labelers
+    assert recipe.masks == MASK_PRESETS[masks]
+    assert recipe.effective()["labeler"] == dict(zip(("fixed", "moving"), labelers, strict=True))
+
+
+def test_what_a_recipe_says_itself_comes_before_its_preset(tmp_path: Path) -> None:
+    recipe = load(tmp_path, "preset=paper", "masks.preset=default", "labeler=knn")
+    assert recipe.masks == MASK_PRESETS["default"]
+    assert {recipe.labeler.fixed, recipe.labeler.moving} == {"knn"}
 
 
 def test_the_effective_settings_build_the_same_recipe(tmp_path: Path) -> None:
@@ -169,3 +197,18 @@ def test_a_folder_does_not_shadow_a_bundled_recipe(tmp_path: Path, monkeypatch: 
     assert load_recipe("uavdt").reader.name == "uavdt"
     assert load_recipe("demo").reader.name == "mot"
     assert load_bundled("demo").reader.name == "synthetic"
+
+
+def test_a_threshold_that_no_evidence_listens_to_is_named() -> None:
+    def told(*overrides: str) -> list[str]:
+        recipe = load_recipe("demo", overrides)
+        return thresholds_without_effect(recipe, items(recipe))
+
+    (line,) = told("masks.motion_threshold=2")
+    assert line == (
+        "masks.motion_threshold is set and has no effect: it is for motion evidence "
+        "(boxbg: distance, egoflow-cut: binary)"
+    )
+    assert not told("masks.motion_threshold=2", "labeler.moving=farneback")
+    assert not told("masks.distance_threshold=150")
+    assert not told()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -14,7 +16,7 @@ import pytest
 
 from pipeline.errors import StoreError
 from pipeline.store import MaskReader, check_seal, clear_partials
-from pipeline.store.seal import publishing
+from pipeline.store.seal import SILENT_SECONDS, publishing
 from tests.conftest import ROOT
 from tests.test_store import some_masks, write_masks
 
@@ -78,7 +80,7 @@ def test_a_file_that_does_not_read_back_is_not_published(tmp_path: Path) -> None
 _WRITER = """
 import sys, time
 from pathlib import Path
-from pipeline.store.seal import publishing
+from pipeline.store.seal import SILENT_SECONDS, publishing
 with publishing(Path(sys.argv[1]), lambda path: None) as partial:
     partial.write_bytes(b"half")
     print("writing", flush=True)
@@ -138,6 +140,53 @@ def test_only_our_own_leftovers_are_cleared(tmp_path: Path) -> None:
     for path in [*kept, tmp_path / "masks" / name]:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"half")
+        os.utime(path, (0, 0))
     (tmp_path / "masks" / f".folder.{'1' * 32}.partial").mkdir()
     assert clear_partials(tmp_path) == [tmp_path / "masks" / name]
     assert all(path.exists() for path in kept)
+
+
+def test_a_file_of_another_host_stays_until_it_has_been_silent_for_a_week(tmp_path: Path) -> None:
+    """No lock of another host may be visible here: the lock being free means nothing."""
+    partial = tmp_path / "masks" / f".x.h5.{'0' * 32}.partial"
+    partial.parent.mkdir()
+    partial.write_bytes(b"half")
+    now = partial.stat().st_mtime
+    assert clear_partials(tmp_path) == []
+    os.utime(partial, (0, now - SILENT_SECONDS + 3600))
+    assert clear_partials(tmp_path) == []
+    os.utime(partial, (0, now - SILENT_SECONDS - 3600))
+    assert clear_partials(tmp_path) == [partial]
+
+
+def test_a_disk_without_locks_is_written_to_and_never_cleared_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    final = tmp_path / "masks" / "x.h5"
+    with publishing(final, check_seal) as partial:
+        partial.write_bytes(b"\0" * 600)
+        assert clear_partials(tmp_path) == []
+        os.utime(partial, (0, 0))
+        assert clear_partials(tmp_path) == [partial]
+        partial.write_bytes(b"\0" * 600)
+    assert final.stat().st_size == 600
+
+
+def test_two_hosts_may_write_one_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second host sees no lock of the first and cleans up in the middle of its work."""
+    path, masks = tmp_path / "masks" / "m.h5", some_masks(20, (40, 40))
+    flock = fcntl.flock
+    with publishing(path, check_seal) as first:
+        first.write_bytes(b"\0" * 600)
+        monkeypatch.setattr("pipeline.store.seal.host_mark", lambda: "0" * 12)
+        monkeypatch.setattr("fcntl.flock", lambda *_: None)
+        assert clear_partials(tmp_path) == []
+        write_masks(path, masks)
+        check_seal(path)
+        monkeypatch.setattr("fcntl.flock", flock)
+    check_seal(path)
+    assert list(path.parent.iterdir()) == [path]

@@ -32,8 +32,8 @@ with ``released-flow`` boxes first, then a 17x17 blur of sigma 4 and > 24, so ma
 
 DEFAULT = MaskSettings(
     motion_threshold=0.75,
-    median=3,
-    close=9,
+    median=5,
+    close=5,
     fill_holes=True,
     min_blob=30,
     weak_boxes="unknown",

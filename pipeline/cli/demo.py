@@ -36,7 +36,7 @@ def demo(out: str, overrides: tuple[str, ...], jobs: int | None, quiet: bool) ->
     \b
     Examples:
       spotlabel demo
-      spotlabel demo --set masks.motion_threshold=2 --out runs/demo-2
+      spotlabel demo --set preset=paper --out runs/demo-paper
     """
     recipe = load_recipe("demo", [f"out={out}", *overrides])
     chosen = items(recipe)
@@ -95,5 +95,5 @@ def _tell(recipe: Recipe, chosen: list[Item], outcomes: list[Outcome]) -> None:
     ]
     for sheet in sheets:
         click.echo(f"picture: {sheet}")
-    click.echo(f"masks: {Path(recipe.out) / 'masks'} (another threshold: "
-               f"spotlabel demo --out {recipe.out} --set masks.motion_threshold=2)")  # fmt: skip
+    click.echo(f"masks: {Path(recipe.out) / 'masks'} (as in the paper: "
+               f"spotlabel demo --out {recipe.out}-paper --set preset=paper)")  # fmt: skip

@@ -13,13 +13,15 @@ import yaml
 from rich.markup import escape
 
 from pipeline.cli.backend import backend_options, check_backend, run_videos
-from pipeline.cli.options import console, recipe_options, table
+from pipeline.cli.gather import gather, wait_option
+from pipeline.cli.options import console, recipe_options, shard_option, table
 from pipeline.cli.plans import plan_row, plan_table
-from pipeline.plan import Plan, items, plan_item
+from pipeline.plan import Item, Plan, items, plan_item, thresholds_without_effect
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.running.job import Outcome
 from pipeline.running.schedule import check_writable
 from pipeline.running.watch import watching
+from pipeline.shards import Shard, share_of
 from pipeline.store import MaskReader, clear_partials
 
 _SECONDS_BETWEEN_LINES = 2.0
@@ -34,11 +36,12 @@ def _run_options(command: Any) -> Any:
                      help="Videos at a time; default: one per processor."),
     ):  # fmt: skip
         command = option(command)
-    return recipe_options(backend_options(command))
+    return recipe_options(shard_option(backend_options(command)))
 
 
 @click.command()
 @_run_options
+@wait_option
 def label(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **options: Any) -> None:
     """Make evidence and masks for every video of a dataset.
 
@@ -51,6 +54,8 @@ def label(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **opti
     Examples:
       spotlabel label workflows/ua-detrac.yaml --set data=/data/UA-DETRAC --jobs 8
       spotlabel label my-cameras.yaml --only gate-3 --dry-run
+      spotlabel label my-cameras.yaml --shard 2/4             # the second of four hosts
+      spotlabel label my-cameras.yaml --shard 4/4 --wait 7200 # the last one sees to the end
       spotlabel label my-cameras.yaml --backend dask --scheduler tcp://head:8786
     """
     _run(load_recipe(recipe, overrides), only, masks_only=False, **options)
@@ -63,7 +68,7 @@ def relabel(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **op
 
     \b
     Examples:
-      spotlabel relabel workflows/uavdt.yaml --set masks.motion_threshold=1.5
+      spotlabel relabel workflows/uavdt.yaml --set masks.min_fill=0.3
       spotlabel relabel workflows/ua-detrac.yaml --set masks.preset=paper --only MVI_40201
     """
     _run(load_recipe(recipe, overrides), only, masks_only=True, **options)
@@ -78,13 +83,20 @@ def _run(
     dry_run: bool,
     as_json: bool,
     quiet: bool,
+    shard: Shard | None,
     backend: str,
     scheduler: str | None,
+    wait: float | None = None,
 ) -> None:
     """Plan, run what is not idle, tell the outcome, set the exit code."""
     err = console()
     check_backend(backend, scheduler, jobs)
-    plans = _plan(recipe, only, masks_only, quiet)
+    found = items(recipe, only)
+    plans = _plan(recipe, share_of(found, shard), masks_only, quiet)
+    if shard and not plans and not quiet:
+        click.echo(f"shard {shard} is empty: there are only {len(found)} videos", err=True)
+    for line in thresholds_without_effect(recipe, found):
+        click.echo(f"note: {line}", err=True)
     if dry_run:
         _tell_plan(recipe, plans, as_json)
         sys.exit(1 if any(plan.problem for plan in plans) else 0)
@@ -96,17 +108,19 @@ def _run(
     outcomes = [ran.get(plan.item.sequence.name) or _untouched(plan) for plan in plans]
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(outcome) for outcome in outcomes], indent=1))
-    elif not quiet:
+    elif outcomes and not quiet:
         _tell(outcomes, recipe)
     failed = [outcome for outcome in outcomes if outcome.failed]
     if failed:
         click.echo(f"{len(failed)} of {len(outcomes)} videos failed; the others are whole", err=True)
         sys.exit(1)
+    if wait is not None:
+        gather(recipe, found, wait, quiet)
 
 
-def _plan(recipe: Recipe, only: tuple[str, ...], masks_only: bool, quiet: bool) -> list[Plan]:
+def _plan(recipe: Recipe, found: list[Item], masks_only: bool, quiet: bool) -> list[Plan]:
     plans: list[Plan] = []
-    found, told = items(recipe, only), time.monotonic()
+    told = time.monotonic()
     for item in found:
         plans.append(plan_item(recipe, item, masks_only))
         if time.monotonic() - told > _SECONDS_BETWEEN_LINES and not quiet:

@@ -11,10 +11,12 @@ from typing import Any
 import click
 
 from pipeline.cli.demo import demo
+from pipeline.cli.jobs import jobs, log
 from pipeline.cli.label import label, relabel
 from pipeline.cli.quality import quality
 from pipeline.cli.show import show
 from pipeline.cli.status import status
+from pipeline.cli.submit import submit
 from pipeline.cli.verify import verify
 from pipeline.errors import SpotlabelError
 from pipeline.running.schedule import Interrupted
@@ -104,11 +106,11 @@ def main() -> None:
     Examples:
       spotlabel demo
       spotlabel label workflows/ua-detrac.yaml --set data=/data/UA-DETRAC --jobs 8
-      spotlabel relabel workflows/uavdt.yaml --set masks.motion_threshold=1.5
+      spotlabel relabel workflows/uavdt.yaml --set masks.min_fill=0.3
       spotlabel show workflows/ua-detrac.yaml --only MVI_40201
     """
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
 
 
-for command in (label, relabel, status, show, verify, quality, demo):
+for command in (label, relabel, status, show, verify, quality, demo, submit, jobs, log):
     main.add_command(command)

@@ -10,6 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.shards import Shard
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _WIDTH_WITHOUT_TERMINAL = 200
 
@@ -19,11 +21,25 @@ def recipe_options(command: _Command) -> _Command:
     command = click.option(
         "--only", multiple=True, metavar="NAME", help="Only this sequence; may be repeated."
     )(command)
+    return recipe_argument(command)
+
+
+def recipe_argument(command: _Command) -> _Command:
+    """RECIPE and ``--set``."""
     command = click.option(
         "--set", "overrides", multiple=True, metavar="KEY=VALUE",
-        help="Change one recipe value, e.g. --set masks.motion_threshold=1.5; may be repeated.",
+        help="Change one recipe value, e.g. --set masks.min_fill=0.3; may be repeated.",
     )(command)  # fmt: skip
     return click.argument("recipe", metavar="RECIPE")(command)
+
+
+def shard_option(command: _Command) -> _Command:
+    """``--shard i/n``."""
+    return click.option(
+        "--shard", metavar="I/N", callback=lambda _context, _option, text: text and Shard.parse(text),
+        help="Only the I-th of N shares of the videos, of about equal frames; the same on every host. N job "
+        "array tasks with I = 1 to N do everything.",
+    )(command)  # fmt: skip
 
 
 class _Console(Console):

@@ -7,33 +7,41 @@ import sys
 
 import click
 
-from pipeline.cli.options import console, recipe_options
+from pipeline.cli.options import console, recipe_options, shard_option
 from pipeline.cli.plans import plan_row, plan_table
 from pipeline.freshness import State
 from pipeline.plan import Plan, items, plan_item
 from pipeline.recipe import load_recipe
+from pipeline.shards import Shard, share_of
 
 
 @click.command()
 @recipe_options
+@shard_option
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON on standard output.")
-def status(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], as_json: bool) -> None:
+def status(
+    recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], shard: Shard | None, as_json: bool
+) -> None:
     """Say how every video stands: fresh, missing, stale (and why), damaged. Changes nothing.
+
+    The files alone tell, whoever made them: shards and hosts that worked or still work need not be asked.
 
     Exit code 0 if everything is up to date, 1 if `spotlabel label` would have something to do.
 
     \b
-    Example:
+    Examples:
       spotlabel status workflows/ua-detrac.yaml --set data=/data/UA-DETRAC
+      spotlabel status my-cameras.yaml --shard 2/4
     """
     loaded = load_recipe(recipe, overrides)
-    plans = [plan_item(loaded, item) for item in items(loaded, only)]
+    plans = [plan_item(loaded, item) for item in share_of(items(loaded, only), shard)]
     if as_json:
         click.echo(json.dumps([plan_row(plan) for plan in plans], indent=1))
     else:
         console(sys.stdout).print(plan_table(plans))
         fresh = sum(plan.idle for plan in plans)
-        click.echo(f"{fresh} of {len(plans)} videos up to date, {_counts(plans)}")
+        share = f"shard {shard}: " if shard else ""
+        click.echo(f"{share}{fresh} of {len(plans)} videos up to date, {_counts(plans)}")
     sys.exit(0 if all(plan.idle for plan in plans) else 1)
 
 

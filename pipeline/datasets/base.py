@@ -34,4 +34,15 @@ class Reader:
     name: str
     version: int
     options_type: type[ReaderOptions]
-    sequences: Callable[[Path, ReaderOptions, FrameOptions], list[Sequence]]
+    sequences: Callable[..., list[Sequence]]
+    finds_one: bool = False
+    """True if ``sequences`` takes a fourth argument, the name of the only sequence that is wanted, and then
+    does not look into the folders of the others: with 10,000 videos that is what a child process spends."""
+
+    def listed(
+        self, root: Path, options: ReaderOptions, frames: FrameOptions, only: str | None = None
+    ) -> list[Sequence]:
+        """All sequences, or at least the one called ``only`` if there is one; errors as ``sequences``."""
+        if only is not None and self.finds_one:
+            return self.sequences(root, options, frames, only)
+        return self.sequences(root, options, frames)

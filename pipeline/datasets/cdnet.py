@@ -46,7 +46,12 @@ class SbiOptions(CdnetOptions):
 
 
 def list_sequences(
-    root: Path, options: ReaderOptions, frame_options: FrameOptions, *, reader: Literal["cdnet", "sbi"]
+    root: Path,
+    options: ReaderOptions,
+    frame_options: FrameOptions,
+    only: str | None = None,
+    *,
+    reader: Literal["cdnet", "sbi"],
 ) -> list[Sequence]:
     """Sequences of a dataset root, of one category, or of a single sequence folder.
 
@@ -54,6 +59,7 @@ def list_sequences(
         root: any of the three; a sequence folder is one with a folder ``input``.
         options: a :class:`CdnetOptions`.
         frame_options: how frames are decoded.
+        only: name of the only sequence wanted.
         reader: CDnet has categories and always a ``temporalROI.txt``; SBI2015 need not have either.
 
     Returns:
@@ -65,7 +71,8 @@ def list_sequences(
     """
     assert isinstance(options, CdnetOptions)
     found = _sequence_folders(root, categories=reader == "cdnet")
-    return [_sequence(name, folder, options, frame_options, reader) for name, folder in found]
+    wanted = [(name, folder) for name, folder in found if only is None or name == only]
+    return [_sequence(name, folder, options, frame_options, reader) for name, folder in wanted]
 
 
 def _sequence_folders(root: Path, *, categories: bool) -> list[tuple[str, Path]]:
@@ -124,5 +131,5 @@ def _sequence(
     )
 
 
-READER = Reader("cdnet", VERSION, CdnetOptions, partial(list_sequences, reader="cdnet"))
-SBI_READER = Reader("sbi", VERSION, SbiOptions, partial(list_sequences, reader="sbi"))
+READER = Reader("cdnet", VERSION, CdnetOptions, partial(list_sequences, reader="cdnet"), finds_one=True)
+SBI_READER = Reader("sbi", VERSION, SbiOptions, partial(list_sequences, reader="sbi"), finds_one=True)

@@ -86,7 +86,9 @@ class DavisTruth:
         return mask
 
 
-def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptions) -> list[Sequence]:
+def list_sequences(
+    root: Path, options: ReaderOptions, frame_options: FrameOptions, only: str | None = None
+) -> list[Sequence]:
     """Sequences below a folder that holds ``JPEGImages`` and ``Annotations``, in natural order.
 
     Raises:
@@ -94,7 +96,8 @@ def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptio
     """
     assert isinstance(options, DavisOptions)
     base = root / "JPEGImages" / options.resolution
-    found = [_sequence(root, folder.name, options, frame_options) for folder in subfolders(base)]
+    names = [folder.name for folder in subfolders(base) if only in (None, folder.name)]
+    found = [_sequence(root, name, options, frame_options) for name in names]
     if not found:
         raise DatasetError.at(base, "", "no sequence found, expected one folder of images each")
     return found
@@ -118,4 +121,4 @@ def _sequence(root: Path, name: str, options: DavisOptions, frame_options: Frame
     )
 
 
-READER = Reader(NAME, VERSION, DavisOptions, list_sequences)
+READER = Reader(NAME, VERSION, DavisOptions, list_sequences, finds_one=True)

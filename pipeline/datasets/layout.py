@@ -66,9 +66,10 @@ def folders(root: Path, given: Path | None, option: str, candidates: Iterable[st
     return [root / given]
 
 
-def subfolders(folder: Path) -> list[Path]:
-    """Folders right below a folder, in natural order."""
-    return [path for path in entries(folder) if path.is_dir()]
+def subfolders(folder: Path, only: str | None = None) -> list[Path]:
+    """Folders right below a folder, in natural order; with ``only`` at most the one of this name."""
+    found = entries(folder) if only is None else [folder / only]
+    return [path for path in found if path.is_dir()]
 
 
 def entries(folder: Path) -> list[Path]:
@@ -80,14 +81,21 @@ def entries(folder: Path) -> list[Path]:
         return []
 
 
-def image_folders(bases: Iterable[Path], image_name: re.Pattern[str]) -> dict[str, Path]:
+def image_folders(
+    bases: Iterable[Path], image_name: re.Pattern[str], only: str | None = None
+) -> dict[str, Path]:
     """Folders below ``bases`` that hold at least one image, by name; for equal names the first counts."""
     found: dict[str, Path] = {}
     for base in bases:
-        for folder in subfolders(base):
+        for folder in subfolders(base, only):
             if folder.name not in found and holds(folder, image_name):
                 found[folder.name] = folder
     return found
+
+
+def with_name(found: dict[str, Path], only: str | None) -> dict[str, Path]:
+    """All of ``found``, or at most the entry called ``only``."""
+    return found if only is None else {name: path for name, path in found.items() if name == only}
 
 
 def holds(folder: Path, file_name: re.Pattern[str]) -> bool:

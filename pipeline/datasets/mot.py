@@ -63,7 +63,9 @@ class SeqInfo:
     size: tuple[int, int] | None = None
 
 
-def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptions) -> list[Sequence]:
+def list_sequences(
+    root: Path, options: ReaderOptions, frame_options: FrameOptions, only: str | None = None
+) -> list[Sequence]:
     """Sequences with images and ``gt/gt.txt``: the root itself, its folders, or theirs (``train``, ``test``).
 
     Raises:
@@ -71,8 +73,10 @@ def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptio
     """
     assert isinstance(options, MotOptions)
     found: dict[str, Path] = {}
-    for folder in _sequence_folders(root):
+    for folder in _sequence_folders(root, only):
         name = folder.absolute().name
+        if only not in (None, name):
+            continue
         if name in found:
             problem = f"a second sequence of this name, the other is {found[name]}"
             raise DatasetError.at(folder, "", problem, "set data to one split")
@@ -93,7 +97,7 @@ def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptio
     ]
 
 
-READER = Reader(NAME, VERSION, MotOptions, list_sequences)
+READER = Reader(NAME, VERSION, MotOptions, list_sequences, finds_one=True)
 
 
 def read_seqinfo(path: Path) -> SeqInfo:
@@ -135,13 +139,15 @@ def _whole(path: Path, section: configparser.SectionProxy, key: str) -> int | No
         raise DatasetError.at(path, "[Sequence]", problem) from error
 
 
-def _sequence_folders(root: Path) -> list[Path]:
+def _sequence_folders(root: Path, only: str | None) -> list[Path]:
     base = existing(root, None, "root", ["."])[0]
     if _looks_like_sequence(base):
         return [base]
+    if only is not None and _looks_like_sequence(base / only):
+        return [base / only]
     found: list[Path] = []
     for folder in subfolders(base):
-        below = [folder] if _looks_like_sequence(folder) else subfolders(folder)
+        below = [folder] if _looks_like_sequence(folder) else subfolders(folder, only)
         found += filter(_looks_like_sequence, below)
     return found
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from pipeline.datasets.base import Reader, ReaderOptions
 from pipeline.datasets.build import Canvas, build_annotations
 from pipeline.datasets.detrac_xml import ORIGIN, listed_head, read_detrac
-from pipeline.datasets.layout import folders, image_folders, paired
+from pipeline.datasets.layout import folders, image_folders, paired, with_name
 from pipeline.datasets.native import NativeRects
 from pipeline.datasets.text import read_table
 from pipeline.datasets.vehicle_types import Vocabulary
@@ -67,7 +67,9 @@ class UaDetracOptions(ReaderOptions):
     """Overrides what the files say of the camera."""
 
 
-def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptions) -> list[Sequence]:
+def list_sequences(
+    root: Path, options: ReaderOptions, frame_options: FrameOptions, only: str | None = None
+) -> list[Sequence]:
     """Sequences that have both images and an annotation file.
 
     A sequence whose annotation file has an unusable head is listed all the same: its ``load`` raises, so
@@ -77,8 +79,8 @@ def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptio
         DatasetError: there is none, or a folder that an option names does not exist.
     """
     assert isinstance(options, UaDetracOptions)
-    images = image_folders(folders(root, options.images, "images", IMAGE_ROOTS), IMAGE_NAME)
-    annotations = _xml_files(root, options)
+    images = image_folders(folders(root, options.images, "images", IMAGE_ROOTS), IMAGE_NAME, only)
+    annotations = with_name(_xml_files(root, options), only)
     looked = f"images in {', '.join(IMAGE_ROOTS)}, annotations in {', '.join(XML_ROOTS)}"
     names = paired(root, images, annotations, looked)
     listed = []
@@ -89,7 +91,7 @@ def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptio
     return listed
 
 
-READER = Reader(NAME, VERSION, UaDetracOptions, list_sequences)
+READER = Reader(NAME, VERSION, UaDetracOptions, list_sequences, finds_one=True)
 
 
 def read_regions(path: Path) -> NativeRects:

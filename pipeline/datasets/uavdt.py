@@ -20,7 +20,7 @@ import numpy.typing as npt
 from pipeline.boxes import BoxFlag
 from pipeline.datasets.base import Reader, ReaderOptions
 from pipeline.datasets.build import Canvas, build_annotations
-from pipeline.datasets.layout import folders, image_folders, paired
+from pipeline.datasets.layout import folders, image_folders, paired, with_name
 from pipeline.datasets.native import NativeBoxes, NativeRects
 from pipeline.datasets.text import Table, read_table
 from pipeline.errors import DatasetError
@@ -55,25 +55,27 @@ class UavdtOptions(ReaderOptions):
     """All objects with their categories, or those of the tracking benchmark as one class "vehicle"."""
 
 
-def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptions) -> list[Sequence]:
+def list_sequences(
+    root: Path, options: ReaderOptions, frame_options: FrameOptions, only: str | None = None
+) -> list[Sequence]:
     """Sequences that have both images and boxes.
 
     Raises:
         DatasetError: there is none, or a folder that an option names does not exist.
     """
     assert isinstance(options, UavdtOptions)
-    images = image_folders(folders(root, options.images, "images", IMAGE_ROOTS), IMAGE_NAME)
+    images = image_folders(folders(root, options.images, "images", IMAGE_ROOTS), IMAGE_NAME, only)
     suffix = "_gt_whole.txt" if options.objects == "whole" else "_gt.txt"
     files: dict[str, Path] = {}
     for base in folders(root, options.annotations, "annotations", GT_ROOTS):
         for path in sorted(base.glob(f"*{suffix}")):
             files.setdefault(path.name.removesuffix(suffix), path)
     looked = f"images in {', '.join(IMAGE_ROOTS)}, files *{suffix} in {', '.join(GT_ROOTS)}"
-    names = paired(root, images, files, looked)
+    names = paired(root, images, with_name(files, only), looked)
     return [_sequence(name, images[name], files[name], options, frame_options) for name in names]
 
 
-READER = Reader(NAME, VERSION, UavdtOptions, list_sequences)
+READER = Reader(NAME, VERSION, UavdtOptions, list_sequences, finds_one=True)
 
 
 def read_boxes(path: Path, objects: Literal["whole", "gt"] = "whole") -> NativeBoxes:

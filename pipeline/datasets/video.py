@@ -63,7 +63,9 @@ class _Native:
     per_frame: NativeRects | None = None
 
 
-def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptions) -> list[Sequence]:
+def list_sequences(
+    root: Path, options: ReaderOptions, frame_options: FrameOptions, only: str | None = None
+) -> list[Sequence]:
     """Videos that have a boxes file.
 
     Raises:
@@ -84,10 +86,11 @@ def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptio
     names = paired(
         root, videos, boxes, f"<name>{'|'.join(VIDEO_SUFFIXES)} and <name>{'|'.join(BOX_SUFFIXES)}"
     )
-    return [_sequence(videos[name], boxes[name], options, frame_options) for name in names]
+    wanted = [name for name in names if only is None or name == only]
+    return [_sequence(videos[name], boxes[name], options, frame_options) for name in wanted]
 
 
-READER = Reader(NAME, VERSION, VideoOptions, list_sequences)
+READER = Reader(NAME, VERSION, VideoOptions, list_sequences, finds_one=True)
 
 
 def _by_stem(base: Path, suffixes: tuple[str, ...], what: str) -> dict[str, Path]:

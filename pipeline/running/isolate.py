@@ -142,9 +142,10 @@ def _log_file(log: Path) -> Iterator[int]:
         yield descriptor
     finally:
         if os.fstat(descriptor).st_size:
-            os.replace(partial, log)
+            with suppress(FileNotFoundError):  # silent for a week, and taken for another host's leftover
+                os.replace(partial, log)
         else:
-            partial.unlink()
+            partial.unlink(missing_ok=True)
             log.unlink(missing_ok=True)  # an older run's words would pass for this one's
         os.close(descriptor)
 

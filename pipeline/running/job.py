@@ -11,7 +11,7 @@ from functools import partial
 
 from pipeline.errors import RecipeError, SpotlabelError
 from pipeline.freshness import State
-from pipeline.plan import evidence_need, items, mask_need
+from pipeline.plan import evidence_need, mask_need, one_item
 from pipeline.recipe import Recipe
 from pipeline.stages.evidence import make_evidence
 from pipeline.stages.masks import make_masks
@@ -82,7 +82,7 @@ def run_sequence(recipe: Recipe, name: str, masks_only: bool, report: Report) ->
 
 def _run_stages(recipe: Recipe, outcome: Outcome, masks_only: bool, report: Report) -> None:
     """Annotations come first: a broken file shows before hours of evidence, not after."""
-    (item,) = items(recipe, [outcome.sequence])
+    item = one_item(recipe, outcome.sequence)
     outcome.labeler = item.labeler.name
     with _warnings_into(outcome.remarks):  # those of the listing have been told by the parent
         annotations = item.sequence.load()

@@ -43,8 +43,10 @@ class Interrupted(Exception):
 
 
 def usable_cores() -> int:
-    """Number of processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Number of processors this process may use; inside a Slurm job no more than it was given."""
+    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    given = os.environ.get("SLURM_CPUS_PER_TASK") or os.environ.get("SLURM_CPUS_ON_NODE") or ""
+    return min(seen, max(1, int(given))) if given.isdecimal() else seen
 
 
 def check_writable(out: Path) -> None:

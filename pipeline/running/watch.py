@@ -91,7 +91,7 @@ class PlainWatcher(SilentWatcher):
         super().finished(outcome)
         if not outcome.failed:
             spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in outcome.seconds.items())
-            self._line(f"{outcome.sequence}: done ({spent})")
+            self._line(f"{outcome.sequence}: done ({spent or 'another run was quicker'})")
 
 
 class BarWatcher(PlainWatcher):

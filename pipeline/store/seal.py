@@ -7,14 +7,17 @@ fletcher32 covers only chunks: metadata, attributes and gaps would go unnoticed.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import logging
 import os
 import re
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from pipeline.errors import StoreError
@@ -25,6 +28,11 @@ _PARTIAL = ".partial"
 _PARTIAL_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.partial")
 _OUR_FOLDERS = ("evidence/*", "masks", "logs", ".digests")
 _READ_SIZE = 1 << 20
+_HOST_DIGITS = 12
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+SILENT_SECONDS = 7 * 86400
+"""A partial file whose writer cannot be asked (another host's, or no locks on this disk) counts as left
+behind when nobody has written to it for so long: longer than schedulers usually let a job live."""
 _LOG = logging.getLogger("spotlabel")
 
 
@@ -118,8 +126,8 @@ def fsync_folder(folder: Path) -> None:
 def publishing(final: Path, check: Callable[[Path], None]) -> Iterator[Path]:
     """Give a partial file to write, then seal, check and rename it to its final name.
 
-    The partial file carries an exclusive ``flock`` for as long as its writer lives, which is how
-    :func:`clear_partials` tells a dead writer's leftovers from a file being written by another process.
+    The partial file carries an exclusive ``flock`` for as long as its writer lives, and its writer's host in
+    its name, which is how :func:`clear_partials` tells a dead writer's leftovers from a file being written.
     Two writers of one store each write a partial of their own; the last rename wins, both are whole.
 
     Args:
@@ -152,16 +160,35 @@ def locked_partial(final: Path) -> tuple[Path, int]:
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        partial = final.parent / f".{final.name}.{uuid.uuid4().hex}{_PARTIAL}"
+        mark = host_mark() + uuid.uuid4().hex[_HOST_DIGITS:]
+        partial = final.parent / f".{final.name}.{mark}{_PARTIAL}"
         lock = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                os.close(lock)
+                raise
         if partial.exists():  # a cleaner may have come between creation and lock
             return partial, lock
         os.close(lock)
 
 
+@cache
+def host_mark() -> str:
+    """Twelve hex digits for the running kernel: its processes, in containers too, see each other's locks."""
+    try:
+        name = Path("/proc/sys/kernel/random/boot_id").read_text()
+    except OSError:
+        name = f"{os.uname().nodename} {uuid.getnode()}"
+    return hashlib.blake2b(name.encode()).hexdigest()[:_HOST_DIGITS]
+
+
 def clear_partials(out: Path) -> list[Path]:
     """Delete partial files whose writers are dead, in the folders of an output root that hold ours.
+
+    A lock shows the living of this host at once. On many shared disks (Lustre, NFS with local locks) it says
+    nothing of other hosts, and some have no locks: there a file goes only after a week without a write.
 
     Args:
         out: an output root; need not exist.
@@ -174,8 +201,10 @@ def clear_partials(out: Path) -> list[Path]:
 
 
 def _clear(partial: Path) -> bool:
-    """Delete one partial file unless its writer lives; true if it is gone."""
+    """Delete one partial file unless its writer lives, or may live; true if it is gone."""
     try:
+        if not _made_here(partial) and not _silent(partial):
+            return False
         lock = os.open(partial, os.O_RDWR)
     except FileNotFoundError:  # its writer has just finished
         return False
@@ -183,10 +212,33 @@ def _clear(partial: Path) -> bool:
         _LOG.warning("%s: leftover of a killed run cannot be removed: %s", partial, error.strerror)
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _unlocked(lock, partial):
+            return False
         partial.unlink(missing_ok=True)
-    except BlockingIOError:  # a living writer holds it
-        return False
     finally:
         os.close(lock)
     return True
+
+
+def _made_here(partial: Path) -> bool:
+    return partial.name.removesuffix(_PARTIAL).rpartition(".")[2].startswith(host_mark())
+
+
+def _unlocked(lock: int, partial: Path) -> bool:
+    """Whether no living writer holds the lock; where the disk knows no locks, silence has to do."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return _silent(partial)
+    return True
+
+
+def _silent(partial: Path) -> bool:
+    """Whether nobody has written to the file for long, by the clock of the disk it is on."""
+    with tempfile.TemporaryFile(dir=partial.parent) as probe:
+        now = os.fstat(probe.fileno()).st_mtime
+    return now - partial.stat().st_mtime > SILENT_SECONDS

@@ -1,0 +1,57 @@
+"""``--wait``: a run that does its share and then sees to it that the others do theirs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from pipeline.plan import Item
+from pipeline.recipe import Recipe
+from pipeline.running.gather import wait_for
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_DAY = 86400.0
+
+
+class _Seconds(click.ParamType[float]):
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds >= 0; what else stands there is most likely RECIPE."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds < float("inf"):
+            self.fail(f"expected seconds, found {value!r}; RECIPE goes before --wait", param, ctx)
+        return seconds
+
+
+def wait_option(command: _Command) -> _Command:
+    """``--wait [SECONDS]``: None where it is not given."""
+    return click.option(
+        "--wait", type=_Seconds(), is_flag=False, flag_value=_DAY, default=None, metavar="[SECONDS]",
+        help="When done, wait until all videos of RECIPE are up to date, those of other shards too; fail "
+        "after SECONDS (a day, if you do not say).",
+    )(command)  # fmt: skip
+
+
+def gather(recipe: Recipe, found: list[Item], seconds: float, quiet: bool) -> None:
+    """Wait for all videos; exit code 1, with every missing video and its reason, if the time runs out."""
+    missing = wait_for(recipe, found, seconds, lambda line: None if quiet else click.echo(line, err=True))
+    if not missing:
+        if not quiet:
+            click.echo(f"all {len(found)} videos are up to date in {recipe.out}", err=True)
+        return
+    for plan in missing:
+        reason = plan.problem or f"evidence {plan.evidence}, masks {plan.masks}"
+        click.echo(f"{plan.item.sequence.name}: {reason}", err=True)
+    click.echo(
+        f"{len(missing)} of {len(found)} videos are not up to date after {seconds:.0f} s; "
+        "run `spotlabel label` for them, or wait longer (--wait)",
+        err=True,
+    )
+    sys.exit(1)

@@ -1,0 +1,184 @@
+"""``spotlabel submit``: one job per video."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from pipeline.cli.gather import wait_option
+from pipeline.cli.options import console, recipe_options, table
+from pipeline.cluster.resources import Ask, ask_for, clock, parse_memory, parse_time, size
+from pipeline.cluster.states import Standing, await_jobs, standings
+from pipeline.cluster.submit import Array, SubmitError, Wishes, arrays, further, submit_here, submit_to_slurm
+from pipeline.errors import SpotlabelError
+from pipeline.plan import Plan, items, plan_item
+from pipeline.recipe import Recipe, load_recipe
+from pipeline.running.schedule import check_writable, usable_cores
+from pipeline.store import clear_partials
+
+_DEFAULT_WAIT = 30 * 86400.0
+
+
+def _scheduler_options(command: Any) -> Any:
+    for option in (
+        click.option("--dry-run", is_flag=True, help="Print what would be asked for; hand nothing in."),
+        click.option("--slurm-set", "further_options", multiple=True, metavar="KEY[=VALUE]",
+                     help="Any other sbatch option, e.g. --slurm-set qos=low; may be repeated."),
+        click.option("--cpus", type=click.IntRange(min=1), default=1, show_default=True,
+                     help="Processors per video; most labelers use one."),
+        click.option("--max-parallel", type=click.IntRange(min=1),
+                     help="Videos at a time; default: all with --slurm, one per processor with --local."),
+        click.option("--account", help="Slurm account."),
+        click.option("--partition", help="Slurm partition."),
+        click.option("--time", "minutes", metavar="TIME",
+                     callback=lambda _c, _o, text: text and parse_time(text),
+                     help="Time per video: 90 (minutes), 2h, 1:30:00; default: by its size and labeler."),
+        click.option("--memory", "megabytes", metavar="SIZE",
+                     callback=lambda _c, _o, text: text and parse_memory(text),
+                     help="Memory per video, e.g. 4GB; default: by its size and labeler."),
+        click.option("--local", "engine", flag_value="local", help="Run the jobs here, to try them."),
+        click.option("--slurm", "engine", flag_value="slurm", help="Hand the jobs to Slurm."),
+    ):  # fmt: skip
+        command = option(command)
+    return recipe_options(wait_option(command))
+
+
+@click.command()
+@_scheduler_options
+def submit(
+    recipe: str,
+    overrides: tuple[str, ...],
+    only: tuple[str, ...],
+    *,
+    engine: str | None,
+    dry_run: bool,
+    wait: float | None,
+    megabytes: int | None,
+    minutes: int | None,
+    **wishes: Any,
+) -> None:
+    """Hand in a job for every video that is not up to date: a Slurm job array through submitit.
+
+    Each asks for memory and time by its video's size and labeler. A job that is preempted or runs out of
+    time goes back into the queue. Videos with a job in the queue are not handed in again: the same command
+    picks up whatever failed.
+
+    \b
+    Examples:
+      spotlabel submit ua-detrac --set data=/data/UA-DETRAC --dry-run
+      spotlabel submit ua-detrac --set data=/data/UA-DETRAC --slurm --partition cpu --max-parallel 50
+      spotlabel submit my-cameras.yaml --slurm --time 4h --memory 8GB --slurm-set qos=low --wait
+      spotlabel submit my-cameras.yaml --local
+      spotlabel jobs my-cameras.yaml
+    """
+    if engine is None and not dry_run:
+        raise SubmitError("say where: --slurm (hand the jobs to Slurm) or --local (run them on this machine)")
+    loaded, asked = load_recipe(recipe, overrides), _wishes(wishes)
+    plans = [plan_item(loaded, item) for item in items(loaded, only)]
+    asks, refused = _asks(_without_jobs(loaded, plans), megabytes, minutes)
+    chosen = arrays(asks, None if engine == "local" else asked.max_parallel)
+    if dry_run:
+        _show(plans, chosen)
+    elif not asks:
+        click.echo(
+            f"nothing to hand in: {sum(plan.idle for plan in plans)} of {len(plans)} videos up to date"
+        )
+    else:
+        check_writable(loaded.out)
+        clear_partials(loaded.out)
+        refused |= _run(loaded, chosen, asked, engine == "local", wait)
+    sys.exit(1 if refused else 0)
+
+
+def _wishes(options: dict[str, Any]) -> Wishes:
+    return Wishes(further=further(options.pop("further_options")), **options)
+
+
+def _without_jobs(recipe: Recipe, plans: list[Plan]) -> list[Plan]:
+    """The plans that want a job and have none that waits or runs."""
+    wanted = [plan for plan in plans if not plan.idle]
+    standing = {one.sequence: one for one in standings(recipe.out, (p.item.sequence.name for p in wanted))}
+    for one in standing.values():
+        if one.state == "unknown":
+            raise SubmitError(
+                f"{one.sequence}: may still have a job, and the scheduler cannot say: {one.detail}"
+            )
+    busy = [name for name, one in standing.items() if one.alive]
+    if busy:
+        click.echo(f"{len(busy)} videos have a job that waits or runs already: left alone", err=True)
+    return [plan for plan in wanted if plan.item.sequence.name not in busy]
+
+
+def _asks(plans: list[Plan], megabytes: int | None, minutes: int | None) -> tuple[dict[str, Ask], bool]:
+    """What each video asks for, and whether any cannot be handed in (which is told)."""
+    asks, refused = {}, False
+    for plan in plans:
+        name = plan.item.sequence.name
+        try:
+            if plan.problem:
+                raise SpotlabelError(plan.problem)
+            ask = ask_for(plan)
+        except (SpotlabelError, OSError) as error:
+            click.echo(f"{name}: FAILED, not handed in: {error}", err=True)
+            refused = True
+            continue
+        asks[name] = replace(ask, megabytes=megabytes or ask.megabytes, minutes=minutes or ask.minutes)
+    return asks, refused
+
+
+def _show(plans: list[Plan], chosen: list[Array]) -> None:
+    numbers = ("array", "frames", "memory", "time")
+    shown = table("array", "sequence", "labeler", "frames", "size", "memory", "time", numbers=numbers)
+    items_by_name = {plan.item.sequence.name: plan.item for plan in plans}
+    for number, array in enumerate(chosen, 1):
+        for name in array.sequences:
+            frames = items_by_name[name].sequence.frames
+            shown.add_row(
+                str(number), escape(name), items_by_name[name].labeler.name, str(len(frames)),
+                f"{frames.size[1]}x{frames.size[0]}", size(array.ask.megabytes), clock(array.ask.minutes),
+            )  # fmt: skip
+    console(sys.stdout).print(shown)
+    jobs = sum(len(array.sequences) for array in chosen)
+    arrays_told = f"{len(chosen)} job array{'s' * (len(chosen) != 1)}"
+    click.echo(f"{jobs} of {len(plans)} videos in {arrays_told}; nothing was handed in")
+
+
+def _run(recipe: Recipe, chosen: list[Array], wishes: Wishes, local: bool, wait: float | None) -> bool:
+    """Hand in, wait if asked to; true if a video has failed."""
+    if local:
+        parallel = wishes.max_parallel or usable_cores()
+        records = submit_here(
+            recipe, chosen, parallel, lambda r: click.echo(f"{r.sequence}: job {r.job}", err=True)
+        )
+    else:
+        records = submit_to_slurm(recipe, chosen, wishes)
+        for array in sorted({(r.job.partition("_")[0], r.minutes, r.megabytes) for r in records}):
+            videos = sum(record.job.partition("_")[0] == array[0] for record in records)
+            click.echo(f"job {array[0]}: {videos} videos, {Ask(*array[1:])} each")
+    names = [record.sequence for record in records]
+    if not local and wait is None:
+        click.echo(
+            "how they stand: `spotlabel jobs`; what one printed: `spotlabel log`, with the same recipe"
+        )
+        return False
+    return _told_end(recipe, await_jobs(recipe.out, names, wait or _DEFAULT_WAIT, _tell), len(names))
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _told_end(recipe: Recipe, ended: list[Standing], jobs: int) -> bool:
+    """Tell how the jobs ended; true if a video has failed."""
+    bad = [one for one in ended if one.state != "done"]
+    for one in bad:
+        click.echo(f"{one.sequence}: {one.state.upper()}: {one.detail}", err=True)
+    if bad:
+        click.echo(f"{len(bad)} of {jobs} videos failed; `spotlabel log RECIPE VIDEO` shows more", err=True)
+    else:
+        click.echo(f"{jobs} videos done: {recipe.out / 'masks'}")
+    return bool(bad)

@@ -1,0 +1,258 @@
+"""Handing videos in as jobs through submitit: one array for all that ask for the same."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pipeline.cluster.records import Record, save_record
+from pipeline.cluster.resources import Ask
+from pipeline.cluster.task import LabelVideo
+from pipeline.errors import SpotlabelError
+from pipeline.recipe import Recipe
+from pipeline.running.schedule import absolute_tree
+from pipeline.store.seal import host_mark
+
+MOST_JOBS_OF_AN_ARRAY = 1000
+"""Slurm refuses more unless its MaxArraySize was raised."""
+_SECONDS_BEFORE_THE_END = 90
+_TIMEOUTS_FORGIVEN = 2
+_SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_TO_CLEAN_UP = 5.0
+
+
+class SubmitError(SpotlabelError):
+    """Jobs that could not be handed in."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user wants of the scheduler, for all jobs alike.
+
+    Attributes:
+        partition: where to run; None for the scheduler's own choice.
+        account: who pays; None for the user's own.
+        cpus: processors of each job.
+        max_parallel: videos at a time; None for no limit.
+        further: other sbatch options, ``True`` for those without a value.
+    """
+
+    partition: str | None = None
+    account: str | None = None
+    cpus: int = 1
+    max_parallel: int | None = None
+    further: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Array:
+    """Videos that ask for the same, and how many of them may run at a time (None: no limit)."""
+
+    ask: Ask
+    sequences: tuple[str, ...]
+    parallel: int | None = None
+
+
+def submitit() -> Any:
+    """The package submitit.
+
+    Raises:
+        SubmitError: it is not installed.
+    """
+    try:
+        return import_module("submitit")
+    except ModuleNotFoundError as error:
+        raise SubmitError(
+            "`spotlabel submit` needs submitit, which is not installed: pip install 'spotlabel[cluster]'"
+        ) from error
+
+
+def arrays(asks: dict[str, Ask], max_parallel: int | None) -> list[Array]:
+    """Sort videos into job arrays, whose jobs all ask for the same.
+
+    A limit on videos at a time is one on all arrays together: it is dealt out to them, and where it is
+    smaller than their number, the small ones join the next larger.
+
+    Args:
+        asks: what each video asks for.
+        max_parallel: videos at a time; None for no limit.
+
+    Raises:
+        SubmitError: so small a limit that not every array can run a job.
+    """
+    groups: dict[Ask, list[str]] = {}
+    for sequence, ask in asks.items():
+        groups.setdefault(ask, []).append(sequence)
+    ordered = sorted(groups.items())
+    while max_parallel and len(ordered) > max(1, max_parallel):
+        (small, fewer), (large, more), *rest = ordered
+        joined = Ask(large.minutes, max(small.megabytes, large.megabytes))
+        ordered = sorted([(joined, fewer + more), *rest])
+    parts = [
+        (ask, tuple(sequences[first : first + MOST_JOBS_OF_AN_ARRAY]))
+        for ask, sequences in ordered
+        for first in range(0, len(sequences), MOST_JOBS_OF_AN_ARRAY)
+    ]
+    if max_parallel is None:
+        return [Array(ask, part) for ask, part in parts]
+    if len(parts) > max_parallel:
+        raise SubmitError(
+            f"--max-parallel {max_parallel}: {len(asks)} videos take {len(parts)} job arrays (of at most "
+            f"{MOST_JOBS_OF_AN_ARRAY} jobs), each of which runs one at least; say --max-parallel {len(parts)}"
+        )
+    limits = _dealt([len(part) for _, part in parts], max_parallel)
+    return [Array(ask, part, limit) for (ask, part), limit in zip(parts, limits, strict=True)]
+
+
+def _dealt(sizes: list[int], limit: int) -> list[int]:
+    """Deal ``limit`` places out to arrays: one each, then one by one to the most crowded."""
+    places = [1] * len(sizes)
+    for _ in range(min(limit, sum(sizes)) - len(sizes)):
+        crowded = max(range(len(sizes)), key=lambda i: (sizes[i] / places[i], -i))
+        places[crowded] += 1
+    return places
+
+
+def submit_to_slurm(recipe: Recipe, chosen: list[Array], wishes: Wishes) -> list[Record]:
+    """Hand in job arrays; returns at once.
+
+    Raises:
+        SubmitError: no Slurm here, or it refuses; arrays handed in before are named by ``spotlabel jobs``.
+    """
+    folder = _new_folder(recipe)
+    records = []
+    for array in chosen:
+        executor = _slurm_executor(folder, array, wishes)
+        tasks = [_task(recipe, name, wishes.cpus, folder) for name in array.sequences]
+        try:
+            jobs = executor.submit_array(tasks)
+        except (RuntimeError, OSError) as error:
+            raise SubmitError(f"Slurm refuses the jobs: {_last_line(error)}") from error
+        made = [
+            _record("slurm", job.job_id, folder, name, array)
+            for job, name in zip(jobs, array.sequences, strict=True)
+        ]
+        for record in made:
+            save_record(recipe.out, record)
+        records += made
+    return records
+
+
+def _slurm_executor(folder: Path, array: Array, wishes: Wishes) -> Any:
+    try:
+        executor = submitit().SlurmExecutor(folder, max_num_timeout=_TIMEOUTS_FORGIVEN)
+    except RuntimeError as error:
+        raise SubmitError(
+            "there is no Slurm here (srun was not found); use --local, or run this on a login node"
+        ) from error
+    executor.update_parameters(
+        job_name="spotlabel",
+        time=array.ask.minutes,
+        mem=f"{array.ask.megabytes}M",
+        nodes=1,
+        ntasks_per_node=1,
+        cpus_per_task=wishes.cpus,
+        partition=wishes.partition,
+        account=wishes.account,
+        array_parallelism=array.parallel or len(array.sequences),
+        signal_delay_s=_SECONDS_BEFORE_THE_END,
+        srun_args=[f"--cpus-per-task={wishes.cpus}"],  # srun no longer takes it from sbatch (Slurm 22.05)
+        wckey=None,
+        additional_parameters={"requeue": True, **wishes.further},
+    )
+    return executor
+
+
+def submit_here(
+    recipe: Recipe, chosen: list[Array], parallel: int, started: Callable[[Record], None]
+) -> list[Record]:
+    """Run the jobs on this machine through submitit's local executor, some at a time; returns at their end.
+
+    Args:
+        recipe: the recipe.
+        chosen: the videos; of what they ask for, only the time counts.
+        parallel: videos at a time, >= 1.
+        started: told of each job as it starts.
+    """
+    folder = _new_folder(recipe)
+    waiting = [(array, name) for array in chosen for name in array.sequences]
+    running: list[Any] = []
+    records = []
+    try:
+        while waiting or running:
+            running = [job for job in running if not job.done()]
+            while waiting and len(running) < parallel:
+                array, name = waiting.pop(0)
+                job = _start_here(recipe, array, name, folder)
+                running.append(job)
+                records.append(_record("local", job.job_id, folder, name, array))
+                save_record(recipe.out, records[-1])
+                started(records[-1])
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+    finally:
+        _stop_here(running)
+    return records
+
+
+def _stop_here(running: list[Any]) -> None:
+    """If we are leaving early: end the jobs, which clean up behind them."""
+    for job in running:
+        with suppress(ProcessLookupError):
+            job.cancel()
+    end = time.monotonic() + _SECONDS_TO_CLEAN_UP
+    while any(not job.done() for job in running) and time.monotonic() < end:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _start_here(recipe: Recipe, array: Array, name: str, folder: Path) -> Any:
+    executor = submitit().LocalExecutor(folder, max_num_timeout=_TIMEOUTS_FORGIVEN)
+    executor.update_parameters(
+        timeout_min=array.ask.minutes, signal_delay_s=min(_SECONDS_BEFORE_THE_END, array.ask.minutes * 30)
+    )
+    return executor.submit(_task(recipe, name, 1, folder))
+
+
+def _new_folder(recipe: Recipe) -> Path:
+    """A folder of its own for each submission: process numbers come again, and so do job ids."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    folder = Path(os.path.abspath(recipe.out)) / "jobs" / f"{stamp}-{uuid.uuid4().hex[:6]}"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _task(recipe: Recipe, name: str, threads: int, folder: Path) -> LabelVideo:
+    return LabelVideo(absolute_tree(recipe), name, threads, str(folder))
+
+
+def _record(engine: str, job: str, folder: Path, name: str, array: Array) -> Record:
+    host = host_mark() if engine == "local" else ""
+    return Record(name, engine, job, folder.name, array.ask.minutes, array.ask.megabytes, host)
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def further(words: Iterable[str]) -> dict[str, Any]:
+    """Options of sbatch from ``key=value`` and bare ``key`` words.
+
+    Raises:
+        SubmitError: not of that form.
+    """
+    found: dict[str, Any] = {}
+    for word in words:
+        key, given, value = word.strip().lstrip("-").partition("=")
+        if not key.replace("-", "").replace("_", "").isalnum() or (given and not value):
+            raise SubmitError(
+                f"--slurm-set {word}: expected an sbatch option as KEY=VALUE or KEY, such as qos=low"
+            )
+        found[key.replace("_", "-")] = value if given else True
+    return found
