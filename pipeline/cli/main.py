@@ -13,6 +13,7 @@ import click
 from pipeline.cli.demo import demo
 from pipeline.cli.jobs import jobs, log
 from pipeline.cli.label import label, relabel
+from pipeline.cli.plan import plan
 from pipeline.cli.quality import quality
 from pipeline.cli.show import show
 from pipeline.cli.status import status
@@ -112,5 +113,5 @@ def main() -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
 
 
-for command in (label, relabel, status, show, verify, quality, demo, submit, jobs, log):
+for command in (label, relabel, status, plan, show, verify, quality, demo, submit, jobs, log):
     main.add_command(command)

@@ -113,7 +113,7 @@ def run_isolated(job: Mapping[str, Any], log: Path, children: Children, progress
             child = children.start(
                 [sys.executable, "-m", "pipeline.running.child"],
                 stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=scratch, text=True,
-                pass_fds=[write_end], env=_environment(), start_new_session=True,
+                pass_fds=[write_end], env=child_environment(), start_new_session=True,
             )  # fmt: skip
         except BaseException:
             os.close(read_end)
@@ -150,7 +150,7 @@ def _log_file(log: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """The parent's environment with absolute import paths: the child starts in another folder."""
     roots = [str(Path(__file__).parents[2]), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(root) for root in roots if root)}

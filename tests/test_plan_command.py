@@ -1,0 +1,97 @@
+"""``spotlabel plan``: arithmetic on literal costs, and the command on small videos."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.estimate import Cost, Kind, Work, estimate, makespan
+from tests.recipes import spotlabel, tree, video, write
+
+SMALL = Kind("pawcs", "fixed", 100, 200)
+COSTS = {SMALL: (Cost(2.0, 10.0, 50.0, 300), Cost(1.0, 0.0, 5.0, 100))}
+WORKS = [
+    Work("both", SMALL, 100, evidence=True, masks=True),
+    Work("masks", SMALL, 40, evidence=False, masks=True),
+    Work("long", SMALL, 200, evidence=True, masks=True),
+]
+
+
+def test_stages_that_are_fresh_cost_nothing() -> None:
+    found = estimate(WORKS, COSTS, cores=2)
+    assert (found.videos, found.frames) == (3, 340)
+    assert found.cpu == (10 + 300) + 40 + (10 + 600)
+    assert (found.longest_name, found.longest, found.wall) == ("long", 610, 610)
+    assert (found.evidence_bytes, found.mask_bytes) == (50 * 300, 5 * 340)
+    assert (found.peak, found.files, found.at_once) == (300, 8, 2)
+
+
+def test_too_little_memory_for_every_core_means_fewer_at_a_time() -> None:
+    assert estimate(WORKS, COSTS, cores=4, memory=150).at_once == 2
+    one = estimate(WORKS, COSTS, cores=4, memory=80)
+    assert (one.at_once, one.wall) == (1, one.cpu)
+    assert estimate(WORKS, COSTS, cores=1, memory=80).at_once == 0
+    assert estimate(WORKS[1:2], COSTS, cores=1, memory=120).at_once == 1
+
+
+def test_the_longest_first_ends_sooner_than_the_longest_last() -> None:
+    assert makespan([5, 4, 3, 3, 3], 2) == 10
+    assert makespan([6, 3, 3], 2) == 6
+    assert makespan([3, 3, 6], 2) == 9
+    assert makespan([], 3) == 0
+
+
+def test_nothing_at_all_takes_no_time() -> None:
+    found = estimate([], {}, cores=4)
+    assert (found.cpu, found.wall, found.files, found.longest_name) == (0, 0, 0, "")
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three videos of two sizes, the first labelled."""
+    root = tmp_path_factory.mktemp("plan")
+    video(root / "data", "tall", frames=60, height=96)
+    path = write(root / "r.yaml", tree(root / "data", root / "out", "a", "b", length=24))
+    assert spotlabel("label", path, "--only", "a", "--quiet").returncode == 0
+    return path
+
+
+def contents(recipe: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in sorted((recipe.parent / "out").rglob("*"))}
+
+
+def test_a_measured_plan_counts_what_is_to_be_done_and_writes_nothing(recipe: Path) -> None:
+    before = contents(recipe)
+    done = spotlabel("plan", recipe, "--cores", 2, "--calibrate", "--frames", 16, "--json")
+    assert done.returncode == 0, done.stderr
+    assert contents(recipe) == before
+    told = json.loads(done.stdout)
+    assert (told["all"]["videos"], told["all"]["frames"], told["all"]["files"]) == (2, 84, 6)
+    kinds = {(kind["height"], kind["width"]): kind for kind in told["kinds"]}
+    assert kinds.keys() == {(48, 64), (96, 64)}
+    for kind in kinds.values():
+        assert kind["evidence"]["seconds"] + kind["evidence"]["fixed"] > 0
+        assert kind["evidence"]["bytes"] > 0
+        assert kind["evidence"]["peak"] > 50e6
+    assert told["all"]["wall"] < told["all"]["cpu"]
+    assert told["all"]["wall"] >= told["all"]["longest"] > 0
+
+
+def test_without_measuring_a_table_is_used_and_said_so(recipe: Path) -> None:
+    done = spotlabel("plan", recipe, "--cores", 2, "--all")
+    assert done.returncode == 0, done.stderr
+    assert "on 2 cores, longest video first:" in done.stdout
+    assert "no less on any number of cores:" in done.stdout
+    assert "from a table of worst cases, about three times too slow; --calibrate measures" in done.stdout
+    row = next(line for line in done.stdout.splitlines() if "64x48" in line)
+    assert row.split()[3:5] == ["2", "48"]
+
+
+def test_what_cannot_be_measured_says_why(recipe: Path) -> None:
+    (recipe.parent / "data" / "tall" / "img1" / "000003.jpg").write_bytes(b"broken")
+    done = spotlabel("plan", recipe, "--only", "tall", "--cores", 2, "--calibrate", "--frames", 8)
+    assert done.returncode == 2
+    assert "tall: nothing could be measured: frame 3:" in done.stderr
+    assert "Traceback" not in done.stderr
