@@ -101,6 +101,10 @@ quality: .venv/.ready  ## every labeler against pixel ground truth, into docs/qu
 bench-training: .venv/.ready  ## measure a training step and inference with each switch: make bench-training [BENCH="--backbone hourglass-104 --batch 16 --size 512"]
 	$(BIN)/python -m benchmarks.bench_training $(BENCH)
 
+.PHONY: scale
+scale: .venv/.ready  ## simulate 10,000 videos on 100 and 1,000 cores, into docs/scale.md
+	$(BIN)/python -m benchmarks.scale
+
 clean:  ## delete caches; labels and .venv stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 

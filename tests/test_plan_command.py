@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.estimate import Cost, Kind, Work, estimate, makespan
+from pipeline.plan import items
+from pipeline.recipe import build_recipe
+from pipeline.running.order import longest_first
 from tests.recipes import spotlabel, tree, video, write
 
 SMALL = Kind("pawcs", "fixed", 100, 200)
@@ -46,6 +49,13 @@ def test_the_longest_first_ends_sooner_than_the_longest_last() -> None:
 def test_nothing_at_all_takes_no_time() -> None:
     found = estimate([], {}, cores=4)
     assert (found.cpu, found.wall, found.files, found.longest_name) == (0, 0, 0, "")
+
+
+def test_videos_are_started_longest_first(tmp_path: Path) -> None:
+    for name, frames in (("a", 3), ("b", 9), ("c", 3), ("d", 5)):
+        video(tmp_path / "data", name, frames=frames)
+    chosen = build_recipe(tree(tmp_path / "data", tmp_path / "out"))
+    assert longest_first(items(chosen)) == ["b", "d", "a", "c"]
 
 
 @pytest.fixture(scope="module")

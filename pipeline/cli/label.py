@@ -19,6 +19,7 @@ from pipeline.cli.plans import plan_row, plan_table
 from pipeline.plan import Item, Plan, items, plan_item, thresholds_without_effect
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.running.job import Outcome
+from pipeline.running.order import longest_first
 from pipeline.running.schedule import check_writable
 from pipeline.running.watch import watching
 from pipeline.shards import Shard, share_of
@@ -102,7 +103,7 @@ def _run(
         sys.exit(1 if any(plan.problem for plan in plans) else 0)
     check_writable(recipe.out)
     clear_partials(recipe.out)
-    names = [plan.item.sequence.name for plan in plans if not plan.idle]
+    names = longest_first(plan.item for plan in plans if not plan.idle)
     with watching(err, len(names), quiet) as watcher:
         ran = {o.sequence: o for o in run_videos(recipe, names, (scheduler, jobs), masks_only, watcher)}
     outcomes = [ran.get(plan.item.sequence.name) or _untouched(plan) for plan in plans]

@@ -34,6 +34,7 @@ from pipeline.stages.evidence import make_evidence
 from pipeline.stages.masks import make_masks
 
 _SHARE_OF_SHORT_PASS = 4
+_FRAMES_TO_COMPILE = 8
 
 
 class CalibrationError(SpotlabelError):
@@ -78,7 +79,14 @@ def calibrate(recipe: Recipe, name: str, frames: int) -> tuple[Cost, Cost]:
     Raises:
         CalibrationError: the stages failed on it; tells why.
     """
-    job = {"recipe": absolute_tree(recipe), "sequence": name, "frames": frames}
+    job = {"recipe": absolute_tree(recipe), "sequence": name}
+    _in_child({**job, "frames": _FRAMES_TO_COMPILE})  # fills the caches of compilers, once per machine
+    evidence, masks = _in_child({**job, "frames": frames})
+    return Cost(**evidence), Cost(**masks)
+
+
+def _in_child(job: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Costs as a fresh process measures them."""
     with tempfile.TemporaryDirectory(prefix="spotlabel-plan-") as scratch:
         done = subprocess.run(
             [sys.executable, "-m", "pipeline.running.calibrate"],
@@ -88,9 +96,9 @@ def calibrate(recipe: Recipe, name: str, frames: int) -> tuple[Cost, Cost]:
     lines = done.stdout.splitlines()
     if done.returncode or not lines:
         said = (done.stderr.strip().splitlines() or [f"its process ended with code {done.returncode}"])[-1]
-        raise CalibrationError(f"{name}: nothing could be measured: {said}")
-    evidence, masks = json.loads(lines[-1])
-    return Cost(**evidence), Cost(**masks)
+        raise CalibrationError(f"{job['sequence']}: nothing could be measured: {said}")
+    costs: list[dict[str, Any]] = json.loads(lines[-1])
+    return costs
 
 
 def main() -> int:
