@@ -12,13 +12,14 @@ import click
 import yaml
 from rich.markup import escape
 
+from pipeline.cli.backend import backend_options, check_backend, run_videos
 from pipeline.cli.gather import gather, wait_option
 from pipeline.cli.options import console, recipe_options, shard_option, table
 from pipeline.cli.plans import plan_row, plan_table
 from pipeline.plan import Item, Plan, items, plan_item, thresholds_without_effect
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.running.job import Outcome
-from pipeline.running.schedule import check_writable, run_all, usable_cores
+from pipeline.running.schedule import check_writable
 from pipeline.running.watch import watching
 from pipeline.shards import Shard, share_of
 from pipeline.store import MaskReader, clear_partials
@@ -35,7 +36,7 @@ def _run_options(command: Any) -> Any:
                      help="Videos at a time; default: one per processor."),
     ):  # fmt: skip
         command = option(command)
-    return recipe_options(shard_option(command))
+    return recipe_options(shard_option(backend_options(command)))
 
 
 @click.command()
@@ -55,6 +56,7 @@ def label(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **opti
       spotlabel label my-cameras.yaml --only gate-3 --dry-run
       spotlabel label my-cameras.yaml --shard 2/4             # the second of four hosts
       spotlabel label my-cameras.yaml --shard 4/4 --wait 7200 # the last one sees to the end
+      spotlabel label my-cameras.yaml --backend dask --scheduler tcp://head:8786
     """
     _run(load_recipe(recipe, overrides), only, masks_only=False, **options)
 
@@ -82,10 +84,13 @@ def _run(
     as_json: bool,
     quiet: bool,
     shard: Shard | None,
+    backend: str,
+    scheduler: str | None,
     wait: float | None = None,
 ) -> None:
     """Plan, run what is not idle, tell the outcome, set the exit code."""
     err = console()
+    check_backend(backend, scheduler, jobs)
     found = items(recipe, only)
     plans = _plan(recipe, share_of(found, shard), masks_only, quiet)
     if shard and not plans and not quiet:
@@ -99,7 +104,7 @@ def _run(
     clear_partials(recipe.out)
     names = [plan.item.sequence.name for plan in plans if not plan.idle]
     with watching(err, len(names), quiet) as watcher:
-        ran = {o.sequence: o for o in run_all(recipe, names, jobs or usable_cores(), masks_only, watcher)}
+        ran = {o.sequence: o for o in run_videos(recipe, names, (scheduler, jobs), masks_only, watcher)}
     outcomes = [ran.get(plan.item.sequence.name) or _untouched(plan) for plan in plans]
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(outcome) for outcome in outcomes], indent=1))

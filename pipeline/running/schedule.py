@@ -90,7 +90,7 @@ def run_all(recipe: Recipe, names: list[str], jobs: int, masks_only: bool, watch
         return run_one(job, recipe.out / "logs" / f"{file_stem(name)}.log", children, watcher)
 
     done: dict[str, Outcome] = {}
-    with _stopping_on_signals(children), _cleaning_up(children, recipe.out):
+    with stopping_on_signals(children), _cleaning_up(children, recipe.out):
         pool = Parallel(n_jobs=jobs, backend="threading", return_as="generator_unordered")
         for outcome in pool(delayed(run)(name) for name in names):
             done[outcome.sequence] = outcome
@@ -133,7 +133,7 @@ def _cleaning_up(children: Children, out: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _stopping_on_signals(children: Children) -> Iterator[None]:
+def stopping_on_signals(children: Children) -> Iterator[None]:
     """While inside, SIGINT and SIGTERM kill the children and raise :class:`Interrupted` in the main thread.
 
     The children are killed first: joblib waits for its threads, and those wait for the children.
