@@ -13,14 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner
 
 distributed = pytest.importorskip("distributed")
+pytest.importorskip("dask_jobqueue")
 
+from pipeline.cli.backend import check_backend  # noqa: E402
 from pipeline.recipe import load_recipe  # noqa: E402
 from pipeline.running.dask_backend import DaskError, run_on_dask, scheduler_address  # noqa: E402
 from pipeline.running.dask_worker import unfit  # noqa: E402
 from tests.recipes import command, environment, leftovers, spotlabel, stores, tree, write  # noqa: E402
+from workflows.dask import jobqueue  # noqa: E402
 
 NAMES = ("a", "b", "c", "d")
 
@@ -31,7 +36,7 @@ def cluster() -> Iterator[Any]:
     with (
         pytest.MonkeyPatch.context() as patch,
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, env=_paths()
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", env=_paths()
         ) as made,
     ):
         patch.setenv("PYTHONPATH", _paths()["PYTHONPATH"])
@@ -133,6 +138,42 @@ def test_a_failed_video_does_not_stop_the_others(tmp_path: Path, cluster: Any) -
     assert "1 of 2 videos failed; the others are whole" in done.stderr
 
 
+# --- batch systems -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("system", "expected"),
+    [
+        ("pbs", ["#PBS -q long", "#PBS -A purse", "#PBS -l walltime=12:00:00", "ncpus=1"]),
+        ("sge", ["#$ -q long", "#$ -P purse", "#$ -l h_rt=12:00:00"]),
+        ("lsf", ["#BSUB -q long", '#BSUB -P "purse"', "#BSUB -W 12:00", "#BSUB -n 1"]),
+    ],
+)
+def test_a_job_of_a_batch_system_is_a_worker_for_one_video(system: str, expected: list[str]) -> None:
+    options = ["--workers", "3", "--queue", "long", "--account", "purse", "--setup", "module load python"]
+    shown = CliRunner().invoke(jobqueue.main, [system, "demo", *options, "--show"])
+    assert shown.exit_code == 0, shown.output
+    assert all(line in shown.output for line in expected), shown.output
+    assert "export OMP_NUM_THREADS=1\nmodule load python\n" in shown.output
+    assert "--nthreads 1 " in shown.output
+    assert "--lifetime 715m" in shown.output
+
+
+def test_the_same_script_labels_with_workers_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", _paths()["PYTHONPATH"])
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", tmp_path / "out", "a"))
+    try:
+        ran = CliRunner().invoke(jobqueue.main, ["local", str(recipe), "--quiet", "--workers", "1"])
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert ran.exit_code == 0, ran.output
+    assert sorted(stores(tmp_path / "out")) == ["evidence/mog2/a.h5", "masks/a.h5"]
+
+
 # --- refusals ----------------------------------------------------------------------------------------------
 
 
@@ -179,18 +220,18 @@ def test_anything_else_is_no_scheduler(wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("backend", "scheduler", "jobs", "told"),
     [
-        (["--backend", "dask"], "--backend dask needs --scheduler"),
-        (["--scheduler", "tcp://h:1"], "--scheduler is for --backend dask"),
-        (["--backend", "dask", "--scheduler", "tcp://h:1", "--jobs", "2"], "--jobs is for --backend local"),
+        ("dask", None, None, "--backend dask needs --scheduler"),
+        ("local", "tcp://h:1", None, "--scheduler is for --backend dask"),
+        ("dask", "tcp://h:1", 2, "--jobs is for --backend local"),
     ],
 )
-def test_options_that_do_not_go_together(tmp_path: Path, options: list[str], told: str) -> None:
-    recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", tmp_path / "out", "a"))
-    done = spotlabel("label", recipe, *options)
-    assert done.returncode == 2
-    assert told in done.stderr
+def test_options_that_do_not_go_together(
+    backend: str, scheduler: str | None, jobs: int | None, told: str
+) -> None:
+    with pytest.raises(click.UsageError, match=told):
+        check_backend(backend, scheduler, jobs)
 
 
 def test_no_scheduler_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

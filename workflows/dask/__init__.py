@@ -1,0 +1,1 @@
+"""Labelling on clusters through Dask; see docs/dask.md."""
