@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from types import FrameType
 from typing import Any
 
@@ -21,19 +22,25 @@ from pipeline.recipe import load_recipe
 from pipeline.running.schedule import Interrupted, check_writable
 from pipeline.validation import validated
 
+_SECONDS_OF_ONE_STOP = 3.0
+"""Signals this close together are one request: Slurm tells every process, torchrun its own again."""
+
 
 class _Stop:
-    """Set by the first signal; the second one ends the process at once."""
+    """Set by the first signal; another one some seconds later ends the process at once."""
 
     def __init__(self) -> None:
         self.signal = 0
+        self._since = 0.0
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._set)
 
     def _set(self, number: int, _frame: FrameType | None) -> None:
-        if self.signal:
+        now = time.monotonic()
+        if not self.signal:
+            self.signal, self._since = number, now
+        elif now - self._since > _SECONDS_OF_ONE_STOP:
             raise Interrupted(number)
-        self.signal = number
 
     def __call__(self) -> bool:
         return self.signal != 0

@@ -92,6 +92,7 @@ def _start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watche
     settings, folder = asked.settings, asked.folder
     data = _data(asked.videos, settings)
     progress = _progress(asked, data, group)
+    _check_same_state(folder, progress, group)
     if progress.epoch >= settings.epochs:
         return True
     _tell_slow_sources(data, watcher)
@@ -207,6 +208,16 @@ def _progress(asked: Asked, data: _Data, group: Group) -> Progress:
             "or start over with --again"
         )
     return found
+
+
+def _check_same_state(folder: Path, progress: Progress, group: Group) -> None:
+    """Refuse to go on from different places: processes would wait for each other for ever."""
+    steps = sorted(set(group.gather(progress.step)))
+    if len(steps) > 1:
+        raise TrainingError(
+            f"{folder}: some processes find a state after step {steps[-1]} there, others after step "
+            f"{steps[0]}; `out` must lie on a file system that all nodes share"
+        )
 
 
 def _comparable(settings: TrainingSettings) -> dict[str, Any]:
