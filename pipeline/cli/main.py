@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from pipeline.cli.compare import compare
 from pipeline.cli.demo import demo
 from pipeline.cli.jobs import jobs, log
 from pipeline.cli.label import label, relabel
@@ -112,5 +113,5 @@ def main() -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
 
 
-for command in (label, relabel, status, show, verify, quality, demo, submit, jobs, log):
+for command in (label, relabel, status, show, compare, verify, quality, demo, submit, jobs, log):
     main.add_command(command)
