@@ -19,6 +19,7 @@ from pipeline.cli.show import show
 from pipeline.cli.status import status
 from pipeline.cli.submit import submit
 from pipeline.cli.verify import verify
+from pipeline.cli.why import why
 from pipeline.errors import SpotlabelError
 from pipeline.running.schedule import Interrupted
 
@@ -113,5 +114,5 @@ def main() -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
 
 
-for command in (label, relabel, status, show, compare, verify, quality, demo, submit, jobs, log):
+for command in (label, relabel, status, show, compare, why, verify, quality, demo, submit, jobs, log):
     main.add_command(command)
