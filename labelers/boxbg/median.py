@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import numba
 import numpy as np
 import numpy.typing as npt
 
-F = TypeVar("F", bound=Callable[..., Any])
+from labelers.boxbg.compiled import compiled
 
 _MAD_TO_SIGMA = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
-
-
-def compiled(function: F) -> F:
-    """Compile on first call, without GIL; cached on disk where the cache can be written."""
-    try:
-        return cast(F, numba.njit(cache=True, nogil=True)(function))
-    except RuntimeError as error:  # numba found no folder it may write to
-        logging.getLogger(__name__).warning("%s is not cached: %s", function.__name__, error)
-        return cast(F, numba.njit(nogil=True)(function))
 
 
 @compiled
