@@ -27,6 +27,7 @@ TRUTH ?=
 .PHONY: help setup demo test lint format clean clean-runs
 .PHONY: labels masks status show verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate
+.PHONY: cluster-test
 .PHONY: quality ablation bench bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
@@ -100,6 +101,9 @@ quality: .venv/.ready  ## every labeler against pixel ground truth, into docs/qu
 
 bench-training: .venv/.ready  ## measure a training step and inference with each switch: make bench-training [BENCH="--backbone hourglass-104 --batch 16 --size 512"]
 	$(BIN)/python -m benchmarks.bench_training $(BENCH)
+
+cluster-test: .venv/.ready  ## label on a real one-node Slurm, killing jobs; root; installs slurm-wlm: a quarter of an hour
+	bash scripts/cluster-test.sh $(abspath $(BIN)/python)
 
 clean:  ## delete caches; labels and .venv stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
