@@ -244,6 +244,21 @@ def test_a_dry_run_shows_what_would_be_asked_for(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "jobs").exists()
 
 
+def test_a_job_that_may_still_run_is_not_handed_in_again(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", out, "a"))
+    save_record(out, Record("a", "slurm", "7_0", "s", 15, 1000))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "squeue").write_text("#!/bin/sh\necho '7_0|PENDING|Priority'\n")
+    (tmp_path / "bin" / "squeue").chmod(0o755)
+    done = spotlabel("submit", recipe, "--dry-run", PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    assert "1 videos have a job that waits or runs already: left alone" in done.stderr
+    assert "0 of 1 videos in 0 job arrays" in done.stdout
+    unknown = spotlabel("submit", recipe, "--dry-run", PATH="/nonexistent")
+    assert unknown.returncode == 2
+    assert "a: may still have a job, and the scheduler cannot say: there is no squeue here" in unknown.stderr
+
+
 def test_refusals_are_one_line(tmp_path: Path) -> None:
     recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", tmp_path / "out", "a"))
     nowhere = spotlabel("submit", recipe)

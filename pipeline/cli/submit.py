@@ -103,7 +103,8 @@ def _without_jobs(recipe: Recipe, plans: list[Plan]) -> list[Plan]:
     for one in standing.values():
         if one.state == "unknown":
             raise SubmitError(
-                f"{one.sequence}: may still have a job, and the scheduler cannot say: {one.detail}"
+                f"{one.sequence}: may still have a job, and the scheduler cannot say: {one.detail}; to "
+                f"forget its jobs, delete {recipe.out / 'jobs' / 'videos'}"
             )
     busy = [name for name, one in standing.items() if one.alive]
     if busy:

@@ -154,27 +154,28 @@ def submitted(bench: Bench) -> None:
         assert record is not None
         return name, record.job
 
-    child = None
-    while child is None:
-        name, job = victim("child killed")
-        child = process_of(job, "pipeline.running.child")
-    child.kill()
-    told(f"{name}: its labelling process killed (kill -9)")
-    step = None
-    while step is None:
-        lost, job = victim("job killed")
-        step = process_of(job, "submitit.core._submit")
-    step.kill()
-    told(f"{lost}: its job's step killed (kill -9)")
+    def signalled(fate: str, module: str, number: signal.Signals) -> str:
+        process = None
+        while process is None:  # it may have ended just now: then another one
+            name, job = victim(fate)
+            process = process_of(job, module)
+        process.send_signal(number)
+        return name
+
+    crashed = signalled("crashed", "pipeline.running.child", signal.SIGKILL)
+    told(f"{crashed}: its labelling process killed (kill -9)")
+    lost = signalled("killed", "submitit.core._submit", signal.SIGKILL)
+    told(f"{lost}: its job killed (kill -9)")
     name, job = victim("requeued")
     slurm("scontrol", "requeue", job)
     told(f"{name}: requeued by the administrator (scontrol requeue)")
-    name, job = victim("preempted")
-    slurm("scancel", "--signal=USR2", job)
+    # Not by scancel, which goes on trying and would hit the job again when it has just been started anew.
+    name = signalled("preempted", "submitit.core._submit", signal.SIGUSR2)
     told(f"{name}: told that it is preempted (USR2), requeued by submitit")
     drained(bench, recipe)
     ended = until("the end of all jobs", lambda: all_ended(bench, recipe))
     told(f"all jobs ended: {counts(ended)}; fates: {victims}")
+    assert "trying once more" in bench.run("log", recipe, crashed)
     assert [name for name, one in ended.items() if one.state != "done"] == [lost]
     assert ended[lost].state == "lost", ended[lost]
     listed = json.loads(call(str(bench.program), "jobs", str(recipe), "--json").stdout)
