@@ -127,11 +127,13 @@ def running(bench: Bench, recipe: Path, at_least: int, besides: set[str]) -> lis
 
 
 def process_of(job: str, module: str) -> psutil.Process | None:
-    """The process of a job that runs a Python module."""
+    """The process of a job that runs a Python module; not the srun that has started it."""
     raw = slurm("squeue", "--noheader", f"--jobs={job}", "--format=%A")
     for process in psutil.process_iter():
         try:
-            if module in process.cmdline() and process.environ().get("SLURM_JOB_ID") == raw:
+            words = process.cmdline()
+            mine = module in words and "srun" not in words
+            if mine and process.environ().get("SLURM_JOB_ID") == raw:
                 return process
         except psutil.Error:
             continue
@@ -170,12 +172,13 @@ def submitted(bench: Bench) -> None:
     slurm("scontrol", "requeue", job)
     told(f"{name}: requeued by the administrator (scontrol requeue)")
     # Not by scancel, which goes on trying and would hit the job again when it has just been started anew.
-    name = signalled("preempted", "submitit.core._submit", signal.SIGUSR2)
-    told(f"{name}: told that it is preempted (USR2), requeued by submitit")
+    preempted = signalled("preempted", "submitit.core._submit", signal.SIGUSR2)
+    told(f"{preempted}: told that it is preempted (USR2), requeued by submitit")
     drained(bench, recipe)
     ended = until("the end of all jobs", lambda: all_ended(bench, recipe))
     told(f"all jobs ended: {counts(ended)}; fates: {victims}")
     assert "trying once more" in bench.run("log", recipe, crashed)
+    assert "Calling checkpoint method" in bench.run("log", recipe, preempted)
     assert [name for name, one in ended.items() if one.state != "done"] == [lost]
     assert ended[lost].state == "lost", ended[lost]
     listed = json.loads(call(str(bench.program), "jobs", str(recipe), "--json").stdout)
