@@ -26,6 +26,7 @@ TRUTH ?=
 
 .PHONY: help setup demo test lint format clean clean-runs
 .PHONY: labels masks status show verify ua-detrac uavdt cdnet davis
+.PHONY: compare
 .PHONY: train detect evaluate
 .PHONY: cluster-test
 .PHONY: quality ablation bench bench-pawcs bench-evaluate bench-training
@@ -67,6 +68,9 @@ status: .venv/.ready  ## what is made, what is stale and why
 
 show: .venv/.ready  ## overlays and contact sheets
 	$(SPOTLABEL) show $(RECIPE) $(LOOK)
+
+compare: .venv/.ready  ## what changed between two label versions: make compare A=old.yaml B=new.yaml DATA=...
+	$(SPOTLABEL) compare $(A) $(B) $(LOOK)
 
 verify: .venv/.ready  ## re-check every store of a dataset: make verify DATASET=ua-detrac DATA=...
 	$(SPOTLABEL) verify stores $(RECIPE) $(LOOK)

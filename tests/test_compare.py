@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from pipeline.boxes import BoxTable
 from pipeline.compare.changes import Changes, frame_changes
 from pipeline.compare.figures import figures, most_changed
+from pipeline.compare.objects import object_numbers
 from pipeline.compare.report import report_data, write_report
 from pipeline.compare.stores import CompareError, Comparison, compare_stores, match_boxes
 from pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
@@ -172,13 +173,26 @@ def changed(tmp_path: Path, tracks: bool) -> Comparison:
 
 def test_an_object_is_among_the_most_changed_once(tmp_path: Path) -> None:
     corners = boxes((2, 0, 4, 2), (4, 2, 6, 4))
-    for tracks, expected in ((True, 2), (False, 4)):
+    for tracks in (True, False):  # without tracks the boxes go on by overlap
         a = store(tmp_path / f"a{tracks}.h5", {1: A, 2: A}, corners, tracks)
-        b = store(tmp_path / f"b{tracks}.h5", {1: B, 2: B}, corners, tracks)
+        b = store(tmp_path / f"b{tracks}.h5", {1: A, 2: B}, corners, tracks)
         chosen = most_changed([compare_stores(a, b)], 9)
-        assert [part.xyxy[i].tolist() for part, i in chosen[:1]] == [[2, 0, 4, 2]]
-        assert len(chosen) == expected
-    assert len(most_changed([compare_stores(a, b)], 3)) == 3
+        assert [box for _, box in chosen] == [2, 3]
+    assert len(most_changed([part for part, _ in chosen], 3)) == 3  # two videos, two objects each
+    assert len(most_changed([part for part, _ in chosen], 9)) == 4
+
+
+def test_boxes_without_tracks_go_on_by_overlap() -> None:
+    xyxy = boxes(
+        (0, 0, 10, 10), (50, 0, 60, 10),  # frame 0
+        (52, 0, 62, 10), (3, 0, 13, 10), (0, 20, 9, 29),  # frame 1; the last is tracked
+        (6, 0, 16, 10), (80, 0, 90, 10),  # frame 2
+        (6, 0, 16, 10),  # frame 4: gone in between
+    )  # fmt: skip
+    tracks = np.array([-1, -1, -1, -1, 7, -1, -1, -1])
+    found = object_numbers(np.array([0, 0, 1, 1, 1, 2, 2, 4]), xyxy, tracks)
+    assert found.tolist() == [-1, -2, -2, -1, 7, -1, -3, -4]
+    assert object_numbers(np.zeros(0, np.int64), boxes(), np.zeros(0, np.int64)).shape == (0,)
 
 
 def test_tables_have_a_row_per_box_and_frame(tmp_path: Path) -> None:

@@ -122,7 +122,8 @@ def test_weak_boxes_that_are_kept(tmp_path: Path) -> None:
     found = reasons(
         tmp_path / "p.h5", weak_boxes="keep", min_fill=0, classes=["bus"], other_classes="background"
     )
-    assert found[3] == ("believed: filled 100%; masks.min_fill is 0, so every box is",)
+    said = "believed, as every box with masks.min_fill 0: filled 100%, the rest is background"
+    assert found[3] == (said,)
     assert found[0] == ("background: class car is none of masks.classes (bus)",)
 
 

@@ -118,8 +118,8 @@ def _remarks(a: Recipe, b: Recipe, found: Pairing) -> list[str]:
 
 def _tell(parts: list[Comparison]) -> None:
     columns = (
-        "sequence", "frames", "boxes", "mean IoU", "median", "below .5", "unknown A", "B", "foreground A",
-        "B", "believed -", "+",
+        "sequence", "frames", "boxes", "compared", "mean IoU", "median", "below .5", "foreground",
+        "unknown", "doubted", "believed",
     )  # fmt: skip
     shown = table(*columns, numbers=columns[1:])
     rows = [figures(part.sequence, [part]) for part in parts]
@@ -130,11 +130,11 @@ def _tell(parts: list[Comparison]) -> None:
     console(sys.stdout).print(shown)
     pooled = rows[-1]
     click.echo(
-        f"IoU of {pooled.compared} boxes with foreground to compare; shares are of the boxes' pixels; "
-        "believed -: no longer in B, +: newly in B"
+        "compared: boxes with foreground to compare, over which IoU is taken; foreground, unknown: share of\n"
+        "the boxes' pixels, A -> B; doubted, believed: number of boxes that only B doubts, or believes"
     )
     click.echo(
-        f"pixels: {pooled.gained} foreground gained, {pooled.lost} lost, "
+        f"pixels of all frames: {pooled.gained} foreground gained, {pooled.lost} lost, "
         f"{pooled.to_unknown} became unknown, {pooled.from_unknown} became known"
     )
     for what, (in_a, in_b) in (("boxes", pooled.lone_boxes), ("frames", pooled.lone_frames)):
@@ -144,7 +144,13 @@ def _tell(parts: list[Comparison]) -> None:
 
 def _cells(row: Figures) -> tuple[str, ...]:
     ious = ["-" if v is None else f"{v:.3f}" for v in (row.mean_iou, row.median_iou)]
-    shares = (row.below_half, row.unknown_a, row.unknown_b, row.foreground_a, row.foreground_b)
-    counts = (str(row.newly_doubted), str(row.newly_believed))
-    shown = ["-" if v is None else f"{v:.1%}" for v in shares]
-    return (escape(row.sequence), str(row.frames), str(row.boxes), *ious, *shown, *counts)
+    return (
+        escape(row.sequence), str(row.frames), str(row.boxes), str(row.compared), *ious,
+        _percent(row.below_half), f"{_percent(row.foreground_a)} -> {_percent(row.foreground_b)}",
+        f"{_percent(row.unknown_a)} -> {_percent(row.unknown_b)}",
+        str(row.newly_doubted), str(row.newly_believed),
+    )  # fmt: skip
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"

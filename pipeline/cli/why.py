@@ -41,8 +41,8 @@ def why(  # noqa: PLR0917 - one argument per option
 
     \b
     Examples:
-      spotlabel why runs/demo/masks/street.h5 57 track:1080
-      spotlabel why runs/demo/masks/street.h5 57 3 --recipe demo --set masks.min_fill=0.1
+      spotlabel why runs/demo/masks/street.h5 32 track:1082
+      spotlabel why runs/demo/masks/street.h5 32 10 --recipe demo --set masks.min_fill=0.1
     """
     if overrides and recipe is None:
         raise RecipeError("--set changes the recipe given by --recipe, and there is none")

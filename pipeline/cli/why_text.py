@@ -11,13 +11,13 @@ from labelers.errors import LabelerError
 from labelers.registry import load
 from pipeline.cli.options import table
 from pipeline.store import MaskReader
-from pipeline.validation import shown
 from pipeline.why.boxes import BoxFacts
 from pipeline.why.origin import Origin, Part
 from pipeline.why.summary import Lines, preset_of, quality_text
 
 _DIGESTS = ("annotations", "evidence", "frames")
 _DIGEST_SHOWN = 16
+_LONGEST_RECORDED = 80
 _LONGEST_CHANGE = 160
 
 
@@ -64,8 +64,7 @@ def _change(part: Part) -> str:
         return "same"
     if part.recorded is None:
         return "matters now"
-    text = part.change.removeprefix(f"{part.name}: ").replace(f"{part.name}.", "")
-    return text if len(text) <= _LONGEST_CHANGE else f"{text[:_LONGEST_CHANGE]}..."
+    return _cut(part.change.removeprefix(f"{part.name}: ").replace(f"{part.name}.", ""), _LONGEST_CHANGE)
 
 
 def _recorded(masks: MaskReader, part: Part) -> str:
@@ -91,6 +90,8 @@ def _labeler_settings(masks: MaskReader, settings: dict[str, Any]) -> str:
 
 def _pairs(values: dict[str, Any]) -> str:
     """A mapping in one short line."""
-    return ", ".join(
-        f"{key} {value if isinstance(value, str) else shown(value)}" for key, value in values.items()
-    )
+    return _cut(", ".join(f"{key} {value}" for key, value in values.items()), _LONGEST_RECORDED)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}..."

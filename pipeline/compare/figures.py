@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.compare.changes import Changes
+from pipeline.compare.objects import object_numbers
 from pipeline.compare.stores import Comparison, Index
 
 FAR_APART = 0.5
@@ -114,8 +115,9 @@ def figures(name: str, parts: Sequence[Comparison]) -> Figures:
 def most_changed(parts: Sequence[Comparison], top: int) -> list[tuple[Comparison, int]]:
     """The boxes that differ most (:attr:`Changes.difference`), most first.
 
-    An object that is tracked stands there once, with the frame in which it differs most: otherwise one parked
-    car would fill the list. Boxes in which nothing changed are left out; among equals the first stays first.
+    An object (:func:`pipeline.compare.objects.object_numbers`) stands there once, with the frame in which it
+    differs most: otherwise one parked car would fill the list. Boxes in which nothing changed are left out;
+    among equals the first stays first.
 
     Args:
         parts: the comparisons.
@@ -125,6 +127,7 @@ def most_changed(parts: Sequence[Comparison], top: int) -> list[tuple[Comparison
         Comparison and position of the box in it.
     """
     degree = [part.boxes.difference for part in parts]
+    objects = [object_numbers(part.frame_of, part.xyxy, part.track_id) for part in parts]
     part_of = np.repeat(np.arange(len(parts)), [len(d) for d in degree])
     box_of = np.concatenate([np.zeros(0, np.int64), *(np.arange(len(d)) for d in degree)])
     values = np.concatenate([np.zeros(0), *degree])
@@ -134,11 +137,10 @@ def most_changed(parts: Sequence[Comparison], top: int) -> list[tuple[Comparison
         if len(chosen) == top or values[rank] == 0:
             break
         part, box = int(part_of[rank]), int(box_of[rank])
-        track = int(parts[part].track_id[box])
-        if track >= 0 and (part, track) in seen:
-            continue
-        seen.add((part, track))
-        chosen.append((parts[part], box))
+        key = part, int(objects[part][box])
+        if key not in seen:
+            seen.add(key)
+            chosen.append((parts[part], box))
     return chosen
 
 

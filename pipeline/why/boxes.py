@@ -220,7 +220,7 @@ def box_reason(class_name: str, quality: Mapping[str, float | bool], settings: M
     filled = f"filled {_share(fill)}"
     if quality["believed"]:
         if least == 0:
-            return f"believed: {filled}; masks.min_fill is 0, so every box is"
+            return f"believed, as every box with masks.min_fill 0: {filled}, the rest is background"
         return f"believed: {filled}, masks.min_fill is {_share(least)}"
     if fill >= least:
         return f"not believed: {filled} is enough, another rule speaks against it (see its quality)"

@@ -52,7 +52,13 @@ class Origin:
 
 def evidence_beside(masks: MaskReader) -> Path:
     """Where the evidence of a mask store stands, in the layout of an output folder."""
-    return evidence_path(masks.path.absolute().parent.parent, masks.text("labeler"), masks.sequence)
+    return evidence_path(_out(masks), masks.text("labeler"), masks.sequence)
+
+
+def _out(masks: MaskReader) -> Path:
+    """The output folder that a store lies in, relative if the store's path is."""
+    path = masks.path if len(masks.path.parts) > 2 else masks.path.absolute()
+    return path.parent.parent
 
 
 def origin(masks: MaskReader, recipe: Recipe | None = None) -> Origin:
@@ -84,8 +90,7 @@ def _item(recipe: Recipe, masks: MaskReader) -> Item:
     if masks.sequence not in found:
         raise RecipeError(f"the recipe has no sequence {masks.sequence!r}; {nearest(masks.sequence, found)}")
     item = found[masks.sequence]
-    out = masks.path.absolute().parent.parent
-    beside = evidence_path(out, item.labeler.name, masks.sequence)
+    beside = evidence_path(_out(masks), item.labeler.name, masks.sequence)
     return dataclasses.replace(item, mask_path=masks.path, evidence_path=beside)
 
 
