@@ -18,7 +18,7 @@ from labelers.masks import MaskSettings, make_mask, resolve
 from pipeline.boxes import BoxFlag, BoxTable
 from pipeline.errors import StoreError
 from pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
-from pipeline.why.boxes import box_index, frame_boxes, quality_columns
+from pipeline.why.boxes import box_index, box_reason, checked, frame_boxes, quality_columns
 from pipeline.why.origin import origin
 from pipeline.why.summary import preset_of
 from tests.recipes import spotlabel, tree, write
@@ -122,7 +122,7 @@ def test_weak_boxes_that_are_kept(tmp_path: Path) -> None:
     found = reasons(
         tmp_path / "p.h5", weak_boxes="keep", min_fill=0, classes=["bus"], other_classes="background"
     )
-    said = "believed, as every box with masks.min_fill 0: filled 100%, the rest is background"
+    said = "believed, as every box by these settings: filled 100%, the rest is background"
     assert found[3] == (said,)
     assert found[0] == ("background: class car is none of masks.classes (bus)",)
 
@@ -141,6 +141,25 @@ def test_whole_frames(tmp_path: Path, state: FrameState, said: str) -> None:
         assert box.unknown == box.pixels > 0
     if state == FrameState.WARM_UP:
         assert reasons(tmp_path / "k.h5", state, warm_up="keep")[0][0].startswith("believed")
+
+
+def test_columns_with_a_least_value_are_told_by_it() -> None:
+    rules = {"classes": None, "weak_boxes": "unknown", "min_fill": 0.2, "min_steadiness": 0.5, "min_blob": 30}
+    quality = {"fill": 0.3, "believed": False, "steadiness": 0.25}
+    assert box_reason("car", quality, rules) == "unknown: steadiness 25%, masks.min_steadiness is 50%"
+    assert "steadiness nan" in box_reason("car", {**quality, "steadiness": float("nan")}, rules)
+    assert box_reason("car", {**quality, "steadiness": 1.0}, rules).endswith("but another rule doubts it")
+
+
+def test_a_store_that_says_too_little_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.h5"
+    table = BoxTable(np.array([0, 0]), BOXES[:0], CLASSES[:0], TRACKS[:0], np.zeros(0, np.uint8))
+    with MaskWriter.writing(
+        path, StoreInfo("cam", SIZE, np.array([5]), {}, {"labeler": "x"}), table
+    ) as writer:
+        writer.mark(0, FrameState.MISSING)
+    with pytest.raises(StoreError, match=r"m\.h5: does not say camera, class_names, .*spotlabel relabel"):
+        checked(MaskReader(path))
 
 
 def test_pixels_flags_and_quality(tmp_path: Path) -> None:
@@ -198,7 +217,7 @@ def test_settings_are_told_by_their_nearest_preset() -> None:
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A video of 12 frames, labelled; its recipe is r.yaml."""
     root = tmp_path_factory.mktemp("why")
-    recipe = write(root / "r.yaml", tree(root / "data", root / "out", "a"))
+    recipe = write(root / "r.yaml", tree(root / "data", root / "out", "a", masks={"median": 3}))
     assert spotlabel("label", recipe, "--quiet").returncode == 0
     return root
 

@@ -13,7 +13,7 @@ from pipeline.cli.why_text import boxes_table, facts_table, origin_table
 from pipeline.errors import RecipeError
 from pipeline.recipe import load_recipe
 from pipeline.store import MaskReader
-from pipeline.why.boxes import box_index, frame_boxes
+from pipeline.why.boxes import box_index, checked, frame_boxes
 from pipeline.why.origin import origin
 from pipeline.why.summary import as_data, box_lines, frame_lines, origin_lines, store_lines
 
@@ -46,7 +46,7 @@ def why(  # noqa: PLR0917 - one argument per option
     """
     if overrides and recipe is None:
         raise RecipeError("--set changes the recipe given by --recipe, and there is none")
-    masks = MaskReader(store)
+    masks = checked(MaskReader(store))
     index = None if frame is None else masks.index_of(frame)
     chosen = None if index is None or box is None else box_index(masks, index, box)
     boxes = [] if index is None else frame_boxes(masks, index)

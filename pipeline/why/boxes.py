@@ -18,6 +18,10 @@ from pipeline.errors import StoreError
 from pipeline.store import FrameState, MaskReader
 
 TRACK = "track:"
+_TOLD = (
+    "camera", "class_names", "evidence_fingerprint", "labeler", "labeler_settings", "labeler_version",
+    "native_origin", "settings",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,20 @@ def quality_columns(masks: MaskReader) -> dict[str, npt.NDArray[Any]]:
     names = sorted(found, key=lambda name: (name not in ("fill", "believed"), name != "fill", name))
     columns = {name: np.asarray(found[name][:]) for name in names}
     return {**columns, "believed": columns["believed"].astype(np.bool_)}
+
+
+def checked(masks: MaskReader) -> MaskReader:
+    """The reader, if its store says of itself what is told here.
+
+    Raises:
+        StoreError: it does not: it was made by another version, or by hand.
+    """
+    missing = [name for name in _TOLD if name not in masks.file.attrs]
+    if missing:
+        raise StoreError(
+            f"{masks.path}: does not say {', '.join(missing)}; make it again with `spotlabel relabel`"
+        )
+    return masks
 
 
 def box_index(masks: MaskReader, frame: int, text: str) -> int:
@@ -216,17 +234,30 @@ def box_reason(class_name: str, quality: Mapping[str, float | bool], settings: M
         wanted = ", ".join(settings["classes"])
         verdict = settings.get("other_classes", "unknown")
         return f"{verdict}: class {class_name} is none of masks.classes ({wanted})"
-    fill, least = float(quality["fill"]), float(settings.get("min_fill", 0.0))
-    filled = f"filled {_share(fill)}"
+    filled = f"filled {_share(float(quality['fill']))}"
+    least = _least(quality, settings)
     if quality["believed"]:
-        if least == 0:
-            return f"believed, as every box with masks.min_fill 0: {filled}, the rest is background"
-        return f"believed: {filled}, masks.min_fill is {_share(least)}"
-    if fill >= least:
-        return f"not believed: {filled} is enough, another rule speaks against it (see its quality)"
+        if not any(least.values()):
+            return f"believed, as every box by these settings: {filled}, the rest is background"
+        return "believed: " + _against(quality, least)
+    missed = {name: limit for name, limit in least.items() if not float(quality[name]) >= limit}
     kept = settings.get("weak_boxes") != "unknown"
     verdict = "not believed, but kept (masks.weak_boxes is keep)" if kept else "unknown"
-    return f"{verdict}: {filled}, masks.min_fill is {_share(least)}"
+    return f"{verdict}: " + (_against(quality, missed) if missed else f"{filled}, but another rule doubts it")
+
+
+def _least(quality: Mapping[str, float | bool], settings: Mapping[str, Any]) -> dict[str, float]:
+    """What the settings ask of each column: ``min_fill`` of ``fill``, and so on for later columns."""
+    return {name: float(settings[f"min_{name}"]) for name in quality if settings.get(f"min_{name}")}
+
+
+def _against(quality: Mapping[str, float | bool], least: Mapping[str, float]) -> str:
+    """Each value beside the least it may be."""
+    return "; ".join(
+        f"{'filled' if name == 'fill' else name} {_share(float(quality[name]))}, "
+        f"masks.min_{name} is {_share(limit)}"
+        for name, limit in least.items()
+    )
 
 
 def _share(value: float) -> str:
