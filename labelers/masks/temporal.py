@@ -23,19 +23,20 @@ Shapes = npt.NDArray[np.uint8]
 Tracks = npt.NDArray[np.int64]
 
 
-def box_shapes(mask: Plane, rects: Rects) -> Shapes:
+def box_shapes(mask: Plane, rects: Rects, wanted: npt.NDArray[np.bool_]) -> Shapes:
     """Foreground of each box on the grid of the box.
 
     Args:
         mask: uint8 (H, W), background or foreground.
         rects: int64 (N, 4).
+        wanted: bool (N,), boxes whose shape will be compared; none without pixels.
 
     Returns:
-        uint8 (N, GRID * GRID): 1 where at least half of the cell is foreground; 0 for an empty box.
+        uint8 (N, GRID * GRID): 1 where about half of the cell or more is foreground; 0 for the other boxes.
     """
     shapes = np.zeros((len(rects), GRID, GRID), np.uint8)
-    for shape, (x0, y0, x1, y1) in zip(shapes, rects.tolist(), strict=True):
-        if x1 > x0 and y1 > y0:
+    for shape, (x0, y0, x1, y1), needed in zip(shapes, rects.tolist(), wanted.tolist(), strict=True):
+        if needed:
             cv2.resize(mask[y0:y1, x0:x1], (GRID, GRID), dst=shape, interpolation=cv2.INTER_AREA)
     return shapes.reshape(len(rects), GRID * GRID)
 
