@@ -18,8 +18,7 @@ from labelers.masks.cues import (
     short_sides,
     threshold_stability,
 )
-
-ALL_SIDES = (True, True, True, True)
+from labelers.masks.shapes import box_shapes
 
 
 def rectangles(*rows: tuple[int, int, int, int]) -> np.ndarray:
@@ -30,34 +29,46 @@ def column(*values: float) -> np.ndarray:
     return np.array(values, np.float32)
 
 
+def contact_of(
+    inside: np.ndarray, *, size: tuple[int, int] = (400, 400), at: tuple[int, int] = (50, 50)
+) -> float:
+    """Contact of a box whose pixels are ``inside``, at x, y of an image."""
+    plane = np.zeros(size, np.uint8)
+    x, y = at
+    plane[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
+    rects = rectangles((x, y, x + inside.shape[1], y + inside.shape[0]))
+    return float(edge_contact(box_shapes(plane, rects), rects, size)[0])
+
+
 def test_an_object_that_fills_its_box_touches_every_side():
-    assert edge_contact(np.ones((20, 30), np.uint8), ALL_SIDES) == 1.0
+    assert contact_of(np.ones((20, 30), np.uint8)) == 1.0
 
 
 def test_an_object_in_the_middle_of_its_box_touches_no_side():
-    inside = np.zeros((20, 20), np.uint8)
-    inside[6:14, 6:14] = 1
-    assert edge_contact(inside, ALL_SIDES) == 0.0
+    inside = np.zeros((48, 48), np.uint8)
+    inside[12:36, 12:36] = 1
+    assert contact_of(inside) == 0.0
+    assert contact_of(inside * 0) == 0.0
 
 
 def test_contact_counts_how_much_of_each_side_is_touched():
-    inside = np.zeros((20, 20), np.uint8)
-    inside[0:10, 0:2] = 1  # left: half of it; top: 2 of 20 columns, of 5 that are full contact; rest: none
-    assert edge_contact(inside, ALL_SIDES) == pytest.approx((1.0 + 2 / 5) / 4)
+    inside = np.zeros((240, 240), np.uint8)
+    inside[0:120, 0:30] = 1  # left: half of it; top: 3 of 24 cells, of 6 that are full contact; rest: none
+    assert contact_of(inside) == pytest.approx((1.0 + 3 / 6) / 4)
 
 
 def test_sides_on_the_border_of_the_image_do_not_count():
-    inside = np.zeros((20, 20), np.uint8)
-    inside[:, 10:] = 1  # does not reach the left side
-    assert edge_contact(inside, ALL_SIDES) == pytest.approx(3 / 4)
-    assert edge_contact(inside, (False, True, True, True)) == 1.0
-    assert np.isnan(edge_contact(inside, (False,) * 4))
+    inside = np.zeros((48, 48), np.uint8)
+    inside[:, 24:] = 1  # does not reach the left side
+    assert contact_of(inside) == pytest.approx(3 / 4)
+    assert contact_of(inside, at=(0, 50)) == 1.0
+    assert np.isnan(contact_of(inside, at=(0, 0), size=(48, 48)))
 
 
 def test_an_annotators_slack_is_no_lack_of_contact():
-    inside = np.zeros((20, 200), np.uint8)
-    inside[2:-2, 9:-9] = 1  # 9 px of 200 are less than 5 %, 2 px of 20 are less than 3 px
-    assert edge_contact(inside, ALL_SIDES) == 1.0
+    inside = np.zeros((24, 240), np.uint8)
+    inside[4:-4, 19:-19] = 1  # 19 px of 240 are less than 10 %, 4 px of 24 are less than 5 px
+    assert contact_of(inside) == 1.0
 
 
 def test_stability_is_the_share_that_survives_a_higher_threshold():
@@ -85,12 +96,18 @@ def test_size_is_the_shorter_side():
     assert short_sides(rectangles((0, 0, 10, 4), (3, 3, 3, 9))).tolist() == [4.0, 0.0]
 
 
+def cues_of(
+    evidence: np.ndarray, kind: EvidenceKind, mask: np.ndarray, rects: np.ndarray, level: int
+) -> Cues:
+    return box_cues(evidence, kind, (mask, box_shapes(mask, rects)), rects, level)
+
+
 def test_cues_of_motion_evidence_move_the_threshold():
     evidence = np.zeros((30, 30), np.uint8)
     evidence[5:15, 5:15] = 100  # far above either threshold
     evidence[5:15, 20:30] = 13  # barely above the threshold of 12
     boxes = rectangles((5, 5, 15, 15), (20, 5, 30, 15))
-    cues = box_cues(evidence, EvidenceKind.MOTION, (evidence > 12).astype(np.uint8), boxes, 12)
+    cues = cues_of(evidence, EvidenceKind.MOTION, (evidence > 12).astype(np.uint8), boxes, 12)
     assert cues.fill.tolist() == [1.0, 1.0]
     assert cues.contact.tolist() == [1.0, 1.0]
     assert cues.agreement.tolist() == [1.0, 0.0]
@@ -98,7 +115,7 @@ def test_cues_of_motion_evidence_move_the_threshold():
 
 def test_a_box_without_pixels_or_foreground_has_cues_of_zero_and_no_belief():
     empty = np.zeros((30, 30), np.uint8)
-    cues = box_cues(empty, EvidenceKind.BINARY, empty, rectangles((5, 5, 5, 9), (5, 5, 25, 25)), 0)
+    cues = cues_of(empty, EvidenceKind.BINARY, empty, rectangles((5, 5, 5, 9), (5, 5, 25, 25)), 0)
     assert cues.fill.tolist() == cues.contact.tolist() == cues.agreement.tolist() == [0.0, 0.0]
     assert believability(cues, column(np.nan, np.nan)).tolist() == [0.0, 0.0]
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelers.masks.temporal import GRID, Shapes, comparable_tracks, neighbour_iou, shape_iou
-from labelers.masks.temporal import box_shapes as chosen_shapes
+from labelers.masks.shapes import GRID, box_shapes
+from labelers.masks.temporal import comparable_tracks, neighbour_iou, shape_iou
 
 
 def rectangles(*rows: tuple[int, int, int, int]) -> np.ndarray:
     return np.array(rows, np.int64).reshape(-1, 4)
-
-
-def box_shapes(plane: np.ndarray, rects: np.ndarray) -> Shapes:
-    return chosen_shapes(plane, rects, np.ones(len(rects), np.bool_))
 
 
 def plane_with(*places: tuple[int, int, int, int]) -> np.ndarray:
@@ -51,7 +47,7 @@ def test_boxes_are_compared_along_their_tracks():
 
 
 def test_without_a_track_or_a_neighbour_there_is_nothing_to_say():
-    shapes = np.ones((2, GRID * GRID), np.uint8)
+    shapes = np.ones((2, GRID, GRID), np.uint8)
     one, other = neighbour_iou((np.array([-1, 3]), shapes), (np.array([-1, 4]), shapes))
     assert np.isnan(one).all()
     assert np.isnan(other).all()
@@ -65,7 +61,6 @@ def test_boxes_cut_by_the_image_and_boxes_without_pixels_are_not_compared():
     assert found.tolist() == [-1, -1, 3, -1, -1]
 
 
-def test_only_wanted_shapes_are_looked_at():
-    rects = rectangles((3, 3, 3, 5), (2, 2, 8, 8))
-    shapes = chosen_shapes(np.ones((9, 9), np.uint8), rects, np.array([False, True]))
-    assert shapes.sum(axis=1).tolist() == [0, GRID * GRID]
+def test_a_box_without_pixels_has_an_empty_shape():
+    shapes = box_shapes(np.ones((9, 9), np.uint8), rectangles((3, 3, 3, 5), (2, 2, 8, 8)))
+    assert shapes.sum(axis=(1, 2)).tolist() == [0, GRID * GRID]

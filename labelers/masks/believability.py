@@ -24,12 +24,12 @@ import numpy as np
 
 from labelers.masks.cues import Column, Cues
 
-FULL_FILL = 0.4
+FULL_FILL = 0.5
 """A vehicle fills 40 to 80 % of its box; more is no better sign."""
-FULL_SIZE = 16.0
+FULL_SIZE = 12.0
 """From this many px on the shorter side, the uncertain rim of a mask is a small part of it."""
-WEIGHTS = {"fill": 0.8, "contact": 0.5, "agreement": 0.5, "temporal": 0.5, "clear": 0.2, "size": 0.3}
-"""What is left of belief if a part fails altogether: 1 - weight."""
+WEIGHTS = {"fill": 1.0, "contact": 0.1, "agreement": 0.35, "temporal": 0.9, "clear": 0.1, "size": 0.3}
+"""What a part takes away of belief if it fails altogether."""
 
 
 def parts(cues: Cues, temporal: Column) -> dict[str, Column]:
@@ -56,7 +56,9 @@ def believability(cues: Cues, temporal: Column) -> Column:
         cues: cues of the boxes.
         temporal: float32 (N,), IoU with the neighbouring frames' masks along the track; NaN if there is none.
     """
-    belief = np.ones(len(cues.fill), np.float32)
-    for name, part in parts(cues, temporal).items():
-        belief *= 1 - np.float32(WEIGHTS[name]) * (1 - np.nan_to_num(part, nan=1.0))
-    return np.where(cues.fill > 0, belief, np.float32(0))
+    found = parts(cues, temporal)
+    weights = np.array([[WEIGHTS[name]] for name in found], np.float32)
+    taken = weights * (1 - np.stack(list(found.values())))
+    taken[np.isnan(taken)] = 0
+    belief: Column = (1 - taken).prod(axis=0)
+    return belief

@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from labelers.base import EvidenceKind
+from labelers.masks.shapes import GRID, Shapes
 from labelers.masks.values import Plane, Rects
 
 Column = npt.NDArray[np.float32]
 
-RIM_PIXELS = 3
+RIM_PIXELS = 5
 """How far, in px, an object may stay away from a side of its box and still touch it: boxes have slack."""
-RIM_SHARE = 0.05
+RIM_SHARE = 0.1
 """The same as a share of the box's extent across that side; the larger of the two holds."""
 FULL_TOUCH = 0.25
 """A side is touched fully if foreground lies along this share of it: vehicles are round at the corners."""
@@ -50,40 +51,34 @@ class Cues:
     size: Column
 
 
-def box_cues(evidence: Plane, kind: EvidenceKind, mask: Plane, rects: Rects, level: int) -> Cues:
+def box_cues(
+    evidence: Plane, kind: EvidenceKind, drawn: tuple[Plane, Shapes], rects: Rects, level: int
+) -> Cues:
     """Work out the cues of a frame's boxes.
 
     Args:
         evidence: uint8 (H, W); 0 or 1 if binary.
         kind: what the evidence means.
-        mask: uint8 (H, W), background or foreground, by the rules 1 and 2.
+        drawn: the mask by the rules 1 and 2, uint8 (H, W), background or foreground; and the boxes' shapes
+            in it.
         rects: int64 (N, 4), pixels of the boxes.
         level: the evidence value above which a pixel is foreground.
     """
+    mask, shapes = drawn
     low, high = shifted_levels(kind, level)
-    height, width = mask.shape
-    fill, contact, agreement = [], [], []
-    for x0, y0, x1, y1 in rects.tolist():
+    fill, agreement = np.zeros(len(rects), np.float32), np.zeros(len(rects), np.float32)
+    for box, (x0, y0, x1, y1) in enumerate(rects.tolist()):
         if x1 <= x0 or y1 <= y0:
-            fill.append(0.0)
-            contact.append(0.0)
-            agreement.append(0.0)
             continue
         inside, raw = mask[y0:y1, x0:x1], evidence[y0:y1, x0:x1]
         count = cv2.countNonZero(inside)
-        fill.append(count / inside.size)
-        contact.append(edge_contact(inside, (x0 > 0, y0 > 0, x1 < width, y1 < height)) if count else 0.0)
+        fill[box] = count / inside.size
         if kind == EvidenceKind.BINARY:
-            agreement.append(cleaning_agreement(raw, inside, count))
+            agreement[box] = cleaning_agreement(raw, inside, count)
         else:
-            agreement.append(threshold_stability(raw, low, high))
-    return Cues(
-        np.array(fill, np.float32),
-        np.array(contact, np.float32),
-        np.array(agreement, np.float32),
-        overlaps(rects),
-        short_sides(rects),
-    )
+            agreement[box] = threshold_stability(raw, low, high)
+    size = (mask.shape[0], mask.shape[1])
+    return Cues(fill, edge_contact(shapes, rects, size), agreement, overlaps(rects), short_sides(rects))
 
 
 def shifted_levels(kind: EvidenceKind, level: int) -> tuple[int, int]:
@@ -93,31 +88,40 @@ def shifted_levels(kind: EvidenceKind, level: int) -> tuple[int, int]:
     return int(level * (1 - DISTANCE_SHARE)), int(level + (255 - level) * DISTANCE_SHARE)
 
 
-def edge_contact(inside: Plane, counted: tuple[bool, bool, bool, bool]) -> float:
-    """How well foreground reaches the sides of a box.
+def edge_contact(shapes: Shapes, rects: Rects, size: tuple[int, int]) -> Column:
+    """How well foreground reaches the sides of each box.
 
     A tight box is touched by its object on all four sides. Along each side lies a rim, :data:`RIM_PIXELS` or
     :data:`RIM_SHARE` deep; the side's contact is the share of its length at which the rim has foreground,
     over :data:`FULL_TOUCH`, at most 1.
 
     Args:
-        inside: uint8 (h, w), 0 or 1: the pixels of one box.
-        counted: left, top, right, bottom: false for sides on the image's border, where the object may go on.
+        shapes: uint8 (N, GRID, GRID), 0 or 1, as :func:`labelers.masks.shapes.box_shapes` makes them.
+        rects: int64 (N, 4), pixels of the boxes.
+        size: height and width of the image. Sides on its border do not count: the object may go on there.
 
     Returns:
-        Mean over the sides that count, 0 to 1; NaN if none does.
+        float32 (N,), mean over the sides that count, 0 to 1; NaN where none does.
     """
-    height, width = inside.shape
-    across = max(RIM_PIXELS, round(width * RIM_SHARE))
-    down = max(RIM_PIXELS, round(height * RIM_SHARE))
-    rims = ((inside[:, :across], 1), (inside[:down], 0), (inside[:, -across:], 1), (inside[-down:], 0))
-    total, sides = 0.0, 0
-    for (rim, axis), counts in zip(rims, counted, strict=True):
-        if counts:
-            touched = cv2.countNonZero(cv2.reduce(rim, axis, cv2.REDUCE_MAX))
-            total += min(1.0, touched / (FULL_TOUCH * (height if axis else width)))
-            sides += 1
-    return total / sides if sides else float("nan")
+    extent = np.maximum(rects[:, 2:] - rects[:, :2], 1)
+    depth = (
+        np.minimum(np.maximum(RIM_PIXELS / extent, RIM_SHARE), 0.5) * GRID
+    )  # in cells, across x and across y
+    distances = np.stack(
+        [_gaps(shapes, 2), _gaps(shapes, 1), _gaps(shapes[:, :, ::-1], 2), _gaps(shapes[:, ::-1], 1)]
+    )
+    touched = (distances < depth.T[[0, 1, 0, 1], :, None]).mean(axis=2)
+    counted = np.stack([rects[:, 0] > 0, rects[:, 1] > 0, rects[:, 2] < size[1], rects[:, 3] < size[0]])
+    total = (np.minimum(touched / FULL_TOUCH, 1.0) * counted).sum(axis=0)
+    sides = counted.sum(axis=0)
+    contact: Column = np.where(sides > 0, total / np.maximum(sides, 1), np.nan).astype(np.float32)
+    return contact
+
+
+def _gaps(shapes: Shapes, axis: int) -> npt.NDArray[np.int64]:
+    """Cells before the first foreground along an axis, (N, GRID); GRID where there is none."""
+    first = shapes.argmax(axis=axis)
+    return np.where(first | np.take(shapes, 0, axis=axis), first, GRID)
 
 
 def threshold_stability(raw: Plane, low: int, high: int) -> float:

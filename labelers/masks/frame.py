@@ -27,6 +27,7 @@ from labelers.masks.cleaning import foreground, large_blobs, solid_blobs, thresh
 from labelers.masks.cues import Column, Cues, box_cues
 from labelers.masks.doubt import doubt, doubtful_boxes
 from labelers.masks.settings import MaskSettings
+from labelers.masks.shapes import Shapes, box_shapes
 from labelers.masks.values import UNKNOWN, Boxes, Plane, Rects
 
 MASK_RULES_VERSION = 2
@@ -41,12 +42,14 @@ class Draft:
         mask: uint8 (H, W), background or foreground.
         rects: int64 (N, 4), pixels of the boxes.
         selected: bool (N,), the box is of one of ``settings.classes``.
+        shapes: uint8 (N, GRID, GRID), the foreground of each box on its own grid.
         cues: what mask and evidence tell about each box.
     """
 
     mask: Plane
     rects: Rects
     selected: npt.NDArray[np.bool_]
+    shapes: Shapes
     cues: Cues
 
 
@@ -127,8 +130,9 @@ def draft_mask(
     plane = evidence.view(np.uint8)
     rects = pixel_rects(boxes, (evidence.shape[0], evidence.shape[1]), settings, native_origin)
     mask = foreground_in_boxes(plane, kind, rects[selected], settings, neutral)
-    cues = box_cues(plane, kind, mask, rects, threshold_level(kind, settings, neutral))
-    return Draft(mask, rects, selected, cues)
+    shapes = box_shapes(mask, rects)
+    cues = box_cues(plane, kind, (mask, shapes), rects, threshold_level(kind, settings, neutral))
+    return Draft(mask, rects, selected, shapes, cues)
 
 
 def finish_mask(

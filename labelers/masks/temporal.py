@@ -1,44 +1,21 @@
 """Whether an object keeps its shape from frame to frame, judged along its track.
 
-A box's foreground is sampled on a grid that is fixed to the box. Two boxes of a track are then compared cell
-by cell, which shifts and scales the one mask onto the other by the boxes' own move. Only these few hundred
-bytes a box are kept of a neighbouring frame.
+Two boxes of a track are compared cell by cell of their shapes (:mod:`labelers.masks.shapes`), which shifts
+and scales the one mask onto the other by the boxes' own move. Nothing else is needed of a neighbouring frame.
 """
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from labelers.masks.cues import Column
-from labelers.masks.values import Plane, Rects
+from labelers.masks.shapes import Shapes
+from labelers.masks.values import Rects
 
-GRID = 24
-"""Cells along either side of a box."""
 NO_TRACK = -1
 
-Shapes = npt.NDArray[np.uint8]
-"""(N, GRID * GRID), 0 or 1: the foreground of N boxes, each in its own grid."""
 Tracks = npt.NDArray[np.int64]
-
-
-def box_shapes(mask: Plane, rects: Rects, wanted: npt.NDArray[np.bool_]) -> Shapes:
-    """Foreground of each box on the grid of the box.
-
-    Args:
-        mask: uint8 (H, W), background or foreground.
-        rects: int64 (N, 4).
-        wanted: bool (N,), boxes whose shape will be compared; none without pixels.
-
-    Returns:
-        uint8 (N, GRID * GRID): 1 where about half of the cell or more is foreground; 0 for the other boxes.
-    """
-    shapes = np.zeros((len(rects), GRID, GRID), np.uint8)
-    for shape, (x0, y0, x1, y1), needed in zip(shapes, rects.tolist(), wanted.tolist(), strict=True):
-        if needed:
-            cv2.resize(mask[y0:y1, x0:x1], (GRID, GRID), dst=shape, interpolation=cv2.INTER_AREA)
-    return shapes.reshape(len(rects), GRID * GRID)
 
 
 def comparable_tracks(tracks: Tracks, rects: Rects, shape: tuple[int, int]) -> Tracks:
@@ -61,14 +38,14 @@ def shape_iou(first: Shapes, second: Shapes) -> Column:
     """IoU of boxes in pairs.
 
     Args:
-        first: uint8 (N, C), 0 or 1.
+        first: uint8 (N, GRID, GRID), 0 or 1.
         second: the same; row i is compared with row i.
 
     Returns:
         float32 (N,), 0 to 1; 0 where both are empty: that two boxes hold nothing confirms nothing.
     """
-    both = (first & second).sum(axis=1, dtype=np.int64)
-    either = (first | second).sum(axis=1, dtype=np.int64)
+    both = np.count_nonzero(first & second, axis=(1, 2))
+    either = np.count_nonzero(first | second, axis=(1, 2))
     iou: Column = (both / np.maximum(either, 1)).astype(np.float32)
     return iou
 

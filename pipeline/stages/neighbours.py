@@ -12,7 +12,7 @@ import numpy as np
 
 from labelers.masks import Draft
 from labelers.masks.cues import Column
-from labelers.masks.temporal import NO_TRACK, Shapes, Tracks, box_shapes, comparable_tracks, neighbour_iou
+from labelers.masks.temporal import NO_TRACK, Tracks, comparable_tracks, neighbour_iou
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,10 @@ class Candidate:
 
 @dataclass
 class _Held:
-    """A candidate, what its boxes look like, and how they agree with the frame before."""
+    """A candidate, its tracks that can be compared, and how its boxes agree with the frame before."""
 
     candidate: Candidate
     tracks: Tracks
-    shapes: Shapes
     before: Column
 
 
@@ -71,15 +70,16 @@ def _hold(candidate: Candidate) -> _Held:
         tracks = comparable_tracks(candidate.tracks, draft.rects, (shape[0], shape[1]))
     else:
         tracks = np.full_like(candidate.tracks, NO_TRACK)
-    shapes = box_shapes(draft.mask, draft.rects, tracks != NO_TRACK)
-    return _Held(candidate, tracks, shapes, np.full(len(tracks), np.nan, np.float32))
+    return _Held(candidate, tracks, np.full(len(tracks), np.nan, np.float32))
 
 
 def _compare(first: _Held | None, second: _Held | None) -> Column | None:
     """How the first frame's boxes agree with the second's, which remembers how its own agree."""
     if first is None or second is None:
         return None
-    after, second.before = neighbour_iou((first.tracks, first.shapes), (second.tracks, second.shapes))
+    after, second.before = neighbour_iou(
+        (first.tracks, first.candidate.draft.shapes), (second.tracks, second.candidate.draft.shapes)
+    )
     return after
 
 
