@@ -29,6 +29,7 @@ TRUTH ?=
 .PHONY: compare
 .PHONY: train detect evaluate
 .PHONY: cluster-test
+.PHONY: campaign
 .PHONY: quality ablation bench bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
@@ -102,6 +103,9 @@ bench-evaluate: .venv/.ready  ## measure the UAVDT evaluation on synthetic seque
 
 quality: .venv/.ready  ## every labeler against pixel ground truth, into docs/quality.md: make quality DATA=../shared/data
 	$(BIN)/python -m benchmarks.quality $(or $(DATA),../shared/data) $(if $(JOBS),--jobs $(JOBS))
+
+campaign: .venv/.ready  ## break things on purpose and count what is lost, into docs/reliability.md: half an hour [DATA=../shared/data] [CAMPAIGN="--quick --only R1,R5"]
+	$(BIN)/python -m benchmarks.campaign $(if $(DATA),--data '$(DATA)') $(CAMPAIGN)
 
 bench-training: .venv/.ready  ## measure a training step and inference with each switch: make bench-training [BENCH="--backbone hourglass-104 --batch 16 --size 512"]
 	$(BIN)/python -m benchmarks.bench_training $(BENCH)
