@@ -14,12 +14,30 @@ from pathlib import Path
 
 import click
 
-from benchmarks.campaign import crash_points, kills
+from benchmarks.campaign import (
+    bad_input,
+    checkpoints,
+    clocks,
+    crash_points,
+    damage,
+    disk,
+    kills,
+    loaders,
+    memory,
+    names,
+    orders,
+    published,
+    readers,
+    records,
+    resume,
+    stops,
+    writers,
+)  # fmt: skip
 from benchmarks.campaign.bench import Bench
 from benchmarks.campaign.counts import QUICK, Counts
 from benchmarks.campaign.promises import PROMISES
 from benchmarks.campaign.report import lines, page
-from benchmarks.campaign.result import Result
+from benchmarks.campaign.result import Result, not_run
 from pipeline.atomic import write_atomically
 
 
@@ -35,25 +53,55 @@ class Family:
     rows: tuple[str, ...]
     run: Callable[[Bench], Iterator[Result]]
 
+    @property
+    def name(self) -> str:
+        """Name of its module."""
+        return self.run.__module__.rpartition(".")[2]
+
 
 FAMILIES = (
     Family(("R1",), kills.run),
     Family(("R1", "R5"), crash_points.run),
+    Family(("R2", "R3", "R4"), stops.run),
+    Family(("R5",), disk.run),
+    Family(("R6", "R7"), damage.run),
+    Family(("R8",), writers.run),
+    Family(("R9",), readers.run),
+    Family(("R10",), orders.run),
+    Family(("R12", "R13"), bad_input.run),
+    Family(("R14",), clocks.run),
+    Family(("R17",), names.run),
+    Family(("R18",), checkpoints.run),
+    Family(("R19",), resume.run),
+    Family(("R20",), loaders.run),
+    Family(("R21",), memory.run),
+    Family(("R22",), published.run),
 )
 
 
-def _rows(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[str, ...]:
-    known = tuple(promise.row for promise in PROMISES)
-    chosen = tuple(part.strip().upper() for part in text.split(",")) if text else known
-    unknown = [row for row in chosen if row not in known]
-    if unknown:
-        raise click.BadParameter(f"no promise {unknown[0]!r}; there are {known[0]} to {known[-1]}")
-    return chosen
+def _chosen(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[Family, ...]:
+    """Families named by themselves (``disk``) or by a promise (``R5``); all without a word."""
+    if not text:
+        return FAMILIES
+    wanted = [part.strip().lower() for part in text.split(",")]
+    known = {word.lower() for family in FAMILIES for word in (family.name, *family.rows)}
+    for word in wanted:
+        if word not in known:
+            where = next((p.tests for p in PROMISES if p.row.lower() == word), None)
+            hint = (
+                f"shown by ordinary tests alone: {', '.join(where)}"
+                if where
+                else f"known: {', '.join(sorted(known))}"
+            )
+            raise click.BadParameter(f"nothing to inject for {word!r}; {hint}")
+    return tuple(f for f in FAMILIES if {f.name, *map(str.lower, f.rows)} & set(wanted))
 
 
 @click.command()
-@click.option("--only", callback=_rows, metavar="R1,R5", help="Only these promises; prints, writes no page.")
-@click.option("--quick", is_flag=True, help="A few injections of each kind; prints, writes no page.")
+@click.option(
+    "--only", "families", callback=_chosen, metavar="R1,disk", help="Only these promises or families."
+)
+@click.option("--quick", is_flag=True, help="A few faults of each kind; prints, keeps and writes nothing.")
 @click.option(
     "--page",
     "target",
@@ -61,6 +109,13 @@ def _rows(_context: click.Context, _option: click.Parameter, text: str | None) -
     default=Path("docs/reliability.md"),
     show_default=True,
     help="The page to write.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs/campaign"),
+    show_default=True,
+    help="Where the lines of full counts are kept between runs.",
 )
 @click.option(
     "--data",
@@ -73,27 +128,31 @@ def _rows(_context: click.Context, _option: click.Parameter, text: str | None) -
     help="Where the small videos are labelled.  [default: the system's temporary folder]",
 )
 @click.option("--seed", default=1, show_default=True, help="Of everything random.")
-def main(*, only: tuple[str, ...], quick: bool, target: Path, data: Path | None, scratch: Path | None,
-         seed: int) -> None:  # fmt: skip
-    """Try every promise. The exit code is 1 if one was broken."""
-    whole = len(only) == len(PROMISES) and not quick
+def main(*, families: tuple[Family, ...], quick: bool, target: Path, keep: Path, data: Path | None,
+         scratch: Path | None, seed: int) -> None:  # fmt: skip
+    """Try the promises of docs/reliability.md. The exit code is 1 if one was broken.
+
+    The page is written from the kept lines of all families; what was never tried is shown as such.
+    """
+    results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="campaign-", dir=scratch) as folder:
         bench = Bench(Path(folder), QUICK if quick else Counts(), data, seed)
-        results = [result for family in FAMILIES for result in _tried(family, bench, only)]
-    if whole:
-        write_atomically(target, page(results, _machine()).encode())
+        for family in families:
+            tried = list(_tried(family, bench))
+            results += tried
+            if not quick:
+                records.save(keep, family.name, tried)
+    click.echo(lines(results))
+    if not quick:
+        write_atomically(target, page(_all(keep), _machine()).encode())
         click.echo(f"wrote {target}")
-    else:
-        click.echo(lines(results))
     failed = [result for result in results if result.verdict == "FAILED"]
     click.echo(f"{len(failed)} of {len(results)} lines FAILED", err=True)
-    sys.exit(1 if failed or not results else 0)
+    sys.exit(1 if failed else 0)
 
 
-def _tried(family: Family, bench: Bench, only: tuple[str, ...]) -> Iterator[Result]:
+def _tried(family: Family, bench: Bench) -> Iterator[Result]:
     """The lines of a family; one that breaks down is a failed line, not a missing one."""
-    if not set(family.rows) & set(only):
-        return
     started = time.perf_counter()
     try:
         for result in family.run(bench):
@@ -108,8 +167,20 @@ def _tried(family: Family, bench: Bench, only: tuple[str, ...]) -> Iterator[Resu
         traceback.print_exc()
         spent = time.perf_counter() - started
         problem = f"the campaign itself broke down: {' '.join(str(error).split())}"
-        module = family.run.__module__.rpartition(".")[2]
-        yield Result(family.rows[0], f"family {module}", "", 0, 0, spent, problems=(problem,))
+        yield Result(family.rows[0], f"family {family.name}", "", 0, 0, spent, problems=(problem,))
+
+
+def _all(keep: Path) -> list[Result]:
+    """The kept lines of every family."""
+    found = []
+    for family in FAMILIES:
+        kept = records.load(keep, family.name)
+        found += kept if kept is not None else [_untried(family)]
+    return found
+
+
+def _untried(family: Family) -> Result:
+    return not_run(family.rows[0], f"family {family.name}", "", "never tried at full counts")
 
 
 def _machine() -> str:
