@@ -18,7 +18,7 @@ from labelers.masks import MaskSettings, make_mask, resolve
 from pipeline.boxes import BoxFlag, BoxTable
 from pipeline.errors import StoreError
 from pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
-from pipeline.why.boxes import box_index, box_reason, checked, frame_boxes, quality_columns
+from pipeline.why.boxes import box_index, box_reason, checked, frame_boxes
 from pipeline.why.origin import origin
 from pipeline.why.summary import preset_of
 from tests.recipes import spotlabel, tree, write
@@ -177,9 +177,7 @@ def test_columns_of_later_versions_are_shown(tmp_path: Path) -> None:
     with h5py.File(copy, "a") as file:
         file["quality/zeta"] = np.arange(5, dtype=np.float32)
     later = MaskReader(copy, sealed=True)  # its seal no longer fits, which is not the matter here
-    columns = quality_columns(later)
-    assert list(columns)[:2] == ["fill", "believed"]
-    assert columns["believed"].dtype == np.bool_
+    assert later.quality["believed"].dtype == np.bool_
     assert frame_boxes(later, 0)[3].quality["zeta"] == 3
 
 

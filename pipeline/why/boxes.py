@@ -58,14 +58,6 @@ class BoxFacts:
         return self.foreground + self.background + self.unknown
 
 
-def quality_columns(masks: MaskReader) -> dict[str, npt.NDArray[Any]]:
-    """Every column of a store's quality table, each (N,); ``fill`` and ``believed`` first."""
-    found = masks.file["quality"]
-    names = sorted(found, key=lambda name: (name not in ("fill", "believed"), name != "fill", name))
-    columns = {name: np.asarray(found[name][:]) for name in names}
-    return {**columns, "believed": columns["believed"].astype(np.bool_)}
-
-
 def checked(masks: MaskReader) -> MaskReader:
     """The reader, if its store says of itself what is told here.
 
@@ -118,7 +110,7 @@ def frame_boxes(masks: MaskReader, frame: int) -> list[BoxFacts]:
     """
     settings = dict(masks.structure("settings"))
     table, rows = masks.boxes, masks.boxes.rows(frame)
-    columns = {name: column[rows] for name, column in quality_columns(masks).items()}
+    columns = {name: column[rows] for name, column in masks.quality.items()}
     names = [masks.class_names[class_id] for class_id in table.class_id[rows].tolist()]
     rects, mask = _rects(masks, frame, settings), masks.read(frame)
     doubted = _doubted(names, columns["believed"], settings)
