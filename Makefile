@@ -26,7 +26,10 @@ TRUTH ?=
 
 .PHONY: help setup demo test lint format clean clean-runs
 .PHONY: labels masks status show verify ua-detrac uavdt cdnet davis
+.PHONY: compare
 .PHONY: train detect evaluate
+.PHONY: cluster-test
+.PHONY: campaign
 .PHONY: quality ablation bench bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
@@ -67,6 +70,9 @@ status: .venv/.ready  ## what is made, what is stale and why
 show: .venv/.ready  ## overlays and contact sheets
 	$(SPOTLABEL) show $(RECIPE) $(LOOK)
 
+compare: .venv/.ready  ## what changed between two label versions: make compare A=old.yaml B=new.yaml DATA=...
+	$(SPOTLABEL) compare $(A) $(B) $(LOOK)
+
 verify: .venv/.ready  ## re-check every store of a dataset: make verify DATASET=ua-detrac DATA=...
 	$(SPOTLABEL) verify stores $(RECIPE) $(LOOK)
 
@@ -98,12 +104,18 @@ bench-evaluate: .venv/.ready  ## measure the UAVDT evaluation on synthetic seque
 quality: .venv/.ready  ## every labeler against pixel ground truth, into docs/quality.md: make quality DATA=../shared/data
 	$(BIN)/python -m benchmarks.quality $(or $(DATA),../shared/data) $(if $(JOBS),--jobs $(JOBS))
 
+campaign: .venv/.ready  ## break things on purpose and count what is lost, into docs/reliability.md: half an hour [DATA=../shared/data] [CAMPAIGN="--quick --only R1,R5"]
+	$(BIN)/python -m benchmarks.campaign $(if $(DATA),--data '$(DATA)') $(CAMPAIGN)
+
 bench-training: .venv/.ready  ## measure a training step and inference with each switch: make bench-training [BENCH="--backbone hourglass-104 --batch 16 --size 512"]
 	$(BIN)/python -m benchmarks.bench_training $(BENCH)
 
 .PHONY: scale
 scale: .venv/.ready  ## simulate 10,000 videos on 100 and 1,000 cores, into docs/scale.md
 	$(BIN)/python -m benchmarks.scale
+
+cluster-test: .venv/.ready  ## label on a real one-node Slurm, killing jobs; root; installs slurm-wlm: a quarter of an hour
+	bash scripts/cluster-test.sh $(abspath $(BIN)/python)
 
 clean:  ## delete caches; labels and .venv stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis

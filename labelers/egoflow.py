@@ -2,7 +2,7 @@
 
 The camera's motion is estimated outside the boxes (:mod:`labelers.egomotion.camera`), its neighbours are
 brought to the frame's own view, and dense flow to them is what moves by itself. Where the camera stands
-still that is plain flow. Evidence is worked out in and around boxes and 0 elsewhere.
+still the evidence is that of the labeler ``farneback``, bit for bit. Away from boxes it is 0.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Egoflow:
     """Speed beside the camera's motion."""
 
     name: ClassVar[str] = "egoflow"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     kind: ClassVar[EvidenceKind] = EvidenceKind.MOTION
     neutral: ClassVar[int] = 0
     uses_boxes: ClassVar[bool] = True
@@ -41,12 +41,12 @@ class Egoflow:
         and a warning says for how many frames. A clip of one frame gives zeros, marked as warm-up.
         """
         plain = Untold("these have plain flow, camera motion included")
-        for window in windows(clip, self._settings.far, self._settings.dilation):
+        for window in windows(clip, 1, self._settings.dilation):
             if len(window.views) == 1:
                 yield Evidence(np.zeros(clip.size, np.uint8), warm_up=True)
                 continue
             found = speeds(window, self._settings)
-            plain.count(window.view.frame.number, found.compensated)
+            plain.count(window.view.frame.number, found.told)
             yield Evidence(encode_motion(found.speed))
         plain.report(self.name)
 

@@ -1,7 +1,8 @@
 """Labeler ``egoflow-cut``: outlines of what is in the boxes; for moving cameras.
 
-Motion beside the camera's (as ``egoflow``), the scene behind each box as other frames show it, and colour,
-checked against each other in every box; see :mod:`labelers.egomotion.cut`.
+The camera's motion is estimated as by ``egoflow``. The scene behind each box, as other frames show it once
+brought to this frame's view, and colour are checked against each other in every box; see
+:mod:`labelers.egomotion.cut`.
 """
 
 from __future__ import annotations
@@ -16,31 +17,34 @@ from pydantic import Field
 
 from labelers.base import Clip, Evidence, EvidenceKind, Settings
 from labelers.egoflow import Untold
-from labelers.egomotion.backdrop import backdrop
+from labelers.egomotion.backdrop import Witness, backdrop, witnesses
 from labelers.egomotion.cut import outline
 from labelers.egomotion.residual import Place
-from labelers.egomotion.speed import EgoflowSettings, Speeds, speeds
-from labelers.egomotion.window import Window, windows
+from labelers.egomotion.window import View, windows
 
 RING = 0.15
 """So much of a box's side is looked at around it, and at least :data:`NARROWEST` px."""
 NARROWEST = 12
 
 
-class EgoflowCutSettings(EgoflowSettings):
+class EgoflowCutSettings(Settings):
     """Settings of the labeler ``egoflow-cut``."""
 
+    dilation: float = Field(0.05, ge=0, le=1)
+    """The background is looked at outside the boxes grown on every side by this share of their side."""
     reach: int = Field(12, ge=1, le=64)
     """How far, in frames, to look for the scene behind a box; so many frames on either side are held."""
     most_pixels: int = Field(40_000, ge=1_000, le=4_000_000)
     """Boxes with more pixels than that, surroundings included, are worked on at a coarser scale."""
+    most_in_all: int = Field(150_000, ge=1_000)
+    """Likewise where all boxes of a frame together have more pixels than that."""
 
 
 class EgoflowCut:
-    """Outlines from motion, the scene behind and colour."""
+    """Outlines from the scene behind and colour."""
 
     name: ClassVar[str] = "egoflow-cut"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     kind: ClassVar[EvidenceKind] = EvidenceKind.BINARY
     neutral: ClassVar[int] = 0
     uses_boxes: ClassVar[bool] = True
@@ -57,42 +61,49 @@ class EgoflowCut:
         frames. In a clip of one frame it does so too.
         """
         plain = Untold("these have outlines by colour alone")
-        reach = max(self._settings.reach, self._settings.far)
-        for window in windows(clip, reach, self._settings.dilation):
-            moving = speeds(window, self._settings)
+        for window in windows(clip, self._settings.reach, self._settings.dilation):
+            asked = witnesses(window, self._settings.reach)
             if len(window.views) > 1:
-                plain.count(window.view.frame.number, moving.compensated)
-            yield Evidence(self._outlines(window, moving))
+                plain.count(window.view.frame.number, bool(asked))
+            yield Evidence(self._outlines(window.view, asked))
         plain.report(self.name)
 
-    def _outlines(self, window: Window, moving: Speeds) -> npt.NDArray[np.bool_]:
-        """Foreground of all boxes of the middle frame, bool (H, W)."""
-        found = np.zeros(window.view.grey.shape, np.bool_)
-        for index in range(len(window.view.boxes)):
-            inner, place = _places(window.view.boxes[index], found.shape)
-            if inner[0].stop > inner[0].start and inner[1].stop > inner[1].start:
-                found[place] |= self._outline(window, moving, inner, place)
+    def _outlines(self, view: View, asked: list[Witness]) -> npt.NDArray[np.bool_]:
+        """Foreground of all boxes of a frame, bool (H, W)."""
+        found = np.zeros(view.grey.shape, np.bool_)
+        pairs = [_places(box, found.shape) for box in view.boxes]
+        held = [(inner, place) for inner, place in pairs if _pixels(inner)]
+        scale = min(
+            1.0, (self._settings.most_in_all / max(sum(_pixels(place) for _, place in held), 1)) ** 0.5
+        )
+        for inner, place in held:
+            own = min(scale, (self._settings.most_pixels / _pixels(place)) ** 0.5)
+            found[place] |= _outline(view, asked, inner, place, own)
         return found
 
-    def _outline(self, window: Window, moving: Speeds, inner: Place, place: Place) -> npt.NDArray[np.bool_]:
-        """Foreground of one box on the patch around it, bool (h, w)."""
-        rows, columns = place
-        height, width = rows.stop - rows.start, columns.stop - columns.start
-        scale = min(1.0, (self._settings.most_pixels / (height * width)) ** 0.5)
-        size = max(1, round(height * scale)), max(1, round(width * scale))
-        box = np.zeros((height, width), np.uint8)
-        top, left = inner[0].start - rows.start, inner[1].start - columns.start
-        box[top : inner[0].stop - rows.start, left : inner[1].stop - columns.start] = 1
-        noise = float(moving.noise[inner].max()) if moving.compensated and len(window.views) > 1 else np.inf
-        small = outline(
-            cv2.resize(window.view.frame.image[place], size[::-1], interpolation=cv2.INTER_AREA),
-            cv2.resize(box, size[::-1], interpolation=cv2.INTER_NEAREST) > 0,
-            backdrop(window, place, size, self._settings.reach),
-            cv2.resize(moving.speed[place], size[::-1], interpolation=cv2.INTER_AREA),
-            noise,
-        )
-        full = cv2.resize(small.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
-        return np.asarray(full & (box > 0), np.bool_)
+
+def _outline(
+    view: View, asked: list[Witness], inner: Place, place: Place, scale: float
+) -> npt.NDArray[np.bool_]:
+    """Foreground of one box on the patch around it, bool (h, w), worked out at a scale of at most 1."""
+    rows, columns = place
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    box = np.zeros((height, width), np.uint8)
+    top, left = inner[0].start - rows.start, inner[1].start - columns.start
+    box[top : inner[0].stop - rows.start, left : inner[1].stop - columns.start] = 1
+    small = outline(
+        cv2.resize(view.frame.image[place], size[::-1], interpolation=cv2.INTER_AREA),
+        cv2.resize(box, size[::-1], interpolation=cv2.INTER_NEAREST) > 0,
+        backdrop(view, place, size, asked),
+    )
+    full = cv2.resize(small.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+    return np.asarray(full & (box > 0), np.bool_)
+
+
+def _pixels(place: Place) -> int:
+    rows, columns = place
+    return int(max(0, rows.stop - rows.start) * max(0, columns.stop - columns.start))
 
 
 def _places(box: npt.NDArray[np.float32], shape: tuple[int, ...]) -> tuple[Place, Place]:

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from labelers.base import Clip, Evidence, EvidenceKind, Settings, encode_motion
-from labelers.flow import FlowSettings, FramePair, dense_flow, frame_pairs
+from labelers.flow import FlowSettings, flow_speed, frame_pairs
 
 
 class FarnebackSettings(FlowSettings):
@@ -50,23 +48,4 @@ class Farneback:
             if pair is None:
                 yield Evidence(np.zeros(clip.size, np.uint8), warm_up=True)
             else:
-                yield Evidence(encode_motion(self._speed(pair)))
-
-    def _speed(self, pair: FramePair) -> npt.NDArray[np.float32]:
-        """Speed in px per frame, float32 (H, W)."""
-        border = self._settings.border
-        height, width = pair.start.shape
-        flow = dense_flow(_continued(pair, border), self._settings)
-        x, y = cv2.split(flow[border : border + height, border : border + width])
-        speed: npt.NDArray[np.float32] = cv2.magnitude(x, y)
-        return speed / np.float32(pair.gap)
-
-
-def _continued(pair: FramePair, border: int) -> FramePair:
-    """Both frames with their outermost pixels repeated outwards."""
-    if border == 0:
-        return pair
-    sides = (border, border, border, border)
-    start = cv2.copyMakeBorder(pair.start, *sides, cv2.BORDER_REPLICATE)
-    end = cv2.copyMakeBorder(pair.end, *sides, cv2.BORDER_REPLICATE)
-    return FramePair(start, end, pair.gap)
+                yield Evidence(encode_motion(flow_speed(pair, self._settings, self._settings.border)))

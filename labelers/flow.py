@@ -95,3 +95,25 @@ def dense_flow(pair: FramePair, settings: FlowSettings) -> npt.NDArray[np.float3
         s.flags,
     )
     return flow
+
+
+def flow_speed(pair: FramePair, settings: FlowSettings, border: int) -> npt.NDArray[np.float32]:
+    """Length of Farneback's flow, with the frames continued by ``border`` px (last pixel repeated) meanwhile.
+
+    Returns:
+        float32 (H, W): px per frame, on the grid of ``start``; where frames are missing, the displacement is
+        shared among them.
+    """
+    height, width = pair.start.shape
+    flow = dense_flow(
+        FramePair(continued(pair.start, border), continued(pair.end, border), pair.gap), settings
+    )
+    x, y = cv2.split(flow[border : border + height, border : border + width])
+    speed: npt.NDArray[np.float32] = cv2.magnitude(x, y)
+    return speed / np.float32(pair.gap)
+
+
+def continued(image: Grey, border: int) -> Grey:
+    """An image with its outermost pixels repeated outwards, uint8 (H + 2 border, W + 2 border)."""
+    wide: Grey = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_REPLICATE)
+    return wide if border else image

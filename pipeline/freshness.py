@@ -118,14 +118,21 @@ def _options_without_paths(options: ReaderOptions) -> dict[str, Any]:
 
 def mask_fingerprint(
     sequence: Sequence,
-    evidence: EvidenceReader,
+    evidence: EvidenceReader | None,
     settings: MaskSettings,
     options: ReaderOptions,
     cache: DigestCache,
 ) -> dict[str, Any]:
-    """What the masks of a sequence depend on: never a pixel of the video, only the evidence made from it."""
+    """What the masks of a sequence depend on: never a pixel of the video, only the evidence made from it.
+
+    Without evidence that part is left out.
+    """
+    made_from = (
+        {} if evidence is None
+        else {"evidence": text_digest(evidence.content + canonical_json(evidence.fingerprint))}
+    )  # fmt: skip
     return {
-        "evidence": text_digest(evidence.content + canonical_json(evidence.fingerprint)),
+        **made_from,
         "settings": settings.model_dump(mode="json"),
         "libraries": library_versions(("opencv-contrib-python",)),
         "mask rules": MASK_RULES_VERSION,

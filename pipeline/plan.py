@@ -56,7 +56,7 @@ class Item:
             with_frames=with_frames,
         )
 
-    def mask_fingerprint(self, recipe: Recipe, evidence: EvidenceReader) -> dict[str, Any]:
+    def mask_fingerprint(self, recipe: Recipe, evidence: EvidenceReader | None) -> dict[str, Any]:
         """What its masks depend on; see :func:`pipeline.freshness.mask_fingerprint`."""
         return mask_fingerprint(self.sequence, evidence, recipe.masks, recipe.options, self.cache)
 

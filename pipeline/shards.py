@@ -6,9 +6,12 @@ import heapq
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipeline.errors import RecipeError, SpotlabelError
-from pipeline.plan import Item
+
+if TYPE_CHECKING:  # options that every command has must not bring the labelers in
+    from pipeline.plan import Item
 
 _WRITTEN = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 

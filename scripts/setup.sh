@@ -87,6 +87,8 @@ install_pybgs() {
 make_venv
 say "installing spotlabel and its packages into $venv"
 install_torch
-pip_install --editable "$([ "$torch" = none ] && echo '.[dev]' || echo '.[dev,train,tensorboard,onnx,ablation,cluster,dask]')"
+extras=dev,cluster,dask
+[ "$torch" = none ] || extras+=,train,tensorboard,onnx,ablation
+pip_install --editable ".[$extras]"
 [ "$pybgs" != 1 ] || install_pybgs || die "pybgs was asked for (PYBGS=1) and is not installed"
 say "done: $venv/bin/spotlabel"

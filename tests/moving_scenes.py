@@ -12,6 +12,7 @@ from tests.clips import texture
 
 HEIGHT, WIDTH = 180, 240
 BLOCK_HEIGHT, BLOCK_WIDTH = 44, 66
+BRIDGE_HEIGHT, BRIDGE_WIDTH = 110, 190
 Camera = Callable[[int], np.ndarray]
 
 
@@ -49,15 +50,23 @@ class Scene:
         gain: float = 0.0,
         noise: float = 1.5,
         padding: float = 6.0,
+        starts: int | None = None,
+        bridge: float = 0.0,
     ) -> None:
+        """With ``starts``, the block stands until that frame; a bridge, on which it drives, is so many px per
+        frame faster in the picture than the ground below: it is nearer to the camera."""
         rng = np.random.default_rng(3)
         self.size = (HEIGHT, WIDTH)
         self._ground = _coloured(texture(HEIGHT + 200, WIDTH + 200, 1), (0.7, 0.9, 0.8))
         self._block = _coloured(texture(BLOCK_HEIGHT, BLOCK_WIDTH, 2), (0.4, 0.6, 1.0))
+        self._deck = _coloured(texture(BRIDGE_HEIGHT, BRIDGE_WIDTH, 4), (0.9, 0.8, 0.6))
         self.frames: list[ClipFrame] = []
         self.truth: list[np.ndarray] = []
         for index in range(count):
-            image, mask = self._render(camera(index), np.array(drive) * (index - count / 2))
+            steps = index - count / 2 if starts is None else max(0, index - starts)
+            image, mask = self._render(
+                camera(index), np.array(drive) * steps, bridge * index if bridge else None
+            )
             image = image * (1 + gain * np.sin(index)) + rng.normal(0, noise, image.shape)
             rows, columns = np.nonzero(mask)
             box = [
@@ -70,9 +79,15 @@ class Scene:
             self.frames.append(ClipFrame(index, picture, np.array([box], np.float32)))
             self.truth.append(mask)
 
-    def _render(self, camera: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _render(
+        self, camera: np.ndarray, offset: np.ndarray, nearer: float | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         size = (WIDTH, HEIGHT)
         ground = cv2.warpPerspective(self._ground, camera @ _shift(-100, -100), size)
+        if nearer is not None:
+            camera = _shift(nearer, 0) @ camera
+            deck = camera @ _shift((WIDTH - BRIDGE_WIDTH) / 2, (HEIGHT - BRIDGE_HEIGHT) / 2)
+            cv2.warpPerspective(self._deck, deck, size, ground, borderMode=cv2.BORDER_TRANSPARENT)
         place = camera @ _shift(
             (WIDTH - BLOCK_WIDTH) / 2 + offset[0], (HEIGHT - BLOCK_HEIGHT) / 2 + offset[1]
         )

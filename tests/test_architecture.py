@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "pipeline": {"pipeline", "labelers"},
     "detector": {"detector", "pipeline"},
 }
-KNOWS_LABELERS = ("plan", "freshness", "stages", "running.child", "cdnet_check")
+KNOWS_LABELERS = ("plan", "freshness", "stages", "cluster", "running.child", "cdnet_check")
 """Parts of the pipeline that know how evidence is made: none of the detector's business."""
 RIM = ("recipe", "labelled", "cli", "running")
 """Parts of the pipeline that belong to the command line; only the detector's commands may use them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from labelers.base import ClipFrame
 from labelers.egoflow import Egoflow
 from labelers.egoflow_cut import EgoflowCut, EgoflowCutSettings
 from labelers.egomotion import cut
-from labelers.egomotion.backdrop import Backdrop, backdrop
+from labelers.egomotion.backdrop import Backdrop, backdrop, witnesses
 from labelers.egomotion.window import windows
 from labelers.farneback import Farneback
 from tests.clips import run, values
@@ -48,7 +49,7 @@ def test_exposure_drift_does_not_matter():
 def test_the_scene_behind_is_seen_where_the_vehicle_was_not():
     scene = Scene(CAMERAS["pan"], drive=(9.0, 0.0), count=13)
     window = list(windows(scene, 6, 0.1))[6]
-    behind = backdrop(window, np.s_[40:140, 40:220], (100, 180), reach=6)
+    behind = backdrop(window.view, np.s_[40:140, 40:220], (100, 180), witnesses(window, 6))
     truth = scene.truth[6][40:140, 40:220]
     assert behind.seen[truth].mean() > 0.9
     assert (behind.difference[truth & behind.seen] > cut.UNLIKE * behind.noise).mean() > 0.8
@@ -61,7 +62,7 @@ def test_what_never_moves_has_no_scene_behind_and_is_cut_by_colour():
     window = list(windows(scene, 6, 0.1))[4]
     x0, y0, x1, y1 = (int(edge) for edge in window.view.boxes[0])
     place = np.s_[y0 - 12 : y1 + 12, x0 - 12 : x1 + 12]
-    behind = backdrop(window, place, window.view.grey[place].shape, reach=6)
+    behind = backdrop(window.view, place, window.view.grey[place].shape, witnesses(window, 6))
     assert not behind.seen[18:-18, 18:-18].any()
     assert scene.iou(outlines(scene)) > scene.iou([np.ones(scene.size, bool)] * 8)
 
@@ -130,22 +131,51 @@ def test_a_clip_of_one_frame_is_cut_by_colour():
     assert scene.iou(outlines(scene)) > scene.iou([np.ones(scene.size, bool)])
 
 
-def test_motion_decides_where_no_scene_behind_was_seen_unless_it_is_noise():
+def test_colour_decides_where_no_scene_behind_was_seen():
     shape = (60, 80)
-    box = np.zeros(shape, bool)
-    box[10:50, 10:70] = True
-    vehicle = np.zeros(shape, bool)
-    vehicle[15:45, 20:60] = True
+    box, vehicle = np.zeros(shape, bool), np.zeros(shape, bool)
+    box[10:50, 10:70], vehicle[15:45, 20:60] = True, True
     image = np.where(vehicle[..., None], np.uint8([200, 40, 40]), np.uint8([40, 120, 60]))
     unseen = Backdrop(np.full(shape, 255, np.uint8), np.zeros(shape, bool), 1.5)
-    speed = np.where(vehicle, np.float32(3), np.float32(0))
-    assert np.array_equal(cut.outline(image, box, unseen, speed, 0.05), vehicle)
-    believed, decided = cut._evidence(unseen, speed, 0.05)
-    assert np.array_equal(believed, vehicle)
-    assert np.array_equal(decided, vehicle)
-    doubted, decided = cut._evidence(unseen, speed, 2.0)
-    assert doubted.all()
-    assert not decided.any()
+    assert np.array_equal(cut.outline(image, box, unseen), vehicle)
+    half = Backdrop(np.where(vehicle, np.uint8(90), np.uint8(1)), np.arange(80) < np.full(shape, 40), 1.5)
+    assert np.array_equal(cut.outline(image, box, half), vehicle)
+
+
+def test_the_scene_behind_decides_where_colour_cannot():
+    shape = (60, 80)
+    box, vehicle = np.zeros(shape, bool), np.zeros(shape, bool)
+    box[10:50, 10:70], vehicle[15:45, 20:60] = True, True
+    image = np.random.default_rng(0).integers(60, 120, (*shape, 3), np.uint8)
+    seen = Backdrop(np.where(vehicle, np.uint8(90), np.uint8(1)), np.ones(shape, bool), 1.5)
+    found = cut.outline(image, box, seen)
+    disc = np.ones((9, 9), np.uint8)  # the edge is colour's to draw, within 3 px and their corners
+    assert found[cv2.erode(vehicle.astype(np.uint8), disc) > 0].all()
+    assert not found[cv2.dilate(vehicle.astype(np.uint8), disc) == 0].any()
+
+
+@pytest.mark.parametrize("kind", ["slow", "starter", "parallax"])
+def test_hard_vehicles_are_outlined_better_than_by_their_box(kind):
+    scene = {
+        "slow": Scene(CAMERAS["pan"], drive=(0.7, 0.0), count=13),
+        "starter": Scene(CAMERAS["pan"], drive=(5.0, 0.0), count=13, starts=6),
+        "parallax": Scene(turning(0.0, pan=(1.0, 0.0)), drive=(5.0, 0.0), count=8, bridge=1.0),
+    }[kind]
+    filled = scene.iou([np.ones(scene.size, bool)] * len(scene.frames))
+    assert scene.iou(outlines(scene)) > filled + 0.05
+
+
+def test_all_boxes_of_a_frame_share_its_pixels(monkeypatch):
+    sizes, grab = [], cv2.grabCut
+    monkeypatch.setattr(
+        cv2, "grabCut", lambda image, *rest: sizes.append(image.size // 3) or grab(image, *rest)
+    )
+    scene = Scene(CAMERAS["pan"], drive=(5.0, 0.0), count=6)
+    scene.frames = [replace(f, boxes=np.repeat(f.boxes, 8, axis=0)) for f in scene.frames]
+    coarse = outlines(scene, most_in_all=20_000)
+    assert sum(sizes) < 6 * 21_000
+    assert len(sizes) == 6 * 8
+    assert scene.iou(coarse) > 0.85
 
 
 def test_same_outlines_twice_and_after_others_have_drawn_random_numbers():

@@ -13,7 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes import command, environment, leftovers, spotlabel, stores, tree, video, write
+from tests.recipes import (
+    HEIGHT,
+    WIDTH,
+    command,
+    environment,
+    leftovers,
+    spotlabel,
+    stores,
+    tree,
+    video,
+    write,
+)
 
 NAMES = ("a", "b", "c")
 
@@ -224,3 +235,19 @@ def test_a_reader_of_the_output_that_goes_away_does_not_stop_the_run(tmp_path: P
         process.wait(timeout=120)
     assert len(stores(out)) == 2 * len(NAMES)
     assert leftovers(out) == []
+
+
+@pytest.mark.parametrize(
+    ("labeler", "instead"),
+    [("egoflow", "these have plain flow"), ("egoflow-cut", "these have outlines by colour alone")],
+)
+def test_warnings_of_the_labeler_reach_the_user(tmp_path: Path, labeler: str, instead: str) -> None:
+    recipe = tree(tmp_path / "data", tmp_path / "out", "a", length=4, labeler=labeler, evidence={})
+    everywhere = [f"{number},2,1,1,{WIDTH},{HEIGHT},1,3,1" for number in range(1, 5)]  # no background left
+    (tmp_path / "data" / "a" / "gt" / "gt.txt").write_text("\n".join(everywhere))
+    done = spotlabel("label", write(tmp_path / "r.yaml", recipe))
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("a: ")]
+    assert line.startswith(f"a: {labeler}: the background outside the boxes did not tell the camera's motion")
+    assert "in 4 of 4 frames (first: 1)" in line
+    assert instead in line

@@ -123,6 +123,15 @@ def test_at_the_limit_what_is_missing_is_named(tmp_path: Path) -> None:
     assert "RECIPE goes before --wait" in wrong.stderr
 
 
+def test_who_has_failed_does_not_wait(tmp_path: Path) -> None:
+    recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", tmp_path / "out", "a", "b"))
+    broken = sorted((tmp_path / "data" / "a" / "img1").iterdir())[2]
+    broken.write_bytes(b"")
+    done = spotlabel("label", recipe, "--shard", "1/2", "--wait")
+    assert done.returncode == 1
+    assert "1 of 1 videos failed; the others are whole; not waiting for other shards" in done.stderr
+
+
 _LATE = """
 import sys
 from pathlib import Path

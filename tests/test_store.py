@@ -188,7 +188,7 @@ def test_a_pickled_reader_carries_the_path_alone(tmp_path: Path) -> None:
 
 def test_the_wrong_kind_of_store_is_refused(tmp_path: Path) -> None:
     path = write_masks(tmp_path / "m.h5", some_masks())
-    with pytest.raises(StoreError, match="holds spotlabel-mask version 1, expected spotlabel-evidence"):
+    with pytest.raises(StoreError, match="holds spotlabel-mask version 2, expected spotlabel-evidence"):
         EvidenceReader(path).size  # noqa: B018
 
 

@@ -16,7 +16,7 @@ from pipeline.store import UNKNOWN, FrameState, MaskWriter, StoreInfo
 def scene(name: str, **settings: object) -> Sequence:
     """A rendered street, 128x96 by default."""
     values = {"width": 128, "height": 96, "frames": 6, "fps": 5.0, "density": 0.4, **settings}
-    options = SyntheticOptions(scenes=(NamedScene(name=name, **values),))  # type: ignore[arg-type]
+    options = SyntheticOptions(scenes=(NamedScene(name=name, **values),))
     return sequences(Path(), options, FrameOptions())[0]
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from labelers.boxbg.compiled import compiled
+from labelers.boxbg.planes import Planes, mean_rows, measured
+
 Float = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
+Kinds = npt.NDArray[np.int32]
 
 LIGHT_EDGES = np.linspace(-2.6, 1.2, 25).astype(np.float32)
 """Logarithm of the brightness over the background's."""
@@ -23,10 +26,11 @@ SHAPE = tuple(len(edges) + 1 for edges in (LIGHT_EDGES, DEVIATION_EDGES, TEXTURE
 """Bins of each cue."""
 KINDS = int(np.prod(SHAPE))
 """Number of kinds of pixels."""
-_FINENESS = 8
-"""Steps per unit to which deviation, texture and colour are taken; the last edge must lie below 256 / 8."""
-_DARK = 6.0
-"""Added to both brightnesses, grey levels: ratios of dark pixels are noise."""
+_LIGHTEST, _LIGHT_STEPS = np.float32(4), np.float32(1024)
+"""Ratios of brightness are looked up in steps of 1/1024 up to 4, which is beyond the last edge."""
+_RATIOS = np.maximum(np.arange(int(_LIGHTEST * _LIGHT_STEPS) + 1), 1) / _LIGHT_STEPS
+_LIGHT_BINS = np.searchsorted(LIGHT_EDGES, np.log(_RATIOS), side="right").astype(np.int32)
+_HALF, _MOST, _ONE = np.float32(0.5), np.float32(0.75), np.float32(1)
 
 
 class Cues(NamedTuple):
@@ -37,67 +41,49 @@ class Cues(NamedTuple):
         deviation: float32 (H, W), largest difference of a channel, in standard deviations.
     """
 
-    kind: npt.NDArray[np.int32]
+    kind: Kinds
     deviation: Float
 
 
-def cues(image: UInt8, background: Float, sigma: Float) -> Cues:
-    """Compare a patch with its background.
+def cues(image: UInt8, level: UInt8, sigma: UInt8, curve: Float) -> Cues:
+    """Compare a patch with its background; kinds are of means over 3x3 pixels.
 
     Args:
         image: uint8 (H, W, 3).
-        background: float32 (H, W, 3), in the place and exposure of the image.
-        sigma: float32 (H, W, 3), standard deviation of the background, > 0.
+        level: uint8 (H, W, 3), background in the place of the image.
+        sigma: uint8 (H, W, 3), its standard deviation in quarters of a grey level, > 0.
+        curve: float32 (256, 3), level in the image's exposure of each level of the background.
     """
-    seen = image.astype(np.float32)
-    deviation = _largest(np.abs(seen - background) / sigma)
-    grey, ground = _mean(seen), _mean(background)
-    near, near_ground = cv2.blur(grey, (3, 3)), cv2.blur(ground, (3, 3))
-    light = (near + _DARK) / (near_ground + _DARK)
-    noise = _mean(sigma) * np.minimum(light, 1)  # noise of what is in the shade shrinks with the light
-    gx, gy = _gradient(grey)
-    hx, hy = _gradient(ground)
-    texture = cv2.blur(cv2.magnitude(gx - light * hx, gy - light * hy), (3, 3))
-    colour = _largest(np.abs(cv2.blur(seen, (3, 3)) - light[..., None] * cv2.blur(background, (3, 3))))
-    kind = _light_bins(light)
-    for values, edges in (
-        (cv2.blur(deviation, (3, 3)), DEVIATION_EDGES),
-        (texture / (0.5 * noise + 1), TEXTURE_EDGES),
-        (colour / (0.75 * noise + 1), COLOUR_EDGES),
-    ):
-        kind = kind * np.int32(len(edges) + 1) + _bins(values, edges)
-    return Cues(kind, deviation)
+    kind = np.zeros(image.shape[:2], np.int32)
+    if not kind.size:
+        return Cues(kind, kind.astype(np.float32))
+    planes = measured(image, level, sigma, curve)
+    _sort(planes, kind)
+    return Cues(kind, planes.deviation[1:-1, 1:-1].copy())
 
 
-def _bins(values: Float, edges: Float) -> npt.NDArray[np.int32]:
-    """Number of edges at or below each value (0 or more), to an eighth: one look-up per pixel."""
-    table = np.searchsorted(edges, np.arange(256) / _FINENESS, side="right").astype(np.uint8)
-    found: npt.NDArray[np.uint8] = cv2.LUT(cv2.convertScaleAbs(values, alpha=_FINENESS), table)
-    return found.astype(np.int32)
-
-
-def _light_bins(light: Float) -> npt.NDArray[np.int32]:
-    """The bin of a ratio among the even ``LIGHT_EDGES`` of its logarithm."""
-    step = LIGHT_EDGES[1] - LIGHT_EDGES[0]
-    bins = (cv2.log(light) - LIGHT_EDGES[0]) * (1 / step) + 1
-    found: npt.NDArray[np.int32] = np.clip(bins, 0, len(LIGHT_EDGES)).astype(np.int32)
-    return found
-
-
-def _mean(planes: Float) -> Float:
-    mean: Float = cv2.transform(planes, np.full((1, 3), 1 / 3, np.float32))
-    return mean
-
-
-def _largest(planes: Float) -> Float:
-    first, second, third = cv2.split(planes)
-    largest: Float = cv2.max(cv2.max(first, second), third)
-    return largest
-
-
-def _gradient(grey: Float) -> tuple[Float, Float]:
-    """Derivatives in x and y, grey levels per px."""
-    return (
-        cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8),
-        cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8),
-    )
+@compiled
+def _sort(planes: Planes, kind: Kinds) -> None:
+    """The bins of each pixel: the number of edges at or below each value."""
+    height, width = kind.shape
+    column = np.empty(width + 2, np.float32)
+    deviation, texture = np.empty(width, np.float32), np.empty(width, np.float32)
+    for y in range(height):
+        mean_rows(planes.deviation, y, 1, column, deviation)
+        mean_rows(planes.texture, y, 1, column, texture)
+        for x in range(width):
+            noise = planes.noise[y, x]
+            rough = texture[x] / (_HALF * noise + _ONE)
+            tint = planes.colour[y, x] / (_MOST * noise + _ONE)
+            found = _LIGHT_BINS[np.int32(min(planes.light[y, x], _LIGHTEST) * _LIGHT_STEPS)] * (
+                len(DEVIATION_EDGES) + 1
+            )
+            for k in range(len(DEVIATION_EDGES)):
+                found += deviation[x] >= DEVIATION_EDGES[k]
+            found *= len(TEXTURE_EDGES) + 1
+            for k in range(len(TEXTURE_EDGES)):
+                found += rough >= TEXTURE_EDGES[k]
+            found *= len(COLOUR_EDGES) + 1
+            for k in range(len(COLOUR_EDGES)):
+                found += tint >= COLOUR_EDGES[k]
+            kind[y, x] = found

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from labelers.base import Clip, ClipFrame, Evidence, EvidenceKind, Settings
 from labelers.boxbg.cues import Cues, cues
-from labelers.boxbg.model import SIGMA_STEPS, Background, fit_background
+from labelers.boxbg.model import Background, fit_background
 from labelers.boxbg.odds import Counts, log_odds
 from labelers.boxbg.pose import Pose
 from labelers.boxbg.samples import DOUBTFUL, Samples, collect, grown_rects, sight
@@ -40,7 +40,7 @@ class Boxbg:
     """
 
     name: ClassVar[str] = "boxbg"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     kind: ClassVar[EvidenceKind] = EvidenceKind.DISTANCE
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
@@ -135,14 +135,12 @@ def placed(background: Background, index: int, pose: Pose, place: tuple[slice, s
     top, left = place[0].start, place[1].start
     matrix = pose.matrix - [[0, 0, left], [0, 0, top]]
     size = (place[1].stop - left, place[0].stop - top)
-    level, sigma = (
-        cv2.warpAffine(plane, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        for plane in (background.nearest(index), background.sigma)
-    )
+    border = cv2.BORDER_REPLICATE
+    level = cv2.warpAffine(background.nearest(index), matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
+    sigma = cv2.warpAffine(background.sigma, matrix, size, flags=cv2.INTER_NEAREST, borderMode=border)
     return Ground(level, sigma)
 
 
 def compared(image: UInt8, ground: Ground, pose: Pose) -> Cues:
     """Cues of a part of a frame against the background there."""
-    sigma = ground.sigma.astype(np.float32) * np.float32(1 / SIGMA_STEPS)
-    return cues(image, pose.exposed(ground.level), sigma)
+    return cues(image, ground.level, ground.sigma, pose.curve)

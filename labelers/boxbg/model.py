@@ -9,16 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from labelers.boxbg.median import robust_fit
+from labelers.boxbg.planes import SIGMA_STEPS
 from labelers.boxbg.pose import STILL, Pose, PoseFinder
 from labelers.boxbg.samples import HIDDEN, Samples
 from labelers.boxbg.settings import BoxbgSettings
 
 UInt8 = npt.NDArray[np.uint8]
 
-SIGMA_STEPS = 4
-"""Noise is kept as uint8 in quarters of a grey level."""
-_ROUNDS = 2
-"""Times that samples are registered to what was fitted from them."""
+_ROUGH = 32
+"""Samples from which a first background is made, to which all are registered."""
 _WEAK_WINDOW = 5
 """Frames that a part of the video must show of a pixel to have a background of its own there."""
 _SURE = 2 * 1.2533
@@ -80,23 +79,10 @@ def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Backgroun
     Returns:
         The background, and the pose of every sample on it.
     """
-    images, sight = np.stack(samples.images), np.stack(samples.sight)
+    images, sight, poses = _registered(samples, settings)
     centre, sigma, seen = robust_fit(images, sight)
     finder = PoseFinder(centre, seen > 0, settings.stabilise)
-    poses = _poses(finder, samples)
-    if not all(pose.unchanged for pose in poses):
-        if not all(pose.still for pose in poses):
-            # The median of what moves is blurred: begin again from the frame that shows most background.
-            anchor = int(np.argmax([np.count_nonzero(plane) for plane in samples.sight]))
-            finder = PoseFinder(images[anchor].copy(), sight[anchor] != HIDDEN, settings.stabilise)
-        for _ in range(_ROUNDS):
-            for k, pose in enumerate(_poses(finder, samples)):
-                images[k], sight[k] = brought_back(samples.images[k], samples.sight[k], pose)
-            centre, sigma, seen = robust_fit(images, sight)
-            finder = PoseFinder(centre, seen > 0, settings.stabilise)
-        poses = _poses(finder, samples)
-    if all(pose.still for pose in poses):
-        finder.expect_calm(samples.images, samples.sight)
+    finder.expect(samples.images, samples.sight, poses)
     known = seen > 0
     sigma = np.maximum(sigma, np.float32(settings.noise_floor))
     sigma = np.hypot(sigma, np.float32(settings.light_tolerance) * centre)
@@ -108,15 +94,37 @@ def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Backgroun
     return Background(levels, centres, quarters, known, finder), poses
 
 
+def _registered(samples: Samples, settings: BoxbgSettings) -> tuple[UInt8, UInt8, list[Pose]]:
+    """Samples and sight in one place and exposure, (K, H, W, 3) and (K, H, W), and their poses there."""
+    images, sight = np.stack(samples.images), np.stack(samples.sight)
+    some = np.unique(np.linspace(0, len(images) - 1, _ROUGH).astype(int))
+    finder = _finder(images[some], sight[some], settings)
+    poses = [finder.find(image, plane) for image, plane in zip(samples.images, samples.sight, strict=True)]
+    if all(pose.unchanged for pose in poses):
+        return images, sight, poses
+    if not all(pose.still for pose in poses):
+        # The median of what moves is blurred: begin again from the frame that shows most background.
+        anchor = int(np.argmax([np.count_nonzero(plane) for plane in samples.sight]))
+        finder = PoseFinder(images[anchor].copy(), sight[anchor] != HIDDEN, settings.stabilise)
+    for chosen in (some, np.arange(len(images))):
+        for k in chosen:
+            poses[k] = finder.find(samples.images[k], samples.sight[k])
+            images[k], sight[k] = brought_back(samples.images[k], samples.sight[k], poses[k])
+        if len(chosen) < len(images):
+            finder = _finder(images[chosen], sight[chosen], settings)
+    return images, sight, poses
+
+
+def _finder(images: UInt8, sight: UInt8, settings: BoxbgSettings) -> PoseFinder:
+    centre, _, seen = robust_fit(images, sight)
+    return PoseFinder(centre, seen > 0, settings.stabilise)
+
+
 def _steepness(image: UInt8) -> npt.NDArray[np.float32]:
     """Gradient of each channel, grey levels per px: float32 (H, W, 3)."""
     x, y = (cv2.Sobel(image, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
     steepness: npt.NDArray[np.float32] = np.hypot(x, y)
     return steepness
-
-
-def _poses(finder: PoseFinder, samples: Samples) -> list[Pose]:
-    return [finder.find(image, plane) for image, plane in zip(samples.images, samples.sight, strict=True)]
 
 
 def brought_back(image: UInt8, sight: UInt8, pose: Pose) -> tuple[UInt8, UInt8]:

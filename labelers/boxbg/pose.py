@@ -37,6 +37,10 @@ _OUTLIER = 3.0
 """Differences beyond this many typical ones count less and less (Huber)."""
 
 
+_USUAL = 1.2
+"""A pose is taken without a search if it leaves no more than so many times what poses of samples leave."""
+
+
 @dataclass(frozen=True)
 class Pose:
     """Place and exposure of a frame relative to the background.
@@ -45,11 +49,13 @@ class Pose:
         matrix: float64 (2, 3), from background to frame coordinates.
         curve: float32 (256, 3), level in the frame of each level of the background, per channel; never falls.
         shift: largest displacement of an image corner, px.
+        residual: mean difference from the background that is left, grey levels; NaN where none was taken.
     """
 
     matrix: npt.NDArray[np.float64]
     curve: Float
     shift: float
+    residual: float = np.nan
 
     @property
     def unchanged(self) -> bool:
@@ -101,6 +107,7 @@ class PoseFinder:
         self._size = background.shape[:2]
         self._stabilise = stabilise
         self._calm = 0.0
+        self._usual = 0.0
         self._last = np.zeros(4)
         grey = _grey(background).astype(np.float32)
         gx, gy = (cv2.Sobel(grey, cv2.CV_32F, *order, ksize=3) / 8 for order in ((1, 0), (0, 1)))
@@ -121,15 +128,22 @@ class PoseFinder:
         self._small = _reduced(grey, self._scale)
         self._window = cv2.createHanningWindow(self._small.shape[::-1], cv2.CV_32F)
 
-    def expect_calm(self, images: list[UInt8], sights: list[UInt8]) -> None:
-        """Take frames for still without a search if they differ no more than these do, which are still."""
-        differences = []
-        for image, sight in zip(images, sights, strict=True):
+    def expect(self, images: list[UInt8], sights: list[UInt8], poses: list[Pose]) -> None:
+        """Learn from frames whose poses are known how much of a difference is left of well placed frames.
+
+        What the last pose explains as well as that is not searched for; if all are still, neither are frames
+        that differ no more where they are.
+        """
+        left = []
+        for image, sight, pose in zip(images, sights, poses, strict=True):
             use = sight[self._y, self._x] != HIDDEN
             if np.count_nonzero(use) >= _FEWEST:
-                frame = _Frame(_grey(image), use, self._curve(image, sight).mean(axis=1))
-                differences.append(self._residual(frame, np.zeros(4)))
-        self._calm = float(np.max(differences, initial=0.0))
+                frame = _Frame(_grey(image), use, pose.curve.mean(axis=1))
+                left.append(self._left(frame, pose.matrix))
+        if left:
+            self._usual = _USUAL * float(np.median(left))
+            if all(pose.still for pose in poses):
+                self._calm = float(np.max(left))
 
     def find(self, image: UInt8, sight: UInt8) -> Pose:
         """Pose of a frame.
@@ -145,15 +159,22 @@ class PoseFinder:
         if np.count_nonzero(use) < _FEWEST:
             return Pose(np.eye(2, 3), curve, 0.0)
         frame = _Frame(_grey(image), use, curve.mean(axis=1))
-        if self._residual(frame, np.zeros(4)) < self._calm:
-            return Pose(np.eye(2, 3), curve, 0.0)
+        unmoved = self._residual(frame, np.zeros(4))
+        if unmoved < self._calm:
+            return Pose(np.eye(2, 3), curve, 0.0, unmoved)
         found = self._last = self._align(frame, sight)
         matrix = self._matrix(found)
-        return Pose(matrix, curve, self._shift(matrix))
+        return Pose(matrix, curve, self._shift(matrix), self._left(frame, matrix))
 
     def _align(self, frame: _Frame, sight: UInt8) -> Motion:
-        """The best of none, the last, phase correlation, and what shift alone, then all make of that."""
-        candidates = [np.zeros(4), self._last, *self._guesses(frame.grey, sight)]
+        """The best of none and the last, refined; of phase correlation as well where that is not enough."""
+        near = self._refined(frame, [np.zeros(4), self._last])
+        if self._residual(frame, near) <= self._usual:
+            return near
+        return self._refined(frame, [near, *self._guesses(frame.grey, sight)])
+
+    def _refined(self, frame: _Frame, candidates: list[Motion]) -> Motion:
+        """The best of some first guesses, and what shift alone, then all make of that."""
         best = min(candidates, key=lambda one: self._residual(frame, one))
         for free in ([2, 3], [0, 1, 2, 3]):
             refined = self._refine(frame, best, free)
@@ -180,7 +201,7 @@ class PoseFinder:
         level = frame.curve[self._level[frame.use].astype(int)]
         contrast = max(float(frame.curve[-1] - frame.curve[0]) / 255, 0.1)
         for _ in range(_STEPS):
-            error = self._sampled(frame.grey, motion)[frame.use] - level
+            error = self._sampled(frame.grey, self._matrix(motion))[frame.use] - level
             scale = 1.4826 * float(np.median(np.abs(error))) + 1.0
             weight = np.minimum(1.0, _OUTLIER * scale / np.maximum(np.abs(error), 1e-6))
             weighted = jacobian * weight[:, None]
@@ -194,7 +215,10 @@ class PoseFinder:
 
     def _residual(self, frame: _Frame, motion: Motion) -> float:
         """Mean difference at the probes, grey levels."""
-        error = self._sampled(frame.grey, motion) - frame.curve[self._level.astype(int)]
+        return self._left(frame, self._matrix(motion))
+
+    def _left(self, frame: _Frame, matrix: npt.NDArray[np.float64]) -> float:
+        error = self._sampled(frame.grey, matrix) - frame.curve[self._level.astype(int)]
         return float(np.abs(error[frame.use]).mean())
 
     def _guesses(self, grey: UInt8, sight: UInt8) -> list[Motion]:
@@ -205,9 +229,8 @@ class PoseFinder:
         shifts = [cv2.phaseCorrelate(self._small, small, self._window)[0] for small in (whole, plain)]
         return [np.array([0, 0, x, y]) * self._scale for x, y in shifts]
 
-    def _sampled(self, grey: UInt8, motion: Motion) -> npt.NDArray[np.float64]:
+    def _sampled(self, grey: UInt8, m: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The frame at the probes, moved along."""
-        m = self._matrix(motion)
         x = (m[0, 0] * self._x + m[0, 1] * self._y + m[0, 2]).astype(np.float32)
         y = (m[1, 0] * self._x + m[1, 1] * self._y + m[1, 2]).astype(np.float32)
         values = cv2.remap(grey, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -33,8 +33,11 @@ CELLS, FEWEST_CELLS = 4, 4
 elsewhere."""
 AGREEING = 0.4
 """At least this share of the followed corners must be inliers."""
-STILL = 0.1
+STILL = 0.05
 """A camera that moves no place of the image by more than this stands still, px."""
+BETTER = 1.2
+"""... and so it does if rest misses the corners by at most so many times what the homography misses them by:
+the estimate is then within its own noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,10 @@ class CameraMotion:
     def then(self, later: CameraMotion) -> CameraMotion:
         """Motion followed by a later one; known if both are."""
         return CameraMotion(_normal(later.homography @ self.homography), self.known and later.known)
+
+    def largest_shift(self, shape: tuple[int, ...]) -> float:
+        """How far it moves what it moves most in an image of height and width ``shape``, px."""
+        return float(_shifts(self.homography, shape).max())
 
     def reversed(self) -> CameraMotion:
         """From the second frame to the first."""
@@ -92,7 +99,12 @@ def camera_motion(start: Grey, end: Grey, background: Plane) -> CameraMotion:
     homography = _normal(found)
     if not _sane(homography, start.shape):
         return UNKNOWN_MOTION
-    return STANDING if _largest_shift(homography, start.shape) <= STILL else CameraMotion(homography)
+    rest = _missed(here[chosen], there[chosen]) <= BETTER * _missed(
+        moved(here[chosen], homography), there[chosen]
+    )
+    if rest or _shifts(homography, start.shape).max() <= STILL:
+        return STANDING
+    return CameraMotion(homography)
 
 
 def unboxed(boxes: npt.NDArray[np.float32], shape: tuple[int, int], dilation: float) -> Plane:
@@ -164,9 +176,15 @@ def _grid(shape: tuple[int, ...]) -> Points:
     return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
 
 
-def _largest_shift(homography: Matrix, shape: tuple[int, ...]) -> float:
+def _shifts(homography: Matrix, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """How far a homography moves nine places of the image, px, float64 (9,)."""
     grid = _grid(shape)
-    return float(np.linalg.norm(moved(grid, homography) - grid, axis=1).max())
+    return np.asarray(np.linalg.norm(moved(grid, homography) - grid, axis=1), np.float64)
+
+
+def _missed(found: Points, wanted: Points) -> float:
+    """Median distance of points (N, 2), px."""
+    return float(np.median(np.linalg.norm(found - wanted, axis=1)))
 
 
 def _sane(homography: Matrix, shape: tuple[int, ...]) -> bool:
@@ -174,7 +192,7 @@ def _sane(homography: Matrix, shape: tuple[int, ...]) -> bool:
     corners = _grid(shape)[[0, 2, 8, 6]]
     image = moved(corners, homography)
     area = cv2.contourArea(image, oriented=True) / cv2.contourArea(corners, oriented=True)
-    return bool(0.25 < area < 4 and _largest_shift(homography, shape) < 0.75 * max(shape))
+    return bool(0.25 < area < 4 and _shifts(homography, shape).max() < 0.75 * max(shape))
 
 
 def _normal(homography: npt.NDArray[np.floating]) -> Matrix:

@@ -1,8 +1,8 @@
-"""Edges: the outline of what is in one box, from three cues that fail in different places.
+"""Edges: the outline of what is in one box, from two cues that fail in different places.
 
-The backdrop (:mod:`labelers.egomotion.backdrop`) decides where it was seen, motion decides elsewhere if the
-background around the box stands still enough, and colour (GrabCut: Rother, Kolmogorov and Blake, SIGGRAPH
-2004) draws the edge between what the two are sure of. Each is checked before it is believed.
+The backdrop (:mod:`labelers.egomotion.backdrop`) decides where it was seen, and colour (GrabCut: Rother,
+Kolmogorov and Blake, SIGGRAPH 2004) draws the edge between what is sure and settles what was not seen. Each
+is checked before it is believed. Motion had a say once; measured, it cost time and gained nothing.
 """
 
 from __future__ import annotations
@@ -18,10 +18,6 @@ Bool = npt.NDArray[np.bool_]
 
 UNLIKE = 6.0
 """Foreground differs from the scene behind it by so many times the noise."""
-FAST, ABOVE_NOISE = 0.7, 4.0
-"""Foreground moves faster than 0.7 px per frame and than four times the background around it."""
-STEADY = 0.5
-"""Motion is believed if the background around the box is left with less than this, px per frame."""
 LEAST_FILL, MOST_FILL = 0.2, 0.95
 """Vehicles fill more than a fifth of their box, and never all of it."""
 AGREEMENT = 0.5
@@ -30,42 +26,31 @@ BAND = 0.04
 """The edge is looked for within this share of the square root of the foreground's area."""
 THINNEST = 3
 """... and at least within so many px."""
-ROUNDS = 3
+ROUNDS = 1
+"""Of GrabCut: the start is good, more rounds change nothing but the time."""
 FEWEST = 10
 """GrabCut needs so many pixels of either kind: five colours each."""
 
 
-def outline(image: npt.NDArray[np.uint8], box: Bool, behind: Backdrop, speed: Plane, noise: float) -> Bool:
+def outline(image: npt.NDArray[np.uint8], box: Bool, behind: Backdrop) -> Bool:
     """What of a box is foreground.
 
     Args:
         image: uint8 (h, w, 3), the box with what is around it.
         box: bool (h, w), where the box is.
         behind: comparison with the scene behind.
-        speed: float32 (h, w), px per frame beside the camera's motion.
-        noise: what of it the background has; infinite if the camera's motion is not known.
 
     Returns:
         bool (h, w), false outside the box.
     """
-    evidence, decided = _evidence(behind, speed, noise)
-    full = _solid(evidence & box)
-    share = _share(full, box)
-    if share < LEAST_FILL:
-        return _by_colour(image, box)  # what stands still hides its own backdrop and has no motion
-    found = _grab_cut(image, _seeds(full, box, decided))
-    if _iou(found, full) < AGREEMENT:
-        return full if np.mean(decided[box]) > 0.5 else _by_colour(image, box)
-    return _solid(found & box)
-
-
-def _evidence(behind: Backdrop, speed: Plane, noise: float) -> tuple[Bool, Bool]:
-    """Foreground by backdrop, else by motion, else assumed; and where one of the two decided."""
     unlike = behind.difference > UNLIKE * behind.noise
-    if noise >= STEADY:
-        return unlike | ~behind.seen, behind.seen
-    moving = speed > max(FAST, ABOVE_NOISE * noise)
-    return np.where(behind.seen, unlike, moving), behind.seen | moving
+    full = _solid((unlike | ~behind.seen) & box)
+    if _share(full, box) < LEAST_FILL:
+        return _by_colour(image, box)  # nothing that differs is large enough to be a vehicle
+    found = _grab_cut(image, _seeds(full, box, behind.seen))
+    if _iou(found, full) < AGREEMENT:
+        return full if np.mean(behind.seen[box]) > 0.5 else _by_colour(image, box)
+    return _solid(found & box)
 
 
 def _seeds(full: Bool, box: Bool, decided: Bool) -> Plane:

@@ -6,7 +6,6 @@ is left outside the boxes is fitted, around each box, by a field linear in x and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import cv2
@@ -15,7 +14,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from labelers.egomotion.camera import Grey, Plane
-from labelers.flow import FlowSettings, FramePair, dense_flow
+from labelers.flow import FlowSettings, FramePair, dense_flow, flow_speed
 
 Flow = npt.NDArray[np.float32]
 Place = tuple[slice, slice]
@@ -28,11 +27,6 @@ FEWEST_SAMPLES = 60
 """Fewer samples around a box are not fitted."""
 WORTH_FITTING = 0.15
 """A background whose flow has a median length below this needs no field, px per frame of distance."""
-DIS_PRESETS = {
-    "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
-    "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
-    "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
-}
 ROUNDS = 8
 """Rounds of reweighting."""
 
@@ -41,24 +35,22 @@ class ResidualSettings(FlowSettings):
     """Which flow, and how a patch of it is taken."""
 
     flow: Literal["farneback", "dis"] = "farneback"
-    """``dis`` is Dense Inverse Search (Kroeger et al., ECCV 2016), twice as fast and with harder edges."""
-    dis_preset: Literal["ultrafast", "fast", "medium"] = "medium"
-    """OpenCV's presets of it."""
-    margin: int = Field(48, ge=16, le=256)
+    """``dis`` is Dense Inverse Search (Kroeger et al., ECCV 2016), twice as fast and with harder edges; it
+    overlooks small things."""
+    margin: int = Field(24, ge=16, le=256)
     """Flow is looked at in the boxes and so many px around them, where it shows what the background does."""
+    most_pixels: int = Field(300_000, ge=10_000)
+    """Boxes and margins with more pixels than that in a frame are worked on at a coarser scale."""
 
 
-@dataclass(frozen=True, slots=True)
-class Residual:
-    """Motion left in a patch.
-
-    Attributes:
-        flow: float32 (h, w, 2), px, without the background's.
-        background: median length of it outside the boxes, px; 0 where there is no outside.
-    """
-
-    flow: Flow
-    background: float
+def plain_speed(pair: FramePair, settings: ResidualSettings) -> Flow:
+    """Length of the flow between two whole frames as they are, float32 (H, W), px per frame."""
+    if settings.flow == "farneback":
+        return flow_speed(pair, settings, CONTEXT)
+    whole: Place = np.s_[0 : pair.start.shape[0], 0 : pair.start.shape[1]]
+    flow = patch_flow(pair.start, pair.end, whole, settings)
+    speed: Flow = cv2.magnitude(flow[..., 0], flow[..., 1]) / np.float32(pair.gap)
+    return speed
 
 
 def patch_flow(here: Grey, there: Grey, place: Place, settings: ResidualSettings) -> Flow:
@@ -77,30 +69,28 @@ def patch_flow(here: Grey, there: Grey, place: Place, settings: ResidualSettings
     if settings.flow == "farneback":
         flow = dense_flow(FramePair(start, end, 1.0), settings)
     else:
-        flow = cv2.DISOpticalFlow.create(DIS_PRESETS[settings.dis_preset]).calc(start, end, None)
+        flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(start, end, None)
     return flow[CONTEXT:-CONTEXT, CONTEXT:-CONTEXT]
 
 
-def without_background(flow: Flow, background: Plane, slack: float) -> Residual:
+def without_background(flow: Flow, background: Plane, gap: float) -> Flow:
     """Take off what the background does.
 
     Args:
         flow: float32 (h, w, 2), px.
         background: uint8 (h, w), not 0 outside the boxes.
-        slack: distance of the two frames in frame steps; scales what is worth fitting.
+        gap: distance of the two frames in frame steps; scales what is worth fitting.
+
+    Returns:
+        float32 (h, w, 2), px.
     """
     samples = background[::SPACING, ::SPACING] > 0
     values = flow[::SPACING, ::SPACING][samples]
-    if len(values) < FEWEST_SAMPLES:
-        return Residual(flow, _typical(values))
-    typical = _typical(values)
-    if typical <= WORTH_FITTING * slack:
-        return Residual(flow, typical)
-    field = _linear_field(values, samples, (flow.shape[0], flow.shape[1]))
-    left = flow - field
-    typical_left = _typical(left[::SPACING, ::SPACING][samples])
+    if len(values) < FEWEST_SAMPLES or _typical(values) <= WORTH_FITTING * gap:
+        return flow
+    left = flow - _linear_field(values, samples, (flow.shape[0], flow.shape[1]))
     # A field that does not explain at least half of it would only be noise carried into the box.
-    return Residual(left, typical_left) if typical_left < 0.5 * typical else Residual(flow, typical)
+    return left if _typical(left[::SPACING, ::SPACING][samples]) < 0.5 * _typical(values) else flow
 
 
 def _linear_field(values: Flow, samples: npt.NDArray[np.bool_], shape: tuple[int, int]) -> Flow:
@@ -122,7 +112,8 @@ def _linear_field(values: Flow, samples: npt.NDArray[np.bool_], shape: tuple[int
 
 
 def _typical(values: Flow) -> float:
-    return float(np.median(np.linalg.norm(values, axis=-1))) if len(values) else 0.0
+    """Median length."""
+    return float(np.median(np.linalg.norm(values, axis=-1)))
 
 
 def _context(image: Grey, place: Place) -> Grey:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labelers.base import Clip, ClipFrame
-from labelers.egomotion.camera import STANDING, CameraMotion, Grey, camera_motion, unboxed
+from labelers.egomotion.camera import STANDING, CameraMotion, Grey, Plane, camera_motion, unboxed
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,18 @@ class View:
     """A frame and how the camera came to it.
 
     Attributes:
-        time: frame number in steps of the clip.
         frame: the frame itself.
         grey: uint8 (H, W).
+        background: uint8 (H, W), not 0 where no box is near.
         arrival: motion of the background from the frame before to this one; at the first frame, none.
+        gap: distance from the frame before in steps of the clip; at the first frame, 0.
     """
 
-    time: float
     frame: ClipFrame
     grey: Grey
+    background: Plane
     arrival: CameraMotion
+    gap: float
 
     @property
     def boxes(self) -> npt.NDArray[np.float32]:
@@ -81,9 +83,11 @@ def _views(clip: Clip, dilation: float) -> Iterator[View]:
     before: View | None = None
     for frame in clip:
         grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
-        arrival = STANDING
-        if before is not None:
-            background = unboxed(before.boxes, clip.size, dilation)
-            arrival = camera_motion(before.grey, grey, background)
-        before = View(frame.number / clip.step, frame, grey, arrival)
+        background = unboxed(frame.boxes, clip.size, dilation)
+        if before is None:
+            before = View(frame, grey, background, STANDING, 0.0)
+        else:
+            arrival = camera_motion(before.grey, grey, before.background)
+            gap = (frame.number - before.frame.number) / clip.step
+            before = View(frame, grey, background, arrival, gap)
         yield before

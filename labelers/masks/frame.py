@@ -21,13 +21,36 @@ import numpy as np
 import numpy.typing as npt
 
 from labelers.base import EvidenceKind
+from labelers.masks.believability import believability
 from labelers.masks.boxes import has_pixels, inside_rects, paint, patches, pixel_rects, touched_rects
 from labelers.masks.cleaning import foreground, large_blobs, solid_blobs, threshold_level
+from labelers.masks.cues import Column, Cues, box_cues
+from labelers.masks.doubt import doubt, doubtful_boxes
 from labelers.masks.settings import MaskSettings
-from labelers.masks.values import FOREGROUND, UNKNOWN, Boxes, Plane, Rects
+from labelers.masks.shapes import Shapes, box_shapes
+from labelers.masks.values import UNKNOWN, Boxes, Plane, Rects
 
-MASK_RULES_VERSION = 1
-"""Changes whenever the same evidence, boxes and settings would give another mask."""
+MASK_RULES_VERSION = 2
+"""Changes whenever the same evidence, boxes and settings would give another mask or other box qualities."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Foreground of one frame, before anything became unknown, and what there is to say about its N boxes.
+
+    Attributes:
+        mask: uint8 (H, W), background or foreground.
+        rects: int64 (N, 4), pixels of the boxes.
+        selected: bool (N,), the box is of one of ``settings.classes``.
+        shapes: uint8 (N, GRID, GRID), the foreground of each box on its own grid.
+        cues: what mask and evidence tell about each box.
+    """
+
+    mask: Plane
+    rects: Rects
+    selected: npt.NDArray[np.bool_]
+    shapes: Shapes
+    cues: Cues
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +59,24 @@ class FrameMask:
 
     Attributes:
         mask: uint8 (H, W): 0 background, 1 foreground, 255 unknown.
-        fill: float32 (N,), share of the box's pixels that were foreground before anything became unknown; 0
-            for a box without pixels.
-        believed: bool (N,), the box is selected, has pixels and is filled by ``min_fill`` or more; false for
-            every box of a frame that is unknown because of warm-up.
+        cues: as of the draft: of the foreground before anything became unknown.
+        temporal: float32 (N,), IoU with neighbouring frames' masks along the track; NaN if there is none.
+        believability: float32 (N,), 0 to 1; see :mod:`labelers.masks.believability`.
+        believed: bool (N,), the box is selected, has pixels, is filled by ``min_fill`` or more and has a
+            believability of ``min_believability`` or more; false for every box of a frame that is unknown
+            because of warm-up.
     """
 
     mask: Plane
-    fill: npt.NDArray[np.float32]
+    cues: Cues
+    temporal: Column
+    believability: Column
     believed: npt.NDArray[np.bool_]
+
+    @property
+    def fill(self) -> Column:
+        """Share of each box's pixels that were foreground, float32 (N,); 0 for a box without pixels."""
+        return self.cues.fill
 
 
 def make_mask(  # noqa: PLR0917 - the inputs of the mask stage, in the order of the rules
@@ -59,36 +91,78 @@ def make_mask(  # noqa: PLR0917 - the inputs of the mask stage, in the order of 
     warm_up: bool = False,
     native_origin: float = 0.0,
 ) -> FrameMask:
-    """Mask of one frame whose evidence is there; for a frame without evidence see :func:`unknown_mask`.
+    """Mask of one frame by itself; for a frame without evidence see :func:`unknown_mask`.
+
+    Arguments and errors as in :func:`draft_mask` and :func:`finish_mask`, which a video goes through with
+    each frame's neighbours in between.
+    """
+    draft = draft_mask(
+        evidence, kind, boxes, selected, settings, neutral=neutral, native_origin=native_origin
+    )
+    return finish_mask(draft, None, regions, settings, warm_up=warm_up)
+
+
+def draft_mask(
+    evidence: npt.NDArray[np.bool_] | npt.NDArray[np.uint8],
+    kind: EvidenceKind,
+    boxes: Boxes,
+    selected: npt.NDArray[np.bool_],
+    settings: MaskSettings,
+    *,
+    neutral: int = 0,
+    native_origin: float = 0.0,
+) -> Draft:
+    """Rules 1 and 2 on one frame, and the cues of its boxes.
 
     Args:
         evidence: (H, W), bool if ``kind`` is binary, else uint8.
         kind: what the evidence means.
         boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges, 0-based, half-open.
         selected: bool (N,), the box is of one of ``settings.classes``.
-        regions: float32 (M, 4), ignore regions, as boxes.
         settings: see :class:`MaskSettings`.
         neutral: the labeler's neutral value; read for distance evidence without a ``distance_threshold``.
-        warm_up: the labeler did not know the scene yet.
         native_origin: native coordinate of the left and top image edge; read for ``truncate`` rounding.
 
     Raises:
         ValueError: evidence, boxes or selection have the wrong dtype or shape.
     """
     _check(evidence, kind, boxes, selected)
-    shape = (evidence.shape[0], evidence.shape[1])
-    rects = pixel_rects(boxes, shape, settings, native_origin)
-    mask = foreground_in_boxes(evidence.view(np.uint8), kind, rects[selected], settings, neutral)
-    fill = fill_ratios(mask, rects)
+    plane = evidence.view(np.uint8)
+    rects = pixel_rects(boxes, (evidence.shape[0], evidence.shape[1]), settings, native_origin)
+    mask = foreground_in_boxes(plane, kind, rects[selected], settings, neutral)
+    shapes = box_shapes(mask, rects)
+    cues = box_cues(plane, kind, (mask, shapes), rects, threshold_level(kind, settings, neutral))
+    return Draft(mask, rects, selected, shapes, cues)
+
+
+def finish_mask(
+    draft: Draft, temporal: Column | None, regions: Boxes, settings: MaskSettings, *, warm_up: bool = False
+) -> FrameMask:
+    """Rule 3: decide which boxes are believed, and make unknown what is.
+
+    Args:
+        draft: its mask is changed in place and handed on.
+        temporal: float32 (N,), IoU with the masks of neighbouring frames along the track, NaN where there is
+            none; None if there is none for any box.
+        regions: float32 (M, 4), ignore regions, as boxes.
+        settings: see :class:`MaskSettings`.
+        warm_up: the labeler did not know the scene yet.
+    """
+    mask, rects, selected, cues = draft.mask, draft.rects, draft.selected, draft.cues
+    if temporal is None:
+        temporal = np.full(len(rects), np.nan, np.float32)
+    belief = believability(cues, temporal)
     if warm_up and settings.warm_up == "unknown":
-        return FrameMask(unknown_mask(shape), fill, np.zeros(len(boxes), np.bool_))
-    believed = selected & has_pixels(rects) & (fill >= settings.min_fill)
+        nobody = np.zeros(len(rects), np.bool_)
+        return FrameMask(unknown_mask((mask.shape[0], mask.shape[1])), cues, temporal, belief, nobody)
+    enough = (cues.fill >= settings.min_fill) & (belief >= settings.min_believability)
+    believed = selected & has_pixels(rects) & enough
     doubted = doubtful_boxes(selected, believed, settings)
     if doubted.any():
         doubt(mask, rects[doubted], rects[believed])
     if settings.ignore_regions == "unknown" and len(regions):
-        paint(mask, touched_rects(regions, shape), UNKNOWN)
-    return FrameMask(mask, fill, believed)
+        paint(mask, touched_rects(regions, (mask.shape[0], mask.shape[1])), UNKNOWN)
+    return FrameMask(mask, cues, temporal, belief, believed)
 
 
 def unknown_mask(shape: tuple[int, int]) -> Plane:
@@ -147,46 +221,6 @@ def clean_foreground(
     if settings.min_blob > 1:
         return large_blobs(plane, settings.min_blob)
     return plane
-
-
-def fill_ratios(mask: Plane, rects: Rects) -> npt.NDArray[np.float32]:
-    """Share of each rectangle's pixels that are foreground.
-
-    Args:
-        mask: uint8 (H, W), background or foreground.
-        rects: int64 (N, 4).
-
-    Returns:
-        float32 (N,), 0 to 1; 0 for an empty rectangle.
-    """
-    crops = [mask[y0:y1, x0:x1] for x0, y0, x1, y1 in rects.tolist()]
-    return np.array([cv2.countNonZero(c) / c.size if c.size else 0.0 for c in crops], np.float32)
-
-
-def doubtful_boxes(
-    selected: npt.NDArray[np.bool_], believed: npt.NDArray[np.bool_], settings: MaskSettings
-) -> npt.NDArray[np.bool_]:
-    """Which boxes make their pixels unknown, by ``weak_boxes`` and ``other_classes``: bool (N,)."""
-    doubted = np.zeros(len(selected), np.bool_)
-    if settings.weak_boxes == "unknown":
-        doubted |= selected & ~believed
-    if settings.other_classes == "unknown":
-        doubted |= ~selected
-    return doubted
-
-
-def doubt(mask: Plane, doubted: Rects, believed: Rects) -> None:
-    """Make the pixels of doubted boxes unknown, except the foreground of believed boxes; in place.
-
-    Args:
-        mask: uint8 (H, W), background or foreground.
-        doubted: int64 (N, 4).
-        believed: int64 (M, 4).
-    """
-    known = [(mask[y0:y1, x0:x1], mask[y0:y1, x0:x1] == FOREGROUND) for x0, y0, x1, y1 in believed.tolist()]
-    paint(mask, doubted, UNKNOWN)
-    for view, was_foreground in known:
-        view[was_foreground] = FOREGROUND
 
 
 def _check(

@@ -53,10 +53,13 @@ class MaskSettings(Settings):
     ``fill_holes`` the filled holes count."""
 
     weak_boxes: Literal["keep", "unknown"] = "keep"
-    """What becomes of boxes that are filled less than ``min_fill``. ``keep``: nothing special. ``unknown``:
-    their pixels are unknown, except the foreground of believed boxes: a parked car is not background."""
+    """What becomes of boxes that are not believed. ``keep``: nothing special. ``unknown``: their pixels are
+    unknown, except the foreground of believed boxes: a parked car is not background."""
     min_fill: float = Field(0.0, ge=0, le=1)
-    """A box is believed if at least this share of its pixels is foreground."""
+    """A box is believed only if at least this share of its pixels is foreground."""
+    min_believability: float = Field(0.0, ge=0, le=1)
+    """A box is believed only if its believability is at least this: fill, contact with the box's sides,
+    stability, agreement along the track, overlap and size in one number, see docs/believability.md."""
     ignore_regions: Literal["unknown", "background"] = "unknown"
     """Ignore regions are unknown, even inside boxes; or nothing special (background outside boxes)."""
     warm_up: Literal["unknown", "keep"] = "unknown"
@@ -72,8 +75,10 @@ class MaskSettings(Settings):
             raise ValueError("a kernel of 1 px does nothing; write 0 to leave the step out")
         if self.blur_sigma and not self.blur:
             raise ValueError("blur_sigma has no effect without blur; set blur to an odd kernel size in px")
-        if self.weak_boxes == "unknown" and self.min_fill == 0:
-            raise ValueError("weak_boxes=unknown has no effect with min_fill=0; set min_fill above 0")
+        if self.weak_boxes == "unknown" and self.min_fill == self.min_believability == 0:
+            raise ValueError(
+                "weak_boxes=unknown has no effect with min_fill=0 and min_believability=0; set one above 0"
+            )
         if self.classes == ():
             raise ValueError(
                 "classes is empty, so nothing could be foreground; name one, or use null for all"

@@ -30,13 +30,12 @@ class _Seconds(click.ParamType[float]):
         return seconds
 
 
-def wait_option(command: _Command) -> _Command:
-    """``--wait [SECONDS]``: None where it is not given."""
+def wait_option(text: str) -> Callable[[_Command], _Command]:
+    """``--wait [SECONDS]``: None where it is not given, a day where no number is."""
     return click.option(
         "--wait", type=_Seconds(), is_flag=False, flag_value=_DAY, default=None, metavar="[SECONDS]",
-        help="When done, wait until all videos of RECIPE are up to date, those of other shards too; fail "
-        "after SECONDS (a day, if you do not say).",
-    )(command)  # fmt: skip
+        help=f"{text}; fail after SECONDS (a day, if you do not say).",
+    )  # fmt: skip
 
 
 def gather(recipe: Recipe, found: list[Item], seconds: float, quiet: bool) -> None:

@@ -42,7 +42,7 @@ def _run_options(command: Any) -> Any:
 
 @click.command()
 @_run_options
-@wait_option
+@wait_option("When done, wait until all videos of RECIPE are up to date, those of other shards too")
 def label(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **options: Any) -> None:
     """Make evidence and masks for every video of a dataset.
 
@@ -113,7 +113,10 @@ def _run(
         _tell(outcomes, recipe)
     failed = [outcome for outcome in outcomes if outcome.failed]
     if failed:
-        click.echo(f"{len(failed)} of {len(outcomes)} videos failed; the others are whole", err=True)
+        unwaited = "; not waiting for other shards" if wait is not None else ""
+        click.echo(
+            f"{len(failed)} of {len(outcomes)} videos failed; the others are whole{unwaited}", err=True
+        )
         sys.exit(1)
     if wait is not None:
         gather(recipe, found, wait, quiet)

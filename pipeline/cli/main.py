@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from pipeline.cli.compare import compare
 from pipeline.cli.demo import demo
 from pipeline.cli.jobs import jobs, log
 from pipeline.cli.label import label, relabel
@@ -19,6 +20,7 @@ from pipeline.cli.show import show
 from pipeline.cli.status import status
 from pipeline.cli.submit import submit
 from pipeline.cli.verify import verify
+from pipeline.cli.why import why
 from pipeline.errors import SpotlabelError
 from pipeline.running.schedule import Interrupted
 
@@ -113,5 +115,7 @@ def main() -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
 
 
-for command in (label, relabel, status, plan, show, verify, quality, demo, submit, jobs, log):
+for command in (
+    label, relabel, status, plan, show, compare, why, verify, quality, demo, submit, jobs, log,
+):  # fmt: skip
     main.add_command(command)

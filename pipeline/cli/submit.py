@@ -20,8 +20,6 @@ from pipeline.recipe import Recipe, load_recipe
 from pipeline.running.schedule import check_writable, usable_cores
 from pipeline.store import clear_partials
 
-_DEFAULT_WAIT = 30 * 86400.0
-
 
 def _scheduler_options(command: Any) -> Any:
     for option in (
@@ -44,7 +42,7 @@ def _scheduler_options(command: Any) -> Any:
         click.option("--slurm", "engine", flag_value="slurm", help="Hand the jobs to Slurm."),
     ):  # fmt: skip
         command = option(command)
-    return recipe_options(wait_option(command))
+    return recipe_options(wait_option("Stay until all these jobs have ended")(command))
 
 
 @click.command()
@@ -105,7 +103,8 @@ def _without_jobs(recipe: Recipe, plans: list[Plan]) -> list[Plan]:
     for one in standing.values():
         if one.state == "unknown":
             raise SubmitError(
-                f"{one.sequence}: may still have a job, and the scheduler cannot say: {one.detail}"
+                f"{one.sequence}: may still have a job, and the scheduler cannot say: {one.detail}; to "
+                f"forget its jobs, delete {recipe.out / 'jobs' / 'videos'}"
             )
     busy = [name for name, one in standing.items() if one.alive]
     if busy:
@@ -165,7 +164,8 @@ def _run(recipe: Recipe, chosen: list[Array], wishes: Wishes, local: bool, wait:
             "how they stand: `spotlabel jobs`; what one printed: `spotlabel log`, with the same recipe"
         )
         return False
-    return _told_end(recipe, await_jobs(recipe.out, names, wait or _DEFAULT_WAIT, _tell), len(names))
+    ended = await_jobs(recipe.out, names, 0.0 if local or wait is None else wait, _tell)
+    return _told_end(recipe, ended, len(names))
 
 
 def _tell(line: str) -> None:
@@ -178,7 +178,9 @@ def _told_end(recipe: Recipe, ended: list[Standing], jobs: int) -> bool:
     for one in bad:
         click.echo(f"{one.sequence}: {one.state.upper()}: {one.detail}", err=True)
     if bad:
-        click.echo(f"{len(bad)} of {jobs} videos failed; `spotlabel log RECIPE VIDEO` shows more", err=True)
+        click.echo(
+            f"{len(bad)} of {jobs} videos are not done; `spotlabel log RECIPE VIDEO` shows more", err=True
+        )
     else:
-        click.echo(f"{jobs} videos done: {recipe.out / 'masks'}")
+        click.echo(f"done: {jobs} of {jobs} videos, in {recipe.out / 'masks'}")
     return bool(bad)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.atomic import write_atomically
 from pipeline.names import file_stem
+from pipeline.store.seal import locked_partial
 
 _LOG = logging.getLogger("spotlabel")
 
@@ -84,8 +85,14 @@ def _record_path(out: Path, sequence: str) -> Path:
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(data, indent=1).encode())
+    partial, lock = locked_partial(path)  # and not another kind of temporary file, which nobody would clear
+    try:
+        with os.fdopen(os.dup(lock), "w") as file:
+            json.dump(data, file, indent=1)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+        os.close(lock)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -29,9 +29,9 @@ class Rate:
 
 RATES: dict[str, Rate] = {
     "boxbg": Rate(0.6, 1600),
-    "egoflow": Rate(1.2, 300),
-    "egoflow-cut": Rate(2.0, 400),
-    "farneback": Rate(0.6, 300),
+    "egoflow": Rate(1.5, 300),
+    "egoflow-cut": Rate(2.5, 400),
+    "farneback": Rate(1.0, 300),
     "filled-box": Rate(0.05, 100),
     "knn": Rate(0.15, 400),
     "mog2": Rate(0.15, 400),
@@ -39,7 +39,7 @@ RATES: dict[str, Rate] = {
     "pawcs-distance": Rate(0.8, 1600),
     "pawcs-held": Rate(0.8, 1600),
     "pawcs-pybgs": Rate(4.0, 4500),
-    "released-flow": Rate(0.8, 300),
+    "released-flow": Rate(1.0, 300),
 }
 """Evidence, by labeler."""
 OTHER_LABELER = Rate(4.0, 4500)

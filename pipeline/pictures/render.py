@@ -14,7 +14,7 @@ from pipeline.pictures.files import write_image
 from pipeline.pictures.layers import draw_boxes, draw_evidence, draw_mask, draw_regions, write
 from pipeline.pictures.sheet import contact_sheet, heading
 from pipeline.plan import Item
-from pipeline.sequence import Image
+from pipeline.sequence import FrameSource, Image
 from pipeline.store import EvidenceReader, FrameState, MaskReader
 
 
@@ -93,7 +93,7 @@ def _panels(
     item: Item, evidence: EvidenceReader | None, masks: MaskReader, regions: RegionTable, index: int
 ) -> list[Image]:
     """Image with boxes, evidence, mask with boxes."""
-    image = _image(item, masks, index)
+    image = frame_image(item.sequence.frames, int(masks.numbers[index]), masks.size)
     boxes = masks.boxes
     if evidence is not None and evidence.has_pixels(index):
         shown = draw_evidence(evidence.read(index), evidence.kind)
@@ -107,16 +107,15 @@ def _panels(
     ]
 
 
-def _image(item: Item, masks: MaskReader, index: int) -> Image:
-    """The frame by its number; frames may have come or gone since the masks were made."""
-    frames, number = item.sequence.frames, int(masks.numbers[index])
+def frame_image(frames: FrameSource, number: int, size: tuple[int, int]) -> Image:
+    """The frame of a number, or an empty panel of a size: frames may have come or gone since labelling."""
     found = np.flatnonzero(frames.numbers == number)
     if len(found):
         try:
             return frames.read(int(found[0]))
         except FrameError:
-            return _empty(masks.size, "this frame cannot be read")
-    return _empty(masks.size, "this frame is no longer there")
+            return _empty(size, "this frame cannot be read")
+    return _empty(size, "this frame is no longer there")
 
 
 def _empty(size: tuple[int, int], note: str) -> Image:

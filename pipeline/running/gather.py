@@ -28,7 +28,7 @@ def wait_for(recipe: Recipe, found: list[Item], seconds: float, tell: Callable[[
         Plans of the videos that are still not up to date; empty when all are.
     """
     end, pause, told = time.monotonic() + seconds, _FIRST_PAUSE, (-1, 0.0)
-    missing = [plan_item(recipe, item) for item in found]
+    missing = [_look(recipe, item) for item in found]
     while missing := [plan for plan in missing if not plan.idle]:
         now = time.monotonic()
         if now >= end:
@@ -38,11 +38,11 @@ def wait_for(recipe: Recipe, found: list[Item], seconds: float, tell: Callable[[
             tell(_line(missing, len(found), end - now))
         time.sleep(min(pause, end - now))
         pause = min(_LONGEST_PAUSE, pause * 1.5)
-        missing = [_looked_at_again(recipe, plan.item) for plan in missing]
+        missing = [_look(recipe, plan.item) for plan in missing]
     return []
 
 
-def _looked_at_again(recipe: Recipe, item: Item) -> Plan:
+def _look(recipe: Recipe, item: Item) -> Plan:
     item.cache.reread()  # whoever made it has hashed its frames: no need to read them here too
     return plan_item(recipe, item)
 

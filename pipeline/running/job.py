@@ -35,7 +35,7 @@ class Outcome:
         clipped: boxes cut at the image border.
         dropped: boxes with nothing left inside the image.
         bad_frames: one line per frame that could not be read.
-        remarks: what readers warned of.
+        remarks: what readers and labelers warned of.
         error: one line if the video failed; empty otherwise.
         log: file with what libraries printed; empty if they printed nothing.
     """
@@ -94,7 +94,7 @@ def _run_stages(recipe: Recipe, outcome: Outcome, masks_only: bool, report: Repo
     if need.state == State.FRESH:
         outcome.evidence = "fresh"
     else:
-        with _stage(outcome, "evidence"):
+        with _stage(outcome, "evidence"), _warnings_into(outcome.remarks):
             outcome.bad_frames = make_evidence(recipe, item, annotations, partial(report, "evidence"))
     if mask_need(recipe, item).state == State.FRESH:
         outcome.masks = "fresh"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from labelers.masks import MaskSettings, make_mask
+from labelers.masks import FrameMask, MaskSettings, draft_mask, finish_mask
+from labelers.masks.cues import Column
 from pipeline.errors import RecipeError, StoreError
 from pipeline.plan import Item
 from pipeline.recipe import Recipe
 from pipeline.sequence import Annotations
+from pipeline.stages.neighbours import Candidate, with_neighbours
 from pipeline.store import EvidenceReader, FrameState, MaskWriter, StoreInfo
 from pipeline.validation import nearest
 
@@ -40,26 +42,56 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: P
             "run `spotlabel label` again"
         )
     selected = selected_boxes(annotations, settings)
-    boxes = annotations.boxes
-    with MaskWriter.writing(item.mask_path, _info(recipe, item, annotations, evidence), boxes) as writer:
-        for index in range(len(evidence)):
+    drafts = with_neighbours(_candidates(evidence, annotations, selected, settings))
+    info = _info(recipe, item, annotations, evidence)
+    with MaskWriter.writing(item.mask_path, info, annotations.boxes) as writer:
+        for index, found in enumerate(drafts):
             state = FrameState(int(evidence.state[index]))
-            if not evidence.has_pixels(index):
+            if found is None:
                 writer.mark(index, state)
             else:
-                made = make_mask(
-                    evidence.read(index),
-                    evidence.kind,
-                    boxes.at(index),
-                    selected[boxes.rows(index)],
-                    annotations.regions.at(index),
-                    settings,
-                    neutral=evidence.neutral,
-                    warm_up=state == FrameState.WARM_UP,
-                    native_origin=annotations.native_origin,
-                )
-                writer.put(index, made.mask, state, made.fill, made.believed)
+                candidate, temporal = found
+                regions, warm_up = annotations.regions.at(index), state == FrameState.WARM_UP
+                made = finish_mask(candidate.draft, temporal, regions, settings, warm_up=warm_up)
+                writer.put(index, made.mask, state, made.fill, made.believed, _columns(made))
             progress(index + 1, len(evidence))
+
+
+def _candidates(
+    evidence: EvidenceReader,
+    annotations: Annotations,
+    selected: npt.NDArray[np.bool_],
+    settings: MaskSettings,
+) -> Iterator[Candidate | None]:
+    """Foreground of every frame in order, made as it is asked for; None for frames without pixels."""
+    boxes = annotations.boxes
+    for index in range(len(evidence)):
+        if not evidence.has_pixels(index):
+            yield None
+            continue
+        rows = boxes.rows(index)
+        draft = draft_mask(
+            evidence.read(index),
+            evidence.kind,
+            boxes.at(index),
+            selected[rows],
+            settings,
+            neutral=evidence.neutral,
+            native_origin=annotations.native_origin,
+        )
+        yield Candidate(draft, boxes.track_id[rows], int(evidence.state[index]) != FrameState.WARM_UP)
+
+
+def _columns(made: FrameMask) -> dict[str, Column]:
+    """The frame's rows of the quality table beside fill and believed."""
+    return {
+        "contact": made.cues.contact,
+        "agreement": made.cues.agreement,
+        "temporal": made.temporal,
+        "overlap": made.cues.overlap,
+        "size": made.cues.size,
+        "believability": made.believability,
+    }
 
 
 def _info(recipe: Recipe, item: Item, annotations: Annotations, evidence: EvidenceReader) -> StoreInfo:

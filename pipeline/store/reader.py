@@ -91,11 +91,12 @@ class _Reader:
             raise StoreError(f"{self.path}: was replaced since this reader first read it; open a new reader")
         self._seal = seal
         found = (file.attrs.get("schema"), int(file.attrs.get("schema_version", -1)))
-        if found != (self.schema_name, schema.SCHEMA_VERSION):
+        readable = schema.SCHEMA_VERSIONS[self.schema_name]
+        if found[0] != self.schema_name or found[1] not in readable:
             file.close()
             raise OtherStoreError(
                 f"{self.path}: holds {found[0]} version {found[1]}, "
-                f"expected {self.schema_name} version {schema.SCHEMA_VERSION}"
+                f"expected {self.schema_name} version {' or '.join(map(str, readable))}"
             )
         return file
 
@@ -262,14 +263,28 @@ class MaskReader(_Reader):
         return tuple(self.structure("class_names"))
 
     @cached_property
+    def quality(self) -> dict[str, npt.NDArray[Any]]:
+        """What is known of each box's mask: columns by name, each (N,), in the order of :attr:`boxes`.
+
+        ``fill``, ``believed`` and :data:`pipeline.store.schema.CUE_COLUMNS`; a file of an older version may
+        have fewer.
+        """
+        group = self.file[schema.QUALITY]
+        known = ("fill", *schema.CUE_COLUMNS)
+        names = [*(name for name in known if name in group), *(name for name in group if name not in known)]
+        columns = {name: np.asarray(group[name][:]) for name in names}
+        columns["believed"] = columns["believed"].astype(np.bool_)
+        return columns
+
+    @property
     def fill(self) -> npt.NDArray[np.float32]:
         """Share of each box that is foreground, float32 (N,), in the order of :attr:`boxes`."""
-        return np.asarray(self.file["quality/fill"][:], np.float32)
+        return self.quality["fill"]
 
-    @cached_property
+    @property
     def believed(self) -> npt.NDArray[np.bool_]:
         """False for boxes whose evidence was too weak to believe, bool (N,)."""
-        return np.asarray(self.file["quality/believed"][:], np.bool_)
+        return self.quality["believed"]
 
     def read(self, index: int) -> npt.NDArray[np.uint8]:
         """Mask of the frame at a position.

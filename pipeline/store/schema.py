@@ -12,9 +12,14 @@ from labelers.masks.values import BACKGROUND, FOREGROUND, UNKNOWN
 
 __all__ = ["BACKGROUND", "FOREGROUND", "UNKNOWN"]
 
-SCHEMA_VERSION = 1
 EVIDENCE_SCHEMA = "spotlabel-evidence"
 MASK_SCHEMA = "spotlabel-mask"
+SCHEMA_VERSIONS = {EVIDENCE_SCHEMA: (1,), MASK_SCHEMA: (1, 2)}
+"""Versions of each schema that can be read, rising; the last one is written.
+
+A version that only adds is read like the one before, without what it adds. Mask version 2 added the columns
+of :data:`CUE_COLUMNS` to the quality table.
+"""
 
 UNKNOWN_PLANE = "unknown"
 FOREGROUND_PLANE = "foreground"
@@ -22,6 +27,10 @@ EVIDENCE_DATA = "evidence"
 FRAME = "frame"
 STATE = "state"
 CRC = "crc32"
+QUALITY = "quality"
+CUE_COLUMNS = ("contact", "agreement", "temporal", "overlap", "size", "believability")
+"""Columns of the quality table beside ``fill`` and ``believed``, float32 (N,), NaN where there is nothing to
+say; described in :class:`labelers.masks.cues.Cues` and :class:`labelers.masks.frame.FrameMask`."""
 
 
 class FrameState(IntEnum):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import h5py
@@ -64,7 +65,7 @@ class _Writer:
     def _declare(self) -> None:
         attributes = {
             "schema": self.schema_name,
-            "schema_version": schema.SCHEMA_VERSION,
+            "schema_version": schema.SCHEMA_VERSIONS[self.schema_name][-1],
             "sequence": self._info.sequence,
             "height": self._info.size[0],
             "width": self._info.size[1],
@@ -180,14 +181,16 @@ class MaskWriter(_Writer):
         self._boxes = boxes
         self._fill = np.zeros(len(boxes.xyxy), np.float32)
         self._believed = np.zeros(len(boxes.xyxy), np.uint8)
+        self._cues = {name: np.full(len(boxes.xyxy), np.nan, np.float32) for name in schema.CUE_COLUMNS}
 
-    def put(
+    def put(  # noqa: PLR0917 - one frame's row of every table
         self,
         index: int,
         mask: npt.NDArray[np.uint8],
         state: FrameState,
         fill: npt.NDArray[np.float32],
         believed: npt.NDArray[np.bool_],
+        cues: Mapping[str, npt.NDArray[np.float32]] = MappingProxyType({}),
     ) -> None:
         """Store one frame.
 
@@ -197,6 +200,11 @@ class MaskWriter(_Writer):
             state: ``OK`` or ``WARM_UP``.
             fill: float32 (n,), share of each of the frame's boxes that is foreground.
             believed: bool (n,), false where the box's evidence was too weak to believe.
+            cues: further columns, float32 (n,), by names of :data:`pipeline.store.schema.CUE_COLUMNS`; those
+                left out are NaN.
+
+        Raises:
+            ValueError: a cue of another name.
         """
         self._record(index, state, mask)
         self._write(schema.FOREGROUND_PLANE, index, schema.pack_rows(mask == schema.FOREGROUND))
@@ -206,6 +214,10 @@ class MaskWriter(_Writer):
         rows = self._boxes.rows(index)
         self._fill[rows] = fill
         self._believed[rows] = believed
+        for name, column in cues.items():
+            if name not in self._cues:
+                raise ValueError(f"no column {name!r} in the quality table; it has {', '.join(self._cues)}")
+            self._cues[name][rows] = column
 
     def mark(self, index: int, state: FrameState) -> None:
         """Record a frame that has no pixels: unknown everywhere, also for whoever reads the bare planes."""
@@ -221,6 +233,7 @@ class MaskWriter(_Writer):
             "boxes/class_id": self._boxes.class_id, "boxes/track_id": self._boxes.track_id,
             "boxes/flags": self._boxes.flags, "quality/fill": self._fill, "quality/believed": self._believed,
         }  # fmt: skip
+        columns |= {f"{schema.QUALITY}/{name}": column for name, column in self._cues.items()}
         for name, column in columns.items():
             self._file.create_dataset(name, data=column)
 
