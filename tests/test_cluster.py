@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -30,7 +32,7 @@ from pipeline.cluster.submit import SubmitError, arrays, further
 from pipeline.errors import RecipeError
 from pipeline.freshness import Need, State
 from pipeline.plan import Plan
-from tests.recipes import environment, leftovers, spotlabel, stores, tree, write
+from tests.recipes import command, environment, leftovers, spotlabel, stores, tree, write
 
 
 def plan(
@@ -219,8 +221,8 @@ def test_a_local_job_lives_as_long_as_its_own_process(tmp_path: Path) -> None:
     from pipeline.store.seal import host_mark
 
     folder = "20260101-000000-abcdef"
-    command = [sys.executable, "-c", "print(flush=True); input()", folder]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    words = [sys.executable, "-c", "print(flush=True); input()", folder]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         own = Record("a", "local", str(process.pid), folder, 15, 1000, host_mark())
@@ -252,7 +254,7 @@ def test_a_job_that_may_still_run_is_not_handed_in_again(tmp_path: Path) -> None
     (tmp_path / "bin" / "squeue").write_text("#!/bin/sh\necho '7_0|PENDING|Priority'\n")
     (tmp_path / "bin" / "squeue").chmod(0o755)
     done = spotlabel("submit", recipe, "--dry-run", PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    assert "1 videos have a job that waits or runs already: left alone" in done.stderr
+    assert "left alone, with a job that waits or runs: 1 video" in done.stderr
     assert "0 of 1 videos in 0 job arrays" in done.stdout
     unknown = spotlabel("submit", recipe, "--dry-run", PATH="/nonexistent")
     assert unknown.returncode == 2
@@ -309,7 +311,30 @@ def test_a_local_submission_makes_the_stores_of_a_plain_run_and_tells_of_failure
 
     again = spotlabel("submit", recipe, "--local", "--set", "frames.on_bad=unknown")
     assert again.returncode == 0, again.stderr
-    assert "done: 1 of 1 videos, in " in again.stdout
+    assert "done: 1 video, in " in again.stdout
+
+
+def test_a_stopped_local_submission_ends_its_jobs_and_says_how_to_go_on(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", out, "a", length=2000))
+    process = subprocess.Popen(
+        command("submit", recipe, "--local"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        while not list(out.glob("evidence/*/.*.partial")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + signal.SIGINT
+    assert errors.splitlines()[-1].startswith("stopped by SIGINT: finished videos are kept")
+    assert "Traceback" not in errors
+    assert leftovers(out) == []
+    (one,) = standings(out, ["a"])
+    assert (one.state, one.detail) == ("failed", "a: stopped by SIGTERM")
 
 
 def test_processors_are_those_that_slurm_gave(monkeypatch: pytest.MonkeyPatch) -> None:

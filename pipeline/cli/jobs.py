@@ -27,7 +27,7 @@ _COLUMNS = ("sequence", "job", "state", "memory", "time", "evidence", "masks", "
 @recipe_options
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON on standard output.")
 def jobs(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], as_json: bool) -> None:
-    """Say how the jobs of `spotlabel submit` stand, beside what is made already.
+    """Say how submitted jobs stand, beside what is made already.
 
     \b
     State is of the latest job of a video:
@@ -77,7 +77,7 @@ def _row(plan: Plan, standing: Standing) -> dict[str, str]:
 @click.argument("video", metavar="VIDEO")
 @click.option("--lines", default=40, show_default=True, type=click.IntRange(min=1), help="How many.")
 def log(recipe: str, overrides: tuple[str, ...], video: str, lines: int) -> None:
-    """Print the last lines of a video's job, and of what libraries printed while it was labelled.
+    """Print the end of what a video's job, and the libraries in it, printed.
 
     \b
     Example:

@@ -108,7 +108,7 @@ def _without_jobs(recipe: Recipe, plans: list[Plan]) -> list[Plan]:
             )
     busy = [name for name, one in standing.items() if one.alive]
     if busy:
-        click.echo(f"{len(busy)} videos have a job that waits or runs already: left alone", err=True)
+        click.echo(f"left alone, with a job that waits or runs: {_count(len(busy))}", err=True)
     return [plan for plan in wanted if plan.item.sequence.name not in busy]
 
 
@@ -157,7 +157,7 @@ def _run(recipe: Recipe, chosen: list[Array], wishes: Wishes, local: bool, wait:
         records = submit_to_slurm(recipe, chosen, wishes)
         for array in sorted({(r.job.partition("_")[0], r.minutes, r.megabytes) for r in records}):
             videos = sum(record.job.partition("_")[0] == array[0] for record in records)
-            click.echo(f"job {array[0]}: {videos} videos, {Ask(*array[1:])} each")
+            click.echo(f"job {array[0]}: {_count(videos)}, {Ask(*array[1:])} each")
     names = [record.sequence for record in records]
     if not local and wait is None:
         click.echo(
@@ -166,6 +166,10 @@ def _run(recipe: Recipe, chosen: list[Array], wishes: Wishes, local: bool, wait:
         return False
     ended = await_jobs(recipe.out, names, 0.0 if local or wait is None else wait, _tell)
     return _told_end(recipe, ended, len(names))
+
+
+def _count(videos: int) -> str:
+    return f"{videos} video{'s' * (videos != 1)}"
 
 
 def _tell(line: str) -> None:
@@ -182,5 +186,5 @@ def _told_end(recipe: Recipe, ended: list[Standing], jobs: int) -> bool:
             f"{len(bad)} of {jobs} videos are not done; `spotlabel log RECIPE VIDEO` shows more", err=True
         )
     else:
-        click.echo(f"done: {jobs} of {jobs} videos, in {recipe.out / 'masks'}")
+        click.echo(f"done: {_count(jobs)}, in {recipe.out / 'masks'}")
     return bool(bad)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -205,7 +206,7 @@ def _stop_here(running: list[Any]) -> None:
     """If we are leaving early: end the jobs, which clean up behind them."""
     for job in running:
         with suppress(ProcessLookupError):
-            job.cancel()
+            os.kill(int(job.job_id), signal.SIGTERM)  # submitit's controller passes it on
     end = time.monotonic() + _SECONDS_TO_CLEAN_UP
     while any(not job.done() for job in running) and time.monotonic() < end:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
@@ -216,7 +217,11 @@ def _start_here(recipe: Recipe, array: Array, name: str, folder: Path) -> Any:
     executor.update_parameters(
         timeout_min=array.ask.minutes, signal_delay_s=min(_SECONDS_BEFORE_THE_END, array.ask.minutes * 30)
     )
-    return executor.submit(_task(recipe, name, 1, folder))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C reaches us alone
+    try:
+        return executor.submit(_task(recipe, name, 1, folder))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _new_folder(recipe: Recipe) -> Path:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -49,6 +51,8 @@ class LabelVideo:
 
     def __call__(self) -> str:
         """Run; returns a line about the outcome and raises :class:`VideoFailed` if the video is not whole."""
+        if os.environ.get("SUBMITIT_EXECUTOR") == "local":  # submitit would ignore it, waiting for USR2
+            signal.signal(signal.SIGTERM, self._stop)
         self._tell("running")
         try:
             outcome = bring_up_to_date(self.tree, self.sequence, self.threads, _watcher())
@@ -67,6 +71,9 @@ class LabelVideo:
     def checkpoint(self) -> Any:
         """The same video again."""
         return import_module("submitit").helpers.DelayedSubmission(self)
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        raise VideoFailed(f"{self.sequence}: stopped by {signal.Signals(number).name}")
 
     def _tell(self, state: str, detail: str = "") -> None:
         tell(Path(self.folder), self.sequence, _job_id(), Told(state, detail))
