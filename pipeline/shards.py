@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import RecipeError, SpotlabelError
+from pipeline.frames.glance import about_length
 
 if TYPE_CHECKING:  # options that every command has must not bring the labelers in
     from pipeline.plan import Item
@@ -78,8 +79,8 @@ def share_of(found: list[Item], shard: Shard | None) -> list[Item]:
 
 
 def _frames(item: Item) -> int:
-    """Number of frames; 0 for a video that cannot be opened, which fails in its turn and not here."""
+    """About how many frames; 0 for a video that cannot be opened, which fails in its turn and not here."""
     try:
-        return len(item.sequence.frames)
+        return about_length(item.sequence.frames)
     except (SpotlabelError, OSError):
         return 0

@@ -12,6 +12,7 @@ import pytest
 from pipeline.errors import DatasetError
 from pipeline.frames import VideoFile
 from pipeline.frames.container import missing_bytes
+from pipeline.frames.glance import about_length, about_size
 from pipeline.frames.options import FrameOptions
 from tests.frame_files import sliding, write_video
 
@@ -215,3 +216,20 @@ def test_half_of_a_real_video_is_refused(shared_data: Path, tmp_path: Path) -> N
     cut.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DatasetError, match=r"half\.avi: truncated"):
         len(VideoFile(cut, OPTIONS))
+
+
+@pytest.mark.parametrize("kind", [*FORMATS, ("v.h264", "h264", "yuv420p", {})])
+def test_a_glance_tells_length_and_size_without_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: tuple[str, str, str, dict[str, str]]
+) -> None:
+    name, *how = kind
+    video = VideoFile(write_video(tmp_path / name, sliding(10), *how), OPTIONS)
+    if name != "v.h264":  # whose header says nothing
+        monkeypatch.setattr("pipeline.frames.video.check_video", lambda _: pytest.fail("decoded"))
+    assert (about_length(video), about_size(video)) == (10, (48, 64))
+
+
+def test_a_glance_at_no_video_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").write_text("no video")
+    with pytest.raises(DatasetError):
+        about_length(VideoFile(tmp_path / "v.mp4", OPTIONS))

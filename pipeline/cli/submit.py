@@ -15,6 +15,7 @@ from pipeline.cluster.resources import Ask, ask_for, clock, parse_memory, parse_
 from pipeline.cluster.states import Standing, await_jobs, standings
 from pipeline.cluster.submit import Array, SubmitError, Wishes, arrays, further, submit_here, submit_to_slurm
 from pipeline.errors import SpotlabelError
+from pipeline.frames.glance import about_length, about_size
 from pipeline.plan import Plan, items, plan_item
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.running.schedule import check_writable, usable_cores
@@ -136,9 +137,10 @@ def _show(plans: list[Plan], chosen: list[Array]) -> None:
     for number, array in enumerate(chosen, 1):
         for name in array.sequences:
             frames = items_by_name[name].sequence.frames
+            height, width = about_size(frames)
             shown.add_row(
-                str(number), escape(name), items_by_name[name].labeler.name, str(len(frames)),
-                f"{frames.size[1]}x{frames.size[0]}", size(array.ask.megabytes), clock(array.ask.minutes),
+                str(number), escape(name), items_by_name[name].labeler.name, str(about_length(frames)),
+                f"{width}x{height}", size(array.ask.megabytes), clock(array.ask.minutes),
             )  # fmt: skip
     console(sys.stdout).print(shown)
     jobs = sum(len(array.sequences) for array in chosen)

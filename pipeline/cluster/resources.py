@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from pipeline.errors import RecipeError
+from pipeline.frames.glance import about_length, about_size
 from pipeline.freshness import State
 from pipeline.plan import Plan
 
@@ -76,12 +77,12 @@ def ask_for(plan: Plan) -> Ask:
         SpotlabelError, OSError: its frames cannot be counted or measured.
     """
     frames = plan.item.sequence.frames
-    height, width = frames.size
+    (height, width), length = about_size(frames), about_length(frames)
     rates = [MASKS]
     if plan.evidence.state != State.FRESH:
         rates.append(RATES.get(plan.item.labeler.name, OTHER_LABELER))
     megapixels = height * width / 1e6
-    minutes = BASE_MINUTES + sum(rate.seconds for rate in rates) * megapixels * len(frames) / 60
+    minutes = BASE_MINUTES + sum(rate.seconds for rate in rates) * megapixels * length / 60
     megabytes = BASE_MEGABYTES + max(rate.megabytes for rate in rates) * megapixels
     return Ask(_step(minutes, _MINUTES), _step(megabytes, _MEGABYTES))
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pipeline.errors import DatasetError, FrameError
 from pipeline.frames.decode import DECODER_VERSION
 from pipeline.frames.options import FrameOptions
-from pipeline.frames.video_decoder import VideoFacts, check_video, decoded_frames
+from pipeline.frames.video_decoder import VideoFacts, check_video, decoded_frames, header_facts
 from pipeline.sequence import Image
 
 
@@ -121,6 +121,17 @@ class VideoFile:
             count += 1
         if count != expected:
             raise self._changed(count)
+
+    def glance(self) -> tuple[int, tuple[int, int]]:
+        """About how many frames, of which height and width: what the header claims, no frame is decoded.
+
+        The same wherever and whenever it is asked; a file whose header does not say is counted after all.
+
+        Raises:
+            DatasetError: the video cannot be used.
+        """
+        frames, size = header_facts(self._path)
+        return (frames, size) if frames and all(size) else (len(self), self.size)
 
     def _checked(self) -> VideoFacts:
         if self._facts is None:

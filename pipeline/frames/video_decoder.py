@@ -71,6 +71,22 @@ def check_video(path: Path) -> VideoFacts:
     return VideoFacts(count, *first)
 
 
+def header_facts(path: Path) -> tuple[int, tuple[int, int]]:
+    """Frames, and height and width, as a file's header claims them: to plan by, never to count by.
+
+    Returns:
+        Number of frames (0 if the header says nothing of it), then the size.
+
+    Raises:
+        DatasetError: not a video file, or truncated.
+    """
+    with _opened(path) as (container, stream):
+        frames, rate = stream.frames, stream.average_rate
+        if not frames and container.duration and rate:
+            frames = round(container.duration / av.time_base * rate)
+        return frames, (stream.codec_context.height, stream.codec_context.width)
+
+
 def decoded_frames(path: Path) -> Iterator[av.VideoFrame]:
     """Frames in the order in which they are shown.
 
