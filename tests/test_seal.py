@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.errors import StoreError
 from pipeline.store import MaskReader, check_seal, clear_partials
-from pipeline.store.seal import SILENT_SECONDS, publishing
+from pipeline.store.seal import SILENT_SECONDS, locked_partial, publishing
 from tests.conftest import ROOT
 from tests.test_store import some_masks, write_masks
 
@@ -80,7 +80,7 @@ def test_a_file_that_does_not_read_back_is_not_published(tmp_path: Path) -> None
 _WRITER = """
 import sys, time
 from pathlib import Path
-from pipeline.store.seal import SILENT_SECONDS, publishing
+from pipeline.store.seal import publishing
 with publishing(Path(sys.argv[1]), lambda path: None) as partial:
     partial.write_bytes(b"half")
     print("writing", flush=True)
@@ -174,6 +174,34 @@ def test_a_disk_without_locks_is_written_to_and_never_cleared_early(
         assert clear_partials(tmp_path) == [partial]
         partial.write_bytes(b"\0" * 600)
     assert final.stat().st_size == 600
+
+
+def test_a_leftover_that_goes_while_it_is_looked_at_does_not_stop_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk without locks another writer may finish between the two looks at its partial file."""
+
+    def finished_meanwhile(*_: object) -> None:
+        partial.unlink()
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    partial, lock = locked_partial(tmp_path / "masks" / "x.h5")
+    os.close(lock)
+    monkeypatch.setattr("fcntl.flock", finished_meanwhile)
+    assert clear_partials(tmp_path) == []
+
+
+def test_a_leftover_whose_lock_cannot_be_asked_is_told_and_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    partial, lock = locked_partial(tmp_path / "masks" / "x.h5")
+    os.close(lock)
+    monkeypatch.setattr("fcntl.flock", broken)
+    assert clear_partials(tmp_path) == []
+    assert f"{partial}: leftover of a killed run cannot be removed: Input/output error" in caplog.text
 
 
 def test_two_hosts_may_write_one_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

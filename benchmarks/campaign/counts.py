@@ -55,6 +55,6 @@ class Counts:
 
 QUICK = Counts(
     kills=4, videos=3, stops=2, lost_workers=1, crashes=1, disks=4, every_call=25, whole_runs=1, flips=40,
-    rebuilds=1, pairs=2, replacements=20, orders=1, broken_frames=40, broken_annotations=40, clocks=1,
+    rebuilds=1, pairs=3, replacements=20, orders=1, broken_frames=40, broken_annotations=40, clocks=1,
     names=100, checkpoint_kills=5, resumes=1, workers=2, long_video=600,
 )  # fmt: skip

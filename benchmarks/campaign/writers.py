@@ -5,44 +5,76 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.campaign.bench import Bench, Whole, differences, label, surroundings, unfinished
+from benchmarks.campaign.bench import Bench, differences, surroundings
 from benchmarks.campaign.result import Result, Tally, not_run
 from benchmarks.campaign.shim import NoShimError, build
-from tests.recipes import command, leftovers
+from tests.recipes import command
 
-_SEEN_BY_BOTH = "two hosts writing one video"
-_SEEN_BY_ONE = "two hosts on a share whose locks do not reach across"
+_COMPARED = (
+    "the same videos and output folder, started together, in UTS and PID namespaces of their own where that "
+    "is allowed: both end well, all bytes equal those of one run alone, no partial file"
+)
+
+
+@dataclass(frozen=True)
+class _Share:
+    """What the two writers have in common.
+
+    Attributes:
+        fault: title of the line.
+        hosts: two boot ids rather than one.
+        locks: value of ``FAULT_FLOCK``; empty for locks that work.
+    """
+
+    fault: str
+    hosts: bool
+    locks: str
+
+
+_SHARES = (
+    _Share("two hosts writing the same videos at once", True, ""),
+    _Share("two hosts on a share whose locks do not reach from one to the other", True, "local"),
+    _Share("two hosts on a share without locks", True, "none"),
+    _Share("two processes on a disk without locks", False, "none"),
+)
 
 
 def run(bench: Bench) -> Iterator[Result]:
-    """Locks that both see, as on a local disk and on NFS 4; and locks that each sees alone."""
-    yield _pairs(bench)
+    """Two processes of one host; then shares of every kind, where the shim can be built."""
+    yield _pairs(bench, _Share("two processes writing the same videos at once", False, ""), None)
     try:
         library = build(bench.folder)
     except NoShimError as why:
-        yield not_run("R8", _SEEN_BY_ONE, "flock that always succeeds, by a shim under libc", str(why))
+        for share in _SHARES:
+            yield not_run("R8", share.fault, "a shim under libc", str(why))
         return
-    yield _pairs_without_locks(bench, library)
+    for share in _SHARES:
+        yield _pairs(bench, share, library)
 
 
-def _host(name: str) -> list[str]:
-    """Prefix of a command that shall believe it is alone on a host of this name; empty without the rights."""
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        return []
-    prefix = [unshare, "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    whole = [*prefix, "sh", "-c", f'hostname {name} && exec "$@"', "sh"]
-    return whole if subprocess.run([*whole, "true"], capture_output=True, check=False).returncode == 0 else []
+def _pairs(bench: Bench, share: _Share, library: Path | None) -> Result:
+    whole = bench.whole(2)
+    shim = "; a shim under libc gives each a boot id or no locks" if library else ""
+    how = f"two `spotlabel label` over {_COMPARED}{shim}"
+    tally = Tally("R8", share.fault, how, bench.counts.pairs)
+    for number in range(bench.counts.pairs):
+        out = bench.fresh("writers") / "out"
+        ended = _both(bench, share, library, bench.recipe(whole, out))
+        problems = [f"ended with {code}: {errors.strip()}" for code, errors in ended if code]
+        tally.record(f"round {number + 1}", problems + differences(out, whole.stores))
+    return tally.result()
 
 
-def _both(recipe: Path, **env: str) -> list[tuple[int, str]]:
+def _both(bench: Bench, share: _Share, library: Path | None, recipe: Path) -> list[tuple[int, str]]:
     """Exit codes and errors of two runs started at the same time."""
     runs = [
         subprocess.Popen(
-            [*_host(name), *command("label", recipe, "--jobs", 2)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=surroundings(**env),
+            [*_namespace(name), *command("label", recipe, "--jobs", 2)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            env=surroundings(**_faults(bench, share, library, name)),
         )
         for name in ("left", "right")
     ]  # fmt: skip
@@ -55,57 +87,23 @@ def _both(recipe: Path, **env: str) -> list[tuple[int, str]]:
     return [(process.returncode, text) for process, text in zip(runs, told, strict=True)]
 
 
-def _pairs(bench: Bench) -> Result:
-    whole = bench.whole(2)
-    separate = "in UTS and PID namespaces of their own" if _host("left") else "as two processes (not root)"
-    tally = Tally(
-        "R8",
-        _SEEN_BY_BOTH,
-        f"two `spotlabel label` {separate}, the same recipe and output folder, started together: both end "
-        "well, all bytes equal, no partial file",
-        bench.counts.pairs,
-    )
-    for number in range(bench.counts.pairs):
-        out = bench.fresh("writers") / "out"
-        ended = _both(bench.recipe(whole, out))
-        problems = [f"ended with {code}: {errors.strip()}" for code, errors in ended if code]
-        tally.record(f"round {number + 1}", problems + differences(out, whole.stores))
-    return tally.result()
+def _faults(bench: Bench, share: _Share, library: Path | None, host: str) -> dict[str, str]:
+    """Environment of one of the two."""
+    if library is None:
+        return {}
+    chosen = {"LD_PRELOAD": str(library), "FAULT_FLOCK": share.locks}
+    if share.hosts:
+        boot = bench.folder / f"boot-id-{host}"
+        boot.write_text(f"{host}\n")
+        chosen["FAULT_BOOT_ID"] = str(boot)
+    return chosen
 
 
-def _pairs_without_locks(bench: Bench, library: Path) -> Result:
-    """One host's start may then delete the partial file the other is writing: it must fail, never corrupt."""
-    whole = bench.whole(2)
-    tally = Tally(
-        "R8",
-        _SEEN_BY_ONE,
-        "as above, with a flock that always succeeds (shim): no bytes but a finished run's under a final "
-        "name; a run that ends well left all stores; one that fails says so; a next run gives equal bytes",
-        bench.counts.pairs,
-    )
-    failed = 0
-    for number in range(bench.counts.pairs):
-        out = bench.fresh("writers") / "out"
-        recipe = bench.recipe(whole, out)
-        ended = _both(recipe, LD_PRELOAD=str(library), FAULT_FLOCK="local")
-        problems = unfinished(out, whole.stores)
-        problems += _judged(ended, whole, out)
-        failed += any(code for code, _ in ended)
-        if label(recipe).returncode:
-            problems.append("the next run failed")
-        tally.record(f"round {number + 1}", problems + differences(out, whole.stores))
-    return tally.result(
-        f"in {failed} rounds a run lost a partial file to the other, failed a video and said so"
-    )
-
-
-def _judged(ended: list[tuple[int, str]], whole: Whole, out: Path) -> list[str]:
-    problems = [f"ended with {code}: {text.strip()}" for code, text in ended if code not in (0, 1)]
-    problems += ["a traceback" for _, text in ended if "Traceback" in text]
-    if any(code == 0 for code, _ in ended):
-        problems += [p for p in differences(out, whole.stores) if not p.startswith("left behind")]
-    return (
-        problems
-        if not leftovers(out) or any(code for code, _ in ended)
-        else [*problems, "partial files left"]
-    )
+def _namespace(name: str) -> list[str]:
+    """Prefix of a command that gets a host name and process numbers of its own; empty without the rights."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        return []
+    prefix = [unshare, "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    whole = [*prefix, "sh", "-c", f'hostname {name} && exec "$@"', "sh"]
+    return whole if subprocess.run([*whole, "true"], capture_output=True, check=False).returncode == 0 else []

@@ -208,17 +208,17 @@ def _clear(partial: Path) -> bool:
         if not _made_here(partial) and not _silent(partial):
             return False
         lock = os.open(partial, os.O_RDWR)
+        try:
+            if not _unlocked(lock, partial):
+                return False
+            partial.unlink(missing_ok=True)
+        finally:
+            os.close(lock)
     except FileNotFoundError:  # its writer has just finished
         return False
     except OSError as error:
         _LOG.warning("%s: leftover of a killed run cannot be removed: %s", partial, error.strerror)
         return False
-    try:
-        if not _unlocked(lock, partial):
-            return False
-        partial.unlink(missing_ok=True)
-    finally:
-        os.close(lock)
     return True
 
 
