@@ -30,6 +30,7 @@ TRUTH ?=
 .PHONY: train detect evaluate
 .PHONY: cluster-test
 .PHONY: campaign
+.PHONY: believability
 .PHONY: quality ablation bench bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
@@ -106,6 +107,9 @@ quality: .venv/.ready  ## every labeler against pixel ground truth, into docs/qu
 
 campaign: .venv/.ready  ## break things on purpose and count what is lost, into docs/reliability.md: half an hour [DATA=../shared/data] [CAMPAIGN="--quick --only R1,R5"]
 	$(BIN)/python -m benchmarks.campaign $(if $(DATA),--data '$(DATA)') $(CAMPAIGN)
+
+believability: .venv/.ready  ## does a box's believability tell its real IoU? into docs/believability.md: make believability DATA=../shared/data
+	$(BIN)/python -m benchmarks.believability $(or $(DATA),../shared/data)
 
 bench-training: .venv/.ready  ## measure a training step and inference with each switch: make bench-training [BENCH="--backbone hourglass-104 --batch 16 --size 512"]
 	$(BIN)/python -m benchmarks.bench_training $(BENCH)

@@ -15,6 +15,7 @@ from labelers.masks.cues import (
     cleaning_agreement,
     edge_contact,
     overlaps,
+    own_fills,
     short_sides,
     threshold_stability,
 )
@@ -92,6 +93,14 @@ def test_overlap_is_the_share_that_other_boxes_cover():
     assert overlaps(rectangles()).shape == (0,)
 
 
+def test_own_fill_leaves_out_what_other_boxes_cover():
+    mask = np.zeros((40, 40), np.uint8)
+    mask[0:10, 0:15] = 1
+    rects = rectangles((0, 0, 20, 10), (10, 0, 30, 10), (30, 30, 40, 40), (12, 2, 18, 8))
+    found = own_fills(mask, rects, overlaps(rects))
+    assert found.tolist() == pytest.approx([1.0, 0.0, float("nan"), 0.0], nan_ok=True)
+
+
 def test_size_is_the_shorter_side():
     assert short_sides(rectangles((0, 0, 10, 4), (3, 3, 3, 9))).tolist() == [4.0, 0.0]
 
@@ -121,32 +130,30 @@ def test_a_box_without_pixels_or_foreground_has_cues_of_zero_and_no_belief():
 
 
 def test_a_box_with_nothing_to_complain_of_is_believed_fully():
-    cues = Cues(column(0.7), column(1), column(1), column(0), column(60))
+    cues = Cues(column(0.7), column(1), column(1), column(0), column(np.nan), column(60))
     assert believability(cues, column(1)).tolist() == [1.0]
 
 
 def test_each_failed_part_takes_its_weight():
-    good = {"fill": 0.7, "contact": 1.0, "agreement": 1.0, "overlap": 0.0, "size": 60.0}
-    failed = {"contact": 0.0, "agreement": 0.0, "overlap": 1.0, "size": 0.0}
-    for name, value in failed.items():
-        cues = Cues(**{cue: column(v) for cue, v in (good | {name: value}).items()})
-        weight = WEIGHTS["clear" if name == "overlap" else name]
+    good = {"fill": 0.7, "contact": 1.0, "agreement": 1.0, "overlap": 0.3, "own_fill": 0.6, "size": 60.0}
+    for name in ("contact", "agreement", "own_fill", "size"):
+        cues = Cues(**{cue: column(v) for cue, v in (good | {name: 0.0}).items()})
+        weight = WEIGHTS["own" if name == "own_fill" else name]
         assert believability(cues, column(1))[0] == pytest.approx(1 - weight, abs=1e-6)
     cues = Cues(**{cue: column(v) for cue, v in good.items()})
     assert believability(cues, column(0))[0] == pytest.approx(1 - WEIGHTS["temporal"], abs=1e-6)
 
 
 SHARE = st.floats(0, 1, width=32)
-PLACE = ("fill", "contact", "agreement", "overlap", "size")
+PLACE = ("fill", "contact", "agreement", "overlap", "own_fill", "size")
 
 
-@given(st.tuples(SHARE, SHARE, SHARE, SHARE, SHARE, SHARE), st.integers(0, 5), SHARE)
+@given(st.tuples(*[SHARE] * 7), st.integers(0, 6), SHARE)
 def test_belief_stays_in_range_and_never_falls_as_a_cue_improves(cues, which, better):
     names = (*PLACE, "temporal")
     worse = dict(zip(names, cues, strict=True))
     name = names[which]
-    improve = min if name == "overlap" else max
-    raised = worse | {name: improve(worse[name], better)}
+    raised = worse | {name: max(worse[name], better)}
 
     def belief(of: dict[str, float]) -> float:
         shown = {cue: column(of[cue] * (32 if cue == "size" else 1)) for cue in PLACE}

@@ -143,7 +143,11 @@ def test_presets_survive_json(preset):
         ("paper", {"close": 1}, "a kernel of 1 px does nothing"),
         ("paper", {"blur_sigma": 2.0}, "blur_sigma has no effect without blur"),
         ("paper", {"weak_boxes": "unknown"}, "weak_boxes=unknown has no effect with min_fill=0"),
-        ("default", {"min_fill": 0}, "weak_boxes=unknown has no effect with min_fill=0"),
+        (
+            "default",
+            {"min_fill": 0, "min_believability": 0},
+            "has no effect with min_fill=0 and min_believability=0",
+        ),
         ("paper", {"classes": []}, "classes is empty"),
         (
             "paper",

@@ -24,8 +24,9 @@ from pipeline.store import (
     MaskReader,
     MaskWriter,
     StoreInfo,
+    schema,
 )
-from pipeline.store.schema import pack_rows, unpack_rows
+from pipeline.store.schema import CUE_COLUMNS, pack_rows, unpack_rows
 
 
 def info(frames: int, size: tuple[int, int] = (5, 11), **attributes: object) -> StoreInfo:
@@ -84,6 +85,47 @@ def test_masks_read_back_with_boxes_and_quality(tmp_path: Path) -> None:
     assert reader.index_of(3) == 2
     with pytest.raises(StoreError, match="no frame 9"):
         reader.index_of(9)
+
+
+def test_the_quality_table_reads_as_columns_by_name(tmp_path: Path) -> None:
+    path, one = tmp_path / "m.h5", np.ones(1, np.float32)
+    with MaskWriter.writing(path, info(3), one_box_a_frame(3)) as writer:
+        for index in range(2):
+            cues = {"contact": one * index, "believability": one / 2}
+            writer.put(index, some_masks(1)[0], FrameState.OK, one, one > 0, cues)
+        with pytest.raises(ValueError, match="no column 'belief' in the quality table; it has contact, "):
+            writer.put(2, some_masks(1)[0], FrameState.OK, one, one > 0, {"belief": one})
+    quality = MaskReader(path).quality
+    assert list(quality) == ["fill", *CUE_COLUMNS, "believed"]
+    assert quality["contact"].tolist() == pytest.approx([0, 1, np.nan], nan_ok=True)
+    assert quality["believability"].tolist() == pytest.approx([0.5, 0.5, np.nan], nan_ok=True)
+    assert np.isnan(quality["temporal"]).all()
+    assert {len(column) for column in quality.values()} == {3}
+
+
+def test_a_mask_store_of_version_1_reads_without_the_new_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks = some_masks()
+    with monkeypatch.context() as before:
+        before.setattr(schema, "CUE_COLUMNS", ())
+        before.setattr(schema, "SCHEMA_VERSIONS", {schema.MASK_SCHEMA: (1,)})
+        path = write_masks(tmp_path / "m.h5", masks)
+    reader = MaskReader(path)
+    assert reader.file.attrs["schema_version"] == 1
+    assert reader.read(2).tolist() == masks[2].tolist()
+    assert {name: column.tolist() for name, column in reader.quality.items()} == {
+        "fill": [0.5] * 4,
+        "believed": [True] * 4,
+    }
+
+
+def test_a_store_of_a_version_to_come_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as later:
+        later.setattr(schema, "SCHEMA_VERSIONS", {schema.MASK_SCHEMA: (3,)})
+        path = write_masks(tmp_path / "m.h5", some_masks())
+    with pytest.raises(StoreError, match="holds spotlabel-mask version 3, expected .* 1 or 2"):
+        MaskReader(path).read(0)
 
 
 def test_a_frame_never_written_reads_as_unknown_not_as_background(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ more of it means nothing:
     contact    as it is
     agreement  as it is
     temporal   as it is
-    clear      1 - overlap
+    own        min(1, own_fill / FULL_FILL)
     size       min(1, size / FULL_SIZE)
 
 and each part takes away at most its weight:
@@ -15,10 +15,12 @@ and each part takes away at most its weight:
     believability = product over the parts of (1 - weight * (1 - part))
 
 So it lies between 0 and 1, is 1 if every part is, and never falls when a part rises. A part that cannot be
-judged (NaN: no track, no side off the image's border) takes nothing away.
+judged (NaN: no track, no side off the image's border, no overlap) takes nothing away.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -28,7 +30,7 @@ FULL_FILL = 0.5
 """A vehicle fills 40 to 80 % of its box; more is no better sign."""
 FULL_SIZE = 12.0
 """From this many px on the shorter side, the uncertain rim of a mask is a small part of it."""
-WEIGHTS = {"fill": 1.0, "contact": 0.1, "agreement": 0.35, "temporal": 0.9, "clear": 0.1, "size": 0.3}
+WEIGHTS = {"fill": 1.0, "contact": 0.1, "agreement": 0.35, "temporal": 0.9, "own": 0.5, "size": 0.3}
 """What a part takes away of belief if it fails altogether."""
 
 
@@ -44,9 +46,25 @@ def parts(cues: Cues, temporal: Column) -> dict[str, Column]:
         "contact": cues.contact,
         "agreement": cues.agreement,
         "temporal": temporal,
-        "clear": 1 - cues.overlap,
+        "own": np.minimum(cues.own_fill / np.float32(FULL_FILL), 1),
         "size": np.minimum(cues.size / np.float32(FULL_SIZE), 1),
     }
+
+
+def combine(found: Mapping[str, Column], weights: Mapping[str, float]) -> Column:
+    """The formula of this module.
+
+    Args:
+        found: parts by name, each (N,), 0 to 1, NaN where a part cannot be judged.
+        weights: weight of each part, 0 to 1.
+
+    Returns:
+        float32 (N,), 0 to 1.
+    """
+    taken = np.array([[weights[name]] for name in found], np.float32) * (1 - np.stack(list(found.values())))
+    taken[np.isnan(taken)] = 0
+    belief: Column = (1 - taken).prod(axis=0)
+    return belief
 
 
 def believability(cues: Cues, temporal: Column) -> Column:
@@ -56,9 +74,4 @@ def believability(cues: Cues, temporal: Column) -> Column:
         cues: cues of the boxes.
         temporal: float32 (N,), IoU with the neighbouring frames' masks along the track; NaN if there is none.
     """
-    found = parts(cues, temporal)
-    weights = np.array([[WEIGHTS[name]] for name in found], np.float32)
-    taken = weights * (1 - np.stack(list(found.values())))
-    taken[np.isnan(taken)] = 0
-    belief: Column = (1 - taken).prod(axis=0)
-    return belief
+    return combine(parts(cues, temporal), WEIGHTS)

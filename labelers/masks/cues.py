@@ -41,6 +41,8 @@ class Cues:
         agreement: float32 (N,), 0 to 1: motion and distance evidence: of what is above a lower threshold, the
             share that is above a higher one; binary evidence: IoU before and after cleaning. 0 without any.
         overlap: float32 (N,), share of the box that other boxes cover, 0 to 1.
+        own_fill: float32 (N,), share of foreground in what no other box covers, 0 if that is nothing; NaN for
+            a box that none overlaps.
         size: float32 (N,), shorter side in px.
     """
 
@@ -48,6 +50,7 @@ class Cues:
     contact: Column
     agreement: Column
     overlap: Column
+    own_fill: Column
     size: Column
 
 
@@ -78,7 +81,15 @@ def box_cues(
         else:
             agreement[box] = threshold_stability(raw, low, high)
     size = (mask.shape[0], mask.shape[1])
-    return Cues(fill, edge_contact(shapes, rects, size), agreement, overlaps(rects), short_sides(rects))
+    overlap = overlaps(rects)
+    return Cues(
+        fill,
+        edge_contact(shapes, rects, size),
+        agreement,
+        overlap,
+        own_fills(mask, rects, overlap),
+        short_sides(rects),
+    )
 
 
 def shifted_levels(kind: EvidenceKind, level: int) -> tuple[int, int]:
@@ -170,6 +181,33 @@ def overlaps(rects: Rects) -> Column:
     covered = common.sum(axis=1) - own
     share: Column = np.minimum(covered / np.maximum(own, 1), 1.0).astype(np.float32)
     return share
+
+
+def own_fills(mask: Plane, rects: Rects, overlap: Column) -> Column:
+    """Share of foreground in the part of each box that no other box covers.
+
+    A hidden object's box is often filled by what hides it; what the box has to itself tells.
+
+    Args:
+        mask: uint8 (H, W), background or foreground.
+        rects: int64 (N, 4).
+        overlap: float32 (N,), from :func:`overlaps`.
+
+    Returns:
+        float32 (N,), 0 to 1; 0 where others cover all of the box, NaN where none overlaps it.
+    """
+    found = np.full(len(rects), np.nan, np.float32)
+    places = rects.tolist()
+    for box in np.flatnonzero(overlap > 0).tolist():
+        x0, y0, x1, y1 = places[box]
+        own = np.full((y1 - y0, x1 - x0), 2, np.uint8)  # in the mask's terms: 2 background, 3 foreground
+        own |= mask[y0:y1, x0:x1]
+        for other, (left, top, right, bottom) in enumerate(places):
+            if other != box and left < x1 and right > x0 and top < y1 and bottom > y0:
+                own[max(top - y0, 0) : bottom - y0, max(left - x0, 0) : right - x0] = 0
+        area = cv2.countNonZero(own)
+        found[box] = np.count_nonzero(own & 1) / area if area else 0.0
+    return found
 
 
 def short_sides(rects: Rects) -> Column:

@@ -89,6 +89,7 @@ def _columns(made: FrameMask) -> dict[str, Column]:
         "agreement": made.cues.agreement,
         "temporal": made.temporal,
         "overlap": made.cues.overlap,
+        "own_fill": made.cues.own_fill,
         "size": made.cues.size,
         "believability": made.believability,
     }

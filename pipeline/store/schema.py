@@ -28,7 +28,7 @@ FRAME = "frame"
 STATE = "state"
 CRC = "crc32"
 QUALITY = "quality"
-CUE_COLUMNS = ("contact", "agreement", "temporal", "overlap", "size", "believability")
+CUE_COLUMNS = ("contact", "agreement", "temporal", "overlap", "own_fill", "size", "believability")
 """Columns of the quality table beside ``fill`` and ``believed``, float32 (N,), NaN where there is nothing to
 say; described in :class:`labelers.masks.cues.Cues` and :class:`labelers.masks.frame.FrameMask`."""
 

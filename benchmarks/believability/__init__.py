@@ -1,0 +1,1 @@
+"""Does the believability of a box tell how good its mask really is? ``make believability``."""
