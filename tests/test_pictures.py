@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from labelers.base import EvidenceKind
-from pipeline.pictures.layers import draw_evidence, draw_mask
+from pipeline.boxes import BoxTable
+from pipeline.pictures.layers import draw_doubts, draw_evidence, draw_mask
 from pipeline.pictures.sheet import contact_sheet
+from pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
 from tests.recipes import spotlabel, tree, write
 
 
@@ -31,6 +33,25 @@ def test_stronger_evidence_is_brighter(kind: EvidenceKind) -> None:
     values = values.astype(np.bool_) if kind == EvidenceKind.BINARY else values * 100
     drawn = draw_evidence(values, kind).astype(int).sum(axis=2)
     assert drawn[0, 1] > drawn[0, 0]
+
+
+def test_only_doubted_boxes_show_their_believability(tmp_path: Path) -> None:
+    boxes = BoxTable(
+        np.array([0, 2]),
+        np.array([[10, 10, 60, 50], [70, 10, 120, 50]], np.float32),
+        np.zeros(2, np.int16),
+        np.full(2, -1),
+        np.zeros(2, np.uint8),
+    )
+    info = StoreInfo("a", (60, 130), np.array([1]), {}, {"class_names": ["car"]})
+    with MaskWriter.writing(tmp_path / "m.h5", info, boxes) as writer:
+        values = np.array([0.9, 0.3], np.float32)
+        mask = np.zeros((60, 130), np.uint8)
+        writer.put(0, mask, FrameState.OK, values, values > 0.5, {"believability": values})
+    image = np.full((60, 130, 3), 90, np.uint8)
+    drawn = draw_doubts(image, MaskReader(tmp_path / "m.h5"), 0)
+    assert (drawn[:, :65] == 90).all()
+    assert (drawn[:, 70:120] != 90).any()
 
 
 def test_a_contact_sheet_has_one_row_per_frame() -> None:

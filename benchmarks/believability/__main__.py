@@ -68,7 +68,7 @@ def main(data: Path, out: Path, docs: Path) -> None:
         "thresholds": threshold_table(real),
         "thresholds_rendered": threshold_table(rendered),
         "held_out": held_out_table(leave_one_out(real), real),
-        "effect": effect_table((*REAL, *RENDERED), data, out),
+        "effect": effect_table(RENDERED, data, out),
     }
     picture = calibration_png({"six real sequences": real, "two rendered scenes": rendered}, threshold)
     write_atomically(docs / "believability.png", picture)

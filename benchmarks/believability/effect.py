@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,50 +11,52 @@ import numpy as np
 
 from benchmarks.believability.judged import Run, labelled
 from benchmarks.believability.report import percent, table
+from labelers.masks.boxes import inside_rects, touched_rects
 from pipeline.pixel_metrics import PixelCounts, count
 from pipeline.plan import Item
 from pipeline.quality import true_frames
 from pipeline.store import UNKNOWN, MaskReader
 
+EVERY = 4
+"""How many of the frames are compared: every so many."""
+
 
 def effect_table(runs: Iterable[Run], data: Path, out: Path) -> str:
     """Masks with and without ``min_believability``, all else as in the default preset."""
     rows = []
-    for run in runs:
-        without = _measured(run, data, out, {"preset": "default", "min_believability": 0.0})
-        shipped = _measured(run, data, out, {"preset": "default"})
-        for name, (before, unknown_before) in without.items():
-            after, unknown_after = shipped[name]
-            rows.append([
-                name.split("|")[0], f"`{name.split('|')[1]}`",
-                f"{before.f_measure:.3f} / {before.iou:.3f}", f"{after.f_measure:.3f} / {after.iou:.3f}",
-                percent(unknown_before), percent(unknown_after),
-            ])  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        for run in runs:
+            without = {
+                item.sequence.name: shutil.copy(item.mask_path, folder)
+                for item in labelled(run, data, out, {"preset": "default", "min_believability": 0.0})
+            }
+            for item in labelled(run, data, out, {"preset": "default"}):
+                rows.append(_row(item, Path(without[item.sequence.name])))
     head = ["sequence", "labeler", "F / IoU, fill alone", "F / IoU, shipped", "unknown", "unknown, shipped"]
     return table(head, rows)
 
 
-def _measured(
-    run: Run, data: Path, out: Path, masks: dict[str, object]
-) -> dict[str, tuple[PixelCounts, float]]:
-    found = {}
-    for item in labelled(run, data, out, masks):
-        labeler = MaskReader(item.mask_path).text("labeler")
-        found[f"{item.sequence.name.rpartition('/')[2]}|{labeler}"] = _counts(item, run.every)
-    return found
+def _row(item: Item, without: Path) -> list[str]:
+    stores = (MaskReader(without), MaskReader(item.mask_path))
+    before, after = _measured(item, stores)
+    return [
+        item.sequence.name, f"`{stores[1].text('labeler')}`",
+        f"{before[0].f_measure:.3f} / {before[0].iou:.3f}", f"{after[0].f_measure:.3f} / {after[0].iou:.3f}",
+        percent(before[1]), percent(after[1]),
+    ]  # fmt: skip
 
 
-def _counts(item: Item, every: int) -> tuple[PixelCounts, float]:
-    """Pixels by verdict where the mask commits itself, and the unknown share of the boxes' valid pixels."""
-    masks = MaskReader(item.mask_path)
-    counts, unknown, inside = PixelCounts(), 0, 0
-    for frame in true_frames(item.sequence, every):
-        mask = masks.read(frame.position)
-        counts += count(mask, frame.foreground, frame.valid, unknown="skip")
-        boxed = np.zeros(masks.size, np.bool_)
-        for x0, y0, x1, y1 in masks.boxes.at(frame.position):
-            boxed[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = True
+def _measured(item: Item, stores: tuple[MaskReader, ...]) -> list[tuple[PixelCounts, float]]:
+    """For each store: pixels by verdict where it commits itself, and the unknown share of the boxes."""
+    counts, unknown, inside = [PixelCounts() for _ in stores], [0 for _ in stores], 0
+    for frame in true_frames(item.sequence, EVERY):
+        boxed = inside_rects(
+            stores[0].size, touched_rects(stores[0].boxes.at(frame.position), stores[0].size)
+        )
         boxed &= frame.valid
-        unknown += int(np.count_nonzero(boxed & (mask == UNKNOWN)))
         inside += int(np.count_nonzero(boxed))
-    return counts, unknown / inside if inside else float("nan")
+        for index, masks in enumerate(stores):
+            mask = masks.read(frame.position)
+            counts[index] += count(mask, frame.foreground, frame.valid, unknown="skip")
+            unknown[index] += int(np.count_nonzero(mask[boxed != 0] == UNKNOWN))
+    return [(found, share / inside) for found, share in zip(counts, unknown, strict=True)]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from labelers.base import MOTION_STEPS_PER_PIXEL, EvidenceKind
 from pipeline.boxes import BoxTable
 from pipeline.sequence import Image
-from pipeline.store import FOREGROUND, UNKNOWN
+from pipeline.store import FOREGROUND, UNKNOWN, MaskReader
 
 _FOREGROUND_COLOUR = (255, 210, 0)
 _UNKNOWN_COLOUR = (160, 60, 200)
@@ -20,6 +20,8 @@ CLASS_COLOURS = (
 )  # fmt: skip
 """BGR; class k has colour k, and so on from the start."""
 _TINT = 0.45
+_SCORE_WIDTH = 26
+"""Px that a score needs."""
 _STRIPE = 8
 """Distance of the stripes over unknown pixels."""
 
@@ -96,6 +98,24 @@ def draw_boxes(image: Image, boxes: BoxTable, index: int, class_names: tuple[str
         (width, height), _ = cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, 0.35, 1)
         if width <= x1 - x0 + 8:
             write(drawn, name, (x0 + 1, max(y0 - 3, height + 1)), 0.35, colour)
+    return drawn
+
+
+def draw_doubts(image: Image, masks: MaskReader, index: int) -> Image:
+    """The believability of each box that is not believed, in its lower left corner where there is room.
+
+    Args:
+        image: uint8 (H, W, 3) BGR.
+        masks: the store the boxes come from; one without believability draws nothing.
+        index: position of the frame.
+    """
+    drawn, rows = image.copy(), masks.boxes.rows(index)
+    scores, believed = masks.quality.get("believability"), masks.believed[rows]
+    if scores is None:
+        return drawn
+    for (x0, _, x1, y1), score, trusted in zip(masks.boxes.xyxy[rows], scores[rows], believed, strict=True):
+        if not trusted and np.isfinite(score) and x1 - x0 >= _SCORE_WIDTH:
+            write(drawn, f"{score:.2f}", (round(float(x0)) + 2, round(float(y1)) - 3), 0.35, _UNKNOWN_COLOUR)
     return drawn
 
 

@@ -11,7 +11,7 @@ from pipeline.boxes import RegionTable
 from pipeline.errors import FrameError, StoreError
 from pipeline.names import evidence_path
 from pipeline.pictures.files import write_image
-from pipeline.pictures.layers import draw_boxes, draw_evidence, draw_mask, draw_regions, write
+from pipeline.pictures.layers import draw_boxes, draw_doubts, draw_evidence, draw_mask, draw_regions, write
 from pipeline.pictures.sheet import contact_sheet, heading
 from pipeline.plan import Item
 from pipeline.sequence import FrameSource, Image
@@ -103,7 +103,7 @@ def _panels(
     return [
         draw_boxes(framed, boxes, index, masks.class_names),
         draw_boxes(shown, boxes, index, ()),
-        draw_boxes(draw_mask(image, masks.read(index)), boxes, index, ()),
+        draw_doubts(draw_boxes(draw_mask(image, masks.read(index)), boxes, index, ()), masks, index),
     ]
 
 
