@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from labelers.base import ClipFrame, EvidenceKind
+from labelers.boxbg.cues import KINDS, SHAPE
 from labelers.boxbg.labeler import NEUTRAL, Boxbg
 from labelers.boxbg.median import robust_fit
 from labelers.boxbg.model import filled, fit_background
@@ -279,9 +280,7 @@ def test_slow_light_is_followed_in_parts() -> None:
 
 
 def test_odds_without_any_pixel_follow_the_deviation() -> None:
-    odds = log_odds(Counts(), 3.0)
-    from labelers.boxbg.cues import SHAPE
-
+    odds = log_odds(Counts(), 3.0, 2.0)
     by_deviation = odds.reshape(SHAPE).mean(axis=(0, 2, 3))
     assert (by_deviation[:3] < -1).all()
     assert (np.diff(by_deviation[3:]) > 0).all()
@@ -290,8 +289,6 @@ def test_odds_without_any_pixel_follow_the_deviation() -> None:
 
 
 def test_what_is_common_around_boxes_is_no_object() -> None:
-    from labelers.boxbg.cues import KINDS
-
     rng = np.random.default_rng(0)
     counts = Counts()
     lit, shade, paint = 4000, 2000, 100  # three kinds of pixels
@@ -300,6 +297,28 @@ def test_what_is_common_around_boxes_is_no_object() -> None:
     for kinds, where in ((inside, True), (around, False)):
         full = np.full(kinds.shape, where)
         counts.add(rng.permutation(kinds * 20)[None] // 20 % KINDS, full[None], ~full[None])
-    odds = log_odds(counts, 3.0)
+    odds = log_odds(counts, 3.0, 2.0)
     assert odds[paint] > 2
     assert odds[shade] < odds[paint] - 2
+
+
+def _plain_and_rough(share_of_plain: float) -> Counts:
+    """Objects that are plain one time in ten where bright, and ``share_of_plain`` where somewhat dark."""
+    inside, around = np.zeros(SHAPE), np.zeros(SHAPE)
+    lit, bright, dark = 16, 19, 14  # light of 1, 1.4 and .74 times the background
+    inside[lit, 0, 0, 0], around[lit, 0, 0, 0] = 5e5, 1e6
+    inside[bright, 6, 0, 0], inside[bright, 6, 4, 2] = 1e4, 9e4
+    inside[dark, 4, 0, 0], inside[dark, 4, 4, 2] = 1e5 * share_of_plain, 1e5 * (1 - share_of_plain)
+    counts = Counts()
+    counts.inside, counts.around = inside.ravel(), around.ravel()
+    return counts
+
+
+def test_plain_dark_pixels_beyond_what_objects_are_elsewhere_are_shadow() -> None:
+    few, many = (log_odds(_plain_and_rough(share), 3.0, 2.0).reshape(SHAPE) for share in (0.1, 0.8))
+    assert few[14, 4, 0, 0] > 1
+    assert many[14, 4, 0, 0] < -0.5
+    assert min(few[14, 4, 4, 2], many[14, 4, 4, 2]) > 1  # what has texture stays an object
+    assert many[19, 6, 0, 0] > 1  # and so does what is bright
+    off = log_odds(_plain_and_rough(0.8), 3.0, 100.0).reshape(SHAPE)
+    assert off[14, 4, 0, 0] > 1

@@ -40,7 +40,7 @@ class Boxbg:
     """
 
     name: ClassVar[str] = "boxbg"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     kind: ClassVar[EvidenceKind] = EvidenceKind.DISTANCE
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
@@ -125,7 +125,7 @@ def learn(samples: Samples, settings: BoxbgSettings, ring: int) -> Scene:
             place = np.s_[y0:y1, x0:x1]
             ground = placed(background, samples.index[k], pose, place)
             counts.add(compared(image[place], ground, pose).kind, within[place], near[place])
-    return Scene(background, log_odds(counts, settings.shadow_excess), settings)
+    return Scene(background, log_odds(counts, settings.shadow_excess, settings.plain_excess), settings)
 
 
 def placed(background: Background, index: int, pose: Pose, place: tuple[slice, slice]) -> Ground:

@@ -5,6 +5,11 @@ objects throw out of their boxes. The inside of boxes shows a mixture of backgro
 mixture has in excess of its one known part is the other part (learning from positive and unlabelled examples;
 Elkan and Noto, KDD 2008): so each video tells, without any annotated pixel, which differences from the
 background mean an object there and which are shadow, reflection or noise.
+
+Shadows that never leave their boxes are found by another excess. What is brighter than the background is
+object alone, so there it shows how often objects are plain: without texture or colour that the background
+would not have. Darker than the background are objects and shadows, and what is plain there beyond what
+objects are is shadow.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelers.boxbg.cues import DEVIATION_EDGES, KINDS, SHAPE
+from labelers.boxbg.cues import DEVIATION_EDGES, KINDS, LIGHT_EDGES, SHAPE
 
 Float64 = npt.NDArray[np.float64]
 
@@ -28,6 +33,13 @@ _FLAT = 0.1
 """Weight of a uniform distribution, which stands for what did not happen to be sampled."""
 _LIT_BINS = 2
 """The lowest bins of deviation: background in plain light, the same inside and outside boxes."""
+_LEAST = 0.02
+"""Share of the pixels of any kind inside boxes that is at least granted to objects."""
+_BRIGHT, _SHADED, _DARK = np.log(1.1), np.log(0.95), np.log(0.6)
+"""Logarithm of the light beyond which there are no shadows; below which there may be; and below which a plain
+object is as likely: shadows that stay near what casts them are soft."""
+_PLAIN_TEXTURE, _PLAIN_COLOUR = 3, 3
+"""Bins of texture and colour below these are plain."""
 
 
 class Counts:
@@ -51,25 +63,44 @@ class Counts:
         self.around += np.bincount(kind[around], minlength=KINDS)
 
 
-def log_odds(counts: Counts, shadow_excess: float) -> npt.NDArray[np.float32]:
+def log_odds(counts: Counts, shadow_excess: float, plain_excess: float) -> npt.NDArray[np.float32]:
     """Logarithm of the odds of object against background for each kind of pixel: float32 (KINDS,).
 
     Args:
         counts: of the video.
         shadow_excess: how many times more often background deviates inside boxes than around them.
+        plain_excess: how many times more often objects are plain where they are dark than where bright.
     """
     prior_background, prior_inside = _priors()
     inside = _density(counts.inside + _PRIOR_PIXELS * prior_inside)
     around = _density(counts.around + _PRIOR_PIXELS * prior_background)
-    lit = np.s_[:, :_LIT_BINS]
     # Plain background is as dense inside boxes as around them, times the share of background in boxes.
-    share = min(inside.reshape(SHAPE)[lit].sum() / around.reshape(SHAPE)[lit].sum(), 1.0)
-    excess = np.ones(SHAPE)
-    excess[:, _LIT_BINS:] = shadow_excess
-    background = share * excess.ravel() * around
-    thing = np.maximum(inside - background, 0.02 * inside)
+    share = min(inside[:, :_LIT_BINS].sum() / around[:, :_LIT_BINS].sum(), 1.0)
+    background = share * around
+    background[:, _LIT_BINS:] *= shadow_excess
+    thing = np.maximum(inside - background, _LEAST * inside)
+    lit_thing = thing * (1 - _shade(thing, plain_excess))
+    background = np.maximum(background, inside - lit_thing)
+    thing = np.maximum(lit_thing, _LEAST * inside)
     odds: npt.NDArray[np.float32] = np.clip(np.log(thing / background), -LIMIT, LIMIT).astype(np.float32)
-    return odds
+    return odds.ravel()
+
+
+def _shade(thing: Float64, plain_excess: float) -> Float64:
+    """Which share of what is taken for objects is shadow: float64, as :data:`SHAPE` but 1 for deviation."""
+    deviating = thing[:, _LIT_BINS:].sum(axis=1)  # by light, texture, colour
+    step = LIGHT_EDGES[1] - LIGHT_EDGES[0]
+    light = np.concatenate([[LIGHT_EDGES[0] - step], LIGHT_EDGES]) + step / 2  # middle of each bin
+    look = deviating[light > _BRIGHT].sum(axis=0)
+    look /= look.sum()
+    plain = np.zeros(look.shape, np.bool_)
+    plain[:_PLAIN_TEXTURE, :_PLAIN_COLOUR] = True
+    evident = deviating[:, ~plain].sum(axis=1) / look[~plain].sum()
+    expected = plain_excess * evident[:, None, None] * look
+    shade = np.maximum(1 - expected / deviating, 0)
+    shade[(light >= _SHADED) | (light < _DARK)] = 0
+    shade[:, ~plain] = 0
+    return np.asarray(shade[:, None])
 
 
 def _priors() -> tuple[Float64, Float64]:
@@ -86,13 +117,15 @@ def _priors() -> tuple[Float64, Float64]:
 
 
 def _density(counts: Float64) -> Float64:
-    """Shares, smoothed over neighbouring bins of light, texture and colour (of deviation, a bin decides)."""
+    """Shares, float64 of :data:`SHAPE`, smoothed over neighbouring bins of light, texture and colour.
+
+    Of deviation, a bin decides.
+    """
     table = counts.reshape(SHAPE)
     for axis in (0, 2, 3):
         padded = np.concatenate([table.take([0], axis), table, table.take([-1], axis)], axis=axis)
         size = table.shape[axis]
         low, middle, high = (padded.take(range(k, k + size), axis) for k in range(3))
         table = 0.25 * low + 0.5 * middle + 0.25 * high
-    flat = table.ravel()
-    smooth: Float64 = flat / flat.sum() + _FLAT / KINDS
+    smooth: Float64 = table / table.sum() + _FLAT / KINDS
     return smooth

@@ -32,6 +32,9 @@ class BoxbgSettings(Settings):
     shadow_excess: float = Field(3.0, ge=1, le=100)
     """How many times more often a pixel of background is darkened or disturbed inside a box than just outside
     it: shadows lie where objects are."""
+    plain_excess: float = Field(2.0, ge=1, le=100)
+    """How many times more often objects may be plain (no texture or colour that the background in that light
+    would not have) where darker than the background than where brighter: what exceeds that is shadow."""
     odds: float = Field(0.5, ge=-8, le=8)
     """Logarithm of the odds (object against background) from which a pixel is foreground."""
     stabilise: bool = True
