@@ -228,6 +228,19 @@ def test_a_pickled_reader_carries_the_path_alone(tmp_path: Path) -> None:
     assert (copy.read(3) == reader.read(3)).all()
 
 
+def test_a_close_that_the_disk_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As h5py tells it: a RuntimeError without the file's name."""
+
+    def fail(_: h5py.File) -> None:
+        raise RuntimeError("Can't decrement id ref count (unable to close file, errno = 5)")
+
+    reader = MaskReader(write_masks(tmp_path / "m.h5", some_masks()))
+    reader.read(0)
+    monkeypatch.setattr(h5py.File, "close", fail)
+    with pytest.raises(StoreError, match=r"m\.h5: cannot be closed: .*errno = 5"):
+        reader.close()
+
+
 def test_the_wrong_kind_of_store_is_refused(tmp_path: Path) -> None:
     path = write_masks(tmp_path / "m.h5", some_masks())
     with pytest.raises(StoreError, match="holds spotlabel-mask version 2, expected spotlabel-evidence"):

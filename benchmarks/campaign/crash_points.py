@@ -35,12 +35,13 @@ def run(bench: Bench) -> Iterator[Result]:
             yield not_run(row, fault, _CALLS, str(why))
         return
     for mode in _WHAT:
-        yield _sweep(bench, library, mode)
+        yield sweep(bench, library, mode)
     yield _through_the_command_line(bench, library, "the worker")
     yield _through_the_command_line(bench, library, "the command itself")
 
 
-def _sweep(bench: Bench, library: Path, mode: Mode) -> Result:
+def sweep(bench: Bench, library: Path, mode: Mode) -> Result:
+    """Make every call of one video's labelling suffer one mode, and judge each attempt."""
     row, fault = _WHAT[mode]
     whole = bench.whole(1)
     old = _old_stores(bench, whole)

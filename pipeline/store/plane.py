@@ -11,6 +11,31 @@ import numpy.typing as npt
 # Built into every HDF5 library, so a store opens without plugins.
 _FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "fletcher32": True}
 
+_INDEX_BYTES = 128 << 10
+"""Of a file's index (where each frame's chunk lies) kept in memory, counted as on disk; decoded it takes
+about nine times as much, and HDF5's own limit is 32 MiB."""
+
+
+def open_frames(target: Any, mode: str, **options: Any) -> h5py.File:
+    """Open an HDF5 file of frames so that its memory does not grow with the length of the video.
+
+    A frame is one chunk, so a cache of chunks would only collect frames that are not asked for again.
+
+    Args:
+        target: path or file object.
+        mode: as for :class:`h5py.File`.
+        options: likewise.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    file = h5py.File(target, mode, rdcc_nbytes=0, **options)
+    config = file.id.get_mdc_config()
+    config.set_initial_size = True
+    config.initial_size = config.max_size = config.min_size = _INDEX_BYTES
+    file.id.set_mdc_config(config)
+    return file
+
 
 class Plane:
     """Frame access to a dataset uint8 (T, H, B) whose chunks are single frames.

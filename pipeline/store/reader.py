@@ -18,7 +18,7 @@ from labelers.base import EvidenceKind
 from pipeline.boxes import BoxTable
 from pipeline.errors import OtherStoreError, StoreError
 from pipeline.store import schema
-from pipeline.store.plane import Plane
+from pipeline.store.plane import Plane, open_frames
 from pipeline.store.schema import STATES_WITH_PIXELS, FrameState
 from pipeline.store.seal import check_seal, read_seal
 
@@ -56,10 +56,21 @@ class _Reader:
         return len(self.numbers)
 
     def close(self) -> None:
-        """Close the handle of this process; the next access opens it again."""
-        if self._file is not None and self._pid == os.getpid():
-            self._file.close()
-        self._file = None
+        """Close the handle of this process; the next access opens it again.
+
+        Raises:
+            StoreError: the disk failed the close.
+        """
+        file, self._file = self._file, None
+        if file is None or self._pid != os.getpid():
+            return
+        try:
+            file.close()
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # h5py raises a bare RuntimeError where the disk fails a close
+            raise StoreError(f"{self.path}: cannot be closed: {error}") from error
 
     @property
     def file(self) -> h5py.File:
@@ -79,7 +90,7 @@ class _Reader:
             if not self._known_sealed:
                 check_seal(self.path)
             try:
-                file = h5py.File(self.path, "r", locking=False)
+                file = open_frames(self.path, "r", locking=False)
             except OSError as error:
                 raise StoreError(f"{self.path}: cannot be opened: {error}") from error
             seal = read_seal(self.path)

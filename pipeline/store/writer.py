@@ -19,7 +19,7 @@ from labelers.base import EvidenceKind
 from pipeline.boxes import BoxTable
 from pipeline.errors import StoreError
 from pipeline.store import schema
-from pipeline.store.plane import Plane
+from pipeline.store.plane import Plane, open_frames
 from pipeline.store.reader import EvidenceReader, MaskReader
 from pipeline.store.schema import FrameState, canonical_json
 from pipeline.store.seal import USER_BLOCK, publishing
@@ -259,7 +259,7 @@ def _publish(path: Path, build: Callable[[tuple[h5py.File, Spool]], _AnyWriter])
 
     try:
         with publishing(path, check) as partial, Spool(partial) as spool:
-            with h5py.File(spool, "w", userblock_size=USER_BLOCK) as file:
+            with open_frames(spool, "w", userblock_size=USER_BLOCK) as file:
                 writers.append(build((file, spool)))
                 yield writers[0]
                 writers[0].finish()
