@@ -13,8 +13,8 @@ import click
 import cv2
 
 from benchmarks.believability.effect import effect_table
-from benchmarks.believability.fit import best_threshold, fit, leave_one_out
-from benchmarks.believability.judged import Run, judge
+from benchmarks.believability.fit import best_threshold, fit, leave_one_out, mean_error
+from benchmarks.believability.judged import Judged, Run, judge
 from benchmarks.believability.plot import calibration_png
 from benchmarks.believability.report import (
     MAY_LOSE,
@@ -60,6 +60,8 @@ def main(data: Path, out: Path, docs: Path) -> None:
     sections = {
         "weights": ", ".join(f"{name} {weight:g}" for name, weight in WEIGHTS.items()),
         "fitted": ", ".join(f"{name} {weight:.2f}" for name, weight in fit(real).items()),
+        "errors": _errors(real),
+        "errors_rendered": _errors(rendered),
         "threshold": f"{threshold:g}",
         "chosen": f"{best_threshold(real, MAY_LOSE):.2f}",
         "calibration": calibration_table(real),
@@ -75,6 +77,12 @@ def main(data: Path, out: Path, docs: Path) -> None:
     page = _TEMPLATE.read_text("utf-8").format(**sections)
     write_atomically(docs / "believability.md", page.encode())
     click.echo(f"page: {docs / 'believability.md'}")
+
+
+def _errors(groups: list[Judged]) -> str:
+    """Error of the shipped weights, and of the part fill alone."""
+    alone = {name: float(name == "fill") for name in WEIGHTS}
+    return f"{mean_error(groups, WEIGHTS):.4f} (the part fill alone: {mean_error(groups, alone):.4f})"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,12 @@ def fit(groups: Iterable[Judged]) -> dict[str, float]:
     results = [minimize(error, np.full(len(names), s), bounds=bounds, method="L-BFGS-B") for s in _STARTS]
     best = min(results, key=lambda result: float(result.fun))
     return dict(zip(names, best.x.tolist(), strict=True))
+
+
+def mean_error(groups: Iterable[Judged], weights: Mapping[str, float]) -> float:
+    """Mean squared difference of belief and IoU, each group weighing the same."""
+    errors = [((combine(parts_of(group), weights) - group.iou) ** 2).mean() for group in groups]
+    return float(np.mean(errors))
 
 
 def leave_one_out(groups: list[Judged]) -> list[HeldOut]:
