@@ -113,7 +113,7 @@ def learn(samples: Samples, settings: BoxbgSettings, ring: int) -> Scene:
     counts = Counts()
     for k, pose in enumerate(poses):
         boxes, image = samples.boxes[k], samples.images[k]
-        if not len(boxes):
+        if pose is None or not len(boxes):
             continue
         shape = (image.shape[0], image.shape[1])
         outer = grown_rects(boxes, shape, ring)

@@ -18,6 +18,12 @@ UInt8 = npt.NDArray[np.uint8]
 
 _ROUGH = 32
 """Samples from which a first background is made, to which all are registered."""
+_ANCHORS, _TRIED = 4, 9
+"""Frames of which one is chosen to begin with where frames move, and frames on which each is tried."""
+_BLURRING = 1.0
+"""Frames displaced by more than this, px, blur their median too much to begin with it."""
+_LIKE = 0.35
+"""Samples whose pattern correlates less with the background's are not where they were found."""
 _WEAK_WINDOW = 5
 """Frames that a part of the video must show of a pixel to have a background of its own there."""
 _SURE = 2 * 1.2533
@@ -69,7 +75,7 @@ class Background:
         return self.levels[int(np.argmin(np.abs(np.array(self.centres) - index)))]
 
 
-def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Background, list[Pose]]:
+def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Background, list[Pose | None]]:
     """Fit the background, registering the samples to it.
 
     Args:
@@ -77,7 +83,7 @@ def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Backgroun
         settings: see :class:`BoxbgSettings`.
 
     Returns:
-        The background, and the pose of every sample on it.
+        The background, and the pose of every sample on it; None for those that have no place there.
     """
     images, sight, poses = _registered(samples, settings)
     centre, sigma, seen = robust_fit(images, sight)
@@ -94,25 +100,59 @@ def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Backgroun
     return Background(levels, centres, quarters, known, finder), poses
 
 
-def _registered(samples: Samples, settings: BoxbgSettings) -> tuple[UInt8, UInt8, list[Pose]]:
-    """Samples and sight in one place and exposure, (K, H, W, 3) and (K, H, W), and their poses there."""
+def _registered(samples: Samples, settings: BoxbgSettings) -> tuple[UInt8, UInt8, list[Pose | None]]:
+    """Samples and sight in one place and exposure, (K, H, W, 3) and (K, H, W), and their poses there.
+
+    What has no place there has no pose, and is hidden.
+    """
     images, sight = np.stack(samples.images), np.stack(samples.sight)
     some = np.unique(np.linspace(0, len(images) - 1, _ROUGH).astype(int))
     finder = _finder(images[some], sight[some], settings)
-    poses = [finder.find(image, plane) for image, plane in zip(samples.images, samples.sight, strict=True)]
-    if all(pose.unchanged for pose in poses):
+    poses = [_placed(finder, samples, k) for k in range(len(images))]
+    if all(pose is not None and pose.unchanged for pose in poses):
         return images, sight, poses
-    if not all(pose.still for pose in poses):
-        # The median of what moves is blurred: begin again from the frame that shows most background.
-        anchor = int(np.argmax([np.count_nonzero(plane) for plane in samples.sight]))
-        finder = PoseFinder(images[anchor].copy(), sight[anchor] != HIDDEN, settings.stabilise)
+    if not all(pose is not None and pose.shift < _BLURRING for pose in poses):
+        finder = _anchor(samples, settings)  # the median of what moves is blurred
     for chosen in (some, np.arange(len(images))):
-        for k in chosen:
-            poses[k] = finder.find(samples.images[k], samples.sight[k])
-            images[k], sight[k] = brought_back(samples.images[k], samples.sight[k], poses[k])
+        for k in chosen.tolist():
+            pose = poses[k] = _placed(finder, samples, k)
+            if pose is None:
+                sight[k] = HIDDEN
+            else:
+                images[k], sight[k] = brought_back(samples.images[k], samples.sight[k], pose)
         if len(chosen) < len(images):
             finder = _finder(images[chosen], sight[chosen], settings)
     return images, sight, poses
+
+
+def _anchor(samples: Samples, settings: BoxbgSettings) -> PoseFinder:
+    """Finder on one frame: of those that show most background in their part of the video, the one like most.
+
+    A frame of another view shows much background too, but few frames fit on it.
+    """
+    shown = np.array([np.count_nonzero(plane) for plane in samples.sight])
+    tried = np.unique(np.linspace(0, len(shown) - 1, _TRIED).astype(int))
+    best, most = None, -np.inf
+    for part in np.array_split(np.arange(len(shown)), min(_ANCHORS, len(shown))):
+        k = int(part[np.argmax(shown[part])])
+        finder = PoseFinder(samples.images[k], samples.sight[k] != HIDDEN, settings.stabilise)
+        middle = float(np.median([_likeness(finder, samples, int(j))[1] for j in tried]))
+        if best is None or middle > most:
+            best, most = finder, middle
+    assert best is not None
+    return best
+
+
+def _placed(finder: PoseFinder, samples: Samples, k: int) -> Pose | None:
+    """Pose of a sample; None if it does not look like the background there: it would poison a median."""
+    pose, likeness = _likeness(finder, samples, k)
+    return pose if likeness >= _LIKE else None
+
+
+def _likeness(finder: PoseFinder, samples: Samples, k: int) -> tuple[Pose, float]:
+    image, sight = samples.images[k], samples.sight[k]
+    pose = finder.find(image, sight)
+    return pose, finder.likeness(image, sight, pose)
 
 
 def _finder(images: UInt8, sight: UInt8, settings: BoxbgSettings) -> PoseFinder:

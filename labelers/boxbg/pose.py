@@ -37,6 +37,8 @@ _OUTLIER = 3.0
 """Differences beyond this many typical ones count less and less (Huber)."""
 
 
+_FINE = 15
+"""Side of the square whose mean is taken from a picture to leave its pattern, px."""
 _USUAL = 1.2
 """A pose is taken without a search if it leaves no more than so many times what poses of samples leave."""
 
@@ -49,13 +51,11 @@ class Pose:
         matrix: float64 (2, 3), from background to frame coordinates.
         curve: float32 (256, 3), level in the frame of each level of the background, per channel; never falls.
         shift: largest displacement of an image corner, px.
-        residual: mean difference from the background that is left, grey levels; NaN where none was taken.
     """
 
     matrix: npt.NDArray[np.float64]
     curve: Float
     shift: float
-    residual: float = np.nan
 
     @property
     def unchanged(self) -> bool:
@@ -113,6 +113,7 @@ class PoseFinder:
         gx, gy = (cv2.Sobel(grey, cv2.CV_32F, *order, ksize=3) / 8 for order in ((1, 0), (0, 1)))
         self._y, self._x = _strong_points(np.where(known, np.hypot(gx, gy), 0))
         self._level = grey[self._y, self._x]
+        self._pattern = _pattern(_grey(background))[self._y, self._x]
         x, y = self._centred(self._x, self._y)
         dx, dy = gx[self._y, self._x], gy[self._y, self._x]
         # Columns: zoom, turn, shift in x, shift in y; and brightness, lest an offset pass for motion.
@@ -128,8 +129,8 @@ class PoseFinder:
         self._small = _reduced(grey, self._scale)
         self._window = cv2.createHanningWindow(self._small.shape[::-1], cv2.CV_32F)
 
-    def expect(self, images: list[UInt8], sights: list[UInt8], poses: list[Pose]) -> None:
-        """Learn from frames whose poses are known how much of a difference is left of well placed frames.
+    def expect(self, images: list[UInt8], sights: list[UInt8], poses: list[Pose | None]) -> None:
+        """Learn from frames with their poses (None: not placed) how much of a difference is left.
 
         What the last pose explains as well as that is not searched for; if all are still, neither are frames
         that differ no more where they are.
@@ -137,13 +138,26 @@ class PoseFinder:
         left = []
         for image, sight, pose in zip(images, sights, poses, strict=True):
             use = sight[self._y, self._x] != HIDDEN
-            if np.count_nonzero(use) >= _FEWEST:
+            if pose is not None and np.count_nonzero(use) >= _FEWEST:
                 frame = _Frame(_grey(image), use, pose.curve.mean(axis=1))
                 left.append(self._left(frame, pose.matrix))
         if left:
             self._usual = _USUAL * float(np.median(left))
-            if all(pose.still for pose in poses):
+            if all(pose is not None and pose.still for pose in poses):
                 self._calm = float(np.max(left))
+
+    def likeness(self, image: UInt8, sight: UInt8, pose: Pose) -> float:
+        """Correlation of a frame's fine pattern with the background's where the pose puts it, -1 to 1.
+
+        Other light hardly changes it; another view, a false pose and damage do. 1 if too little can be seen.
+        """
+        use = sight[self._y, self._x] != HIDDEN
+        if np.count_nonzero(use) < _FEWEST:
+            return 1.0
+        here = self._sampled(_pattern(_grey(image)), pose.matrix)[use]
+        there = self._pattern[use]
+        scale = np.sqrt(np.mean(here**2) * np.mean(there**2))
+        return float(np.mean(here * there) / max(scale, 1e-6))
 
     def find(self, image: UInt8, sight: UInt8) -> Pose:
         """Pose of a frame.
@@ -159,12 +173,11 @@ class PoseFinder:
         if np.count_nonzero(use) < _FEWEST:
             return Pose(np.eye(2, 3), curve, 0.0)
         frame = _Frame(_grey(image), use, curve.mean(axis=1))
-        unmoved = self._residual(frame, np.zeros(4))
-        if unmoved < self._calm:
-            return Pose(np.eye(2, 3), curve, 0.0, unmoved)
+        if self._residual(frame, np.zeros(4)) < self._calm:
+            return Pose(np.eye(2, 3), curve, 0.0)
         found = self._last = self._align(frame, sight)
         matrix = self._matrix(found)
-        return Pose(matrix, curve, self._shift(matrix), self._left(frame, matrix))
+        return Pose(matrix, curve, self._shift(matrix))
 
     def _align(self, frame: _Frame, sight: UInt8) -> Motion:
         """The best of none and the last, refined; of phase correlation as well where that is not enough."""
@@ -229,7 +242,7 @@ class PoseFinder:
         shifts = [cv2.phaseCorrelate(self._small, small, self._window)[0] for small in (whole, plain)]
         return [np.array([0, 0, x, y]) * self._scale for x, y in shifts]
 
-    def _sampled(self, grey: UInt8, m: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _sampled(self, grey: UInt8 | Float, m: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The frame at the probes, moved along."""
         x = (m[0, 0] * self._x + m[0, 1] * self._y + m[0, 2]).astype(np.float32)
         y = (m[1, 0] * self._x + m[1, 1] * self._y + m[1, 2]).astype(np.float32)
@@ -257,6 +270,12 @@ def _grey(image: UInt8) -> UInt8:
     """Grey and a little soft, so that noise is no texture: uint8 (H, W)."""
     soft: UInt8 = cv2.blur(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (3, 3))
     return soft
+
+
+def _pattern(grey: UInt8) -> Float:
+    """What is finer than about :data:`_FINE` px: float32 (H, W)."""
+    fine: Float = cv2.subtract(grey, cv2.blur(grey, (_FINE, _FINE)), dtype=cv2.CV_32F)
+    return fine
 
 
 def _reduced(grey: Float, factor: int) -> Float:
