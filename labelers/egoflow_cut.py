@@ -36,7 +36,7 @@ class EgoflowCutSettings(Settings):
     """How far, in frames, to look for the scene behind a box; so many frames on either side are held."""
     most_pixels: int = Field(40_000, ge=1_000, le=4_000_000)
     """Boxes with more pixels than that, surroundings included, are worked on at a coarser scale."""
-    most_in_all: int = Field(150_000, ge=1_000)
+    most_in_all: int = Field(70_000, ge=1_000)
     """Likewise where all boxes of a frame together have more pixels than that."""
 
 

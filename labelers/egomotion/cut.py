@@ -45,8 +45,8 @@ def outline(image: npt.NDArray[np.uint8], box: Bool, behind: Backdrop) -> Bool:
     """
     unlike = behind.difference > UNLIKE * behind.noise
     full = _solid((unlike | ~behind.seen) & box)
-    if _share(full, box) < LEAST_FILL:
-        return _by_colour(image, box)  # nothing that differs is large enough to be a vehicle
+    if _share(full, box) < LEAST_FILL or not behind.seen[box].any():
+        return _by_colour(image, box)  # what differs is too small to be a vehicle, or nothing was compared
     found = _grab_cut(image, _seeds(full, box, behind.seen))
     if _iou(found, full) < AGREEMENT:
         return full if np.mean(behind.seen[box]) > 0.5 else _by_colour(image, box)
