@@ -11,7 +11,7 @@ HEAD = """# What survives which fault
 
 Written by `make campaign`, which breaks things on purpose and counts what is lost. "Lost" is the number of
 faults after which the promise did not hold; one is enough for FAILED, and `make campaign` then ends with an
-error. "not run" means that the machine could not try it, and why.
+error. For each line that says "not run" the reason is given below.
 """
 _PLAIN = {"held": "held", "FAILED": "**FAILED**", "not run": "not run"}
 
