@@ -186,6 +186,30 @@ def test_shadow_inside_the_box_is_background() -> None:
     assert (np.stack(masks) & beside).sum() / beside.sum() < 0.12
 
 
+class SoftlyShaded(Video):
+    """Patterned objects in wide boxes, on ground that they shade a little: no shadow leaves any box."""
+
+    def __init__(self) -> None:
+        super().__init__(frames=60)
+        rng = np.random.default_rng(5)
+        coat = rng.integers(20, 236, (5, 8, 3)).astype(np.uint8).repeat(4, axis=0).repeat(4, axis=1)
+        for index, frame in enumerate(self.frames):
+            x, y = 12 + (5 * index) % (WIDTH - 60), 15 + 27 * (index // 20)
+            image = frame.image.astype(np.float32)
+            image[y - 6 : y + 26, x - 6 : x + 38] *= 0.8
+            image[y : y + 20, x : x + 32] = coat
+            self.truth[index][y : y + 20, x : x + 32] = True
+            box = np.array([[x - 10, y - 10, x + 42, y + 30]], np.float32)
+            self.frames[index] = ClipFrame(index, np.rint(image).astype(np.uint8), box)
+
+
+def test_soft_shadow_that_never_leaves_its_box_is_background() -> None:
+    video = SoftlyShaded()
+    masks, without = labelled(video), labelled(video, plain_excess=100.0)
+    assert iou(masks, video) > 0.9
+    assert iou(without, video) < 0.8  # shadow and object have 1408 px, the object 640
+
+
 def test_the_same_clip_gives_the_same_bytes() -> None:
     video = Video(Actor(crosses), shake=2.0, frames=20)
     first, second = ([item.values for item in Boxbg(BoxbgSettings()).label(video)] for _ in range(2))

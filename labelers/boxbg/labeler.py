@@ -25,6 +25,8 @@ STEPS = 16
 """Steps of evidence per unit: of the logarithm of the odds, or of the noise's standard deviation."""
 _REACH = 12
 """Evidence is worked out this far around boxes, px, so that kernels of the mask stage find it whole."""
+_LEARNT = 64
+"""Samples at most from which is learnt what objects look like."""
 _WINDOW = 7
 """Side of the square over which the odds of pixels are averaged, px."""
 
@@ -40,7 +42,7 @@ class Boxbg:
     """
 
     name: ClassVar[str] = "boxbg"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     kind: ClassVar[EvidenceKind] = EvidenceKind.DISTANCE
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
@@ -111,7 +113,8 @@ def learn(samples: Samples, settings: BoxbgSettings, ring: int) -> Scene:
     """
     background, poses = fit_background(samples, settings)
     counts = Counts()
-    for k, pose in enumerate(poses):
+    for k in range(0, len(poses), -(-len(poses) // _LEARNT)):
+        pose = poses[k]
         boxes, image = samples.boxes[k], samples.images[k]
         if pose is None or not len(boxes):
             continue

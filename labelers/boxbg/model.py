@@ -18,7 +18,7 @@ UInt8 = npt.NDArray[np.uint8]
 
 _ROUGH = 32
 """Samples from which a first background is made, to which all are registered."""
-_ANCHORS, _TRIED = 4, 9
+_ANCHORS, _TRIED = 4, 5
 """Frames of which one is chosen to begin with where frames move, and frames on which each is tried."""
 _BLURRING = 1.0
 """Frames displaced by more than this, px, blur their median too much to begin with it."""
