@@ -42,7 +42,7 @@ class Boxbg:
     """
 
     name: ClassVar[str] = "boxbg"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     kind: ClassVar[EvidenceKind] = EvidenceKind.DISTANCE
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True

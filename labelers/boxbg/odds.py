@@ -33,6 +33,8 @@ _FLAT = 0.1
 """Weight of a uniform distribution, which stands for what did not happen to be sampled."""
 _LIT_BINS = 2
 """The lowest bins of deviation: background in plain light, the same inside and outside boxes."""
+_MOST_SHADE = 0.5
+"""Soft shadows are no larger than the objects that cast them."""
 _LEAST = 0.02
 """Share of the pixels of any kind inside boxes that is at least granted to objects."""
 _BRIGHT, _SHADED, _DARK = np.log(1.1), np.log(0.95), np.log(0.6)
@@ -100,6 +102,8 @@ def _shade(thing: Float64, plain_excess: float) -> Float64:
     shade = np.maximum(1 - expected / deviating, 0)
     shade[(light >= _SHADED) | (light < _DARK)] = 0
     shade[:, ~plain] = 0
+    if (shade * deviating).sum() > _MOST_SHADE * deviating.sum():
+        shade[:] = 0  # then the objects of this video are plain and dark themselves
     return np.asarray(shade[:, None])
 
 
