@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -239,8 +240,9 @@ def box_reason(class_name: str, quality: Mapping[str, float | bool], settings: M
 
 
 def _least(quality: Mapping[str, float | bool], settings: Mapping[str, Any]) -> dict[str, float]:
-    """What the settings ask of each column: ``min_fill`` of ``fill``, and so on for later columns."""
-    return {name: float(settings[f"min_{name}"]) for name in quality if settings.get(f"min_{name}")}
+    """What the settings ask of each column that was judged: ``min_fill`` of ``fill``, and so on."""
+    asked = {name: settings.get(f"min_{name}") for name, value in quality.items() if not math.isnan(value)}
+    return {name: float(limit) for name, limit in asked.items() if limit}
 
 
 def _against(quality: Mapping[str, float | bool], least: Mapping[str, float]) -> str:
