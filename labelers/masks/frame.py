@@ -30,7 +30,7 @@ from labelers.masks.settings import MaskSettings
 from labelers.masks.shapes import Shapes, box_shapes
 from labelers.masks.values import UNKNOWN, Boxes, Plane, Rects
 
-MASK_RULES_VERSION = 2
+MASK_RULES_VERSION = 3
 """Changes whenever the same evidence, boxes and settings would give another mask or other box qualities."""
 
 
