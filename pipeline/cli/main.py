@@ -111,6 +111,8 @@ def main() -> None:
       spotlabel label workflows/ua-detrac.yaml --set data=/data/UA-DETRAC --jobs 8
       spotlabel relabel workflows/uavdt.yaml --set masks.min_fill=0.3
       spotlabel show workflows/ua-detrac.yaml --only MVI_40201
+      spotlabel compare old.yaml new.yaml
+      spotlabel submit workflows/ua-detrac.yaml --set data=/data/UA-DETRAC --slurm
     """
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
 
