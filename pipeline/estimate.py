@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pipeline.dealing import deal
+from pipeline.frames.glance import about_length, about_size
 from pipeline.freshness import State
 from pipeline.plan import Plan
 
@@ -49,7 +50,7 @@ class Work:
     Attributes:
         name: the sequence.
         kind: what it costs the same as.
-        frames: number of frames.
+        frames: number of frames; of a video file what its header claims.
         evidence: whether the evidence has to be made.
         masks: whether the masks have to be made.
     """
@@ -100,14 +101,14 @@ def work_of(plan: Plan, everything: bool) -> Work:
     """What a plan means in frames; ``everything`` counts what is up to date as well.
 
     Raises:
-        SpotlabelError: its frames cannot be opened.
+        SpotlabelError, OSError: its frames cannot be opened.
     """
     item = plan.item
-    height, width = item.sequence.frames.size
+    height, width = about_size(item.sequence.frames)
     return Work(
         item.sequence.name,
         Kind(item.labeler.name, str(item.sequence.camera), height, width),
-        len(item.sequence.frames),
+        about_length(item.sequence.frames),
         everything or plan.evidence.state != State.FRESH,
         everything or plan.masks.state != State.FRESH,
     )
@@ -151,12 +152,12 @@ def estimate(works: list[Work], costs: Costs, cores: int, memory: float | None =
 def makespan(durations: Iterable[float], cores: int) -> float:
     """Time until all are done if each in turn goes to the core that is free first.
 
-    With the longest first this is Graham's LPT rule, at most 4/3 of the best possible
-    (SIAM J. Appl. Math. 17, 1969).
+    See :func:`pipeline.dealing.deal`.
     """
     free = [0.0] * cores
-    for duration in durations:
-        heapq.heapreplace(free, free[0] + duration)
+    listed = list(durations)
+    for duration, core in zip(listed, deal(listed, cores), strict=True):
+        free[core] += duration
     return max(free)
 
 

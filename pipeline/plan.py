@@ -112,7 +112,7 @@ def thresholds_without_effect(recipe: Recipe, chosen: list[Item]) -> list[str]:
     ]
 
 
-def plan_item(recipe: Recipe, item: Item, masks_only: bool = False) -> Plan:
+def plan_item(recipe: Recipe, item: Item, masks_only: bool = False, *, remember: bool = True) -> Plan:
     """Compare what is on disk with what the recipe asks for.
 
     Args:
@@ -120,6 +120,7 @@ def plan_item(recipe: Recipe, item: Item, masks_only: bool = False) -> Plan:
         item: one of its sequences.
         masks_only: take the frames for unchanged, so that no frame has to be read or even exist; labeler,
             settings and versions are still compared.
+        remember: write down the digests that were computed; without it nothing is written at all.
     """
     try:
         evidence = evidence_need(recipe, item, masks_only)
@@ -127,7 +128,8 @@ def plan_item(recipe: Recipe, item: Item, masks_only: bool = False) -> Plan:
     except (SpotlabelError, OSError) as error:
         return Plan(item, Need(State.MISSING), Need(State.MISSING), problem=str(error))
     finally:
-        item.cache.save()
+        if remember:
+            item.cache.save()
     return Plan(item, evidence, masks)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.dealing import deal
 from pipeline.errors import RecipeError, SpotlabelError
 from pipeline.frames.glance import about_length
 
@@ -61,11 +61,10 @@ def assign(lengths: Mapping[str, int], count: int) -> list[list[str]]:
         ``count`` lists of names, the longest video first; some are empty if there are fewer videos.
     """
     shares: list[list[str]] = [[] for _ in range(count)]
-    loads = [(0, 0, index) for index in range(min(count, len(lengths)))]  # frames, videos, share: a heap
-    for name in sorted(lengths, key=lambda name: (-lengths[name], name)):
-        frames, videos, index = loads[0]
+    longest_first = sorted(lengths, key=lambda name: (-lengths[name], name))
+    dealt = deal((lengths[name] for name in longest_first), max(1, min(count, len(lengths))))
+    for name, index in zip(longest_first, dealt, strict=True):
         shares[index].append(name)
-        heapq.heapreplace(loads, (frames + lengths[name], videos + 1, index))
     return shares
 
 

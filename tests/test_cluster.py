@@ -20,7 +20,6 @@ from labelers.registry import BUILTIN
 from pipeline.cluster.queue import Queue, Seen
 from pipeline.cluster.records import Record, Told, save_record, tell
 from pipeline.cluster.resources import (
-    RATES,
     Ask,
     ask_for,
     clock,
@@ -29,6 +28,7 @@ from pipeline.cluster.resources import (
 )
 from pipeline.cluster.states import standings
 from pipeline.cluster.submit import SubmitError, arrays, further
+from pipeline.costs import RATES
 from pipeline.errors import RecipeError
 from pipeline.freshness import Need, State
 from pipeline.plan import Plan
@@ -36,7 +36,11 @@ from tests.recipes import command, environment, leftovers, spotlabel, stores, tr
 
 
 def plan(
-    labeler: str, frames: int, size: tuple[int, int] = (540, 960), evidence: State = State.MISSING
+    labeler: str,
+    frames: int,
+    size: tuple[int, int] = (540, 960),
+    evidence: State = State.MISSING,
+    **settings: int,
 ) -> Plan:
     """A plan of a video that is all length and size."""
 
@@ -46,7 +50,11 @@ def plan(
 
     source = Frames()
     source.size = size  # type: ignore[attr-defined]
-    item = SimpleNamespace(sequence=SimpleNamespace(frames=source), labeler=SimpleNamespace(name=labeler))
+    item = SimpleNamespace(
+        sequence=SimpleNamespace(frames=source),
+        labeler=SimpleNamespace(name=labeler),
+        settings=SimpleNamespace(**{"samples": 128, **settings}),
+    )
     return Plan(cast(Any, item), Need(evidence), Need(State.MISSING))
 
 
@@ -63,6 +71,11 @@ def test_a_job_asks_by_frames_pixels_and_labeler() -> None:
     assert ask_for(plan("somebody-elses", 1500)) >= ask_for(plan("pawcs-pybgs", 1500))
     masks_only = ask_for(plan("pawcs-pybgs", 1500, evidence=State.FRESH))
     assert masks_only == Ask(15, 1500)
+
+
+def test_memory_grows_with_the_frames_boxbg_keeps_but_not_with_other_samples() -> None:
+    assert [ask_for(plan("boxbg", 9, samples=n)).megabytes for n in (8, 128, 512)] == [2000, 2000, 6000]
+    assert ask_for(plan("pawcs", 9, samples=512)).megabytes == 2000
 
 
 @given(st.sampled_from(sorted(RATES)), st.integers(1, 10**7), st.integers(1, 10**7))

@@ -11,6 +11,8 @@ from pipeline.estimate import Cost, Kind, Work, estimate, makespan
 from pipeline.plan import items
 from pipeline.recipe import build_recipe
 from pipeline.running.order import longest_first
+from pipeline.running.schedule import usable_cores
+from pipeline.units import byte_size, clock
 from tests.recipes import spotlabel, tree, video, write
 
 SMALL = Kind("pawcs", "fixed", 100, 200)
@@ -44,6 +46,18 @@ def test_the_longest_first_ends_sooner_than_the_longest_last() -> None:
     assert makespan([6, 3, 3], 2) == 6
     assert makespan([3, 3, 6], 2) == 9
     assert makespan([], 3) == 0
+
+
+def test_times_and_sizes_for_people() -> None:
+    assert [clock(s) for s in (0, 90, 86_399, 90_000)] == ["0:00:00", "0:01:30", "23:59:59", "1-01:00:00"]
+    assert [byte_size(b) for b in (0, 999, 1500, 999_600, 3.54e12)] == [
+        "0 B",
+        "999 B",
+        "1.5 kB",
+        "1 MB",
+        "3.54 TB",
+    ]
+    assert byte_size(float("nan")) == "?"
 
 
 def test_nothing_at_all_takes_no_time() -> None:
@@ -97,6 +111,13 @@ def test_without_measuring_a_table_is_used_and_said_so(recipe: Path) -> None:
     assert "from a table of worst cases, about three times too slow; --calibrate measures" in done.stdout
     row = next(line for line in done.stdout.splitlines() if "64x48" in line)
     assert row.split()[3:5] == ["2", "48"]
+
+
+def test_frames_without_measuring_are_refused_and_cores_have_a_default(recipe: Path) -> None:
+    refused = spotlabel("plan", recipe, "--frames", 16)
+    assert refused.returncode == 2
+    assert "without it nothing is measured" in refused.stderr
+    assert f"on {usable_cores()} cores" in spotlabel("plan", recipe, "--all").stdout
 
 
 def test_what_cannot_be_measured_says_why(recipe: Path) -> None:

@@ -32,7 +32,8 @@ def _run_options(command: Any) -> Any:
     for option in (
         click.option("--quiet", is_flag=True, help="Tell failures only."),
         click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on standard output."),
-        click.option("--dry-run", is_flag=True, help="Say what would be done, with all settings."),
+        click.option("--dry-run", is_flag=True,
+                     help="Say what would be done, with all settings; hours and memory: `spotlabel plan`."),
         click.option("--jobs", "-j", type=click.IntRange(min=1), default=None,
                      help="Videos at a time; default: one per processor."),
     ):  # fmt: skip

@@ -11,25 +11,26 @@ from typing import Any
 import click
 
 from pipeline.cli.options import console, recipe_options, table
-from pipeline.cluster.resources import BASE_MEGABYTES, MASKS, OTHER_LABELER, RATES, Rate
+from pipeline.costs import BASE_MEGABYTES, MASKS, Rate, evidence_rate
 from pipeline.errors import SpotlabelError
 from pipeline.estimate import Cost, Costs, Estimate, Kind, Work, estimate, work_of
-from pipeline.hashing import DigestCache
 from pipeline.plan import items, plan_item
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.running.calibrate import calibrate
+from pipeline.running.schedule import usable_cores
+from pipeline.sequence import Camera
+from pipeline.units import byte_size, clock
 
-
-class _Unsaved(DigestCache):
-    """Remembers nothing on disk: a plan writes nothing under ``out``."""
-
-    def save(self) -> None:
-        """Do nothing."""
+_FRAMES_TO_MEASURE = 40
 
 
 @click.command()
 @recipe_options
-@click.option("--cores", type=click.IntRange(min=1), required=True, help="Videos at a time, one core each.")
+@click.option(
+    "--cores",
+    type=click.IntRange(min=1),
+    help="Videos at a time, one core each; default: the processors of this machine.",
+)
 @click.option(
     "--memory-per-core",
     type=click.FloatRange(min=0.1),
@@ -45,14 +46,16 @@ class _Unsaved(DigestCache):
 @click.option(
     "--frames",
     type=click.IntRange(8, 1000),
-    default=40,
-    show_default=True,
-    help="How many frames to measure on, for each labeler and image size.",
+    show_default=str(_FRAMES_TO_MEASURE),
+    help="With --calibrate: how many frames to measure on, for each labeler and image size; a labeler that "
+    "keeps frames (boxbg) sees as many more as it keeps.",
 )
 @click.option("--all", "everything", is_flag=True, help="Count what is up to date as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON on standard output.")  # fmt: skip
 def plan(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **options: Any) -> None:
     """Forecast a `spotlabel label` run: hours, memory, bytes, files. Writes nothing under `out`.
+
+    `spotlabel label --dry-run` tells something else: what would be made and why, and all settings.
 
     Videos of one labeler and image size are taken to cost the same per frame. Cores are those of the machine
     that measures; leave some room, for disks are shared and cores are not equally fast.
@@ -63,17 +66,22 @@ def plan(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **optio
       spotlabel plan my-cameras.yaml --cores 16 --memory-per-core 2 --calibrate
       spotlabel plan my-cameras.yaml --cores 200 --calibrate --all --json
     """
+    if options["frames"] and not options["measured"]:
+        raise click.UsageError(
+            "--frames is how many frames --calibrate measures on; without it nothing is measured"
+        )
+    cores = options["cores"] or usable_cores()
     loaded = load_recipe(recipe, overrides)
     works, unusable = _works(loaded, only, options["everything"])
-    costs = _costs(loaded, works, options["frames"] if options["measured"] else 0)
+    costs = _costs(loaded, works, (options["frames"] or _FRAMES_TO_MEASURE) if options["measured"] else 0)
     memory = options["memory_per_core"] and options["memory_per_core"] * 1e9
-    whole = estimate(works, costs, options["cores"], memory)
+    whole = estimate(works, costs, cores, memory)
     parts = {kind: estimate([w for w in works if w.kind == kind], costs, 1) for kind in costs}
     if options["as_json"]:
         click.echo(json.dumps(_as_data(whole, parts, costs, unusable), indent=1))
     else:
         _tell(whole, parts, costs, unusable)
-        _tell_wall(whole, options["cores"], bool(options["measured"]))
+        _tell_wall(whole, cores, bool(options["measured"]))
     if works and not whole.at_once:
         raise SpotlabelError(
             f"a video needs {whole.peak / 1e9:.1f} GB and all cores together have {memory / 1e9:g} GB each; "
@@ -84,11 +92,8 @@ def plan(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **optio
 def _works(recipe: Recipe, only: tuple[str, ...], everything: bool) -> tuple[list[Work], list[str]]:
     """What is to be done, and a line for every video that cannot be used."""
     works, unusable = [], []
-    for found in items(recipe, only):
-        item = dataclasses.replace(
-            found, cache=_Unsaved(recipe.out / ".digests" / f"{found.mask_path.stem}.json")
-        )
-        made = plan_item(recipe, item)
+    for item in items(recipe, only):
+        made = plan_item(recipe, item, remember=False)
         try:
             work = work_of(made, everything)
         except (SpotlabelError, OSError) as error:
@@ -108,7 +113,7 @@ def _costs(recipe: Recipe, works: list[Work], frames: int) -> Costs:
         if work.kind not in longest or work.frames > longest[work.kind].frames:
             longest[work.kind] = work
     if not frames:
-        return {kind: _from_table(kind) for kind in longest}
+        return {kind: _from_table(recipe, kind) for kind in longest}
     costs = {}
     for kind, work in longest.items():
         click.echo(f"measuring {kind.labeler} at {kind.width}x{kind.height} on {work.name}", err=True)
@@ -116,12 +121,13 @@ def _costs(recipe: Recipe, works: list[Work], frames: int) -> Costs:
     return costs
 
 
-def _from_table(kind: Kind) -> tuple[Cost, Cost]:
+def _from_table(recipe: Recipe, kind: Kind) -> tuple[Cost, Cost]:
     def cost(rate: Rate) -> Cost:
         peak = (BASE_MEGABYTES + rate.megabytes * kind.megapixels) * 1e6
         return Cost(rate.seconds * kind.megapixels, 0.0, math.nan, round(peak))
 
-    return cost(RATES.get(kind.labeler, OTHER_LABELER)), cost(MASKS)
+    _, settings = recipe.labeler_for(Camera(kind.camera))
+    return cost(evidence_rate(kind.labeler, settings)), cost(MASKS)
 
 
 def _tell(whole: Estimate, parts: dict[Kind, Estimate], costs: Costs, unusable: list[str]) -> None:
@@ -142,28 +148,18 @@ def _tell(whole: Estimate, parts: dict[Kind, Estimate], costs: Costs, unusable: 
 
 
 def _row(part: Estimate, pace: str) -> list[str]:
-    numbers = [f"{part.videos:,}", f"{part.frames:,}", pace, f"{part.cpu / 3600:.2f}", _size(part.peak)]
-    return [*numbers, _size(part.evidence_bytes), _size(part.mask_bytes), f"{part.files:,}"]
+    numbers = [f"{part.videos:,}", f"{part.frames:,}", pace, f"{part.cpu / 3600:.2f}", byte_size(part.peak)]
+    return [*numbers, byte_size(part.evidence_bytes), byte_size(part.mask_bytes), f"{part.files:,}"]
 
 
 def _tell_wall(whole: Estimate, cores: int, measured: bool) -> None:
     if not whole.videos or not whole.at_once:
         return
     limit = f" ({whole.at_once} at a time: memory)" if whole.at_once < cores else ""
-    click.echo(f"on {cores} cores{limit}, longest video first: {_clock(whole.wall)}")
-    click.echo(f"no less on any number of cores: {_clock(whole.longest)} for {whole.longest_name}")
+    click.echo(f"on {cores} cores{limit}, longest video first: {clock(whole.wall)}")
+    click.echo(f"no less on any number of cores: {clock(whole.longest)} for {whole.longest_name}")
     if not measured:
         click.echo("from a table of worst cases, about three times too slow; --calibrate measures yours")
-
-
-def _size(amount: float) -> str:
-    if math.isnan(amount):
-        return "?"
-    return f"{amount / 1e9:.2f} GB" if amount >= 1e8 else f"{amount / 1e6:.2f} MB"
-
-
-def _clock(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 3600:.2f} h"
 
 
 def _as_data(

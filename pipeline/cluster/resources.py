@@ -1,54 +1,18 @@
-"""How much memory and time a video's job asks for: one table, from frames and pixels.
-
-The figures are conservative, about three times what was measured on a 2.5 GHz Xeon with one thread
-(docs/cluster.md): a job that is killed at its limit has to begin its evidence again.
-"""
+"""How much memory and time a video's Slurm job asks for: from frames, pixels and pipeline/costs.py."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from pipeline.costs import BASE_MEGABYTES, MASKS, evidence_rate
 from pipeline.errors import RecipeError
 from pipeline.frames.glance import about_length, about_size
 from pipeline.freshness import State
 from pipeline.plan import Plan
+from pipeline.units import byte_size
+from pipeline.units import clock as clock_of_seconds
 
-
-@dataclass(frozen=True)
-class Rate:
-    """What a labeler takes.
-
-    Attributes:
-        seconds: per frame and megapixel, decoding and hashing included.
-        megabytes: per megapixel of the frame, beside what every job takes.
-    """
-
-    seconds: float
-    megabytes: float
-
-
-RATES: dict[str, Rate] = {
-    "boxbg": Rate(0.6, 1600),
-    "egoflow": Rate(1.5, 300),
-    "egoflow-cut": Rate(2.5, 400),
-    "farneback": Rate(1.0, 300),
-    "filled-box": Rate(0.05, 100),
-    "knn": Rate(0.15, 400),
-    "mog2": Rate(0.15, 400),
-    "pawcs": Rate(0.8, 1600),
-    "pawcs-distance": Rate(0.8, 1600),
-    "pawcs-held": Rate(0.8, 1600),
-    "pawcs-pybgs": Rate(4.0, 4500),
-    "released-flow": Rate(1.0, 300),
-}
-"""Evidence, by labeler."""
-OTHER_LABELER = Rate(4.0, 4500)
-"""A labeler of another package, of which nothing is known."""
-MASKS = Rate(0.03, 60)
-"""The mask stage."""
-BASE_MEGABYTES = 1000
-"""Interpreter and libraries, twice (the job and its child), and frames decoded ahead."""
 BASE_MINUTES = 10
 """Starting on a busy shared disk, compiling kernels, a slow node."""
 
@@ -80,7 +44,7 @@ def ask_for(plan: Plan) -> Ask:
     (height, width), length = about_size(frames), about_length(frames)
     rates = [MASKS]
     if plan.evidence.state != State.FRESH:
-        rates.append(RATES.get(plan.item.labeler.name, OTHER_LABELER))
+        rates.append(evidence_rate(plan.item.labeler.name, plan.item.settings))
     megapixels = height * width / 1e6
     minutes = BASE_MINUTES + sum(rate.seconds for rate in rates) * megapixels * length / 60
     megabytes = BASE_MEGABYTES + max(rate.megabytes for rate in rates) * megapixels
@@ -127,10 +91,9 @@ def parse_time(text: str) -> int:
 
 def clock(minutes: int) -> str:
     """Minutes as Slurm writes them: ``1:30:00``, ``2-00:00:00``."""
-    days, rest = divmod(minutes, 1440)
-    return (f"{days}-{rest // 60:02}" if days else f"{rest // 60}") + f":{rest % 60:02}:00"
+    return clock_of_seconds(60 * minutes)
 
 
 def size(megabytes: int) -> str:
     """Megabytes for people."""
-    return f"{megabytes / 1000:g} GB" if megabytes >= 1000 else f"{megabytes} MB"
+    return byte_size(1e6 * megabytes)

@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.text import Text
 
 from pipeline.running.job import Outcome
+from pipeline.units import clock
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -80,7 +81,7 @@ class PlainWatcher(SilentWatcher):
             pace.told = now
             rate = pace.rate(done)
             left = (total - done) / rate if rate else 0.0
-            self._line(f"{sequence}: {stage} {done}/{total} frames, {rate:.1f} frames/s, {_clock(left)} left")
+            self._line(f"{sequence}: {stage} {done}/{total} frames, {rate:.1f} frames/s, {clock(left)} left")
 
     def note(self, text: str) -> None:
         """Tell it."""
@@ -159,9 +160,3 @@ def watching(console: Console, videos: int, quiet: bool) -> Iterator[SilentWatch
     else:
         with BarWatcher(console, videos) as watcher:
             yield watcher
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
