@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.estimate import Cost, Kind, Work, estimate, makespan
 from pipeline.plan import items
-from pipeline.recipe import build_recipe
+from pipeline.recipe import build_recipe, load_recipe
+from pipeline.running import calibrate
 from pipeline.running.order import longest_first
 from pipeline.running.schedule import usable_cores
 from pipeline.units import byte_size, clock
@@ -118,6 +119,31 @@ def test_frames_without_measuring_are_refused_and_cores_have_a_default(recipe: P
     assert refused.returncode == 2
     assert "without it nothing is measured" in refused.stderr
     assert f"on {usable_cores()} cores" in spotlabel("plan", recipe, "--all").stdout
+
+
+def test_passes_hold_all_the_frames_that_a_labeler_keeps() -> None:
+    assert calibrate.pass_lengths(1000, 40, 0) == [10, 40, 10]
+    assert calibrate.pass_lengths(1000, 40, 128) == [138, 168, 138]
+    assert calibrate.pass_lengths(150, 40, 128) == [37, 150, 37]
+    assert calibrate.pass_lengths(30, 40, 0) == [10, 30, 10]
+
+
+def test_a_calibration_that_tells_nothing_is_an_error_of_ours(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrate.sys, "executable", "true")  # type: ignore[attr-defined]
+    with pytest.raises(calibrate.CalibrationError, match=r"^b: nothing could be measured: .* code 0$"):
+        calibrate.calibrate(load_recipe(str(recipe), ()), "b", 8)
+
+
+def test_what_libraries_print_does_not_mix_with_the_figures(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import atexit\natexit.register(print, 'goodbye')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    evidence, masks = calibrate.calibrate(load_recipe(str(recipe), ()), "b", 8)
+    assert evidence.peak > 50e6
+    assert masks.peak > 50e6
 
 
 def test_what_cannot_be_measured_says_why(recipe: Path) -> None:

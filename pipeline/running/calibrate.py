@@ -1,7 +1,9 @@
-"""Measure what a recipe's stages cost on the first frames of a video, in a process of its own.
+"""Measure what a recipe's stages cost on the first frames of a video, each stage in a process of its own.
 
 ``python -m pipeline.running.calibrate`` is that process: a job as one JSON line on standard input, the
-figures as one JSON line at the end of standard output. Stores go to a temporary folder.
+figures as one JSON line to the descriptor named in it; descriptors 1 and 2 are for what libraries print. Each
+stage has its own process because the system remembers only the highest peak of memory. Stores go to a
+temporary folder.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.boxes import BoxTable
+from pipeline.costs import frames_kept
 from pipeline.errors import FrameError, SpotlabelError
 from pipeline.estimate import Cost
+from pipeline.frames.glance import about_length
 from pipeline.plan import Item, one_item
 from pipeline.recipe import Recipe, build_recipe
 from pipeline.running.isolate import child_environment
@@ -35,6 +39,8 @@ from pipeline.stages.masks import make_masks
 
 _SHARE_OF_SHORT_PASS = 4
 _FRAMES_TO_COMPILE = 8
+_Stage = Callable[[Recipe, Item, Annotations, Callable[[int, int], None]], object]
+_STAGES: dict[str, _Stage] = {"evidence": make_evidence, "masks": make_masks}
 
 
 class CalibrationError(SpotlabelError):
@@ -69,36 +75,70 @@ class _Head:
 def calibrate(recipe: Recipe, name: str, frames: int) -> tuple[Cost, Cost]:
     """Cost of evidence and of masks of one video, from its first frames, on one thread.
 
-    Cost per frame is the slope between a short and a long pass, after one that compiles and warms up.
+    Cost per frame is the slope between a short and a long pass, after one that compiles and warms up. For a
+    labeler that keeps frames, both passes are longer by as many as it keeps: it then holds all that it ever
+    will, and filling them is a cost per video. Of a video too short for that, all is taken to be per frame.
 
     Args:
         recipe: the recipe; nothing is written under its ``out``.
         name: the sequence.
-        frames: length of the long pass.
+        frames: length of the long pass, beside frames that the labeler keeps.
 
     Raises:
         CalibrationError: the stages failed on it; tells why.
     """
+    item = one_item(recipe, name)
+    kept = frames_kept(item.labeler.name, item.settings)
+    lengths = pass_lengths(about_length(item.sequence.frames), frames, kept)
     job = {"recipe": absolute_tree(recipe), "sequence": name}
-    _in_child({**job, "frames": _FRAMES_TO_COMPILE})  # fills the caches of compilers, once per machine
-    evidence, masks = _in_child({**job, "frames": frames})
-    return Cost(**evidence), Cost(**masks)
-
-
-def _in_child(job: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Costs as a fresh process measures them."""
+    compiling = {**job, "lengths": [_FRAMES_TO_COMPILE]}
     with tempfile.TemporaryDirectory(prefix="spotlabel-plan-") as scratch:
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline.running.calibrate"],
-            input=json.dumps({**job, "scratch": scratch}), capture_output=True, text=True, cwd=scratch,
-            env={**child_environment(), "OMP_NUM_THREADS": "1"}, check=False,
-        )  # fmt: skip
-    lines = done.stdout.splitlines()
-    if done.returncode or not lines:
-        said = (done.stderr.strip().splitlines() or [f"its process ended with code {done.returncode}"])[-1]
-        raise CalibrationError(f"{job['sequence']}: nothing could be measured: {said}")
-    costs: list[dict[str, Any]] = json.loads(lines[-1])
-    return costs
+        for stage in _STAGES:  # fills the caches of compilers, once per machine
+            _in_child({**compiling, "stage": stage, "scratch": f"{scratch}/compiling"})
+        evidence, masks = (
+            _in_child({**job, "lengths": lengths, "stage": stage, "scratch": scratch}) for stage in _STAGES
+        )
+    return evidence, masks
+
+
+def pass_lengths(length: int, frames: int, kept: int) -> list[int]:
+    """Frames of the passes: short, long, short again.
+
+    Args:
+        length: frames of the video, >= 1.
+        frames: how many to measure on.
+        kept: whole frames that the labeler keeps; both passes have these on top if the video is long enough.
+    """
+    short = max(1, frames // _SHARE_OF_SHORT_PASS)
+    if kept and length < kept + frames:  # hardly more than is kept: all of it is of one kind
+        long = length
+        short = max(1, long // _SHARE_OF_SHORT_PASS)
+    else:
+        short, long = kept + short, kept + min(frames, length)
+    return [short, long, short]
+
+
+def _in_child(job: Mapping[str, Any]) -> Cost:
+    """Cost of one stage as a fresh process measures it."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end) as channel, tempfile.TemporaryDirectory(prefix="spotlabel-plan-") as empty:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "pipeline.running.calibrate"], pass_fds=[write_end],
+                input=json.dumps({**job, "channel": write_end}), capture_output=True, text=True, cwd=empty,
+                errors="replace", env={**child_environment(), "OMP_NUM_THREADS": "1"}, check=False,
+            )  # fmt: skip
+        finally:
+            os.close(write_end)
+        told = channel.read()
+    try:
+        found = json.loads(told)
+    except json.JSONDecodeError:  # it died before it could tell
+        said = done.stderr.strip().splitlines() or [f"its process ended with code {done.returncode}"]
+        found = {"error": said[-1]}
+    if "error" in found:
+        raise CalibrationError(f"{job['sequence']}: nothing could be measured: {found['error']}")
+    return Cost(**found)
 
 
 def main() -> int:
@@ -106,19 +146,17 @@ def main() -> int:
     job = json.loads(sys.stdin.readline())
     cv2.setNumThreads(1)
     try:
-        costs = _measure(job)
+        told = dataclasses.asdict(_measure(job))
     except (SpotlabelError, OSError, MemoryError) as error:
-        print(" ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
-        return 1
-    print(json.dumps([dataclasses.asdict(cost) for cost in costs]))
-    return 0
+        told = {"error": " ".join(str(error).split()) or type(error).__name__}
+    with os.fdopen(int(job["channel"]), "w") as channel:
+        channel.write(json.dumps(told))
+    return int("error" in told)
 
 
-def _measure(job: Mapping[str, Any]) -> list[Cost]:
-    long = int(job["frames"])
-    short = max(1, long // _SHARE_OF_SHORT_PASS)
-    passes = [_pass(job, f"{k}", length) for k, length in enumerate((short, long, short))]
-    return [_cost(first, whole, part) for first, whole, part in zip(*passes, strict=True)]
+def _measure(job: Mapping[str, Any]) -> Cost:
+    passes = [_pass(job, number, length) for number, length in enumerate(job["lengths"])]
+    return _cost(passes[0], passes[len(passes) // 2], passes[-1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,23 +178,21 @@ def _cost(first: _Seen, whole: _Seen, part: _Seen) -> Cost:
     return Cost(slope, fixed, max(0.0, (whole.bytes - part.bytes) / apart), whole.peak)
 
 
-def _pass(job: Mapping[str, Any], number: str, length: int) -> list[_Seen]:
-    """Both stages over the first frames, into a folder of their own."""
-    out = Path(job["scratch"]) / number
+def _pass(job: Mapping[str, Any], number: int, length: int) -> _Seen:
+    """One stage over the first frames, in a folder of its own, where the stage before has left its store."""
+    out = Path(job["scratch"]) / f"{number}"
     recipe = build_recipe({**job["recipe"], "out": str(out)})
     item, annotations = _head(one_item(recipe, job["sequence"]), length)
-    frames = len(item.sequence.frames)
+    path = item.evidence_path if job["stage"] == "evidence" else item.mask_path
 
     def silent(_done: int, _total: int) -> None:
         pass
 
-    seen = []
-    for stage, path in ((make_evidence, item.evidence_path), (make_masks, item.mask_path)):
-        started = time.process_time()
-        stage(recipe, item, annotations, silent)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts kibibytes
-        seen.append(_Seen(frames, time.process_time() - started, os.path.getsize(path), peak))
-    return seen
+    started = time.process_time()
+    _STAGES[job["stage"]](recipe, item, annotations, silent)
+    spent = time.process_time() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts kibibytes
+    return _Seen(len(item.sequence.frames), spent, os.path.getsize(path), peak)
 
 
 def _head(item: Item, length: int) -> tuple[Item, Annotations]:
