@@ -16,13 +16,13 @@ LABELERS = {
     "mog2": (0.008, 1 / 283, "960x540"),
     "boxbg": (1 / 42, 1 / 168, "960x540"),
     "egoflow": (0.082, 1 / 168, "854x480"),
-    "farneback": (0.1, 1 / 168, "1024x540"),
+    "farneback": (0.088, 1 / 168, "854x480"),
     "pawcs": (0.124, 1 / 283, "960x540"),
     "egoflow-cut": (0.115, 1 / 283, "854x480"),
     "pawcs-pybgs": (0.665, 1 / 283, "960x540"),
 }
 """CPU seconds per frame of evidence and of masks as measured, and at which size: docs/performance.md (boxbg,
-with its fit over 400 frames), docs/pawcs.md, docs/egoflow.md (scene drone)."""
+with its fit over 400 frames), docs/pawcs.md, docs/egoflow.md (scene drone, and farneback)."""
 
 
 def tables(videos: int = 10_000, frames: float = 1e7) -> str:
