@@ -25,13 +25,10 @@ MODEL ?=
 TRUTH ?=
 
 .PHONY: help setup demo test lint format clean clean-runs
-.PHONY: labels masks status show verify ua-detrac uavdt cdnet davis
-.PHONY: compare
+.PHONY: labels masks status show compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate
-.PHONY: cluster-test
-.PHONY: campaign
-.PHONY: believability
-.PHONY: quality ablation bench bench-pawcs bench-evaluate bench-training
+.PHONY: quality believability ablation campaign scale cluster-test
+.PHONY: bench bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -114,7 +111,6 @@ believability: .venv/.ready  ## does a box's believability tell its real IoU? in
 bench-training: .venv/.ready  ## measure a training step and inference with each switch: make bench-training [BENCH="--backbone hourglass-104 --batch 16 --size 512"]
 	$(BIN)/python -m benchmarks.bench_training $(BENCH)
 
-.PHONY: scale
 scale: .venv/.ready  ## simulate 10,000 videos on 100 and 1,000 cores, into docs/scale.md
 	$(BIN)/python -m benchmarks.scale
 

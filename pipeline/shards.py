@@ -72,12 +72,12 @@ def share_of(found: list[Item], shard: Shard | None) -> list[Item]:
     """The items of one shard, in their own order; all of them without a shard."""
     if shard is None:
         return found
-    lengths = {item.sequence.name: _frames(item) for item in found}
+    lengths = {item.sequence.name: frames_of(item) for item in found}
     mine = {*assign(lengths, shard.count)[shard.index - 1]}
     return [item for item in found if item.sequence.name in mine]
 
 
-def _frames(item: Item) -> int:
+def frames_of(item: Item) -> int:
     """About how many frames; 0 for a video that cannot be opened, which fails in its turn and not here."""
     try:
         return about_length(item.sequence.frames)

@@ -13,10 +13,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from labelers.registry import BUILTIN
+from pipeline.cli.label import label
+from pipeline.cli.submit import submit
 from pipeline.cluster.queue import Queue, Seen
 from pipeline.cluster.records import Record, Told, save_record, tell
 from pipeline.cluster.resources import (
@@ -290,6 +293,32 @@ def test_refusals_are_one_line(tmp_path: Path) -> None:
     )
     assert (lacking.returncode, lacking.stderr.count("\n")) == (2, 1)
     assert "pip install 'spotlabel[cluster]'" in lacking.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("--slurm --local", "--slurm and --local do not go together"),
+        ("--dry-run --wait", "--wait and --dry-run do not go together"),
+        ("--slurm --dry-run --wait 5", "--wait and --dry-run do not go together"),
+        ("--local --wait 5", "--wait is for --slurm: --local stays until the end anyway"),
+        ("--local --partition cpu", "--partition is for --slurm"),
+        ("--local --account us", "--account is for --slurm"),
+        ("--local --slurm-set qos=low", "--slurm-set is for --slurm"),
+        ("--local --memory 8GB", "--memory is for --slurm"),
+        ("--local --cpus 2", "--cpus is for --slurm"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(options: str, told: str) -> None:
+    done = CliRunner().invoke(submit, ["demo", *options.split()])
+    assert done.exit_code == 2
+    assert told in done.output.splitlines()[-1]
+
+
+def test_label_does_not_wait_for_a_dry_run() -> None:
+    done = CliRunner().invoke(label, ["demo", "--dry-run", "--wait", "5"])
+    assert done.exit_code == 2
+    assert "--wait and --dry-run do not go together" in done.output.splitlines()[-1]
 
 
 def test_a_local_submission_makes_the_stores_of_a_plain_run_and_tells_of_failures(tmp_path: Path) -> None:

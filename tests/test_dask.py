@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,7 +11,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -22,8 +25,11 @@ pytest.importorskip("dask_jobqueue")
 
 from pipeline.cli.backend import check_backend  # noqa: E402
 from pipeline.recipe import load_recipe  # noqa: E402
-from pipeline.running.dask_backend import DaskError, run_on_dask, scheduler_address  # noqa: E402
+from pipeline.running import dask_backend, dask_worker  # noqa: E402
+from pipeline.running.dask_backend import run_on_dask  # noqa: E402
 from pipeline.running.dask_worker import unfit  # noqa: E402
+from pipeline.running.isolate import Stopped  # noqa: E402
+from pipeline.running.scheduler import DaskError, scheduler_address  # noqa: E402
 from tests.recipes import command, environment, leftovers, spotlabel, stores, tree, write  # noqa: E402
 from workflows.dask import jobqueue  # noqa: E402
 
@@ -213,7 +219,56 @@ def test_a_scheduler_file_holds_the_address(tmp_path: Path) -> None:
         scheduler_address(str(file))
 
 
-@pytest.mark.parametrize("wrong", ["head", "no-such-file.json", "tcp://head", "http//head:1"])
+def test_what_decodes_frames_must_be_the_same_everywhere(tmp_path: Path) -> None:
+    recipe = load_recipe(str(write(tmp_path / "r.yaml", tree(tmp_path / "data", tmp_path / "out", "a"))))
+    wanted = dask_backend._libraries(recipe)
+    assert wanted["av"] == metadata.version("av")
+    other = unfit(common(tmp_path, libraries={**wanted, "av": "0.1"}))
+    assert f"has av {wanted['av']}, not 0.1; install" in other
+
+
+def test_errors_of_others_are_one_line() -> None:
+    future = SimpleNamespace(status="error", exception=lambda: RuntimeError("no\n  luck\n"))
+    assert dask_backend._outcome(future, "a").error == "Dask: RuntimeError: no luck"
+    client = SimpleNamespace(run=lambda *_, **__: {"tcp://h:1": ImportError("no\nmodule")})
+    with pytest.raises(DaskError, match=r"h:1 cannot run spotlabel \(ImportError: no module\); install"):
+        dask_backend._check_workers(client, {}, None)  # type: ignore[arg-type]
+
+
+def test_a_worker_forgets_a_run_when_its_last_video_is_done() -> None:
+    with dask_worker._children_of("r") as one, dask_worker._children_of("r") as two:
+        assert one is two
+    assert "r" not in dask_worker._CHILDREN
+    assert "r" not in dask_worker._VIDEOS
+
+
+def test_a_stopped_run_starts_no_child_even_for_a_video_that_comes_late() -> None:
+    with dask_worker._children_of("s") as children:
+        asyncio.run(dask_worker.stop_run("s"))
+        with pytest.raises(Stopped):
+            children.start(["true"])
+    with dask_worker._children_of("s") as late, pytest.raises(Stopped):
+        late.start(["true"])
+    assert "s" not in dask_worker._CHILDREN
+
+
+@pytest.mark.parametrize("address", ["tcp://[::1]:8786", "[fe80::1%eth0]:1", "tls://10.0.0.1:1", "head:8786"])
+def test_an_address_is_taken_as_it_is(address: str) -> None:
+    assert scheduler_address(address) == address
+
+
+def test_a_wrong_address_is_told_before_any_video_is_looked_at(tmp_path: Path) -> None:
+    recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", tmp_path / "out", "a"))
+    done = spotlabel("label", recipe, "--backend", "dask", "--scheduler", "head")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--scheduler head: expected an address" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["head", "no-such-file.json", "tcp://head", "http//head:1", "tcp://::1:1", "tcp://[::1]", "[x]:1"],
+)
 def test_anything_else_is_no_scheduler(wrong: str) -> None:
     with pytest.raises(DaskError, match="expected an address like tcp://host:8786"):
         scheduler_address(wrong)

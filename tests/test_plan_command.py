@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.estimate import Cost, Kind, Work, estimate, makespan
+from pipeline.frames.options import FrameOptions
+from pipeline.frames.video import VideoFile
 from pipeline.plan import items
 from pipeline.recipe import build_recipe, load_recipe
 from pipeline.running import calibrate
 from pipeline.running.order import longest_first
 from pipeline.running.schedule import usable_cores
 from pipeline.units import byte_size, clock
+from tests.frame_files import sliding, write_video
 from tests.recipes import spotlabel, tree, video, write
 
 SMALL = Kind("pawcs", "fixed", 100, 200)
@@ -71,6 +75,16 @@ def test_videos_are_started_longest_first(tmp_path: Path) -> None:
         video(tmp_path / "data", name, frames=frames)
     chosen = build_recipe(tree(tmp_path / "data", tmp_path / "out"))
     assert longest_first(items(chosen)) == ["b", "d", "a", "c"]
+
+
+def test_a_video_files_bytes_are_not_taken_for_frames(tmp_path: Path) -> None:
+    video(tmp_path / "data", "folder", frames=9)
+    write_video(tmp_path / "clip.mp4", sliding(5))
+    assert (tmp_path / "clip.mp4").stat().st_size > 9
+    (folder,) = items(build_recipe(tree(tmp_path / "data", tmp_path / "out")))
+    frames = VideoFile(tmp_path / "clip.mp4", FrameOptions())
+    clip = replace(folder, sequence=replace(folder.sequence, name="clip", frames=frames))
+    assert longest_first([clip, folder]) == ["folder", "clip"]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from pipeline.errors import SpotlabelError
 from pipeline.recipe import Recipe
 from pipeline.running.job import Outcome
 from pipeline.running.schedule import Watcher, run_all, usable_cores
+from pipeline.running.scheduler import scheduler_address
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -33,6 +34,7 @@ def check_backend(backend: str, scheduler: str | None, jobs: int | None) -> None
 
     Raises:
         click.UsageError: they do not.
+        DaskError: the scheduler is neither an address nor a scheduler file.
     """
     if backend == "dask" and not scheduler:
         raise click.UsageError("--backend dask needs --scheduler, e.g. --scheduler tcp://host:8786")
@@ -40,6 +42,8 @@ def check_backend(backend: str, scheduler: str | None, jobs: int | None) -> None
         raise click.UsageError("--jobs is for --backend local; a Dask worker takes one video per thread")
     if backend == "local" and scheduler:
         raise click.UsageError("--scheduler is for --backend dask")
+    if scheduler:
+        scheduler_address(scheduler)
 
 
 def run_videos(

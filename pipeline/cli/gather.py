@@ -38,6 +38,16 @@ def wait_option(text: str) -> Callable[[_Command], _Command]:
     )  # fmt: skip
 
 
+def check_wait(wait: float | None, dry_run: bool) -> None:
+    """Refuse to wait where nothing is started.
+
+    Raises:
+        click.UsageError: both are asked for.
+    """
+    if wait is not None and dry_run:
+        raise click.UsageError("--wait and --dry-run do not go together: a dry run starts nothing")
+
+
 def gather(recipe: Recipe, found: list[Item], seconds: float, quiet: bool) -> None:
     """Wait for all videos; exit code 1, with every missing video and its reason, if the time runs out."""
     missing = wait_for(recipe, found, seconds, lambda line: None if quiet else click.echo(line, err=True))

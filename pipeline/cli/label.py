@@ -13,7 +13,7 @@ import yaml
 from rich.markup import escape
 
 from pipeline.cli.backend import backend_options, check_backend, run_videos
-from pipeline.cli.gather import gather, wait_option
+from pipeline.cli.gather import check_wait, gather, wait_option
 from pipeline.cli.options import console, recipe_options, shard_option, table
 from pipeline.cli.plans import plan_row, plan_table
 from pipeline.plan import Item, Plan, items, plan_item, thresholds_without_effect
@@ -43,7 +43,7 @@ def _run_options(command: Any) -> Any:
 
 @click.command()
 @_run_options
-@wait_option("When done, wait until all videos of RECIPE are up to date, those of other shards too")
+@wait_option("When done, wait until all videos of RECIPE (or of --only) are up to date, in whatever shard")
 def label(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **options: Any) -> None:
     """Make evidence and masks for every video of a dataset.
 
@@ -93,6 +93,7 @@ def _run(
     """Plan, run what is not idle, tell the outcome, set the exit code."""
     err = console()
     check_backend(backend, scheduler, jobs)
+    check_wait(wait, dry_run)
     found = items(recipe, only)
     plans = _plan(recipe, share_of(found, shard), masks_only, quiet)
     if shard and not plans and not quiet:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from pipeline.cli.gather import wait_option
+from pipeline.cli.gather import check_wait, wait_option
 from pipeline.cli.options import console, recipe_options, table
 from pipeline.cluster.resources import Ask, ask_for, clock, parse_memory, parse_time, size
 from pipeline.cluster.states import Standing, await_jobs, standings
@@ -28,7 +28,7 @@ def _scheduler_options(command: Any) -> Any:
         click.option("--slurm-set", "further_options", multiple=True, metavar="KEY[=VALUE]",
                      help="Any other sbatch option, e.g. --slurm-set qos=low; may be repeated."),
         click.option("--cpus", type=click.IntRange(min=1), default=1, show_default=True,
-                     help="Processors per video; most labelers use one."),
+                     help="Processors per video, with --slurm; most labelers use one."),
         click.option("--max-parallel", type=click.IntRange(min=1),
                      help="Videos at a time; default: all with --slurm, one per processor with --local."),
         click.option("--account", help="Slurm account."),
@@ -39,8 +39,8 @@ def _scheduler_options(command: Any) -> Any:
         click.option("--memory", "megabytes", metavar="SIZE",
                      callback=lambda _c, _o, text: text and parse_memory(text),
                      help="Memory per video, e.g. 4GB; default: by its size and labeler."),
-        click.option("--local", "engine", flag_value="local", help="Run the jobs here, to try them."),
-        click.option("--slurm", "engine", flag_value="slurm", help="Hand the jobs to Slurm."),
+        click.option("--local", is_flag=True, help="Run the jobs here, to try them."),
+        click.option("--slurm", is_flag=True, help="Hand the jobs to Slurm."),
     ):  # fmt: skip
         command = option(command)
     return recipe_options(wait_option("Stay until all these jobs have ended")(command))
@@ -53,7 +53,8 @@ def submit(
     overrides: tuple[str, ...],
     only: tuple[str, ...],
     *,
-    engine: str | None,
+    local: bool,
+    slurm: bool,
     dry_run: bool,
     wait: float | None,
     megabytes: int | None,
@@ -74,12 +75,14 @@ def submit(
       spotlabel submit my-cameras.yaml --local
       spotlabel jobs my-cameras.yaml
     """
-    if engine is None and not dry_run:
-        raise SubmitError("say where: --slurm (hand the jobs to Slurm) or --local (run them on this machine)")
+    check_wait(wait, dry_run)
+    _check_engine(local, slurm, dry_run)
+    if local:
+        _check_local({"wait": wait, "memory": megabytes, **wishes})
     loaded, asked = load_recipe(recipe, overrides), _wishes(wishes)
     plans = [plan_item(loaded, item) for item in items(loaded, only)]
     asks, refused = _asks(_without_jobs(loaded, plans), megabytes, minutes)
-    chosen = arrays(asks, None if engine == "local" else asked.max_parallel)
+    chosen = arrays(asks, None if local else asked.max_parallel)
     if dry_run:
         _show(plans, chosen)
     elif not asks:
@@ -89,8 +92,31 @@ def submit(
     else:
         check_writable(loaded.out)
         clear_partials(loaded.out)
-        refused |= _run(loaded, chosen, asked, engine == "local", wait)
+        refused |= _run(loaded, chosen, asked, local, wait)
     sys.exit(1 if refused else 0)
+
+
+def _check_engine(local: bool, slurm: bool, dry_run: bool) -> None:
+    if local and slurm:
+        raise click.UsageError("--slurm and --local do not go together: hand the jobs in, or run them here")
+    if not (local or slurm or dry_run):
+        raise SubmitError("say where: --slurm (hand the jobs to Slurm) or --local (run them on this machine)")
+
+
+def _check_local(options: dict[str, Any]) -> None:
+    """Refuse what a run on this machine would not heed."""
+    if options["wait"] is not None:
+        raise click.UsageError("--wait is for --slurm: --local stays until the end anyway")
+    given = {
+        "--memory": options["memory"],
+        "--cpus": options["cpus"] != 1,
+        "--partition": options["partition"],
+        "--account": options["account"],
+        "--slurm-set": options["further_options"],
+    }
+    for name, value in given.items():
+        if value:
+            raise click.UsageError(f"{name} is for --slurm: a run on this machine does not heed it")
 
 
 def _wishes(options: dict[str, Any]) -> Wishes:

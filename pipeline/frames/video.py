@@ -16,6 +16,9 @@ from pipeline.frames.options import FrameOptions
 from pipeline.frames.video_decoder import VideoFacts, check_video, decoded_frames, header_facts
 from pipeline.sequence import Image
 
+LIBRARY = "av"
+"""The distribution (PyAV, with its FFmpeg) whose version decides what comes out; part of the identity."""
+
 
 class VideoFile:
     """Frames of a video file; implements :class:`pipeline.sequence.FrameSource`.
@@ -82,7 +85,7 @@ class VideoFile:
             "first": self._first,
             "grey": self._options.grey,
             "decoder": DECODER_VERSION,
-            "av": av.__version__,
+            LIBRARY: av.__version__,
         }
 
     def read(self, index: int) -> Image:

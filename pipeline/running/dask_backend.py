@@ -6,10 +6,8 @@ the run of all others, since the first error of a task ends the whole call.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,24 +16,20 @@ from typing import Any
 
 from distributed import Client, Future, KilledWorker, as_completed
 
-from pipeline.errors import SpotlabelError
+from pipeline.frames import video
 from pipeline.freshness import library_versions
 from pipeline.recipe import Recipe
 from pipeline.running.dask_worker import run_video, stop_run, unfit
 from pipeline.running.isolate import Children
 from pipeline.running.job import Outcome
 from pipeline.running.schedule import Watcher, absolute_tree, stopping_on_signals
+from pipeline.running.scheduler import DaskError, scheduler_address
 from pipeline.sequence import Camera
 from pipeline.store import clear_partials
 from pipeline.store.seal import locked_partial
 
 _SECONDS_TO_CONNECT = 10
 _SECONDS_TO_STOP = 3.0
-_ADDRESS = re.compile(r"(?:[a-z]+://)?[^\s/:]+:\d+")
-
-
-class DaskError(SpotlabelError):
-    """A Dask cluster that cannot be reached or used."""
 
 
 def run_on_dask(
@@ -85,28 +79,6 @@ def run_on_dask(
     return [done[name] for name in names]
 
 
-def scheduler_address(scheduler: str) -> str:
-    """Address of a scheduler given as such or as a scheduler file.
-
-    Raises:
-        DaskError: neither.
-    """
-    path = Path(scheduler)
-    if path.is_file():
-        try:
-            return str(json.loads(path.read_text())["address"])
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise DaskError(
-                f"--scheduler {path}: not a scheduler file (as `dask scheduler --scheduler-file` writes it)"
-            ) from error
-    if not _ADDRESS.fullmatch(scheduler):
-        raise DaskError(
-            f"--scheduler {scheduler}: expected an address like tcp://host:8786, or the path of a scheduler "
-            "file that exists"
-        )
-    return scheduler
-
-
 @contextmanager
 def _connected(scheduler: str) -> Iterator[Client]:
     address = scheduler_address(scheduler)
@@ -141,7 +113,7 @@ def _marked(out: Path) -> Iterator[Path]:
 
 def _libraries(recipe: Recipe) -> dict[str, str]:
     """Versions that must be the same everywhere."""
-    names = {"spotlabel", "opencv-contrib-python"}
+    names = {"spotlabel", "opencv-contrib-python", video.LIBRARY}
     for camera in Camera:
         names.update(recipe.labeler_for(camera)[0].libraries)
     return library_versions(tuple(sorted(names)))
@@ -159,7 +131,7 @@ def _check_workers(client: Client, common: dict[str, Any], watcher: Watcher) -> 
     for address, problem in sorted(problems.items()):
         if isinstance(problem, Exception):
             raise DaskError(
-                f"Dask worker {address} cannot run spotlabel ({type(problem).__name__}: {problem}); "
+                f"Dask worker {address} cannot run spotlabel ({_one_line(problem)}); "
                 "install the same version there"
             )
         if problem:
@@ -187,7 +159,12 @@ def _outcome(future: Future, name: str) -> Outcome:
         return Outcome(
             name, error=f"{times} Dask workers died with it (out of memory, or taken away?); run it again"
         )
-    return Outcome(name, error=f"Dask: {type(error).__name__}: {error}")
+    return Outcome(name, error=f"Dask: {_one_line(error)}")
+
+
+def _one_line(error: BaseException) -> str:
+    """Kind and words of an error of others, which may hold whole tracebacks."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _tell(message: list[Any], watcher: Watcher) -> None:

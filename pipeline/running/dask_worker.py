@@ -7,7 +7,9 @@ import dataclasses
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,10 @@ _SECONDS_BETWEEN_REPORTS = 1.0
 
 _LOCK = threading.Lock()
 _CHILDREN: dict[str, Children] = {}
+_VIDEOS: Counter[str] = Counter()
+"""How many videos of each run are in work here; with the last one the run is forgotten."""
+_STOPPED: deque[str] = deque(maxlen=100)
+"""Runs that were stopped lately: a video of theirs that comes late is not begun."""
 
 
 def run_video(name: str, common: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,7 +50,8 @@ def run_video(name: str, common: Mapping[str, Any]) -> dict[str, Any]:
     log = Path(common["recipe"]["out"]) / "logs" / f"{file_stem(name)}.log"
     worker = get_worker()
     messenger = _Messenger(lambda message: worker.log_event(common["run"], message))
-    return dataclasses.asdict(run_one(job, log, _children_of(common["run"]), messenger))
+    with _children_of(common["run"]) as children:
+        return dataclasses.asdict(run_one(job, log, children, messenger))
 
 
 def unfit(common: Mapping[str, Any]) -> str:
@@ -76,14 +83,30 @@ def _seen(path: Path) -> bool:
 
 async def stop_run(run: str) -> None:
     """Kill the children that work for a run on this worker, and start no more of them."""
-    children = _children_of(run)
-    children.stop()
-    await asyncio.to_thread(children.join)
-
-
-def _children_of(run: str) -> Children:
     with _LOCK:
-        return _CHILDREN.setdefault(run, Children())
+        _STOPPED.append(run)
+        children = _CHILDREN.get(run)
+    if children is not None:
+        children.stop()
+        await asyncio.to_thread(children.join)
+
+
+@contextmanager
+def _children_of(run: str) -> Iterator[Children]:
+    """The children of a run, for one video; stopped ones if the run has been stopped."""
+    with _LOCK:
+        children = _CHILDREN.setdefault(run, Children())
+        _VIDEOS[run] += 1
+        stopped = run in _STOPPED
+    try:
+        if stopped:
+            children.stop()
+        yield children
+    finally:
+        with _LOCK:
+            _VIDEOS[run] -= 1
+            if not _VIDEOS[run]:
+                del _VIDEOS[run], _CHILDREN[run]
 
 
 class _Messenger:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import RecipeError, StoreError
+from pipeline.errors import RecipeError, SpotlabelError, StoreError
 from pipeline.freshness import Need, compare
 from pipeline.names import evidence_path
-from pipeline.plan import Item, items, plan_item
+from pipeline.plan import Item, items, one_item, plan_item
 from pipeline.recipe import Recipe
 from pipeline.store import EvidenceReader, MaskReader
 from pipeline.validation import nearest
@@ -86,10 +86,15 @@ def origin(masks: MaskReader, recipe: Recipe | None = None) -> Origin:
 
 def _item(recipe: Recipe, masks: MaskReader) -> Item:
     """The recipe's item of the store's sequence, looking at this store and at the evidence beside it."""
-    found = {item.sequence.name: item for item in items(recipe)}
-    if masks.sequence not in found:
-        raise RecipeError(f"the recipe has no sequence {masks.sequence!r}; {nearest(masks.sequence, found)}")
-    item = found[masks.sequence]
+    try:
+        item = one_item(recipe, masks.sequence)
+    except SpotlabelError as error:
+        found = [item.sequence.name for item in items(recipe)]  # all of them: only to tell the nearest name
+        if masks.sequence in found:
+            raise
+        raise RecipeError(
+            f"the recipe has no sequence {masks.sequence!r}; {nearest(masks.sequence, found)}"
+        ) from error
     beside = evidence_path(_out(masks), item.labeler.name, masks.sequence)
     return dataclasses.replace(item, mask_path=masks.path, evidence_path=beside)
 
