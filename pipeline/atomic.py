@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from pipeline.store.seal import locked_partial
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -20,20 +21,23 @@ def write_atomically(path: Path, content: bytes) -> None:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A temporary file beside ``path`` to write to piece by piece.
 
-    It takes the name when the block ends without an error and is gone otherwise; synced to the disk before
-    and after.
+    It is a locked partial file (:func:`pipeline.store.seal.locked_partial`), so that what a killed process
+    leaves can be told from what a living one writes. It takes the name when the block ends without an error
+    and is gone otherwise; synced to the disk before and after.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    partial, lock = locked_partial(path)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(os.dup(lock), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        partial.chmod(0o644)
+        partial.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(lock)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

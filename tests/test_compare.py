@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from pipeline.atomic import replacing
 from pipeline.boxes import BoxTable
 from pipeline.compare.changes import Changes, frame_changes
 from pipeline.compare.figures import figures, most_changed
@@ -20,7 +24,7 @@ from pipeline.compare.objects import object_numbers
 from pipeline.compare.report import report_data, write_report
 from pipeline.compare.stores import CompareError, Comparison, compare_stores, match_boxes
 from pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
-from tests.recipes import spotlabel, tree, write
+from tests.recipes import environment, spotlabel, tree, write
 
 WHOLE = np.array([[0, 0, 6, 4]])
 A = np.array(
@@ -215,6 +219,31 @@ def test_tables_have_a_row_per_box_and_frame(tmp_path: Path) -> None:
     assert (unknown["iou"], unknown["from_unknown"], unknown["unknown_a"]) == ("", "2", "4")
     assert [row["lost"] for row in csv.DictReader(written[2].open())] == ["0", "3"]
     assert not list((tmp_path / "made").glob(".*"))
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipeline.atomic import replacing
+with replacing(Path(sys.argv[1])) as file:
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_comparison_has_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(tmp_path / "boxes.csv")], env=environment(), check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    (tmp_path / ".mine.partial").touch()
+    (left,) = tmp_path.glob(".boxes.csv.*.partial")
+    with replacing(tmp_path / "frames.csv"):
+        write_report(tmp_path, [], {})
+        assert not left.exists()
+        assert len(list(tmp_path.glob(".frames.csv.*.partial"))) == 1  # its writer lives
+    assert list(tmp_path.glob(".*")) == [tmp_path / ".mine.partial"]
 
 
 @pytest.fixture(scope="module")

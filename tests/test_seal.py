@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.errors import StoreError
 from pipeline.store import MaskReader, check_seal, clear_partials
-from pipeline.store.seal import SILENT_SECONDS, locked_partial, publishing
+from pipeline.store.seal import SILENT_SECONDS, host_mark, locked_partial, publishing
 from tests.conftest import ROOT
 from tests.test_store import some_masks, write_masks
 
@@ -144,6 +144,19 @@ def test_only_our_own_leftovers_are_cleared(tmp_path: Path) -> None:
     (tmp_path / "masks" / f".folder.{'1' * 32}.partial").mkdir()
     assert clear_partials(tmp_path) == [tmp_path / "masks" / name]
     assert all(path.exists() for path in kept)
+
+
+def test_only_the_leftovers_of_one_video_are_cleared(tmp_path: Path) -> None:
+    mark = host_mark() + "0" * 20
+    mine = [
+        tmp_path / part for part in (f"evidence/mog2/.a.h5.{mark}.partial", f"masks/.a.h5.{mark}.partial")
+    ]
+    others = [tmp_path / "masks" / f".{stem}.h5.{mark}.partial" for stem in ("a.b", "ab", "xa", "b")]
+    for path in [*mine, *others]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    assert clear_partials(tmp_path, "a") == mine
+    assert clear_partials(tmp_path) == sorted(others)
 
 
 def test_a_file_of_another_host_stays_until_it_has_been_silent_for_a_week(tmp_path: Path) -> None:

@@ -98,10 +98,11 @@ def bring_up_to_date(tree: Mapping[str, Any], sequence: str, threads: int, watch
     children = Children()
     try:
         outcome = run_one(job, recipe.out / "logs" / f"{file_stem(sequence)}.log", children, watcher)
-    finally:
+    except BaseException:  # a signal: the child is ended in the middle of its work
         children.stop()
         children.join()
-        clear_partials(recipe.out)
+        clear_partials(recipe.out, file_stem(sequence))
+        raise
     watcher.finished(outcome)
     return outcome
 

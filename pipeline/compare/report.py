@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.atomic import replacing, write_atomically
 from pipeline.compare.figures import BOX_COLUMNS, FRAME_COLUMNS, box_rows, figures, frame_rows
 from pipeline.compare.stores import Comparison
+from pipeline.store.seal import clear_folder
 
 POOLED = "all"
 """Name of the figures over all videos."""
@@ -29,10 +30,13 @@ def report_data(parts: Sequence[Comparison], facts: dict[str, Any]) -> dict[str,
 def write_report(folder: Path, parts: Sequence[Comparison], data: dict[str, Any]) -> list[Path]:
     """Write ``compare.json``, ``boxes.csv`` and ``frames.csv``; each stands there whole or not at all.
 
+    What a killed comparison has left in the folder is cleared first.
+
     Raises:
         OSError: the folder cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    clear_folder(folder)
     json_path, boxes, frames = (folder / name for name in ("compare.json", "boxes.csv", "frames.csv"))
     write_atomically(json_path, (json.dumps(data, indent=1) + "\n").encode())
     _write_csv(boxes, BOX_COLUMNS, (row for part in parts for row in box_rows(part)))

@@ -99,7 +99,11 @@ def run_all(recipe: Recipe, names: list[str], jobs: int, masks_only: bool, watch
 
 
 def run_one(job: Mapping[str, Any], log: Path, children: Children, watcher: Watcher) -> Outcome:
-    """Run one job in a child process, once more if the child dies; its outcome, whatever happens."""
+    """Run one job in a child process, once more if the child dies; its outcome, whatever happens.
+
+    What a dead child was writing is cleared at once. A child that ends by itself clears up behind itself, so
+    no folder has to be listed for it: that would be work for every video over the files of all.
+    """
     name = str(job["sequence"])
     reason = ""
     for attempt in range(_TRIES):
@@ -109,11 +113,17 @@ def run_one(job: Mapping[str, Any], log: Path, children: Children, watcher: Watc
             return Outcome(name, error="stopped")
         except Lost as lost:
             reason = str(lost)
+            _clear_up(job)
             if attempt + 1 < _TRIES:
                 watcher.note(f"{name}: {reason}; trying once more")
         except OSError as error:  # no room for a log, no process to be had
             return Outcome(name, error=f"could not be started: {error}")
     return Outcome(name, error=f"{reason}; tried {_TRIES} times", log=str(log) if log.exists() else "")
+
+
+def _clear_up(job: Mapping[str, Any]) -> None:
+    """Clear what a dead child has left of its video, on the host it ran on."""
+    clear_partials(Path(job["recipe"]["out"]), file_stem(str(job["sequence"])))
 
 
 def absolute_tree(recipe: Recipe) -> dict[str, Any]:

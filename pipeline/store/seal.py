@@ -186,7 +186,7 @@ def host_mark() -> str:
     return hashlib.blake2b(name.encode()).hexdigest()[:_HOST_DIGITS]
 
 
-def clear_partials(out: Path) -> list[Path]:
+def clear_partials(out: Path, stem: str = "") -> list[Path]:
     """Delete partial files whose writers are dead, in the folders of an output root that hold ours.
 
     A lock shows the living of this host at once. On many shared disks (Lustre, NFS with local locks) it says
@@ -194,12 +194,24 @@ def clear_partials(out: Path) -> list[Path]:
 
     Args:
         out: an output root; need not exist.
+        stem: file name, without suffix, of the one video whose partial files are meant; empty for all.
 
     Returns:
         The deleted paths, sorted.
     """
-    candidates = sorted(path for pattern in _OUR_FOLDERS for path in out.glob(f"{pattern}/.*{_PARTIAL}"))
-    return [path for path in candidates if _PARTIAL_NAME.fullmatch(path.name) and _clear(path)]
+    mine = re.compile(rf"\.{re.escape(stem)}\.[a-z0-9]+\.[0-9a-f]{{32}}\.partial") if stem else _PARTIAL_NAME
+    folders = (folder for pattern in _OUR_FOLDERS for folder in out.glob(pattern))
+    return sorted(path for folder in folders for path in _clear_folder(folder, mine))
+
+
+def clear_folder(folder: Path) -> list[Path]:
+    """Delete partial files whose writers are dead, in one folder; see :func:`clear_partials`."""
+    return sorted(_clear_folder(folder, _PARTIAL_NAME))
+
+
+def _clear_folder(folder: Path, names: re.Pattern[str]) -> list[Path]:
+    found = sorted(path for path in folder.glob(f".*{_PARTIAL}") if names.fullmatch(path.name))
+    return [path for path in found if _clear(path)]
 
 
 def _clear(partial: Path) -> bool:
