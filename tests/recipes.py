@@ -75,3 +75,13 @@ def stores(out: Path) -> dict[str, bytes]:
 def leftovers(out: Path) -> list[Path]:
     """Partial files below an output folder."""
     return list(out.rglob(".*.partial"))
+
+
+def crash_labeler(folder: Path, code: str) -> Path:
+    """A package, as if installed in ``folder``, whose class ``Crash`` is the labeler ``crash``."""
+    info = folder / "crash_labeler-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: crash-labeler\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[spotlabel.labelers]\ncrash = crash_labeler:Crash\n")
+    (folder / "crash_labeler.py").write_text(code)
+    return folder

@@ -17,6 +17,7 @@ from tests.recipes import (
     HEIGHT,
     WIDTH,
     command,
+    crash_labeler,
     environment,
     leftovers,
     spotlabel,
@@ -143,13 +144,7 @@ class Crash:
 @pytest.fixture
 def plugin(tmp_path: Path) -> str:
     """Import path of an installed-looking package with a labeler that crashes in several ways."""
-    folder = tmp_path / "site"
-    info = folder / "crash_labeler-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: crash-labeler\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[spotlabel.labelers]\ncrash = crash_labeler:Crash\n")
-    (folder / "crash_labeler.py").write_text(_PLUGIN)
-    return str(folder)
+    return str(crash_labeler(tmp_path / "site", _PLUGIN))
 
 
 @pytest.mark.parametrize(

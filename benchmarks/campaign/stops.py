@@ -12,7 +12,7 @@ import psutil
 
 from benchmarks.campaign.bench import Bench, differences, end, family_of, label, start, unfinished
 from benchmarks.campaign.result import Result, Tally
-from tests.recipes import environment, leftovers, stores, video
+from tests.recipes import crash_labeler, environment, leftovers, stores, video
 
 _GRACE = 5.0
 """Seconds that a scheduler usually leaves between its SIGTERM and its SIGKILL."""
@@ -172,7 +172,7 @@ def _crashes(bench: Bench) -> Result:
     video(folder / "data", "bad", height=56)
     for name in whole.names:
         (folder / "data" / name).symlink_to(Path(whole.tree["data"], name))
-    path = os.pathsep.join((str(_plugin(folder / "site")), environment()["PYTHONPATH"]))
+    path = os.pathsep.join((str(crash_labeler(folder / "site", _CRASHING)), environment()["PYTHONPATH"]))
     for number in range(bench.counts.crashes):
         out = bench.fresh("crashed") / "out"
         recipe = bench.recipe(whole, out, data=str(folder / "data"), labeler="crash", evidence={})
@@ -185,13 +185,3 @@ def _crashes(bench: Bench) -> Result:
         problems += [f"left behind: {path.name}" for path in leftovers(out)]
         tally.record(f"crash {number + 1}", problems)
     return tally.result()
-
-
-def _plugin(folder: Path) -> Path:
-    """A package with the crashing labeler, as if installed."""
-    info = folder / "crash_labeler-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: crash-labeler\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[spotlabel.labelers]\ncrash = crash_labeler:Crash\n")
-    (folder / "crash_labeler.py").write_text(_CRASHING)
-    return folder
