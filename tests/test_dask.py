@@ -20,8 +20,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-distributed = pytest.importorskip("distributed")
-pytest.importorskip("dask_jobqueue")
+distributed = pytest.importorskip("distributed", reason="needs spotlabel[dask]")
+pytest.importorskip("dask_jobqueue", reason="needs spotlabel[dask]")
 
 from pipeline.cli.backend import check_backend  # noqa: E402
 from pipeline.recipe import load_recipe  # noqa: E402

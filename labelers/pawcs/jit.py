@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from labelers.compiling import compile_cached, sources_digest
+
 F = TypeVar("F", bound=Callable[..., Any])
 
-_logger = logging.getLogger(__name__)
+_SOURCES = sources_digest(Path(__file__).parent)
 
 
 def compiled(function: F) -> F:
-    """Compile a function on first call; without GIL, cached on disk, IEEE division, no reordering of sums.
+    """Compile a function on first call; see :func:`labelers.compiling.compile_cached`.
 
     Compiled code allocates nothing (numba's runtime is off): counting references to the model's arrays in the
     inner loop would cost more than the work itself. Callers bring scratch arrays.
-
-    The cache lies beside the source or, where that is read-only, in the user's cache folder or in
-    ``NUMBA_CACHE_DIR``. Where none can be written, every process compiles anew, and the log says so.
-
-    Args:
-        function: a function that numba can compile in nopython mode.
-
-    Returns:
-        The compiled function, typed as the original.
     """
     return _compile(function, forceinline=False)
 
@@ -63,26 +53,7 @@ def _without_aliases(flags: Any) -> Any:
 
 
 def _compile(function: F, forceinline: bool) -> F:
-    options = {"nogil": True, "error_model": "numpy", "forceinline": forceinline, "_nrt": False}
-    try:
-        dispatcher = numba.njit(cache=True, **options)(function)
-    except RuntimeError as error:  # numba found no folder it may write to
-        _logger.warning("compiled code of %s is not cached: %s", function.__name__, error)
-        return cast(F, numba.njit(**options)(function))
-    # numba renews cached code when the function's own file changes, but inlined code comes from everywhere
-    dispatcher._cache._cache_file._source_stamp = _SOURCES
-    return cast(F, dispatcher)
-
-
-def _sources() -> str:
-    """Digest of the package's source files."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-_SOURCES = _sources()
+    return compile_cached(function, _SOURCES, forceinline=forceinline, _nrt=False)
 
 
 def _population_count(context: Any, value: Any) -> Any:
