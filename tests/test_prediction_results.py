@@ -121,7 +121,7 @@ def test_coco_results(tmp_path):
 
 
 def test_pycocotools_reads_the_results(tmp_path):
-    coco = pytest.importorskip("pycocotools.coco")
+    coco = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
     truth = coco.COCO()
     truth.dataset = {"images": [{"id": n} for n in (1, 2, 4)], "categories": [{"id": 1}], "annotations": []}
     truth.createIndex()

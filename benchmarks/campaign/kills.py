@@ -62,6 +62,7 @@ class _Kills:
         self._instants: list[float] = []
 
     def result(self) -> Result:
+        """Kill as often as wanted, chain after chain, and say what was lost."""
         chain = 0
         while self._tally.count < self._wanted:
             self._chain(self._bench.fresh("kills") / "out", chain)
