@@ -28,7 +28,7 @@ TRUTH ?=
 .PHONY: labels masks status show compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate
 .PHONY: quality believability ablation campaign scale cluster-test
-.PHONY: bench bench-pawcs bench-evaluate bench-training
+.PHONY: bench bench-labelers bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -89,6 +89,9 @@ ua-detrac uavdt cdnet davis:  ## label one dataset: make ua-detrac DATA=/data/UA
 
 bench: .venv/.ready  ## measure the label path: mask stage, stores, rim of the evidence stage
 	$(BIN)/python -m benchmarks.bench_labels
+
+bench-labelers: .venv/.ready  ## frames/s of boxbg, egoflow and egoflow-cut: make bench-labelers [DATA=../shared/data]
+	$(BIN)/python -m benchmarks.bench_labelers $(if $(DATA),--data '$(DATA)')
 
 ablation: .venv/.ready  ## does attention help? 24 small trainings on synthetic scenes: an hour on 2 cores [JOBS=1] [ABLATION="--quick"]
 	$(BIN)/python -m benchmarks.ablation $(if $(JOBS),--jobs $(JOBS)) $(ABLATION)

@@ -26,6 +26,9 @@ SHAPE = tuple(len(edges) + 1 for edges in (LIGHT_EDGES, DEVIATION_EDGES, TEXTURE
 """Bins of each cue."""
 KINDS = int(np.prod(SHAPE))
 """Number of kinds of pixels."""
+PLAIN_TEXTURE, PLAIN_COLOUR = 3, 3
+"""Bins of texture and colour below these are plain: no more than the background in that light would have."""
+_ROUGH, _TINTED = TEXTURE_EDGES[PLAIN_TEXTURE - 1], COLOUR_EDGES[PLAIN_COLOUR - 1]
 _LIGHTEST, _LIGHT_STEPS = np.float32(4), np.float32(1024)
 """Ratios of brightness are looked up in steps of 1/1024 up to 4, which is beyond the last edge."""
 _RATIOS = np.maximum(np.arange(int(_LIGHTEST * _LIGHT_STEPS) + 1), 1) / _LIGHT_STEPS
@@ -39,10 +42,14 @@ class Cues(NamedTuple):
     Attributes:
         kind: int32 (H, W), 0 to ``KINDS - 1``: the bins of all four cues in one number.
         deviation: float32 (H, W), largest difference of a channel, in standard deviations.
+        light: float32 (H, W), brightness over the background's, of means over 3x3 pixels.
+        plain: bool (H, W), without texture or colour of its own.
     """
 
     kind: Kinds
     deviation: Float
+    light: Float
+    plain: npt.NDArray[np.bool_]
 
 
 def cues(image: UInt8, level: UInt8, sigma: UInt8, curve: Float) -> Cues:
@@ -54,17 +61,17 @@ def cues(image: UInt8, level: UInt8, sigma: UInt8, curve: Float) -> Cues:
         sigma: uint8 (H, W, 3), its standard deviation in quarters of a grey level, > 0.
         curve: float32 (256, 3), level in the image's exposure of each level of the background.
     """
-    kind = np.zeros(image.shape[:2], np.int32)
+    kind, plain = np.zeros(image.shape[:2], np.int32), np.zeros(image.shape[:2], np.bool_)
     if not kind.size:
-        return Cues(kind, kind.astype(np.float32))
+        return Cues(kind, kind.astype(np.float32), np.ones(kind.shape, np.float32), plain)
     planes = measured(image, level, sigma, curve)
-    _sort(planes, kind)
-    return Cues(kind, planes.deviation[1:-1, 1:-1].copy())
+    _sort(planes, kind, plain)
+    return Cues(kind, planes.deviation[1:-1, 1:-1].copy(), planes.light.copy(), plain)
 
 
 @compiled
-def _sort(planes: Planes, kind: Kinds) -> None:
-    """The bins of each pixel: the number of edges at or below each value."""
+def _sort(planes: Planes, kind: Kinds, plain: npt.NDArray[np.bool_]) -> None:
+    """The bins of each pixel: the number of edges at or below each value; and whether it is plain."""
     height, width = kind.shape
     column = np.empty(width + 2, np.float32)
     deviation, texture = np.empty(width, np.float32), np.empty(width, np.float32)
@@ -87,3 +94,4 @@ def _sort(planes: Planes, kind: Kinds) -> None:
             for k in range(len(COLOUR_EDGES)):
                 found += tint >= COLOUR_EDGES[k]
             kind[y, x] = found
+            plain[y, x] = rough < _ROUGH and tint < _TINTED

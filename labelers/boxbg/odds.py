@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelers.boxbg.cues import DEVIATION_EDGES, KINDS, LIGHT_EDGES, SHAPE
+from labelers.boxbg.cues import DEVIATION_EDGES, KINDS, LIGHT_EDGES, PLAIN_COLOUR, PLAIN_TEXTURE, SHAPE
 
 Float64 = npt.NDArray[np.float64]
 
@@ -40,8 +40,6 @@ _LEAST = 0.02
 _BRIGHT, _SHADED, _DARK = np.log(1.1), np.log(0.95), np.log(0.6)
 """Logarithm of the light beyond which there are no shadows; below which there may be; and below which a plain
 object is as likely: shadows that stay near what casts them are soft."""
-_PLAIN_TEXTURE, _PLAIN_COLOUR = 3, 3
-"""Bins of texture and colour below these are plain."""
 
 
 class Counts:
@@ -96,7 +94,7 @@ def _shade(thing: Float64, plain_excess: float) -> Float64:
     look = deviating[light > _BRIGHT].sum(axis=0)
     look /= look.sum()
     plain = np.zeros(look.shape, np.bool_)
-    plain[:_PLAIN_TEXTURE, :_PLAIN_COLOUR] = True
+    plain[:PLAIN_TEXTURE, :PLAIN_COLOUR] = True
     evident = deviating[:, ~plain].sum(axis=1) / look[~plain].sum()
     expected = plain_excess * evident[:, None, None] * look
     shade = np.maximum(1 - expected / deviating, 0)

@@ -1,0 +1,153 @@
+"""What is known of a video after the first pass, and the evidence that follows from it for each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from labelers.base import ClipFrame
+from labelers.boxbg.compiled import compiled
+from labelers.boxbg.cues import Cues, cues
+from labelers.boxbg.edges import smoothed
+from labelers.boxbg.light import Shadows, Witnesses
+from labelers.boxbg.model import Background, fit_background
+from labelers.boxbg.odds import Counts, log_odds
+from labelers.boxbg.pose import Pose
+from labelers.boxbg.samples import DOUBTFUL, Samples, grown_rects, sight
+from labelers.boxbg.settings import BoxbgSettings
+from labelers.boxbg.shadows import Patch, looks_like_shadow, shadow_pixels
+from labelers.masks.boxes import has_pixels, inside_rects, patches, touched_rects
+
+NEUTRAL = 128
+"""Evidence above this is foreground."""
+STEPS = 16
+"""Steps of evidence per unit: of the logarithm of the odds, or of the noise's standard deviation."""
+SHADOW = 64
+"""Evidence of pixels that are a shadow by where they lie, at most."""
+_REACH = 12
+"""Evidence is worked out this far around boxes, px, so that kernels of the mask stage find it whole."""
+_LEARNT = 64
+"""Samples at most from which is learnt what objects look like."""
+
+Float = npt.NDArray[np.float32]
+UInt8 = npt.NDArray[np.uint8]
+Rects = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that is known of a video after the first pass."""
+
+    background: Background
+    odds: npt.NDArray[np.float32]
+    shadows: Shadows
+    settings: BoxbgSettings
+
+    def evidence(self, index: int, frame: ClipFrame, margin: int) -> UInt8:
+        """Evidence of a frame, uint8 (H, W)."""
+        shape = (frame.image.shape[0], frame.image.shape[1])
+        values = np.zeros(shape, np.uint8)
+        rects = grown_rects(frame.boxes, shape, 0)
+        rects = rects[has_pixels(rects)]
+        if not len(rects):
+            return values
+        regions = touched_rects(frame.regions, shape)
+        pose = self.background.finder.find(frame.image, sight(frame, margin))
+        for place, own in _places(rects, rects, _REACH, shape):
+            image = frame.image[place]
+            found = compared(image, placed(self.background, index, pose, place), pose)
+            values[place] = self._scored(found, image, own)
+            if self.shadows != Shadows.UNKNOWN:
+                beyond = regions - np.tile([place[1].start, place[0].start], 2)
+                patch = Patch(found, values[place] > NEUTRAL, own, beyond, place[0].stop == shape[0])
+                shade = shadow_pixels(patch, self.shadows, self.settings.sigmas)
+                np.minimum(values[place], SHADOW, out=values[place], where=shade)
+        return values
+
+    def _scored(self, found: Cues, image: UInt8, rects: Rects) -> UInt8:
+        odds = smoothed(self.odds[found.kind], image, rects, self.settings.odds)
+        values = np.empty(odds.shape, np.uint8)
+        _score(odds, found.deviation, self.settings.odds, self.settings.sigmas, values)
+        return values
+
+
+@compiled
+def _score(odds: Float, deviation: Float, least: float, sigmas: float, values: UInt8) -> None:
+    """The lesser of what either has beyond its threshold, in steps around neutral."""
+    height, width = values.shape
+    for y in range(height):
+        for x in range(width):
+            beyond = min(odds[y, x] - np.float32(least), deviation[y, x] - np.float32(sigmas))
+            values[y, x] = min(max(np.rint(NEUTRAL + STEPS * beyond), 0), 255)
+
+
+class Ground(NamedTuple):
+    """Background and noise in the place of a frame: uint8 (H, W, 3) each, noise in quarters of a level."""
+
+    level: UInt8
+    sigma: UInt8
+
+
+def learn(samples: Samples, settings: BoxbgSettings, ring: int) -> Scene:
+    """Fit the background, and from the samples what objects and their shadows look like against it.
+
+    Args:
+        samples: the first pass.
+        settings: see :class:`BoxbgSettings`.
+        ring: width of the surroundings of boxes, px.
+    """
+    background, poses = fit_background(samples, settings)
+    counts, witnesses = Counts(), Witnesses()
+    for k in range(0, len(poses), -(-len(poses) // _LEARNT)):
+        pose = poses[k]
+        boxes, image = samples.boxes[k], samples.images[k]
+        if pose is None or not len(boxes):
+            continue
+        shape = (image.shape[0], image.shape[1])
+        rects, outer = grown_rects(boxes, shape, 0), grown_rects(boxes, shape, ring)
+        within = inside_rects(shape, grown_rects(boxes, shape, -1)) != 0
+        near = inside_rects(shape, outer) != 0
+        near &= inside_rects(shape, grown_rects(boxes, shape, 1)) == 0
+        near &= samples.sight[k] != DOUBTFUL
+        for place, own in _places(rects[has_pixels(rects)], outer[has_pixels(outer)], 1, shape):
+            found = compared(image[place], placed(background, samples.index[k], pose, place), pose)
+            counts.add(found.kind, within[place], near[place])
+            unlike = found.deviation > settings.sigmas
+            outside = looks_like_shadow(found, settings.sigmas) & (inside_rects(unlike.shape, own) == 0)
+            for rect in own.tolist():
+                witnesses.add(found.light, unlike, outside, rect)
+    odds = log_odds(counts, settings.shadow_excess, settings.plain_excess)
+    return Scene(background, odds, witnesses.verdict(), settings)
+
+
+def _places(
+    rects: Rects, grown: Rects, margin: int, shape: tuple[int, int]
+) -> Iterator[tuple[tuple[slice, slice], Rects]]:
+    """Rows and columns of the patches around some rectangles, and the boxes in each, relative to it."""
+    for x0, y0, x1, y1 in patches(grown, margin, shape):
+        held = (rects[:, :2] >= (x0, y0)).all(axis=1) & (rects[:, 2:] <= (x1, y1)).all(axis=1)
+        corner = np.array([x0, y0, x0, y0], np.int64)
+        yield np.s_[y0:y1, x0:x1], rects[held] - corner
+
+
+def placed(background: Background, index: int, pose: Pose, place: tuple[slice, slice]) -> Ground:
+    """A part of the background as the camera sees it at a moment; ``place`` is in the frame."""
+    if pose.still:
+        return Ground(background.at(index, place), background.sigma[place])
+    top, left = place[0].start, place[1].start
+    matrix = pose.matrix - [[0, 0, left], [0, 0, top]]
+    size = (place[1].stop - left, place[0].stop - top)
+    border = cv2.BORDER_REPLICATE
+    level = cv2.warpAffine(background.nearest(index), matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
+    sigma = cv2.warpAffine(background.sigma, matrix, size, flags=cv2.INTER_NEAREST, borderMode=border)
+    return Ground(level, sigma)
+
+
+def compared(image: UInt8, ground: Ground, pose: Pose) -> Cues:
+    """Cues of a part of a frame against the background there."""
+    return cues(image, ground.level, ground.sigma, pose.curve)

@@ -1,0 +1,81 @@
+"""Deep shadow in the boxes of a patch, told by where it lies; see :mod:`labelers.boxbg.light`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from labelers.boxbg.cues import Cues
+from labelers.boxbg.held import held_shadow
+from labelers.boxbg.leaving import RING, SHADED, around, leaving_shadow
+from labelers.boxbg.light import SMALLEST, Shadows
+
+Bool = npt.NDArray[np.bool_]
+
+
+class Patch(NamedTuple):
+    """A part of a frame with some boxes.
+
+    Attributes:
+        cues: against the background.
+        found: bool (H, W), foreground.
+        rects: int64 (M, 4), ``x0, y0, x1, y1`` of the boxes, all inside the patch.
+        regions: int64 (R, 4), the ignore regions, of which any part may be outside the patch.
+        at_foot: the patch reaches to the lowest row of the image.
+    """
+
+    cues: Cues
+    found: Bool
+    rects: npt.NDArray[np.int64]
+    regions: npt.NDArray[np.int64]
+    at_foot: bool
+
+
+def looks_like_shadow(cues: Cues, sigmas: float) -> Bool:
+    """What differs from the background as a shadow does: dark, without texture or colour of its own."""
+    dark: Bool = (cues.light < SHADED) & (cues.deviation > sigmas) & cues.plain
+    return dark
+
+
+def shadow_pixels(patch: Patch, shadows: Shadows, sigmas: float) -> Bool:
+    """Which pixels of the foreground are shadow: bool (H, W).
+
+    Args:
+        patch: part of a frame.
+        shadows: how they lie to the boxes of this video.
+        sigmas: least difference from the background, standard deviations.
+    """
+    shade = np.zeros(patch.found.shape, np.bool_)
+    if shadows == Shadows.LEAVING:
+        _mark_leaving(patch, sigmas, shade)
+    elif shadows != Shadows.UNKNOWN:
+        _mark_held(patch, shadows.value, shade)
+    return shade
+
+
+def _mark_leaving(patch: Patch, sigmas: float, shade: Bool) -> None:
+    outside = looks_like_shadow(patch.cues, sigmas)
+    for x0, y0, x1, y1 in [*patch.rects.tolist(), *np.maximum(patch.regions, 0).tolist()]:
+        outside[y0:y1, x0:x1] = False
+    if not outside.any():
+        return
+    plain = patch.found & patch.cues.plain
+    for x0, y0, x1, y1 in patch.rects.tolist():
+        window = around((x0, y0, x1, y1), RING)
+        box = np.s_[y0 - window[0].start : y1 - window[0].start, x0 - window[1].start : x1 - window[1].start]
+        light, beside = patch.cues.light[window], outside[window]
+        inside = np.zeros(light.shape, np.bool_)
+        inside[box] = plain[y0:y1, x0:x1]
+        found = int(np.count_nonzero(patch.found[y0:y1, x0:x1]))
+        shade[window] |= leaving_shadow(light, beside, inside, found)
+
+
+def _mark_held(patch: Patch, side: int, shade: Bool) -> None:
+    for x0, y0, x1, y1 in patch.rects.tolist():
+        if min(x1 - x0, y1 - y0) < SMALLEST:
+            continue
+        box = np.s_[y0:y1, x0:x1]
+        grounded = not (patch.at_foot and y1 == len(shade))
+        shade[box] |= held_shadow(patch.cues.light[box], patch.found[box], side, grounded)
