@@ -33,7 +33,7 @@ _AGREEMENT = 0.8
 Float = npt.NDArray[np.float32]
 
 
-def smoothed(odds: Float, image: npt.NDArray[np.uint8], rects: Rects, level: float) -> Float:
+def along_edges(odds: Float, image: npt.NDArray[np.uint8], rects: Rects, level: float) -> Float:
     """Means of the odds, along edges where these can be believed.
 
     Args:
@@ -47,7 +47,7 @@ def smoothed(odds: Float, image: npt.NDArray[np.uint8], rects: Rects, level: flo
     """
     guide = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2GRAY)
     by_edges: Float = cv2.ximgproc.guidedFilter(guide, odds, _radius(rects), _SMOOTHNESS, scale=_SCALE)
-    by_square: Float = cv2.blur(odds, (_SQUARE, _SQUARE))
+    by_square = over_squares(odds)
     mine, other = by_edges > level, by_square > level
     for x0, y0, x1, y1 in rects.tolist():
         box = np.s_[y0:y1, x0:x1]
@@ -55,6 +55,12 @@ def smoothed(odds: Float, image: npt.NDArray[np.uint8], rects: Rects, level: flo
         if both < _AGREEMENT * either:
             by_edges[box] = by_square[box]
     return by_edges
+
+
+def over_squares(odds: Float) -> Float:
+    """Means of the odds over squares: float32 (H, W)."""
+    means: Float = cv2.blur(odds, (_SQUARE, _SQUARE))
+    return means
 
 
 def _radius(rects: Rects) -> int:

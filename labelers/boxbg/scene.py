@@ -13,7 +13,7 @@ import numpy.typing as npt
 from labelers.base import ClipFrame
 from labelers.boxbg.compiled import compiled
 from labelers.boxbg.cues import Cues, cues
-from labelers.boxbg.edges import smoothed
+from labelers.boxbg.edges import along_edges, over_squares
 from labelers.boxbg.light import Shadows, Witnesses
 from labelers.boxbg.model import Background, fit_background
 from labelers.boxbg.odds import Counts, log_odds
@@ -70,7 +70,11 @@ class Scene:
         return values
 
     def _scored(self, found: Cues, image: UInt8, rects: Rects) -> UInt8:
-        odds = smoothed(self.odds[found.kind], image, rects, self.settings.odds)
+        odds = self.odds[found.kind]
+        if self.settings.edges:
+            odds = along_edges(odds, image, rects, self.settings.odds)
+        else:
+            odds = over_squares(odds)
         values = np.empty(odds.shape, np.uint8)
         _score(odds, found.deviation, self.settings.odds, self.settings.sigmas, values)
         return values
@@ -122,7 +126,8 @@ def learn(samples: Samples, settings: BoxbgSettings, ring: int) -> Scene:
             for rect in own.tolist():
                 witnesses.add(found.light, unlike, outside, rect)
     odds = log_odds(counts, settings.shadow_excess, settings.plain_excess)
-    return Scene(background, odds, witnesses.verdict(), settings)
+    shadows = witnesses.verdict() if settings.shadows else Shadows.UNKNOWN
+    return Scene(background, odds, shadows, settings)
 
 
 def _places(

@@ -37,5 +37,11 @@ class BoxbgSettings(Settings):
     would not have) where darker than the background than where brighter: what exceeds that is shadow."""
     odds: float = Field(0.5, ge=-8, le=8)
     """Logarithm of the odds (object against background) from which a pixel is foreground."""
+    edges: bool = True
+    """Average the odds along the edges of the image, in boxes where that leads to about the same foreground
+    as a mean over squares; false: squares alone."""
+    shadows: bool = True
+    """Take out deep shadow by where it lies: beside boxes and on into them, or sticking out from objects, if
+    many boxes of the video show it so; false: such shadow is foreground."""
     stabilise: bool = True
     """Register every frame to the background; frames within a fifth of a pixel stay as they are."""

@@ -1,0 +1,190 @@
+"""Deep shadow in boxes: what ``boxbg`` tells by where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from labelers.base import ClipFrame
+from labelers.boxbg.held import LEFT, RIGHT, held_shadow, sticks_out
+from labelers.boxbg.leaving import leaving_shadow
+from labelers.boxbg.light import Shadows, Witnesses
+from tests.test_boxbg import WIDTH, Video, iou, labelled
+
+LIT, OBJECT, UMBRA = 1.0, 1.3, 0.2
+
+
+def a_box_that_holds_a_shadow(body: float = OBJECT) -> tuple[np.ndarray, np.ndarray]:
+    """Light and foreground, (24, 30): a body from column 8, and its shadow in rows 18 to 22 from column 2."""
+    light, found = np.full((24, 30), LIT, np.float32), np.zeros((24, 30), bool)
+    light[2:18, 8:28], found[2:18, 8:28] = body, True
+    light[18:23, 2:28], found[18:23, 2:28] = UMBRA, True
+    return light, found
+
+
+def test_shadow_that_sticks_out_goes_with_the_foot() -> None:
+    light, found = a_box_that_holds_a_shadow()
+    shade = held_shadow(light, found, LEFT, grounded=True)
+    assert shade[18:23, 2:8].all()  # what sticks out
+    assert shade[20:23, 8:28].all()  # the foot, from 40 % down what sticks out
+    assert not shade[:18].any()
+    assert not (shade & ~found).any()
+
+
+def test_of_an_object_cut_by_the_image_only_what_sticks_out_goes() -> None:
+    light, found = a_box_that_holds_a_shadow()
+    shade = held_shadow(light, found, LEFT, grounded=False)
+    assert np.array_equal(np.argwhere(shade.any(axis=0)).ravel(), np.arange(2, 8))
+
+
+def test_shadows_to_the_right_are_those_to_the_left_mirrored() -> None:
+    light, found = a_box_that_holds_a_shadow()
+    left, right = (
+        held_shadow(light, found, LEFT, True),
+        held_shadow(light[:, ::-1], found[:, ::-1], RIGHT, True),
+    )
+    assert np.array_equal(left, right[:, ::-1])
+
+
+def test_a_foot_less_dark_than_the_shadow_stays() -> None:
+    light, found = a_box_that_holds_a_shadow()
+    light[20:23, 18:28] = 0.5
+    shade = held_shadow(light, found, LEFT, grounded=True)
+    assert shade[20:23, 8:18].all()
+    assert not shade[:, 18:].any()
+
+
+def fully_dark(light: np.ndarray, found: np.ndarray) -> None:
+    light[found] = UMBRA
+    found[18:23, 2:8] = False
+
+
+def high_up(light: np.ndarray, found: np.ndarray) -> None:
+    found[5:9, 2:8], light[5:9, 2:8] = True, UMBRA
+
+
+def lit(light: np.ndarray, found: np.ndarray) -> None:
+    light[18:23, 2:8] = OBJECT
+
+
+@pytest.mark.parametrize("change", [fully_dark, high_up, lit])
+def test_nothing_sticks_out(change: Callable[[np.ndarray, np.ndarray], None]) -> None:
+    light, found = a_box_that_holds_a_shadow()
+    assert sticks_out(light, found, LEFT)
+    assert not sticks_out(light, found, RIGHT)
+    change(light, found)
+    assert not sticks_out(light, found, LEFT)
+    assert not held_shadow(light, found, LEFT, True).any()
+
+
+def a_box_that_shadow_leaves() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Light, shadow beside the box and foreground in it, (20, 20): box in rows and columns 3 to 16."""
+    light = np.full((20, 20), LIT, np.float32)
+    outside, inside = np.zeros((20, 20), bool), np.zeros((20, 20), bool)
+    light[3:17, 3:17], inside[3:17, 3:17] = OBJECT, True
+    light[12:17, 12:20] = 0.4
+    outside[12:17, 17:20] = True
+    return light, outside, inside
+
+
+def test_shadow_beside_a_box_goes_on_inside() -> None:
+    light, outside, inside = a_box_that_shadow_leaves()
+    shade = leaving_shadow(light, outside, inside, 196)
+    expected = np.zeros((20, 20), bool)
+    expected[12:17, 12:17] = True
+    assert np.array_equal(shade & inside, expected)
+
+
+def test_shadow_ends_where_it_is_darker_or_not_connected() -> None:
+    light, outside, inside = a_box_that_shadow_leaves()
+    light[14:17, 12:15] = 0.25  # under the object
+    light[5:8, 5:8] = 0.4  # a window
+    shade = leaving_shadow(light, outside, inside, 196) & inside
+    assert not shade[14:17, 12:15].any()
+    assert not shade[5:8, 5:8].any()
+    assert shade[12:14, 12:17].all()
+
+
+def test_an_object_that_reaches_out_of_its_box_is_no_shadow() -> None:
+    light, outside, inside = a_box_that_shadow_leaves()
+    light[inside] = 0.4
+    assert not leaving_shadow(light, outside, inside, 196).any()
+
+
+def test_specks_beside_a_box_are_no_shadow() -> None:
+    light, outside, inside = a_box_that_shadow_leaves()
+    outside[:] = False
+    outside[12:15, 17] = True
+    assert not leaving_shadow(light, outside, inside, 196).any()
+
+
+def heard(boxes: list[tuple[float, float, int]]) -> Shadows:
+    """Verdict on boxes of 20 x 20 px: brightness of the body, share of the circumference that is dark beside
+    the box, and whether something sticks out on the left."""
+    witnesses = Witnesses()
+    for body, beside, out in boxes:
+        light, unlike = np.full((26, 26), LIT, np.float32), np.zeros((26, 26), bool)
+        light[4:23, 10:22], unlike[4:23, 10:22] = body, True
+        if out:
+            light[19:23, 4:10], unlike[19:23, 4:10] = UMBRA, True
+        outside = np.zeros((26, 26), bool)
+        outside.ravel()[-round(80 * beside) - 3 : -3] = beside > 0
+        witnesses.add(light, unlike, outside, (3, 3, 23, 23))
+    return witnesses.verdict()
+
+
+def test_bright_objects_tell_what_shadow_is() -> None:
+    bright, dark = [(1.3, 0.2, 0)] * 10, [(0.3, 0.2, 0)] * 10
+    assert heard(bright + dark) == Shadows.LEAVING
+    overcast = [(1.3, 0.0, 0)] * 10
+    assert heard(overcast + dark) == Shadows.UNKNOWN  # dark objects that reach out of their boxes
+    assert heard(bright[:5]) == Shadows.UNKNOWN  # too few
+
+
+def test_what_sticks_out_of_bright_objects_on_one_side_is_shadow() -> None:
+    plain, out = (1.3, 0.0, 0), (1.3, 0.0, 1)
+    assert heard([plain, out] * 10) == Shadows.HELD_LEFT
+    assert heard([plain] * 18 + [out] * 2) == Shadows.UNKNOWN
+    assert heard([(0.3, 0.0, 1)] * 10 + [plain] * 10) == Shadows.UNKNOWN  # of dark ones alone
+
+
+class DeeplyShaded(Video):
+    """Patterned objects on ground that they shade deeply, down and to the left; tight or wide boxes."""
+
+    def __init__(self, boxes_hold_shadows: bool) -> None:
+        super().__init__(frames=60)
+        rng = np.random.default_rng(5)
+        for index, frame in enumerate(self.frames):
+            coat = rng.integers(20, 236, (8, 10, 3)).astype(np.uint8).repeat(4, axis=0).repeat(4, axis=1)
+            x, y = 20 + (5 * index) % (WIDTH - 80), 12 + 22 * (index // 20)
+            image = frame.image.astype(np.float32)
+            image[y + 25 : y + 37, x - 8 : x + 37] *= 0.25
+            image[y : y + 32, x : x + 40] = coat
+            self.truth[index][y : y + 32, x : x + 40] = True
+            wide = [x - 11, y - 3, x + 43, y + 40]
+            tight = [x - 5, y - 3, x + 42, y + 34]
+            box = np.array([wide if boxes_hold_shadows else tight], np.float32)
+            self.frames[index] = ClipFrame(index, np.rint(image).astype(np.uint8), box)
+
+
+@pytest.mark.parametrize("boxes_hold_shadows", [True, False])
+def test_deep_shadow_is_background(boxes_hold_shadows: bool) -> None:
+    video = DeeplyShaded(boxes_hold_shadows)
+    with_rule, without = labelled(video), labelled(video, shadows=False)
+    assert iou(with_rule, video) > 0.93
+    gain = iou(with_rule, video) - iou(without, video)
+    assert gain > (0.1 if boxes_hold_shadows else 0.005)  # boxes cut most of it off
+
+
+def test_shadow_rules_leave_dark_objects_under_an_overcast_sky_alone() -> None:
+    video = Video(frames=60)
+    for index, frame in enumerate(video.frames):
+        x, y = 20 + (5 * index) % (WIDTH - 80), 12 + 22 * (index // 20)
+        image = frame.image.copy()
+        image[y : y + 32, x : x + 40] = (190, 200, 210) if index % 2 else (12, 10, 14)
+        video.truth[index][y : y + 32, x : x + 40] = True
+        box = np.array([[x + 1, y - 3, x + 43, y + 34]], np.float32)  # cuts the object's left side
+        video.frames[index] = ClipFrame(index, image, box)
+    assert all(map(np.array_equal, labelled(video), labelled(video, shadows=False)))
