@@ -26,7 +26,7 @@ from pipeline.stages.evidence import SequenceClip
 
 AIMS = {"boxbg": 40, "egoflow": 5, "egoflow-cut": 5}
 """Frames per second of CPU time."""
-WARMING = 12
+WARMING = 60
 """Frames of the run that compiles and is not counted."""
 
 

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from labelers.boxbg.edges import along_edges, over_squares
+from labelers.boxbg.labeler import Boxbg
+from labelers.boxbg.settings import BoxbgSettings
+from tests.test_boxbg import Actor, Video, crosses, iou, labelled
 
 SIZE = 60
 WHOLE = np.array([[0, 0, SIZE, SIZE]])
@@ -36,8 +39,7 @@ def test_odds_do_not_cross_an_edge_of_the_image() -> None:
 
 def test_noise_is_averaged_over_more_than_a_square() -> None:
     odds, truth = noisy_halves(), np.broadcast_to(np.arange(SIZE) >= SIZE // 2, (SIZE, SIZE))
-    large = np.array([[0, 0, 4 * SIZE, 4 * SIZE]])  # a large box allows the wide window
-    wrong = np.mean((along_edges(odds, halves(60, 160), large, 0.0) > 0) != truth)
+    wrong = np.mean((along_edges(odds, halves(60, 160), WHOLE, 0.0) > 0) != truth)
     assert wrong < 0.5 * np.mean((over_squares(odds) > 0) != truth)
 
 
@@ -70,3 +72,11 @@ def test_edges_give_the_same_with_any_number_of_threads() -> None:
     finally:
         cv2.setNumThreads(before)
     assert np.array_equal(*results)
+
+
+def test_without_edges_squares_decide() -> None:
+    video = Video(Actor(crosses), frames=24)
+    settings = [BoxbgSettings(edges=edges) for edges in (True, False)]
+    first, second = ([item.values for item in Boxbg(chosen).label(video)] for chosen in settings)
+    assert not all(map(np.array_equal, first, second))
+    assert iou(labelled(video, edges=False), video) > 0.93

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from labelers.base import ClipFrame
+from labelers.boxbg.cues import Cues
 from labelers.boxbg.held import LEFT, RIGHT, held_shadow, sticks_out
 from labelers.boxbg.leaving import leaving_shadow
 from labelers.boxbg.light import Shadows, Witnesses
+from labelers.boxbg.shadows import Patch, shadow_pixels
 from tests.test_boxbg import WIDTH, Video, iou, labelled
 
 LIT, OBJECT, UMBRA = 1.0, 1.3, 0.2
@@ -48,6 +51,13 @@ def test_shadows_to_the_right_are_those_to_the_left_mirrored() -> None:
     assert np.array_equal(left, right[:, ::-1])
 
 
+def test_a_bright_foot_stays() -> None:
+    light, found = a_box_that_holds_a_shadow()
+    light[18:23, 8:28] = OBJECT
+    shade = held_shadow(light, found, LEFT, grounded=True)
+    assert np.array_equal(np.argwhere(shade.any(axis=0)).ravel(), np.arange(2, 8))
+
+
 def test_a_foot_less_dark_than_the_shadow_stays() -> None:
     light, found = a_box_that_holds_a_shadow()
     light[20:23, 18:28] = 0.5
@@ -69,7 +79,19 @@ def lit(light: np.ndarray, found: np.ndarray) -> None:
     light[18:23, 2:8] = OBJECT
 
 
-@pytest.mark.parametrize("change", [fully_dark, high_up, lit])
+def apart(light: np.ndarray, found: np.ndarray) -> None:
+    found[18:23, 5:8] = False
+
+
+def alone(light: np.ndarray, found: np.ndarray) -> None:
+    found[:, 8:] = False
+
+
+def one_column(light: np.ndarray, found: np.ndarray) -> None:
+    found[:, 2:7] = False
+
+
+@pytest.mark.parametrize("change", [fully_dark, high_up, lit, apart, alone, one_column])
 def test_nothing_sticks_out(change: Callable[[np.ndarray, np.ndarray], None]) -> None:
     light, found = a_box_that_holds_a_shadow()
     assert sticks_out(light, found, LEFT)
@@ -91,20 +113,31 @@ def a_box_that_shadow_leaves() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_shadow_beside_a_box_goes_on_inside() -> None:
     light, outside, inside = a_box_that_shadow_leaves()
-    shade = leaving_shadow(light, outside, inside, 196)
     expected = np.zeros((20, 20), bool)
-    expected[12:17, 12:17] = True
-    assert np.array_equal(shade & inside, expected)
+    expected[12:17, 12:20] = True  # and beside it, lest cleaning brings it back in
+    assert np.array_equal(leaving_shadow(light, outside, inside, 196), expected)
 
 
 def test_shadow_ends_where_it_is_darker_or_not_connected() -> None:
     light, outside, inside = a_box_that_shadow_leaves()
     light[14:17, 12:15] = 0.25  # under the object
     light[5:8, 5:8] = 0.4  # a window
-    shade = leaving_shadow(light, outside, inside, 196) & inside
-    assert not shade[14:17, 12:15].any()
-    assert not shade[5:8, 5:8].any()
-    assert shade[12:14, 12:17].all()
+    expected = np.zeros((20, 20), bool)
+    expected[12:17, 12:20] = True
+    expected[14:17, 12:15] = False
+    assert np.array_equal(leaving_shadow(light, outside, inside, 196), expected)
+
+
+@pytest.mark.parametrize(("share", "goes"), [(0.34, True), (0.36, False)])
+def test_shadow_takes_no_more_than_a_share_of_the_foreground(share: float, goes: bool) -> None:
+    light, outside, inside = a_box_that_shadow_leaves()  # with 25 px of shadow inside
+    assert leaving_shadow(light, outside, inside, round(25 / share)).any() == goes
+
+
+def test_shadow_that_ends_at_the_box_is_left_alone() -> None:
+    light, outside, inside = a_box_that_shadow_leaves()
+    light[12:17, 12:17] = OBJECT
+    assert not leaving_shadow(light, outside, inside, 196).any()
 
 
 def test_an_object_that_reaches_out_of_its_box_is_no_shadow() -> None:
@@ -120,15 +153,54 @@ def test_specks_beside_a_box_are_no_shadow() -> None:
     assert not leaving_shadow(light, outside, inside, 196).any()
 
 
+def patch_of(light: np.ndarray, found: np.ndarray, boxes: list[list[int]], **others: Any) -> Patch:
+    deviation = np.where(light < LIT, np.float32(9), np.float32(0))
+    cues = Cues(np.zeros(light.shape, np.int32), deviation, light, light < LIT)
+    return Patch(
+        cues, found, np.array(boxes), **{"regions": np.zeros((0, 4), np.int64), "at_foot": False} | others
+    )
+
+
+def test_where_boxes_overlap_all_must_say_that_it_is_shadow() -> None:
+    light, found = a_box_that_holds_a_shadow()
+    alone = shadow_pixels(patch_of(light, found, [[0, 0, 30, 24]]), Shadows.HELD_LEFT, 3)
+    assert alone[18:23, 2:8].all()
+    both = shadow_pixels(patch_of(light, found, [[0, 0, 30, 24], [0, 12, 14, 24]]), Shadows.HELD_LEFT, 3)
+    assert not both[12:, :14].any()
+    assert np.array_equal(both[:, 14:], alone[:, 14:])
+
+
+def test_objects_cut_by_the_lower_border_have_no_foot_in_the_image() -> None:
+    light, found = a_box_that_holds_a_shadow()
+    patch = patch_of(light, found, [[0, 0, 30, 24]], at_foot=True)
+    assert not shadow_pixels(patch, Shadows.HELD_LEFT, 3)[:, 8:].any()
+
+
+def test_small_boxes_and_unknown_light_tell_nothing() -> None:
+    light, found = a_box_that_holds_a_shadow()
+    assert not shadow_pixels(patch_of(light, found, [[0, 13, 30, 24]]), Shadows.HELD_LEFT, 3).any()
+    assert not shadow_pixels(patch_of(light, found, [[0, 0, 30, 24]]), Shadows.UNKNOWN, 3).any()
+
+
+def test_what_is_dark_in_an_ignore_region_is_no_witness() -> None:
+    light, outside, inside = a_box_that_shadow_leaves()
+    box = [[3, 3, 17, 17]]
+    found = inside | outside
+    assert shadow_pixels(patch_of(light, found, box), Shadows.LEAVING, 3)[12:17, 12:17].all()
+    regions = np.array([[16, -5, 40, 40]])
+    assert not shadow_pixels(patch_of(light, found, box, regions=regions), Shadows.LEAVING, 3).any()
+
+
 def heard(boxes: list[tuple[float, float, int]]) -> Shadows:
     """Verdict on boxes of 20 x 20 px: brightness of the body, share of the circumference that is dark beside
-    the box, and whether something sticks out on the left."""
+    the box, and whether something sticks out on the left (1), on the right (2) or on both sides (3)."""
     witnesses = Witnesses()
     for body, beside, out in boxes:
         light, unlike = np.full((26, 26), LIT, np.float32), np.zeros((26, 26), bool)
-        light[4:23, 10:22], unlike[4:23, 10:22] = body, True
-        if out:
-            light[19:23, 4:10], unlike[19:23, 4:10] = UMBRA, True
+        light[4:23, 9:18], unlike[4:23, 9:18] = body, True
+        for bit, columns in ((1, slice(4, 9)), (2, slice(18, 22))):
+            if out & bit:
+                light[19:23, columns], unlike[19:23, columns] = UMBRA, True
         outside = np.zeros((26, 26), bool)
         outside.ravel()[-round(80 * beside) - 3 : -3] = beside > 0
         witnesses.add(light, unlike, outside, (3, 3, 23, 23))
@@ -146,6 +218,8 @@ def test_bright_objects_tell_what_shadow_is() -> None:
 def test_what_sticks_out_of_bright_objects_on_one_side_is_shadow() -> None:
     plain, out = (1.3, 0.0, 0), (1.3, 0.0, 1)
     assert heard([plain, out] * 10) == Shadows.HELD_LEFT
+    assert heard([plain, (1.3, 0.0, 2)] * 10) == Shadows.HELD_RIGHT
+    assert heard([plain, (1.3, 0.0, 3)] * 10) == Shadows.UNKNOWN
     assert heard([plain] * 18 + [out] * 2) == Shadows.UNKNOWN
     assert heard([(0.3, 0.0, 1)] * 10 + [plain] * 10) == Shadows.UNKNOWN  # of dark ones alone
 

@@ -20,15 +20,18 @@ LEFT, RIGHT = -1, -2
 """Sides to which shadows fall."""
 _LOW = np.float32(0.35)
 """What sticks out lies within this lowest share of its box."""
-_SHADED, _DARK = np.float32(0.97), np.float32(0.6)
-"""Light, relative to the background, that all of it is below, and that a quarter of it is below."""
+_SHADED = np.float32(0.97)
+"""All that sticks out is darker than this, relative to the background."""
+_DARK = np.float32(0.6)
+"""A quarter of what sticks out is darker than this."""
 _QUARTER = 4
 _FEWEST = 2
 """Columns that stick out at least."""
 _TOP = np.float32(0.4)
-"""The shadow before the object begins this far down what sticks out: higher up, this leans on the object."""
+"""The foot is marked from this far down the height of what sticks out: dark pixels above are the object's."""
 _LIKE = np.float32(1.3)
-"""What is brighter than the darkest quarter of the foot by this factor is object, or the soft rim."""
+"""What is brighter by this factor than the darkest quarter, of the foot or of what sticks out, is object, or
+the soft rim."""
 
 
 class _Reach(NamedTuple):
@@ -92,7 +95,8 @@ def _reach(light: Float, found: Bool) -> _Reach:
                 shaded += light[y, x] < _SHADED
                 deep += light[y, x] < _DARK
                 upper, lower = min(upper, y), y + 1
-        if count == 0 and first < 0:
+        if count == 0:  # what was found so far is not connected with the object
+            first, end, top, foot, pixels, dark = -1, 0, height, 0, 0, 0
             continue
         if shaded < count or count > _LOW * height or upper < highest:
             break
@@ -100,7 +104,7 @@ def _reach(light: Float, found: Bool) -> _Reach:
         top, foot = min(top, upper), max(foot, lower)
         pixels += count
         dark += deep
-    if end - first < _FEWEST or _QUARTER * dark < pixels:
+    if end - first < _FEWEST or _QUARTER * dark < pixels or not found[:, end:].any():
         return _Reach(0, 0, 0, 0)
     return _Reach(first, end, top, foot)
 
@@ -111,16 +115,10 @@ def _add_foot(light: Float, found: Bool, reach: _Reach, shade: Bool) -> None:
     height, width = light.shape
     tall = reach.foot - reach.top
     middle = reach.top + tall // 2
-    lows = np.empty((height - middle) * (width - reach.end), np.float32)
-    count = 0
-    for x in range(reach.end, width):
-        for y in range(middle, height):
-            if found[y, x]:
-                lows[count] = light[y, x]
-                count += 1
-    if count < _QUARTER:
-        return
-    deepest = np.sort(lows[:count])[count // _QUARTER] * _LIKE
+    deepest = _LIKE * min(
+        _darkest(light[middle:, reach.end :], found[middle:, reach.end :]),
+        _darkest(light[:, reach.first : reach.end], found[:, reach.first : reach.end]),
+    )
     top = reach.top + np.int64(_TOP * tall)
     for x in range(reach.end, width):
         y = height - 1
@@ -132,3 +130,16 @@ def _add_foot(light: Float, found: Bool, reach: _Reach, shade: Bool) -> None:
         if core < y:
             for row in range(core + 1, height):
                 shade[row, x] = found[row, x]
+
+
+@compiled
+def _darkest(light: Float, found: Bool) -> np.float32:
+    """The light that a quarter of the foreground is below; 0 if there is none."""
+    some = np.empty(found.size, np.float32)
+    count = 0
+    for y in range(found.shape[0]):
+        for x in range(found.shape[1]):
+            if found[y, x]:
+                some[count] = light[y, x]
+                count += 1
+    return np.sort(some[:count])[count // _QUARTER] if count else np.float32(0)

@@ -40,14 +40,14 @@ def leaving_shadow(light: Float, outside: Bool, inside: Bool, found: int) -> Boo
         found: number of pixels of all its foreground.
 
     Returns:
-        bool (h, w).
+        bool (h, w): these pixels, and those beside the box with which they are connected.
     """
     shade = np.zeros(light.shape, np.bool_)
     if np.count_nonzero(outside) < _LEAST or not inside.any():
         return shade
     contiguous = np.ascontiguousarray
-    _flood(contiguous(light), contiguous(outside), contiguous(inside), shade)
-    if np.count_nonzero(shade) > _MOST * found:
+    _flood(contiguous(light), contiguous(outside), inside & ~outside, shade)
+    if np.count_nonzero(shade & inside) > _MOST * found:
         shade[:] = False
     return shade
 
@@ -79,7 +79,7 @@ def _flood(light: Float, outside: Bool, inside: Bool, shade: Bool) -> None:
                     piece[start] = piece[k]
                     start += 1
             end = _spread(alike, reached, piece, start)
-            for k in range(start, end):
+            for k in range(end if end > start else 0):
                 shade[piece[k] // width, piece[k] % width] = True
 
 

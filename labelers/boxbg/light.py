@@ -20,7 +20,7 @@ Float = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
 
 SMALLEST = 12
-"""Boxes less wide or high than this, px, are too coarse to tell about shadows."""
+"""In boxes less wide or high than this, px, what sticks out cannot be told from noise."""
 _FEWEST = 16
 """Boxes from which anything is believed."""
 _BESIDE = 0.1

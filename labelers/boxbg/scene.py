@@ -22,6 +22,7 @@ from labelers.boxbg.samples import DOUBTFUL, Samples, grown_rects, sight
 from labelers.boxbg.settings import BoxbgSettings
 from labelers.boxbg.shadows import Patch, looks_like_shadow, shadow_pixels
 from labelers.masks.boxes import has_pixels, inside_rects, patches, touched_rects
+from labelers.masks.values import Rects
 
 NEUTRAL = 128
 """Evidence above this is foreground."""
@@ -36,7 +37,6 @@ _LEARNT = 64
 
 Float = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
-Rects = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

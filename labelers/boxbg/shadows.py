@@ -40,7 +40,7 @@ def looks_like_shadow(cues: Cues, sigmas: float) -> Bool:
 
 
 def shadow_pixels(patch: Patch, shadows: Shadows, sigmas: float) -> Bool:
-    """Which pixels of the foreground are shadow: bool (H, W).
+    """Which pixels are shadow, of the foreground of boxes and right beside them: bool (H, W).
 
     Args:
         patch: part of a frame.
@@ -73,9 +73,12 @@ def _mark_leaving(patch: Patch, sigmas: float, shade: Bool) -> None:
 
 
 def _mark_held(patch: Patch, side: int, shade: Bool) -> None:
+    """Where boxes overlap, all must say so: the end of one object sticks out in the box of another."""
+    held, said = np.zeros(shade.shape, np.uint8), np.zeros(shade.shape, np.uint8)
     for x0, y0, x1, y1 in patch.rects.tolist():
-        if min(x1 - x0, y1 - y0) < SMALLEST:
-            continue
         box = np.s_[y0:y1, x0:x1]
-        grounded = not (patch.at_foot and y1 == len(shade))
-        shade[box] |= held_shadow(patch.cues.light[box], patch.found[box], side, grounded)
+        held[box] += 1
+        if min(x1 - x0, y1 - y0) >= SMALLEST:
+            grounded = not (patch.at_foot and y1 == len(shade))
+            said[box] += held_shadow(patch.cues.light[box], patch.found[box], side, grounded)
+    shade |= (said > 0) & (said == held)
