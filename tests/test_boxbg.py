@@ -157,8 +157,7 @@ def test_a_wandering_camera_and_frames_of_elsewhere_do_not_poison_the_background
     samples = collect(video, 60, 1)
     background, poses = fit_background(samples, BoxbgSettings())
     lost = [index for index, pose in enumerate(poses) if pose is None]
-    assert set(range(1, 60, 3)) <= set(lost)
-    assert len(lost) < 24  # and hardly any of the 40 others
+    assert lost == list(range(1, 60, 3))
     anchor = int(np.argmin([pose.shift if pose else np.inf for pose in poses]))
     exact = PoseFinder(still.frames[0].image, np.ones(video.size, bool), True)
     pose = exact.find(video.frames[anchor].image, samples.sight[anchor])

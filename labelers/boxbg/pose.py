@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from labelers.boxbg.probes import (
+    MOTION,
+    Probes,
+    chosen,
+    displacement,
+    matrix_of,
+    probes_on,
+    refined,
+    residual,
+    sampled,
+)
 from labelers.boxbg.samples import HIDDEN
 
 UInt8 = npt.NDArray[np.uint8]
 Float = npt.NDArray[np.float32]
-Motion = npt.NDArray[np.float64]
+Float64 = npt.NDArray[np.float64]
+Motion = Float64
 """Zoom, turn and shift in x and y: (4,)."""
 
 STILL = 0.2
 """Frames displaced by less than this, px, are taken as they are: resampling would cost more than it mends."""
-_PROBES = 4000
-"""Points at which a frame is compared with the background."""
-_CELLS = 24
-"""The probes are spread over so many cells along the longer side of the image."""
-_STEPS = 8
-"""Gauss-Newton steps at most."""
 _COARSE = 240
 """The first guess is made on an image reduced to about this many columns."""
+_REMEMBERED = 2
+"""Poses of so many frames before are first guesses: the last one may be of elsewhere."""
 _FEWEST = 50
 """Fewer points than this tell nothing."""
 _SAME = np.repeat(np.arange(256, dtype=np.float32)[:, None], 3, axis=1)
@@ -33,10 +42,10 @@ _SAME_LEVEL = 3.0
 """Curves within so many grey levels of each other are the same."""
 _DARK = 20.0
 """Ratios of levels below this are noise."""
-_OUTLIER = 3.0
-"""Differences beyond this many typical ones count less and less (Huber)."""
-
-
+_PLAIN = 8.0
+"""Exposure is measured where gradients are below this, grey levels per px."""
+_ACROSS = 64
+"""Rows and columns of the grid of points where exposure is measured."""
 _FINE = 15
 """Side of the square whose mean is taken from a picture to leave its pattern, px."""
 _USUAL = 1.2
@@ -81,13 +90,29 @@ class Pose:
         return self.shift < STILL
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """What is compared of a frame: its grey image, which probes it shows, and its exposure curve (256,)."""
+class _Frame(NamedTuple):
+    """What is compared of a frame.
+
+    Attributes:
+        grey: uint8 (H, W).
+        probes: those it shows, in its exposure.
+        contrast: of its exposure over the background's.
+    """
 
     grey: UInt8
-    use: npt.NDArray[np.bool_]
-    curve: Float
+    probes: Probes
+    contrast: float
+
+
+class _Guess(NamedTuple):
+    """A motion, and the mean difference that it leaves, grey levels."""
+
+    left: float
+    motion: Motion
+
+
+def _by_left(guess: _Guess) -> float:
+    return guess.left
 
 
 class PoseFinder:
@@ -95,7 +120,7 @@ class PoseFinder:
 
     Similarity transform (shift, turn, zoom) by inverse compositional alignment (Baker and Matthews, IJCV
     2004) at points of strong gradient, with Huber weights; phase correlation of reduced images gives a first
-    guess, and so does the frame before: give frames in their order.
+    guess, and so do the frames before: give frames in their order.
 
     Args:
         background: uint8 (H, W, 3).
@@ -108,23 +133,18 @@ class PoseFinder:
         self._stabilise = stabilise
         self._calm = 0.0
         self._usual = 0.0
-        self._last = np.zeros(4)
+        self._last: list[Motion] = []
         grey = _grey(background).astype(np.float32)
         gx, gy = (cv2.Sobel(grey, cv2.CV_32F, *order, ksize=3) / 8 for order in ((1, 0), (0, 1)))
-        self._y, self._x = _strong_points(np.where(known, np.hypot(gx, gy), 0))
-        self._level = grey[self._y, self._x]
-        self._pattern = _pattern(_grey(background))[self._y, self._x]
-        x, y = self._centred(self._x, self._y)
-        dx, dy = gx[self._y, self._x], gy[self._y, self._x]
-        # Columns: zoom, turn, shift in x, shift in y; and brightness, lest an offset pass for motion.
-        columns = [dx * x + dy * y, dy * x - dx * y, dx, dy, np.ones_like(dx)]
-        self._jacobian = np.stack(columns, axis=1).astype(np.float64)
+        self._probes = probes_on(grey, gx, gy, known)
+        self._place = self._probes.y.astype(np.intp), self._probes.x.astype(np.intp)
+        self._pattern = _pattern(_grey(background))[self._place]
         height, width = self._size
-        across = (np.linspace(2, side - 3, 64).astype(int) for side in (height, width))
-        self._flat_y, self._flat_x = (plane.ravel() for plane in np.meshgrid(*across, indexing="ij"))
-        keep = known[self._flat_y, self._flat_x] & (np.hypot(gx, gy)[self._flat_y, self._flat_x] < 8)
-        self._flat_y, self._flat_x = self._flat_y[keep], self._flat_x[keep]
-        self._flat = cv2.blur(background, (3, 3))[self._flat_y, self._flat_x].astype(np.float32)
+        across = (np.linspace(2, side - 3, _ACROSS).astype(int) for side in (height, width))
+        rows, columns = (plane.ravel() for plane in np.meshgrid(*across, indexing="ij"))
+        flat = cv2.blur(background, (3, 3))[rows, columns].astype(np.float32)
+        keep = known[rows, columns] & (np.hypot(gx, gy)[rows, columns] < _PLAIN) & (flat.min(axis=1) > _DARK)
+        self._flat_place, self._flat = (rows[keep], columns[keep]), flat[keep]
         self._scale = max(width // _COARSE, 1)
         self._small = _reduced(grey, self._scale)
         self._window = cv2.createHanningWindow(self._small.shape[::-1], cv2.CV_32F)
@@ -132,15 +152,14 @@ class PoseFinder:
     def expect(self, images: list[UInt8], sights: list[UInt8], poses: list[Pose | None]) -> None:
         """Learn from frames with their poses (None: not placed) how much of a difference is left.
 
-        What the last pose explains as well as that is not searched for; if all are still, neither are frames
+        What the last poses explain as well as that is not searched for; if all are still, neither are frames
         that differ no more where they are.
         """
         left = []
         for image, sight, pose in zip(images, sights, poses, strict=True):
-            use = sight[self._y, self._x] != HIDDEN
-            if pose is not None and np.count_nonzero(use) >= _FEWEST:
-                frame = _Frame(_grey(image), use, pose.curve.mean(axis=1))
-                left.append(self._left(frame, pose.matrix))
+            frame = None if pose is None else self._frame(image, sight, pose.curve)
+            if pose is not None and frame is not None:
+                left.append(residual(frame.grey, frame.probes, pose.matrix))
         if left:
             self._usual = _USUAL * float(np.median(left))
             if all(pose is not None and pose.still for pose in poses):
@@ -151,11 +170,12 @@ class PoseFinder:
 
         Other light hardly changes it; another view, a false pose and damage do. 1 if too little can be seen.
         """
-        use = sight[self._y, self._x] != HIDDEN
+        use = sight[self._place] != HIDDEN
         if np.count_nonzero(use) < _FEWEST:
             return 1.0
-        here = self._sampled(_pattern(_grey(image)), pose.matrix)[use]
-        there = self._pattern[use]
+        here, there = np.empty_like(self._pattern), self._pattern[use]
+        sampled(_pattern(_grey(image)), self._probes, pose.matrix, here)
+        here = here[use]
         scale = np.sqrt(np.mean(here**2) * np.mean(there**2))
         return float(np.mean(here * there) / max(scale, 1e-6))
 
@@ -169,29 +189,43 @@ class PoseFinder:
         curve = self._curve(image, sight)
         if not self._stabilise:
             return Pose(np.eye(2, 3), curve, 0.0)
-        use = sight[self._y, self._x] != HIDDEN
+        frame = self._frame(image, sight, curve)
+        if frame is None:
+            return Pose(np.eye(2, 3), curve, 0.0)
+        unmoved = self._guess(frame, np.zeros(MOTION))
+        if unmoved.left < self._calm:
+            return Pose(np.eye(2, 3), curve, 0.0)
+        motion = self._align(frame, sight, unmoved)
+        self._last = [motion, *self._last][:_REMEMBERED]
+        matrix = matrix_of(motion, self._probes.centre)
+        return Pose(matrix, curve, displacement(matrix, self._probes.centre))
+
+    def _frame(self, image: UInt8, sight: UInt8, curve: Float) -> _Frame | None:
+        """What is compared of a frame; None if too little can be seen."""
+        use = sight[self._place] != HIDDEN
         if np.count_nonzero(use) < _FEWEST:
-            return Pose(np.eye(2, 3), curve, 0.0)
-        frame = _Frame(_grey(image), use, curve.mean(axis=1))
-        if self._residual(frame, np.zeros(4)) < self._calm:
-            return Pose(np.eye(2, 3), curve, 0.0)
-        found = self._last = self._align(frame, sight)
-        matrix = self._matrix(found)
-        return Pose(matrix, curve, self._shift(matrix))
+            return None
+        grey = curve.mean(axis=1)
+        contrast = max(float(grey[-1] - grey[0]) / 255, 0.1)
+        return _Frame(_grey(image), chosen(self._probes, use, grey), contrast)
 
-    def _align(self, frame: _Frame, sight: UInt8) -> Motion:
-        """The best of none and the last, refined; of phase correlation as well where that is not enough."""
-        near = self._refined(frame, [np.zeros(4), self._last])
-        if self._residual(frame, near) <= self._usual:
-            return near
-        return self._refined(frame, [near, *self._guesses(frame.grey, sight)])
+    def _align(self, frame: _Frame, sight: UInt8, unmoved: _Guess) -> Motion:
+        """The best of none and the last ones, refined; with phase correlation where that is not enough."""
+        best = self._refined(frame, [unmoved, *(self._guess(frame, last) for last in self._last)])
+        if best.left > self._usual:
+            shifts = [self._guess(frame, shift) for shift in self._shifts(frame.grey, sight)]
+            best = self._refined(frame, [best, *shifts])
+        return best.motion
 
-    def _refined(self, frame: _Frame, candidates: list[Motion]) -> Motion:
+    def _guess(self, frame: _Frame, motion: Motion) -> _Guess:
+        return _Guess(residual(frame.grey, frame.probes, matrix_of(motion, self._probes.centre)), motion)
+
+    def _refined(self, frame: _Frame, guesses: list[_Guess]) -> _Guess:
         """The best of some first guesses, and what shift alone, then all make of that."""
-        best = min(candidates, key=lambda one: self._residual(frame, one))
-        for free in ([2, 3], [0, 1, 2, 3]):
-            refined = self._refine(frame, best, free)
-            best = min((refined, best), key=lambda one: self._residual(frame, one))
+        best = min(guesses, key=_by_left)
+        for first in (2, 0):
+            found = refined(frame.grey, frame.probes, best.motion, first, (frame.contrast, STILL / 8))
+            best = min((self._guess(frame, found), best), key=_by_left)
         return best
 
     def _curve(self, image: UInt8, sight: UInt8) -> Float:
@@ -200,70 +234,21 @@ class PoseFinder:
         A curve of several points follows the camera's response more closely, but takes widespread shadows for
         a part of it.
         """
-        use = (sight[self._flat_y, self._flat_x] != HIDDEN) & (self._flat.min(axis=1) > _DARK)
+        use = sight[self._flat_place] != HIDDEN
         if np.count_nonzero(use) < _FEWEST:
             return _SAME
-        here = image[self._flat_y[use], self._flat_x[use]]
-        gain = np.median(here / self._flat[use], axis=0)
+        ratios = image[self._flat_place][use] / self._flat[use]
+        gain = np.median(np.ascontiguousarray(ratios.T), axis=1)
         curve: Float = np.minimum(_SAME * gain, 255).astype(np.float32)
         return curve
 
-    def _refine(self, frame: _Frame, motion: Motion, free: list[int]) -> Motion:
-        """Gauss-Newton from a first guess, of some of zoom, turn and the two shifts."""
-        jacobian = self._jacobian[frame.use][:, [*free, 4]]
-        level = frame.curve[self._level[frame.use].astype(int)]
-        contrast = max(float(frame.curve[-1] - frame.curve[0]) / 255, 0.1)
-        for _ in range(_STEPS):
-            error = self._sampled(frame.grey, self._matrix(motion))[frame.use] - level
-            scale = 1.4826 * float(np.median(np.abs(error))) + 1.0
-            weight = np.minimum(1.0, _OUTLIER * scale / np.maximum(np.abs(error), 1e-6))
-            weighted = jacobian * weight[:, None]
-            normal = weighted.T @ jacobian + 1e-6 * np.eye(jacobian.shape[1])
-            step = np.zeros(4)
-            step[free] = np.linalg.solve(normal, weighted.T @ error)[:-1] / contrast
-            motion = motion - step
-            if self._shift(self._matrix(step)) < STILL / 8:
-                break
-        return motion
-
-    def _residual(self, frame: _Frame, motion: Motion) -> float:
-        """Mean difference at the probes, grey levels."""
-        return self._left(frame, self._matrix(motion))
-
-    def _left(self, frame: _Frame, matrix: npt.NDArray[np.float64]) -> float:
-        error = self._sampled(frame.grey, matrix) - frame.curve[self._level.astype(int)]
-        return float(np.abs(error[frame.use]).mean())
-
-    def _guesses(self, grey: UInt8, sight: UInt8) -> list[Motion]:
+    def _shifts(self, grey: UInt8, sight: UInt8) -> list[Motion]:
         """Shifts by phase correlation, of all there is and with what boxes hide made plain."""
         whole = _reduced(grey.astype(np.float32), self._scale)
         plain = whole.copy()
         plain[cv2.resize(sight, whole.shape[::-1], interpolation=cv2.INTER_NEAREST) == HIDDEN] = whole.mean()
         shifts = [cv2.phaseCorrelate(self._small, small, self._window)[0] for small in (whole, plain)]
         return [np.array([0, 0, x, y]) * self._scale for x, y in shifts]
-
-    def _sampled(self, grey: UInt8 | Float, m: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The frame at the probes, moved along."""
-        x = (m[0, 0] * self._x + m[0, 1] * self._y + m[0, 2]).astype(np.float32)
-        y = (m[1, 0] * self._x + m[1, 1] * self._y + m[1, 2]).astype(np.float32)
-        values = cv2.remap(grey, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(values[0], np.float64)
-
-    def _centred(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return x - self._size[1] / 2, y - self._size[0] / 2
-
-    def _matrix(self, motion: Motion) -> npt.NDArray[np.float64]:
-        """Zoom and turn about the centre of the image, then the shift: (2, 3)."""
-        zoom, turn, dx, dy = motion
-        cx, cy = self._size[1] / 2, self._size[0] / 2
-        return np.array(
-            [[1 + zoom, -turn, dx - zoom * cx + turn * cy], [turn, 1 + zoom, dy - turn * cx - zoom * cy]]
-        )
-
-    def _shift(self, matrix: npt.NDArray[np.float64]) -> float:
-        height, width = self._size
-        corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)
-        return float(np.abs(corners @ matrix.T - corners[:, :2]).max())
 
 
 def _grey(image: UInt8) -> UInt8:
@@ -282,21 +267,3 @@ def _reduced(grey: Float, factor: int) -> Float:
     size = (max(grey.shape[1] // factor, 2), max(grey.shape[0] // factor, 2))
     small: npt.NDArray[np.float32] = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     return small
-
-
-def _strong_points(strength: npt.NDArray[np.float32]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the strongest pixels, the same number at most from every cell of a grid."""
-    height, width = strength.shape
-    side = max(-(-max(height, width) // _CELLS), 4)
-    cells = -(-height // side) * -(-width // side)
-    each = max(_PROBES // cells, 1)
-    rows, columns = [], []
-    for top in range(0, height, side):
-        for left in range(0, width, side):
-            cell = strength[top : top + side, left : left + side]
-            order = np.argsort(cell, axis=None, kind="stable")[::-1][:each]
-            order = order[cell.ravel()[order] > 2]
-            y, x = np.unravel_index(order, cell.shape)
-            rows.append(y + top)
-            columns.append(x + left)
-    return np.concatenate(rows), np.concatenate(columns)
