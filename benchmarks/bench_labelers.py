@@ -37,8 +37,14 @@ class _First:
         self._clip, self._frames = clip, frames
         self.size, self.step = clip.size, clip.step
 
+    def __len__(self) -> int:
+        return self._frames
+
     def __iter__(self) -> Iterator[ClipFrame]:
         return islice(iter(self._clip), self._frames)
+
+    def sampled(self, every: int) -> Iterator[ClipFrame]:
+        return islice(self._clip.sampled(every), len(range(0, self._frames, every)))
 
 
 def measured(data: Path | None, labeler: str) -> list[Item]:

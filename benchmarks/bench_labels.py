@@ -86,8 +86,14 @@ class _Preloaded:
         self.size = size
         self.step = 1
 
+    def __len__(self) -> int:
+        return len(self._frames)
+
     def __iter__(self) -> Iterator[ClipFrame]:
         return iter(self._frames)
+
+    def sampled(self, every: int) -> Iterator[ClipFrame]:
+        return iter(self._frames[::every])
 
 
 def bench_rim(recipe: Recipe, item: Item, annotations: Annotations, frames: int, repeats: int) -> float:
@@ -139,8 +145,8 @@ class _First:
     def read(self, index: int) -> Image:
         return self._source.read(index)
 
-    def stream(self) -> Iterator[Image | FrameError]:
-        return islice(self._source.stream(), self._frames)
+    def stream(self, every: int = 1) -> Iterator[Image | FrameError]:
+        return islice(self._source.stream(every), len(range(0, self._frames, every)))
 
 
 def write_video(folder: Path, frames: int) -> None:

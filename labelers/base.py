@@ -68,7 +68,13 @@ class Clip(Protocol):
     def step(self) -> int:
         """Difference between the numbers of neighbouring frames (1 unless the video was subsampled)."""
 
+    def __len__(self) -> int:
+        """Number of frames, those that cannot be read included."""
+
     def __iter__(self) -> Iterator[ClipFrame]: ...
+
+    def sampled(self, every: int) -> Iterator[ClipFrame]:
+        """Every n-th frame from the first, as far as these can be read; cheaper than to skip the others."""
 
 
 @dataclass(frozen=True, slots=True)

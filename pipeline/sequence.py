@@ -59,8 +59,8 @@ class FrameSource(Protocol):
             FrameError: the frame is missing, cannot be decoded whole, or has another size or pixel format.
         """
 
-    def stream(self) -> Iterator[Image | FrameError]:
-        """All frames in order; in place of an unreadable one the error that tells why."""
+    def stream(self, every: int = 1) -> Iterator[Image | FrameError]:
+        """Every n-th frame from the first, in order; in place of an unreadable one the error with why."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -30,6 +31,12 @@ class ListClip:
     @property
     def step(self) -> int:
         return self._step
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def sampled(self, every: int) -> Iterator[ClipFrame]:
+        return islice(iter(self), 0, None, every)
 
     def __iter__(self) -> Iterator[ClipFrame]:
         for number, image in zip(self._numbers, self._images, strict=True):

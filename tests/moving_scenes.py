@@ -96,6 +96,12 @@ class Scene:
         mask = cv2.warpPerspective(cover, place, size) > 0.5
         return np.where(mask[..., None], block, ground).astype(np.float32), mask
 
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def sampled(self, every: int) -> Iterator[ClipFrame]:
+        return iter(self.frames[::every])
+
     def __iter__(self) -> Iterator[ClipFrame]:
         yield from self.frames
 

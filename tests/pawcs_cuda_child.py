@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,12 @@ class TinyClip:
 
     size = HEIGHT, WIDTH
     step = 1
+
+    def __len__(self) -> int:
+        return 2
+
+    def sampled(self, every: int) -> Iterator[ClipFrame]:
+        return islice(iter(self), 0, None, every)
 
     def __iter__(self) -> Iterator[ClipFrame]:
         for number, image in enumerate(video(3, 2)):

@@ -77,6 +77,12 @@ class Video:
             self.frames.append(ClipFrame(index, image, np.array(boxes, np.float32).reshape(-1, 4) + PADDING))
             self.truth.append(mask.astype(bool))
 
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def sampled(self, every: int) -> Iterator[ClipFrame]:
+        return iter(self.frames[::every])
+
     def __iter__(self) -> Iterator[ClipFrame]:
         return iter(self.frames)
 
@@ -242,11 +248,35 @@ def test_frames_without_boxes_and_short_clips() -> None:
 @pytest.mark.parametrize(("frames", "most"), [(5, 8), (8, 8), (9, 8), (100, 8), (64, 16)])
 def test_samples_are_even_and_bounded(frames: int, most: int) -> None:
     samples = collect(Video(frames=frames), most, margin=2)
-    steps = set(np.diff(samples.index).tolist())
+    steps = set(np.diff(samples.numbers).tolist())
     assert len(steps) == 1
-    assert most / 2 <= len(samples.index) <= most or len(samples.index) == frames
-    assert samples.index[0] == 0
-    assert samples.length == frames
+    assert most / 2 <= len(samples.numbers) <= most or len(samples.numbers) == frames
+    assert samples.numbers[0] == 0
+
+
+class _Holes(Video):
+    """A video of which some frames cannot be read."""
+
+    def __init__(self, frames: int, lost: set[int]) -> None:
+        super().__init__(frames=frames)
+        self._lost = lost
+
+    def __iter__(self) -> Iterator[ClipFrame]:
+        return self.sampled(1)
+
+    def sampled(self, every: int) -> Iterator[ClipFrame]:
+        return (frame for frame in self.frames[::every] if frame.number not in self._lost)
+
+
+def test_samples_keep_to_their_places_where_frames_are_lost() -> None:
+    samples = collect(_Holes(32, {3, 8, 9}), 8, margin=2)
+    assert samples.numbers == [0, 4, 12, 16, 20, 24, 28]
+
+
+def test_samples_are_found_where_all_that_would_be_taken_are_lost() -> None:
+    samples = collect(_Holes(32, set(range(0, 32, 4))), 8, margin=2)
+    assert samples.numbers == [1, 6, 11, 17, 22, 27]
+    assert not collect(_Holes(9, set(range(9))), 4, margin=2).numbers
 
 
 def test_sight() -> None:

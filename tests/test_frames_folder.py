@@ -92,6 +92,9 @@ def test_missing_number_has_a_position_and_an_error(tmp_path: Path) -> None:
     streamed = list(source.stream())
     assert [isinstance(item, FrameError) for item in streamed] == [False, False, True, False]
     np.testing.assert_array_equal(streamed[3], noise(4))
+    first, error = source.stream(every=2)
+    assert isinstance(error, MissingFrameError)
+    np.testing.assert_array_equal(first, noise(1))
 
 
 @pytest.mark.parametrize(

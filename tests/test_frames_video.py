@@ -86,6 +86,17 @@ def test_streams_do_not_disturb_each_other(tmp_path: Path) -> None:
         np.testing.assert_array_equal(video.read(7 - index), video.read(7 - index))
 
 
+@pytest.mark.parametrize(
+    ("every", "places"), [(1, [0, 1, 2, 3, 4, 5, 6]), (3, [0, 3, 6]), (4, [0, 4]), (9, [0])]
+)
+def test_every_nth_frame_of_a_stream(tmp_path: Path, every: int, places: list[int]) -> None:
+    video = VideoFile(write_video(tmp_path / "v.mp4", sliding(7)), OPTIONS)
+    streamed = list(video.stream(every))
+    assert len(streamed) == len(places)
+    for place, image in zip(places, streamed, strict=True):
+        np.testing.assert_array_equal(np.asarray(image), video.read(place))
+
+
 def test_grey_video(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mkv", sliding(4), "ffv1", "gray")
     with pytest.raises(DatasetError, match=r"v\.mkv: expected colour video, got grey.*frames.grey=convert"):

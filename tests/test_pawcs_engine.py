@@ -43,6 +43,12 @@ class Scene:
         self.size = HEIGHT, WIDTH
         self.step = 1
 
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def sampled(self, every: int) -> Iterator[ClipFrame]:
+        return iter(self.frames[::every])
+
     def __iter__(self) -> Iterator[ClipFrame]:
         return iter(self.frames)
 

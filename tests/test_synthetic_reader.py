@@ -53,6 +53,7 @@ def test_frames_are_a_frame_source():
     streamed = list(frames.stream())
     assert len(streamed) == 5
     assert np.array_equal(streamed[3], frames.read(3))
+    assert np.array_equal(list(frames.stream(every=2)), [frames.read(index) for index in (0, 2, 4)])
     for index in (-1, 5):
         with pytest.raises(FrameError, match=f"frame {index}.*0 to 4"):
             frames.read(index)

@@ -34,12 +34,12 @@ class Boxbg:
         self._settings = BoxbgSettings.model_validate(settings.model_dump())
 
     def label(self, clip: Clip) -> Iterator[Evidence]:
-        """Yield the evidence of every frame; runs through the clip twice."""
+        """Yield the evidence of every frame, after a first pass over some."""
         diagonal = float(np.hypot(*clip.size))
         margin = round(self._settings.box_margin * diagonal)
         samples = collect(clip, self._settings.samples, margin)
-        if not samples.index:
+        if not samples.numbers:
             return
         scene = learn(samples, self._settings, round(self._settings.ring * diagonal))
-        for index, frame in enumerate(clip):
-            yield Evidence(scene.evidence(index, frame, margin))
+        for frame in clip:
+            yield Evidence(scene.evidence(frame.number, frame, margin))

@@ -42,7 +42,7 @@ class Background:
 
     Attributes:
         levels: uint8 (H, W, 3) per part of the video.
-        centres: position in the clip of the middle of each part, rising.
+        centres: frame number of the middle of each part, rising.
         sigma: uint8 (H, W, 3), standard deviation in quarters of a grey level.
         seen: bool (H, W), false where no frame shows the background and it is filled from around.
         finder: finds the pose of a frame.
@@ -54,25 +54,25 @@ class Background:
     seen: npt.NDArray[np.bool_]
     finder: PoseFinder
 
-    def at(self, index: int, place: tuple[slice, slice] = _WHOLE) -> UInt8:
-        """Background at a position of the clip, between those of the two nearest parts: uint8 (h, w, 3).
+    def at(self, number: int, place: tuple[slice, slice] = _WHOLE) -> UInt8:
+        """Background of the moment of a frame, between those of the two nearest parts: uint8 (h, w, 3).
 
         Args:
-            index: position in the clip.
+            number: of the frame.
             place: rows and columns to give; all if not told.
         """
-        after = int(np.searchsorted(self.centres, index))
+        after = int(np.searchsorted(self.centres, number))
         if after in (0, len(self.centres)):
-            return self.nearest(index)[place]
+            return self.nearest(number)[place]
         before, behind = self.centres[after - 1], self.centres[after]
-        share = (index - before) / (behind - before)
+        share = (number - before) / (behind - before)
         earlier, later = (self.levels[k][place] for k in (after - 1, after))
         mixed: UInt8 = cv2.addWeighted(earlier, 1 - share, later, share, 0)
         return mixed
 
-    def nearest(self, index: int) -> UInt8:
+    def nearest(self, number: int) -> UInt8:
         """Background of the part of the video whose middle is nearest: uint8 (H, W, 3)."""
-        return self.levels[int(np.argmin(np.abs(np.array(self.centres) - index)))]
+        return self.levels[int(np.argmin(np.abs(np.array(self.centres) - number)))]
 
 
 def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Background, list[Pose | None]]:
@@ -191,10 +191,10 @@ def _parts(
     A part's own median is believed where it rests on enough frames and differs from the whole video's by more
     than its own uncertainty; else the whole video's is the better estimate.
     """
-    count = len(samples.index)
+    count = len(samples.numbers)
     windows = min(windows, count // _WEAK_WINDOW)
     if windows < 2:
-        return [whole], [samples.length / 2]
+        return [whole], [float(np.mean(samples.numbers))]
     levels, centres = [], []
     for chosen in np.array_split(np.arange(count), windows):
         part = slice(int(chosen[0]), int(chosen[-1]) + 1)
@@ -203,7 +203,7 @@ def _parts(
         doubt = _SURE * sigma / np.sqrt(np.maximum(seen, 1))[..., None]
         own = (seen >= _WEAK_WINDOW)[..., None] & (cv2.absdiff(centre, whole) > doubt)
         levels.append(np.where(own, centre, whole))
-        centres.append(float(np.mean([samples.index[k] for k in chosen])))
+        centres.append(float(np.mean([samples.numbers[k] for k in chosen])))
     return levels, centres
 
 

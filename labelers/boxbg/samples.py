@@ -1,7 +1,8 @@
-"""First pass: frames spread evenly over a video of unknown length, in bounded memory."""
+"""First pass: frames spread evenly over a video, in bounded memory."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,46 +22,52 @@ class Samples:
     """Some frames of a video.
 
     Attributes:
-        index: positions in the clip, rising.
+        numbers: of the frames, rising.
         images: uint8 (H, W, 3) each.
         sight: uint8 (H, W) each, ``HIDDEN``, ``DOUBTFUL`` or ``CLEAR``.
         boxes: float32 (N, 4) each.
-        length: number of frames of the clip.
     """
 
-    index: list[int]
+    numbers: list[int]
     images: list[UInt8]
     sight: list[UInt8]
     boxes: list[npt.NDArray[np.float32]]
-    length: int
 
 
 def collect(clip: Clip, most: int, margin: int) -> Samples:
-    """Run through a clip once and keep every n-th frame, n the smallest power of two that is enough.
+    """Read every n-th frame of a clip, n the smallest power of two that is enough.
+
+    If fewer than half of these can be read, all frames are, and of those that can every n-th is kept.
 
     Args:
         clip: the video.
         most: number of frames to keep at most.
         margin: px by which boxes hide more than they hold.
     """
-    kept: list[tuple[int, ClipFrame]] = []
-    stride, length = 1, 0
-    for index, frame in enumerate(clip):
-        length = index + 1
-        if index % stride:
-            continue
-        if len(kept) == most:
-            kept, stride = kept[::2], 2 * stride
-            if index % stride:
-                continue
-        kept.append((index, frame))
+    stride = 1
+    while stride * most < len(clip):
+        stride *= 2
+    kept = list(clip.sampled(stride))
+    if 2 * stride * len(kept) < len(clip):
+        kept = _spread(iter(clip), most)
     return Samples(
-        index=[index for index, _ in kept],
-        images=[frame.image for _, frame in kept],
-        sight=[sight(frame, margin) for _, frame in kept],
-        boxes=[frame.boxes for _, frame in kept],
-        length=length,
+        numbers=[frame.number for frame in kept],
+        images=[frame.image for frame in kept],
+        sight=[sight(frame, margin) for frame in kept],
+        boxes=[frame.boxes for frame in kept],
     )
+
+
+def _spread(frames: Iterator[ClipFrame], most: int) -> list[ClipFrame]:
+    """Every n-th of some frames, n the smallest power of two that is enough."""
+    kept: list[ClipFrame] = []
+    stride = 1
+    for index, frame in enumerate(frames):
+        if len(kept) == most and index % stride == 0:
+            kept, stride = kept[::2], 2 * stride
+        if index % stride == 0:
+            kept.append(frame)
+    return kept
 
 
 def sight(frame: ClipFrame, margin: int) -> UInt8:

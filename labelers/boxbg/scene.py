@@ -48,8 +48,8 @@ class Scene:
     shadows: Shadows
     settings: BoxbgSettings
 
-    def evidence(self, index: int, frame: ClipFrame, margin: int) -> UInt8:
-        """Evidence of a frame, uint8 (H, W)."""
+    def evidence(self, number: int, frame: ClipFrame, margin: int) -> UInt8:
+        """Evidence of a frame, uint8 (H, W); its number tells which background is behind it."""
         shape = (frame.image.shape[0], frame.image.shape[1])
         values = np.zeros(shape, np.uint8)
         rects = grown_rects(frame.boxes, shape, 0)
@@ -60,7 +60,7 @@ class Scene:
         pose = self.background.finder.find(frame.image, sight(frame, margin))
         for place, own in _places(rects, rects, _REACH, shape):
             image = frame.image[place]
-            found = compared(image, placed(self.background, index, pose, place), pose)
+            found = compared(image, placed(self.background, number, pose, place), pose)
             values[place] = self._scored(found, image, own)
             if self.shadows != Shadows.UNKNOWN:
                 beyond = regions - np.tile([place[1].start, place[0].start], 2)
@@ -119,7 +119,7 @@ def learn(samples: Samples, settings: BoxbgSettings, ring: int) -> Scene:
         near &= inside_rects(shape, grown_rects(boxes, shape, 1)) == 0
         near &= samples.sight[k] != DOUBTFUL
         for place, own in _places(rects[has_pixels(rects)], outer[has_pixels(outer)], 1, shape):
-            found = compared(image[place], placed(background, samples.index[k], pose, place), pose)
+            found = compared(image[place], placed(background, samples.numbers[k], pose, place), pose)
             counts.add(found.kind, within[place], near[place])
             unlike = found.deviation > settings.sigmas
             outside = looks_like_shadow(found, settings.sigmas) & (inside_rects(unlike.shape, own) == 0)
@@ -140,15 +140,17 @@ def _places(
         yield np.s_[y0:y1, x0:x1], rects[held] - corner
 
 
-def placed(background: Background, index: int, pose: Pose, place: tuple[slice, slice]) -> Ground:
+def placed(background: Background, number: int, pose: Pose, place: tuple[slice, slice]) -> Ground:
     """A part of the background as the camera sees it at a moment; ``place`` is in the frame."""
     if pose.still:
-        return Ground(background.at(index, place), background.sigma[place])
+        return Ground(background.at(number, place), background.sigma[place])
     top, left = place[0].start, place[1].start
     matrix = pose.matrix - [[0, 0, left], [0, 0, top]]
     size = (place[1].stop - left, place[0].stop - top)
     border = cv2.BORDER_REPLICATE
-    level = cv2.warpAffine(background.nearest(index), matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
+    level = cv2.warpAffine(
+        background.nearest(number), matrix, size, flags=cv2.INTER_LINEAR, borderMode=border
+    )
     sigma = cv2.warpAffine(background.sigma, matrix, size, flags=cv2.INTER_NEAREST, borderMode=border)
     return Ground(level, sigma)
 

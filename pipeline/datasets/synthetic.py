@@ -94,9 +94,9 @@ class SceneFrames:
         self._check(index)
         return self.scene.render(index).image
 
-    def stream(self) -> Iterator[Image | FrameError]:
-        """All frames in order."""
-        for index in range(len(self)):
+    def stream(self, every: int = 1) -> Iterator[Image | FrameError]:
+        """Every n-th frame in order."""
+        for index in range(0, len(self), every):
             yield self.read(index)
 
     def truth(self, index: int) -> Image:

@@ -160,9 +160,9 @@ class ImageFolder:
             )
         return image
 
-    def stream(self) -> Iterator[Image | FrameError]:
-        """All frames in order, a :class:`FrameError` in place of each that cannot be read."""
-        for index in range(len(self)):
+    def stream(self, every: int = 1) -> Iterator[Image | FrameError]:
+        """Every n-th frame in order, a :class:`FrameError` in place of each that cannot be read."""
+        for index in range(0, len(self), every):
             try:
                 yield self.read(index)
             except FrameError as error:

@@ -109,18 +109,18 @@ class VideoFile:
             raise self._changed(cursor.position)
         return self._to_bgr(frame, index)
 
-    def stream(self) -> Iterator[Image | FrameError]:
-        """All frames in order, a :class:`FrameError` in place of one of another size.
+    def stream(self, every: int = 1) -> Iterator[Image | FrameError]:
+        """Every n-th frame in order, a :class:`FrameError` in place of one of another size.
+
+        All are decoded, for each rests on those before; the others are not converted.
 
         Raises:
             DatasetError: the video cannot be used.
         """
         expected, count = len(self), 0
         for frame in decoded_frames(self._path):
-            try:
-                yield self._to_bgr(frame, count)
-            except FrameError as error:
-                yield error
+            if count % every == 0:
+                yield self._bgr_or_error(frame, count)
             count += 1
         if count != expected:
             raise self._changed(count)
@@ -148,6 +148,12 @@ class VideoFile:
     def _changed(self, count: int) -> DatasetError:
         problem = f"decoded {count} frames where {len(self)} were counted before"
         return DatasetError.at(self._path, "", problem, "did the file change?")
+
+    def _bgr_or_error(self, frame: av.VideoFrame, index: int) -> Image | FrameError:
+        try:
+            return self._to_bgr(frame, index)
+        except FrameError as error:
+            return error
 
     def _to_bgr(self, frame: av.VideoFrame, index: int) -> Image:
         size = (frame.height, frame.width)

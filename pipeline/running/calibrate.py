@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,8 @@ class _Head:
     def read(self, index: int) -> Image:
         return self._source.read(index)
 
-    def stream(self) -> Iterator[Image | FrameError]:
-        for frame, _ in zip(self._source.stream(), range(self._count), strict=False):
-            yield frame
+    def stream(self, every: int = 1) -> Iterator[Image | FrameError]:
+        return islice(self._source.stream(every), len(range(0, self._count, every)))
 
 
 def calibrate(recipe: Recipe, name: str, frames: int) -> tuple[Cost, Cost]:

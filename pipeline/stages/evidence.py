@@ -30,8 +30,8 @@ class SequenceClip:
     """The readable frames of a sequence, as a labeler sees them.
 
     Attributes:
-        readable: positions of the frames handed out in the latest pass.
-        unreadable: positions of bad frames with the reason, in the latest pass.
+        readable: positions of the frames handed out in the latest pass over all frames.
+        unreadable: positions of bad frames with the reason, in the latest pass over all frames.
     """
 
     def __init__(self, sequence: Sequence, options: FrameOptions, annotations: Annotations | None) -> None:
@@ -51,29 +51,43 @@ class SequenceClip:
         """Difference between the numbers of neighbouring frames."""
         return self._sequence.frames.step
 
+    def __len__(self) -> int:
+        """Number of frames, those that cannot be read included."""
+        return len(self._sequence.frames)
+
     def __iter__(self) -> Iterator[ClipFrame]:
         self.readable, self.unreadable = [], {}
         numbers = self._sequence.frames.numbers
-        for index, item in enumerate(prefetch(self._sequence.frames.stream(), PREFETCHED_FRAMES)):
+        for index, item in self._items(1):
             if isinstance(item, FrameError):
-                self._refuse(index, item)
+                self.unreadable[index] = item
                 continue
             self.readable.append(index)
             yield self._frame(int(numbers[index]), index, item)
+
+    def sampled(self, every: int) -> Iterator[ClipFrame]:
+        """Every n-th frame from the first, as far as these can be read."""
+        numbers = self._sequence.frames.numbers
+        for index, item in self._items(every):
+            if not isinstance(item, FrameError):
+                yield self._frame(int(numbers[index]), index, item)
+
+    def _items(self, every: int) -> Iterator[tuple[int, Image | FrameError]]:
+        """Every n-th position with what is read there; raises for what cannot be if that is the policy."""
+        for rank, item in enumerate(prefetch(self._sequence.frames.stream(every), PREFETCHED_FRAMES)):
+            index = rank * every
+            if isinstance(item, FrameError) and self._options.on_bad == "fail":
+                raise FrameError(
+                    f"frame {self._sequence.frames.numbers[index]}: {item} "
+                    "(mend it, or set frames.on_bad=unknown to go on with its mask unknown)"
+                ) from item
+            yield index, item
 
     def _frame(self, number: int, index: int, image: Image) -> ClipFrame:
         if self._annotations is None:
             return ClipFrame(number, image, np.zeros((0, 4), np.float32))
         boxes, regions = self._annotations.boxes.at(index), self._annotations.regions.at(index)
         return ClipFrame(number, image, boxes, regions)
-
-    def _refuse(self, index: int, error: FrameError) -> None:
-        if self._options.on_bad == "fail":
-            raise FrameError(
-                f"frame {self._sequence.frames.numbers[index]}: {error} "
-                "(mend it, or set frames.on_bad=unknown to go on with its mask unknown)"
-            ) from error
-        self.unreadable[index] = error
 
 
 def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress: Progress) -> list[str]:
