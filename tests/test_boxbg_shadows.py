@@ -13,7 +13,7 @@ from labelers.boxbg.cues import Cues
 from labelers.boxbg.held import LEFT, RIGHT, held_shadow, sticks_out
 from labelers.boxbg.leaving import leaving_shadow
 from labelers.boxbg.light import Shadows, Witnesses
-from labelers.boxbg.shadows import Patch, shadow_pixels
+from labelers.boxbg.shadows import Patch, shadow_beside, shadow_pixels
 from tests.test_boxbg import WIDTH, Video, iou, labelled
 
 LIT, OBJECT, UMBRA = 1.0, 1.3, 0.2
@@ -222,6 +222,14 @@ def test_what_sticks_out_of_bright_objects_on_one_side_is_shadow() -> None:
     assert heard([plain, (1.3, 0.0, 3)] * 10) == Shadows.UNKNOWN
     assert heard([plain] * 18 + [out] * 2) == Shadows.UNKNOWN
     assert heard([(0.3, 0.0, 1)] * 10 + [plain] * 10) == Shadows.UNKNOWN  # of dark ones alone
+
+
+def test_dark_cars_in_an_ignore_region_do_not_tell_how_boxes_were_drawn() -> None:
+    light, dark = np.full((26, 26), 0.3, np.float32), np.full((26, 26), 9, np.float32)
+    cues = Cues(np.zeros((26, 26), np.int32), dark, light, np.ones((26, 26), bool))
+    box, none, region = np.array([[3, 3, 23, 23]]), np.zeros((0, 4), np.int64), np.array([[-9, 20, 90, 90]])
+    assert shadow_beside(cues, box, none, 3)[23:].all()
+    assert not shadow_beside(cues, box, region, 3)[20:].any()
 
 
 class DeeplyShaded(Video):

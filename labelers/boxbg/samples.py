@@ -26,12 +26,14 @@ class Samples:
         images: uint8 (H, W, 3) each.
         sight: uint8 (H, W) each, ``HIDDEN``, ``DOUBTFUL`` or ``CLEAR``.
         boxes: float32 (N, 4) each.
+        regions: float32 (M, 4) each, ignore regions.
     """
 
     numbers: list[int]
     images: list[UInt8]
     sight: list[UInt8]
     boxes: list[npt.NDArray[np.float32]]
+    regions: list[npt.NDArray[np.float32]]
 
 
 def collect(clip: Clip, most: int, margin: int) -> Samples:
@@ -55,6 +57,7 @@ def collect(clip: Clip, most: int, margin: int) -> Samples:
         images=[frame.image for frame in kept],
         sight=[sight(frame, margin) for frame in kept],
         boxes=[frame.boxes for frame in kept],
+        regions=[frame.regions for frame in kept],
     )
 
 

@@ -20,7 +20,7 @@ from labelers.boxbg.odds import Counts, log_odds
 from labelers.boxbg.pose import Pose
 from labelers.boxbg.samples import DOUBTFUL, Samples, grown_rects, sight
 from labelers.boxbg.settings import BoxbgSettings
-from labelers.boxbg.shadows import Patch, looks_like_shadow, shadow_pixels
+from labelers.boxbg.shadows import Patch, shadow_beside, shadow_pixels
 from labelers.masks.boxes import has_pixels, inside_rects, patches, touched_rects
 from labelers.masks.values import Rects
 
@@ -63,8 +63,8 @@ class Scene:
             found = compared(image, placed(self.background, number, pose, place), pose)
             values[place] = self._scored(found, image, own)
             if self.shadows != Shadows.UNKNOWN:
-                beyond = regions - np.tile([place[1].start, place[0].start], 2)
-                patch = Patch(found, values[place] > NEUTRAL, own, beyond, place[0].stop == shape[0])
+                ignored = _relative(regions, place)
+                patch = Patch(found, values[place] > NEUTRAL, own, ignored, place[0].stop == shape[0])
                 shade = shadow_pixels(patch, self.shadows, self.settings.sigmas)
                 np.minimum(values[place], SHADOW, out=values[place], where=shade)
         return values
@@ -114,6 +114,7 @@ def learn(samples: Samples, settings: BoxbgSettings, ring: int) -> Scene:
             continue
         shape = (image.shape[0], image.shape[1])
         rects, outer = grown_rects(boxes, shape, 0), grown_rects(boxes, shape, ring)
+        regions = touched_rects(samples.regions[k], shape)
         within = inside_rects(shape, grown_rects(boxes, shape, -1)) != 0
         near = inside_rects(shape, outer) != 0
         near &= inside_rects(shape, grown_rects(boxes, shape, 1)) == 0
@@ -122,9 +123,9 @@ def learn(samples: Samples, settings: BoxbgSettings, ring: int) -> Scene:
             found = compared(image[place], placed(background, samples.numbers[k], pose, place), pose)
             counts.add(found.kind, within[place], near[place])
             unlike = found.deviation > settings.sigmas
-            outside = looks_like_shadow(found, settings.sigmas) & (inside_rects(unlike.shape, own) == 0)
+            beside = shadow_beside(found, own, _relative(regions, place), settings.sigmas)
             for rect in own.tolist():
-                witnesses.add(found.light, unlike, outside, rect)
+                witnesses.add(found.light, unlike, beside, rect)
     odds = log_odds(counts, settings.shadow_excess, settings.plain_excess)
     shadows = witnesses.verdict() if settings.shadows else Shadows.UNKNOWN
     return Scene(background, odds, shadows, settings)
@@ -136,8 +137,13 @@ def _places(
     """Rows and columns of the patches around some rectangles, and the boxes in each, relative to it."""
     for x0, y0, x1, y1 in patches(grown, margin, shape):
         held = (rects[:, :2] >= (x0, y0)).all(axis=1) & (rects[:, 2:] <= (x1, y1)).all(axis=1)
-        corner = np.array([x0, y0, x0, y0], np.int64)
-        yield np.s_[y0:y1, x0:x1], rects[held] - corner
+        place = np.s_[y0:y1, x0:x1]
+        yield place, _relative(rects[held], place)
+
+
+def _relative(rects: Rects, place: tuple[slice, slice]) -> Rects:
+    """Rectangles seen from the corner of a patch; they may begin outside it."""
+    return rects - np.array([place[1].start, place[0].start] * 2, np.int64)
 
 
 def placed(background: Background, number: int, pose: Pose, place: tuple[slice, slice]) -> Ground:

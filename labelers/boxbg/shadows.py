@@ -11,6 +11,7 @@ from labelers.boxbg.cues import Cues
 from labelers.boxbg.held import held_shadow
 from labelers.boxbg.leaving import RING, SHADED, around, leaving_shadow
 from labelers.boxbg.light import SMALLEST, Shadows
+from labelers.masks.values import Rects
 
 Bool = npt.NDArray[np.bool_]
 
@@ -28,14 +29,26 @@ class Patch(NamedTuple):
 
     cues: Cues
     found: Bool
-    rects: npt.NDArray[np.int64]
-    regions: npt.NDArray[np.int64]
+    rects: Rects
+    regions: Rects
     at_foot: bool
 
 
-def looks_like_shadow(cues: Cues, sigmas: float) -> Bool:
-    """What differs from the background as a shadow does: dark, without texture or colour of its own."""
+def shadow_beside(cues: Cues, rects: Rects, regions: Rects, sigmas: float) -> Bool:
+    """What differs from the background as a shadow does, outside all boxes and ignore regions.
+
+    Args:
+        cues: of a patch (H, W).
+        rects: int64 (M, 4), its boxes.
+        regions: int64 (R, 4), ignore regions, of which any part may be outside the patch.
+        sigmas: least difference from the background, standard deviations.
+
+    Returns:
+        bool (H, W): dark, without texture or colour of its own.
+    """
     dark: Bool = (cues.light < SHADED) & (cues.deviation > sigmas) & cues.plain
+    for x0, y0, x1, y1 in np.maximum(np.concatenate([rects, regions]), 0).tolist():
+        dark[y0:y1, x0:x1] = False
     return dark
 
 
@@ -56,9 +69,7 @@ def shadow_pixels(patch: Patch, shadows: Shadows, sigmas: float) -> Bool:
 
 
 def _mark_leaving(patch: Patch, sigmas: float, shade: Bool) -> None:
-    outside = looks_like_shadow(patch.cues, sigmas)
-    for x0, y0, x1, y1 in [*patch.rects.tolist(), *np.maximum(patch.regions, 0).tolist()]:
-        outside[y0:y1, x0:x1] = False
+    outside = shadow_beside(patch.cues, patch.rects, patch.regions, sigmas)
     if not outside.any():
         return
     plain = patch.found & patch.cues.plain
