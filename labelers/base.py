@@ -83,8 +83,8 @@ class Evidence:
 
     Attributes:
         values: (H, W), bool or uint8 as the labeler's kind asks.
-        warm_up: true while the labeler does not yet know the scene; the mask stage may call such a
-            frame unknown.
+        warm_up: true where the labeler does not know the scene: not yet, or because the frame shows another
+            one; the mask stage may call such a frame unknown.
     """
 
     values: npt.NDArray[np.bool_] | npt.NDArray[np.uint8]

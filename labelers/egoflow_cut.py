@@ -16,11 +16,11 @@ import numpy.typing as npt
 from pydantic import Field
 
 from labelers.base import Clip, Evidence, EvidenceKind, Settings
-from labelers.egoflow import Untold
 from labelers.egomotion.backdrop import Witness, backdrop, witnesses
 from labelers.egomotion.cut import outline
 from labelers.egomotion.residual import Place
 from labelers.egomotion.window import View, windows
+from labelers.tally import CAMERA_UNTOLD, Tally
 
 RING = 0.15
 """So much of a box's side is looked at around it, and at least :data:`NARROWEST` px."""
@@ -60,11 +60,11 @@ class EgoflowCut:
         Where the camera's motion cannot be told, colour alone decides, and a warning says for how many
         frames. In a clip of one frame it does so too.
         """
-        plain = Untold("these have outlines by colour alone")
+        plain = Tally(CAMERA_UNTOLD, "these have outlines by colour alone")
         for window in windows(clip, self._settings.reach, self._settings.dilation):
             asked = witnesses(window, self._settings.reach)
             if len(window.views) > 1:
-                plain.count(window.view.frame.number, bool(asked))
+                plain.count(window.view.frame.number, not asked)
             yield Evidence(self._outlines(window.view, asked))
         plain.report(self.name)
 

@@ -172,6 +172,17 @@ def test_a_wandering_camera_and_frames_of_elsewhere_do_not_poison_the_background
     assert np.abs(background.at(0)[middle].astype(int) - truth[middle]).mean() < 4
 
 
+def test_frames_of_elsewhere_are_not_labelled(caplog: pytest.LogCaptureFixture) -> None:
+    video = Video(Actor(crosses), tiles=250)
+    elsewhere = cv2.merge([texture(HEIGHT, WIDTH, seed) for seed in (7, 8, 9)])
+    for index in range(30, 35):
+        video.frames[index] = ClipFrame(index, elsewhere, video.frames[index].boxes)
+    found = list(Boxbg(BoxbgSettings()).label(video))
+    assert [index for index, item in enumerate(found) if item.warm_up] == list(range(30, 35))
+    assert not np.stack([item.values for item in found[30:35]]).any()
+    assert "boxbg: the camera shows something else in 5 of 60 frames (first: 30)" in caplog.text
+
+
 @pytest.mark.parametrize("gain", [lambda i: 1 + 0.25 * np.sin(i / 9), lambda i: 0.7 + 0.01 * i])
 def test_exposure_is_taken_out(gain: Callable[[int], float]) -> None:
     video = Video(Actor(crosses), gain=gain)

@@ -11,6 +11,7 @@ from labelers.base import Clip, Evidence, EvidenceKind, Settings
 from labelers.boxbg.samples import collect
 from labelers.boxbg.scene import NEUTRAL, learn
 from labelers.boxbg.settings import BoxbgSettings
+from labelers.tally import Tally
 
 
 class Boxbg:
@@ -34,12 +35,20 @@ class Boxbg:
         self._settings = BoxbgSettings.model_validate(settings.model_dump())
 
     def label(self, clip: Clip) -> Iterator[Evidence]:
-        """Yield the evidence of every frame, after a first pass over some."""
+        """Yield the evidence of every frame, after a first pass over some.
+
+        Frames that show something else than the background are marked as warm-up, and a warning says how
+        many.
+        """
         diagonal = float(np.hypot(*clip.size))
         margin = round(self._settings.box_margin * diagonal)
         samples = collect(clip, self._settings.samples, margin)
         if not samples.numbers:
             return
         scene = learn(samples, self._settings, round(self._settings.ring * diagonal))
+        lost = Tally("the camera shows something else", "their masks are unknown unless masks.warm_up=keep")
         for frame in clip:
-            yield Evidence(scene.evidence(frame.number, frame, margin))
+            evidence = scene.evidence(frame, margin)
+            lost.count(frame.number, evidence.warm_up)
+            yield evidence
+        lost.report(self.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
@@ -50,6 +50,9 @@ _FINE = 15
 """Side of the square whose mean is taken from a picture to leave its pattern, px."""
 _USUAL = 1.2
 """A pose is taken without a search if it leaves no more than so many times what poses of samples leave."""
+_ELSEWHERE = 0.2
+"""Frames whose pattern correlates less with the background's where they fit best show something else: real
+ones have .46 and more, other views about 0."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,13 @@ class Pose:
         matrix: float64 (2, 3), from background to frame coordinates.
         curve: float32 (256, 3), level in the frame of each level of the background, per channel; never falls.
         shift: largest displacement of an image corner, px.
+        lost: the frame shows something else: it does not look like the background there, nor anywhere near.
     """
 
     matrix: npt.NDArray[np.float64]
     curve: Float
     shift: float
+    lost: bool = False
 
     @property
     def unchanged(self) -> bool:
@@ -195,10 +200,13 @@ class PoseFinder:
         unmoved = self._guess(frame, np.zeros(MOTION))
         if unmoved.left < self._calm:
             return Pose(np.eye(2, 3), curve, 0.0)
-        motion = self._align(frame, sight, unmoved)
-        self._last = [motion, *self._last][:_REMEMBERED]
-        matrix = matrix_of(motion, self._probes.centre)
-        return Pose(matrix, curve, displacement(matrix, self._probes.centre))
+        best = self._align(frame, sight, unmoved)
+        matrix = matrix_of(best.motion, self._probes.centre)
+        pose = Pose(matrix, curve, displacement(matrix, self._probes.centre))
+        if best.left > self._usual > 0 and self.likeness(image, sight, pose) < _ELSEWHERE:
+            return replace(pose, lost=True)
+        self._last = [best.motion, *self._last][:_REMEMBERED]
+        return pose
 
     def _frame(self, image: UInt8, sight: UInt8, curve: Float) -> _Frame | None:
         """What is compared of a frame; None if too little can be seen."""
@@ -209,13 +217,13 @@ class PoseFinder:
         contrast = max(float(grey[-1] - grey[0]) / 255, 0.1)
         return _Frame(_grey(image), chosen(self._probes, use, grey), contrast)
 
-    def _align(self, frame: _Frame, sight: UInt8, unmoved: _Guess) -> Motion:
+    def _align(self, frame: _Frame, sight: UInt8, unmoved: _Guess) -> _Guess:
         """The best of none and the last ones, refined; with phase correlation where that is not enough."""
         best = self._refined(frame, [unmoved, *(self._guess(frame, last) for last in self._last)])
         if best.left > self._usual:
             shifts = [self._guess(frame, shift) for shift in self._shifts(frame.grey, sight)]
             best = self._refined(frame, [best, *shifts])
-        return best.motion
+        return best
 
     def _guess(self, frame: _Frame, motion: Motion) -> _Guess:
         return _Guess(residual(frame.grey, frame.probes, matrix_of(motion, self._probes.centre)), motion)

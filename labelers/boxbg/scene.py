@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.base import ClipFrame
+from labelers.base import ClipFrame, Evidence
 from labelers.boxbg.compiled import compiled
 from labelers.boxbg.cues import Cues, cues
 from labelers.boxbg.edges import along_edges, over_squares
@@ -48,26 +48,31 @@ class Scene:
     shadows: Shadows
     settings: BoxbgSettings
 
-    def evidence(self, number: int, frame: ClipFrame, margin: int) -> UInt8:
-        """Evidence of a frame, uint8 (H, W); its number tells which background is behind it."""
+    def evidence(self, frame: ClipFrame, margin: int) -> Evidence:
+        """Evidence of a frame; its number tells which background is behind it.
+
+        A frame with boxes that shows something else than the background has zeros, marked as warm-up.
+        """
         shape = (frame.image.shape[0], frame.image.shape[1])
         values = np.zeros(shape, np.uint8)
         rects = grown_rects(frame.boxes, shape, 0)
         rects = rects[has_pixels(rects)]
         if not len(rects):
-            return values
+            return Evidence(values)
         regions = touched_rects(frame.regions, shape)
         pose = self.background.finder.find(frame.image, sight(frame, margin))
+        if pose.lost:
+            return Evidence(values, warm_up=True)
         for place, own in _places(rects, rects, _REACH, shape):
             image = frame.image[place]
-            found = compared(image, placed(self.background, number, pose, place), pose)
+            found = compared(image, placed(self.background, frame.number, pose, place), pose)
             values[place] = self._scored(found, image, own)
             if self.shadows != Shadows.UNKNOWN:
                 ignored = _relative(regions, place)
                 patch = Patch(found, values[place] > NEUTRAL, own, ignored, place[0].stop == shape[0])
                 shade = shadow_pixels(patch, self.shadows, self.settings.sigmas)
                 np.minimum(values[place], SHADOW, out=values[place], where=shade)
-        return values
+        return Evidence(values)
 
     def _scored(self, found: Cues, image: UInt8, rects: Rects) -> UInt8:
         odds = self.odds[found.kind]
