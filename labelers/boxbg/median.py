@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,23 +11,21 @@ from labelers.boxbg.compiled import compiled
 
 _MAD_TO_SIGMA = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
+_BAND = 16
+"""Rows that are gathered from all frames at a time."""
 
 
 @compiled
 def _select(
-    values: npt.NDArray[np.uint8],
-    valid: npt.NDArray[np.uint8],
-    rank: npt.NDArray[np.uint16],
-    found: npt.NDArray[np.uint8],
+    values: npt.NDArray[np.uint8], rank: npt.NDArray[np.unsignedinteger], found: npt.NDArray[np.uint8]
 ) -> None:
-    """Of every column the valid value of a rank (0 is the smallest), bit by bit from the highest.
+    """Of every column the value of a rank (0 is the smallest), bit by bit from the highest.
 
-    A bit is set where no more than ``rank`` valid values lie below what it gives: counts along whole rows,
-    which compile to vector instructions, where sorting column by column does not.
+    A bit is set where no more than ``rank`` values lie below what it gives: counts along whole rows, which
+    compile to vector instructions, where sorting column by column does not.
     """
     count, size = values.shape
-    tried = np.empty(size, np.uint8)
-    below = np.empty(size, np.uint16)
+    tried, below = np.empty(size, np.uint8), np.empty_like(rank)
     found[:] = 0
     for step in range(7, -1, -1):
         bit = np.uint8(1 << step)
@@ -34,7 +34,7 @@ def _select(
             below[i] = 0
         for k in range(count):
             for i in range(size):
-                below[i] += np.uint16((values[k, i] < tried[i]) & valid[k, i])
+                below[i] += values[k, i] < tried[i]
         for i in range(size):
             if below[i] <= rank[i]:
                 found[i] = tried[i]
@@ -43,11 +43,11 @@ def _select(
 @compiled
 def _choose(
     sight: npt.NDArray[np.uint8],
-    valid: npt.NDArray[np.uint8],
-    rank: npt.NDArray[np.uint16],
+    unused: npt.NDArray[np.uint8],
+    rank: npt.NDArray[np.unsignedinteger],
     seen: npt.NDArray[np.uint16],
 ) -> None:
-    """Which frames count at each pixel of a row, how many they are, and the rank of their lower median."""
+    """Which frames do not count at each pixel of a row (255, else 0), how many do, and the median's rank."""
     count, width = sight.shape
     best = np.zeros(width, np.uint8)
     seen[:] = 0
@@ -59,7 +59,7 @@ def _choose(
             use = np.uint8((sight[k, x] == best[x]) & (best[x] > 0))
             seen[x] += use
             for c in range(3):
-                valid[k, 3 * x + c] = use
+                unused[k, 3 * x + c] = use - np.uint8(1)
     for x in range(width):
         for c in range(3):
             rank[3 * x + c] = (max(seen[x], np.uint16(1)) - 1) // 2
@@ -69,28 +69,31 @@ def _choose(
 def _fit(
     images: npt.NDArray[np.uint8],
     sight: npt.NDArray[np.uint8],
-    centre: npt.NDArray[np.uint8],
-    spread: npt.NDArray[np.uint8],
-    seen: npt.NDArray[np.uint16],
+    rank: npt.NDArray[np.unsignedinteger],
+    fitted: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.uint16]],
 ) -> None:
-    """Row by row, which the processor's cache holds; colours side by side: (K, H, 3 W), (H, 3 W)."""
+    """Row by row, which the processor's cache holds; colours side by side: (K, H, 3 W), (H, 3 W).
+
+    What does not count is made the largest value there is: none below any other.
+    """
     count, height, size = images.shape
-    values = np.empty((count, size), np.uint8)
-    valid = np.empty((count, size), np.uint8)
-    rank = np.empty(size, np.uint16)
+    centre, spread, seen = fitted
+    values, unused = np.empty((2, count, size), np.uint8)
     for y in range(height):
-        _choose(sight[:, y], valid, rank, seen[y])
-        values[:] = images[:, y]
-        _select(values, valid, rank, centre[y])
+        _choose(sight[:, y], unused, rank, seen[y])
         for k in range(count):
             for i in range(size):
-                here, middle = values[k, i], centre[y, i]
-                values[k, i] = here - middle if here > middle else middle - here
-        _select(values, valid, rank, spread[y])
+                values[k, i] = images[k, y, i] | unused[k, i]
+        _select(values, rank, centre[y])
+        for k in range(count):
+            for i in range(size):
+                here, middle = images[k, y, i], centre[y, i]
+                values[k, i] = (here - middle if here > middle else middle - here) | unused[k, i]
+        _select(values, rank, spread[y])
 
 
 def robust_fit(
-    images: npt.NDArray[np.uint8], sight: npt.NDArray[np.uint8]
+    images: Sequence[npt.NDArray[np.uint8]], sight: Sequence[npt.NDArray[np.uint8]]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.uint16]]:
     """Median and spread over time of each pixel, over the frames that show it.
 
@@ -98,17 +101,27 @@ def robust_fit(
     count only where no frame is clear.
 
     Args:
-        images: uint8 (K, H, W, 3), C order.
-        sight: uint8 (K, H, W), 0 where the pixel must not be used, greater for clearer sight.
+        images: uint8 (H, W, 3) each, at least one.
+        sight: uint8 (H, W) each, 0 where the pixel must not be used, greater for clearer sight.
 
     Returns:
         The median, uint8 (H, W, 3); the standard deviation, float32 (H, W, 3), from the median absolute
         deviation; the number of frames used, uint16 (H, W), 0 where nothing is known and the rest is 0.
     """
-    count, height, width = sight.shape
+    (height, width), count = sight[0].shape, len(sight)
     centre, spread = np.zeros((2, height, 3 * width), np.uint8)
     seen = np.zeros((height, width), np.uint16)
-    _fit(images.reshape(count, height, 3 * width), sight, centre, spread, seen)
+    rank = np.empty(
+        3 * width, np.uint8 if count < 256 else np.uint16
+    )  # narrow counts: twice as many at a time
+    levels = np.empty((count, _BAND, width, 3), np.uint8)
+    planes = np.empty((count, _BAND, width), np.uint8)
+    for top in range(0, height, _BAND):
+        rows = slice(top, min(top + _BAND, height))
+        for k in range(count):
+            levels[k, : rows.stop - top], planes[k, : rows.stop - top] = images[k][rows], sight[k][rows]
+        band = levels[:, : rows.stop - top].reshape(count, -1, 3 * width)
+        _fit(band, planes[:, : rows.stop - top], rank, (centre[rows], spread[rows], seen[rows]))
     known = (seen > 0)[..., None]
     sigma = np.float32(_MAD_TO_SIGMA) * spread.reshape(height, width, 3).astype(np.float32)
     return np.where(known, centre.reshape(height, width, 3), np.uint8(0)), np.where(known, sigma, 0), seen

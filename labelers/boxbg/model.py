@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -13,8 +14,10 @@ from labelers.boxbg.planes import SIGMA_STEPS
 from labelers.boxbg.pose import STILL, Pose, PoseFinder
 from labelers.boxbg.samples import HIDDEN, Samples
 from labelers.boxbg.settings import BoxbgSettings
+from labelers.boxbg.warp import moved, widened
 
 UInt8 = npt.NDArray[np.uint8]
+Images = list[UInt8]
 
 _ROUGH = 32
 """Samples from which a first background is made, to which all are registered."""
@@ -63,16 +66,21 @@ class Background:
         """
         after = int(np.searchsorted(self.centres, number))
         if after in (0, len(self.centres)):
-            return self.nearest(number)[place]
+            return self.levels[self.nearest(number)][place]
         before, behind = self.centres[after - 1], self.centres[after]
         share = (number - before) / (behind - before)
         earlier, later = (self.levels[k][place] for k in (after - 1, after))
         mixed: UInt8 = cv2.addWeighted(earlier, 1 - share, later, share, 0)
         return mixed
 
-    def nearest(self, number: int) -> UInt8:
-        """Background of the part of the video whose middle is nearest: uint8 (H, W, 3)."""
-        return self.levels[int(np.argmin(np.abs(np.array(self.centres) - number)))]
+    def nearest(self, number: int) -> int:
+        """Which part of the video has the middle that is nearest."""
+        return int(np.argmin(np.abs(np.array(self.centres) - number)))
+
+    @cached_property
+    def wide(self) -> list[UInt8]:
+        """The levels, uint8 (H, W, 4), for :func:`labelers.boxbg.warp.moved`."""
+        return [widened(level) for level in self.levels]
 
 
 def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Background, list[Pose | None]]:
@@ -100,14 +108,14 @@ def fit_background(samples: Samples, settings: BoxbgSettings) -> tuple[Backgroun
     return Background(levels, centres, quarters, known, finder), poses
 
 
-def _registered(samples: Samples, settings: BoxbgSettings) -> tuple[UInt8, UInt8, list[Pose | None]]:
-    """Samples and sight in one place and exposure, (K, H, W, 3) and (K, H, W), and their poses there.
+def _registered(samples: Samples, settings: BoxbgSettings) -> tuple[Images, Images, list[Pose | None]]:
+    """Samples and sight in one place and exposure, and their poses there.
 
     What has no place there has no pose, and is hidden.
     """
-    images, sight = np.stack(samples.images), np.stack(samples.sight)
+    images, sight = list(samples.images), list(samples.sight)
     some = np.unique(np.linspace(0, len(images) - 1, _ROUGH).astype(int))
-    finder = _finder(images[some], sight[some], settings)
+    finder = _finder(images, sight, some.tolist(), settings)
     poses = [_placed(finder, samples, k) for k in range(len(images))]
     if all(pose is not None and pose.unchanged for pose in poses):
         return images, sight, poses
@@ -117,11 +125,11 @@ def _registered(samples: Samples, settings: BoxbgSettings) -> tuple[UInt8, UInt8
         for k in chosen.tolist():
             pose = poses[k] = _placed(finder, samples, k)
             if pose is None:
-                sight[k] = HIDDEN
+                sight[k] = np.full_like(samples.sight[k], HIDDEN)
             else:
                 images[k], sight[k] = brought_back(samples.images[k], samples.sight[k], pose)
         if len(chosen) < len(images):
-            finder = _finder(images[chosen], sight[chosen], settings)
+            finder = _finder(images, sight, chosen.tolist(), settings)
     return images, sight, poses
 
 
@@ -155,8 +163,9 @@ def _likeness(finder: PoseFinder, samples: Samples, k: int) -> tuple[Pose, float
     return pose, finder.likeness(image, sight, pose)
 
 
-def _finder(images: UInt8, sight: UInt8, settings: BoxbgSettings) -> PoseFinder:
-    centre, _, seen = robust_fit(images, sight)
+def _finder(images: Images, sight: Images, some: list[int], settings: BoxbgSettings) -> PoseFinder:
+    """Finder on the median of some samples."""
+    centre, _, seen = robust_fit([images[k] for k in some], [sight[k] for k in some])
     return PoseFinder(centre, seen > 0, settings.stabilise)
 
 
@@ -172,16 +181,14 @@ def brought_back(image: UInt8, sight: UInt8, pose: Pose) -> tuple[UInt8, UInt8]:
     image = image if pose.unchanged else pose.unexposed(image)
     if pose.still:
         return image, sight
-    size, flags = image.shape[1::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    moved = cv2.warpAffine(image, pose.matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    nearest = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    size, nearest = (image.shape[1], image.shape[0]), cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     plane = cv2.warpAffine(sight, pose.matrix, size, flags=nearest, borderValue=HIDDEN)
-    return moved, plane
+    return moved(widened(image), pose.matrix, size, inverse=True), plane
 
 
 def _parts(
-    images: UInt8,
-    sight: UInt8,
+    images: Images,
+    sight: Images,
     samples: Samples,
     whole: UInt8,
     windows: int,

@@ -21,6 +21,7 @@ from labelers.boxbg.pose import Pose
 from labelers.boxbg.samples import DOUBTFUL, Samples, grown_rects, sight
 from labelers.boxbg.settings import BoxbgSettings
 from labelers.boxbg.shadows import Patch, shadow_beside, shadow_pixels
+from labelers.boxbg.warp import moved
 from labelers.masks.boxes import has_pixels, inside_rects, patches, touched_rects
 from labelers.masks.values import Rects
 
@@ -158,11 +159,9 @@ def placed(background: Background, number: int, pose: Pose, place: tuple[slice, 
     top, left = place[0].start, place[1].start
     matrix = pose.matrix - [[0, 0, left], [0, 0, top]]
     size = (place[1].stop - left, place[0].stop - top)
-    border = cv2.BORDER_REPLICATE
-    level = cv2.warpAffine(
-        background.nearest(number), matrix, size, flags=cv2.INTER_LINEAR, borderMode=border
-    )
-    sigma = cv2.warpAffine(background.sigma, matrix, size, flags=cv2.INTER_NEAREST, borderMode=border)
+    level = moved(background.wide[background.nearest(number)], matrix, size)
+    nearest, border = cv2.INTER_NEAREST, cv2.BORDER_REPLICATE
+    sigma = cv2.warpAffine(background.sigma, matrix, size, flags=nearest, borderMode=border)
     return Ground(level, sigma)
 
 
