@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 UInt8 = npt.NDArray[np.uint8]
 
-_BORDER = cv2.BORDER_REPLICATE
+_kept = threading.local()
 
 
 def widened(image: UInt8) -> UInt8:
@@ -29,6 +31,15 @@ def moved(
         inverse: the matrix is the other way round.
     """
     flags = cv2.INTER_LINEAR | (cv2.WARP_INVERSE_MAP if inverse else 0)
-    found = cv2.warpAffine(wide, matrix, size, flags=flags, borderMode=_BORDER)
-    narrow: UInt8 = cv2.cvtColor(found, cv2.COLOR_BGRA2BGR)
+    space = _space(4 * size[0] * size[1]).reshape(size[1], size[0], 4)
+    cv2.warpAffine(wide, matrix, size, dst=space, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    narrow: UInt8 = cv2.cvtColor(space, cv2.COLOR_BGRA2BGR)
     return narrow
+
+
+def _space(size: int) -> UInt8:
+    """Memory that the thread's next call uses again: fresh memory costs as much as the arithmetic."""
+    space: UInt8 | None = getattr(_kept, "space", None)
+    if space is None or len(space) < size:
+        space = _kept.space = np.empty(size, np.uint8)
+    return space[:size]
