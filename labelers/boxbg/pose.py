@@ -12,6 +12,7 @@ import numpy.typing as npt
 from labelers.boxbg.probes import (
     MOTION,
     Probes,
+    brightness_ratios,
     chosen,
     displacement,
     matrix_of,
@@ -242,11 +243,11 @@ class PoseFinder:
         A curve of several points follows the camera's response more closely, but takes widespread shadows for
         a part of it.
         """
-        use = sight[self._flat_place] != HIDDEN
-        if np.count_nonzero(use) < _FEWEST:
+        ratios = np.empty((3, len(self._flat)), np.float32)
+        count = brightness_ratios(image, sight, self._flat_place, self._flat, ratios)
+        if count < _FEWEST:
             return _SAME
-        ratios = image[self._flat_place][use] / self._flat[use]
-        gain = np.median(np.ascontiguousarray(ratios.T), axis=1)
+        gain = np.median(ratios[:, :count], axis=1)
         curve: Float = np.minimum(_SAME * gain, 255).astype(np.float32)
         return curve
 

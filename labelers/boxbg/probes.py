@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from labelers.boxbg.compiled import compiled
+from labelers.boxbg.samples import HIDDEN
 
 Float = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 UInt8 = npt.NDArray[np.uint8]
+Places = npt.NDArray[np.intp]
 
 MOTION = 4
 """Columns of motion: zoom, turn, shift in x, shift in y. The column after them is brightness."""
@@ -68,6 +70,29 @@ def chosen(probes: Probes, use: npt.NDArray[np.bool_], curve: Float) -> Probes:
     """Some of the probes, bool (N,), in another exposure: float32 (256,), level of each level."""
     level = curve[probes.level[use].astype(np.intp)]
     return Probes(probes.x[use], probes.y[use], level, probes.steep[use], probes.centre)
+
+
+@compiled
+def brightness_ratios(
+    image: UInt8, sight: UInt8, place: tuple[Places, Places], levels: Float, ratios: Float
+) -> int:
+    """Levels of a frame over the background's, per channel, at the points that it shows; tells how many.
+
+    Args:
+        image: uint8 (H, W, 3).
+        sight: uint8 (H, W), see :func:`labelers.boxbg.samples.sight`.
+        place: rows and columns of the points, (N,) each.
+        levels: float32 (N, 3), the background there.
+        ratios: float32 (3, N), whose first columns are written.
+    """
+    rows, columns = place
+    count = 0
+    for i in range(len(rows)):
+        if sight[rows[i], columns[i]] != HIDDEN:
+            for c in range(3):
+                ratios[c, count] = np.float32(image[rows[i], columns[i], c]) / levels[i, c]
+            count += 1
+    return count
 
 
 @compiled
@@ -211,7 +236,7 @@ def _solved(normal: Float64, right: Float64) -> bool:
     return True
 
 
-def _strong_points(strength: Float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _strong_points(strength: Float) -> tuple[Places, Places]:
     """Rows and columns of the strongest pixels, the same number at most from every cell of a grid."""
     height, width = strength.shape
     side = max(-(-max(height, width) // _CELLS), 4)
