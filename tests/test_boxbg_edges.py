@@ -9,7 +9,7 @@ import pytest
 from labelers.boxbg.edges import along_edges, over_squares
 from labelers.boxbg.labeler import Boxbg
 from labelers.boxbg.settings import BoxbgSettings
-from tests.test_boxbg import Actor, Video, crosses, iou, labelled
+from tests.boxbg_videos import Actor, Video, crosses, iou, labelled
 
 SIZE = 60
 WHOLE = np.array([[0, 0, SIZE, SIZE]])

@@ -14,7 +14,7 @@ from labelers.boxbg.held import LEFT, RIGHT, held_shadow, sticks_out
 from labelers.boxbg.leaving import leaving_shadow
 from labelers.boxbg.light import Shadows, Witnesses
 from labelers.boxbg.shadows import Patch, shadow_beside, shadow_pixels
-from tests.test_boxbg import WIDTH, Video, iou, labelled
+from tests.boxbg_videos import WIDTH, Video, iou, labelled
 
 LIT, OBJECT, UMBRA = 1.0, 1.3, 0.2
 
