@@ -111,9 +111,8 @@ def robust_fit(
     (height, width), count = sight[0].shape, len(sight)
     centre, spread = np.zeros((2, height, 3 * width), np.uint8)
     seen = np.zeros((height, width), np.uint16)
-    rank = np.empty(
-        3 * width, np.uint8 if count < 256 else np.uint16
-    )  # narrow counts: twice as many at a time
+    narrow = np.uint8 if count < 256 else np.uint16  # of narrow counts, twice as many are worked on at a time
+    rank = np.empty(3 * width, narrow)
     levels = np.empty((count, _BAND, width, 3), np.uint8)
     planes = np.empty((count, _BAND, width), np.uint8)
     for top in range(0, height, _BAND):
