@@ -36,6 +36,7 @@ _REACH = 12
 _LEARNT = 64
 """Samples at most from which is learnt what objects look like."""
 
+Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 
@@ -114,27 +115,50 @@ def learn(samples: Samples, settings: BoxbgSettings, ring: int) -> Scene:
     background, poses = fit_background(samples, settings)
     counts, witnesses = Counts(), Witnesses()
     for k in range(0, len(poses), -(-len(poses) // _LEARNT)):
-        pose = poses[k]
-        boxes, image = samples.boxes[k], samples.images[k]
-        if pose is None or not len(boxes):
-            continue
-        shape = (image.shape[0], image.shape[1])
-        rects, outer = grown_rects(boxes, shape, 0), grown_rects(boxes, shape, ring)
-        regions = touched_rects(samples.regions[k], shape)
-        within = inside_rects(shape, grown_rects(boxes, shape, -1)) != 0
-        near = inside_rects(shape, outer) != 0
-        near &= inside_rects(shape, grown_rects(boxes, shape, 1)) == 0
-        near &= samples.sight[k] != DOUBTFUL
-        for place, own in _places(rects[has_pixels(rects)], outer[has_pixels(outer)], 1, shape):
-            found = compared(image[place], placed(background, samples.numbers[k], pose, place), pose)
-            counts.add(found.kind, within[place], near[place])
-            unlike = found.deviation > settings.sigmas
-            beside = shadow_beside(found, own, _relative(regions, place), settings.sigmas)
-            for rect in own.tolist():
-                witnesses.add(found.light, unlike, beside, rect)
+        for look in _looks(background, samples, k, poses[k], ring):
+            counts.add(look.cues.kind, look.within, look.near)
+            unlike = look.cues.deviation > settings.sigmas
+            beside = shadow_beside(look.cues, look.rects, look.regions, settings.sigmas)
+            for rect in look.rects.tolist():
+                witnesses.add(look.cues.light, unlike, beside, rect)
     odds = log_odds(counts, settings.shadow_excess, settings.plain_excess)
     shadows = witnesses.verdict() if settings.shadows else Shadows.UNKNOWN
     return Scene(background, odds, shadows, settings)
+
+
+class _Look(NamedTuple):
+    """A part of a sample.
+
+    Attributes:
+        cues: against the background, (H, W).
+        rects: int64 (M, 4), its boxes.
+        regions: int64 (R, 4), ignore regions, in it or not.
+        within: bool (H, W), well inside a box.
+        near: bool (H, W), in the surroundings of boxes and in none.
+    """
+
+    cues: Cues
+    rects: Rects
+    regions: Rects
+    within: Bool
+    near: Bool
+
+
+def _looks(background: Background, samples: Samples, k: int, pose: Pose | None, ring: int) -> Iterator[_Look]:
+    """The parts of a sample with boxes; none of a sample that has no place on the background."""
+    boxes, image = samples.boxes[k], samples.images[k]
+    if pose is None or not len(boxes):
+        return
+    shape = (image.shape[0], image.shape[1])
+    rects, outer = grown_rects(boxes, shape, 0), grown_rects(boxes, shape, ring)
+    regions = touched_rects(samples.regions[k], shape)
+    within = inside_rects(shape, grown_rects(boxes, shape, -1)) != 0
+    near = inside_rects(shape, outer) != 0
+    near &= inside_rects(shape, grown_rects(boxes, shape, 1)) == 0
+    near &= samples.sight[k] != DOUBTFUL
+    for place, own in _places(rects[has_pixels(rects)], outer[has_pixels(outer)], 1, shape):
+        found = compared(image[place], placed(background, samples.numbers[k], pose, place), pose)
+        yield _Look(found, own, _relative(regions, place), within[place], near[place])
 
 
 def _places(

@@ -10,6 +10,7 @@ import click
 import numpy as np
 from rich.markup import escape
 
+from labelers.masks.presets import PAPER
 from pipeline.cli.options import console, table
 from pipeline.errors import RecipeError
 from pipeline.names import file_stem
@@ -95,5 +96,6 @@ def _tell(recipe: Recipe, chosen: list[Item], outcomes: list[Outcome]) -> None:
     ]
     for sheet in sheets:
         click.echo(f"picture: {sheet}")
-    click.echo(f"masks: {Path(recipe.out) / 'masks'} (as in the paper: "
-               f"spotlabel demo --out {recipe.out}-paper --set preset=paper)")  # fmt: skip
+    click.echo(f"masks: {Path(recipe.out) / 'masks'}")
+    if recipe.masks != PAPER:
+        click.echo(f"as in the paper: spotlabel demo --out {recipe.out}-paper --set preset=paper")
