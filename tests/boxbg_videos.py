@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -12,7 +12,7 @@ from labelers.base import ClipFrame, EvidenceKind
 from labelers.boxbg.labeler import NEUTRAL, Boxbg
 from labelers.boxbg.settings import BoxbgSettings
 from labelers.masks import make_mask, resolve
-from tests.clips import NO_BOXES, texture
+from tests.clips import NO_BOXES, Replayed, texture
 
 HEIGHT, WIDTH = 120, 160
 MASKS = resolve("default", {})
@@ -26,7 +26,7 @@ class Actor:
     colour: tuple[int, int, int] = (40, 60, 200)
 
 
-class Video:
+class Video(Replayed):
     """Textured ground, actors with tight boxes, and whatever disturbs them."""
 
     step = 1
@@ -69,15 +69,6 @@ class Video:
             image = np.clip(np.rint(scene), 0, 255).astype(np.uint8)
             self.frames.append(ClipFrame(index, image, np.array(boxes, np.float32).reshape(-1, 4) + PADDING))
             self.truth.append(mask.astype(bool))
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def sampled(self, every: int) -> Iterator[ClipFrame]:
-        return iter(self.frames[::every])
-
-    def __iter__(self) -> Iterator[ClipFrame]:
-        return iter(self.frames)
 
 
 PADDING = np.array([-4, -4, 4, 4], np.float32)

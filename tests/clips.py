@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -14,33 +13,38 @@ from labelers.base import ClipFrame, Evidence, Labeler, Settings
 NO_BOXES = np.zeros((0, 4), np.float32)
 
 
-class ListClip:
+class Replayed:
+    """What clips have in common whose frames lie in a list."""
+
+    frames: list[ClipFrame]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __iter__(self) -> Iterator[ClipFrame]:
+        return iter(self.frames)
+
+    def sampled(self, every: int) -> Iterator[ClipFrame]:
+        return iter(self.frames[::every])
+
+
+class ListClip(Replayed):
     """Frames from a list, numbered as told (1, 2, ... if not told)."""
 
     def __init__(
         self, images: Sequence[np.ndarray], numbers: Sequence[int] | None = None, step: int = 1
     ) -> None:
-        self._images = list(images)
-        self._numbers = list(numbers) if numbers is not None else list(range(1, len(images) + 1))
+        numbered = zip(numbers if numbers is not None else range(1, len(images) + 1), images, strict=True)
+        self.frames = [ClipFrame(number, image, NO_BOXES) for number, image in numbered]
         self._step = step
 
     @property
     def size(self) -> tuple[int, int]:
-        return self._images[0].shape[0], self._images[0].shape[1]
+        return self.frames[0].image.shape[0], self.frames[0].image.shape[1]
 
     @property
     def step(self) -> int:
         return self._step
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def sampled(self, every: int) -> Iterator[ClipFrame]:
-        return islice(iter(self), 0, None, every)
-
-    def __iter__(self) -> Iterator[ClipFrame]:
-        for number, image in zip(self._numbers, self._images, strict=True):
-            yield ClipFrame(number, image, NO_BOXES)
 
 
 def run(labeler: type[Labeler], clip: ListClip, settings: Settings | None = None) -> list[Evidence]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 
 from labelers.base import ClipFrame
-from tests.clips import texture
+from tests.clips import Replayed, texture
 
 HEIGHT, WIDTH = 180, 240
 BLOCK_HEIGHT, BLOCK_WIDTH = 44, 66
@@ -37,7 +37,7 @@ def leaning(index: int) -> np.ndarray:
     return matrix
 
 
-class Scene:
+class Scene(Replayed):
     """Frames of a block that drives over the ground by ``drive`` px per frame, with boxes around it."""
 
     step = 1
@@ -95,15 +95,6 @@ class Scene:
         cover = np.ones((BLOCK_HEIGHT, BLOCK_WIDTH), np.float32)
         mask = cv2.warpPerspective(cover, place, size) > 0.5
         return np.where(mask[..., None], block, ground).astype(np.float32), mask
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def sampled(self, every: int) -> Iterator[ClipFrame]:
-        return iter(self.frames[::every])
-
-    def __iter__(self) -> Iterator[ClipFrame]:
-        yield from self.frames
 
     def iou(self, masks: list[np.ndarray]) -> float:
         """Mean IoU of bool masks, cut to the boxes, with the truth."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -14,12 +13,13 @@ from labelers.pawcs import Pawcs, PawcsDistance, PawcsHeld, PawcsSettings
 from labelers.pawcs import model as model_module
 from labelers.pawcs.engine import PawcsEngine
 from labelers.pawcs.model import HEAD, create_words, pack_high, put_word, turn_back_clock, weight, word_high
+from tests.clips import Replayed
 
 HEIGHT, WIDTH = 64, 96
 SQUARE = 20
 
 
-class Scene:
+class Scene(Replayed):
     """A textured background, a bright square that crosses it from frame ``enters`` on; noise all over."""
 
     def __init__(self, frames: int = 40, enters: int = 20, stops_after: int = 1000, noise: float = 2) -> None:
@@ -42,15 +42,6 @@ class Scene:
             self.truth.append(truth)
         self.size = HEIGHT, WIDTH
         self.step = 1
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def sampled(self, every: int) -> Iterator[ClipFrame]:
-        return iter(self.frames[::every])
-
-    def __iter__(self) -> Iterator[ClipFrame]:
-        return iter(self.frames)
 
 
 def label(scene: Scene, labeler: type[Pawcs] = Pawcs, **settings: object) -> list[Evidence]:

@@ -16,8 +16,8 @@ from labelers.boxbg.compiled import compiled
 Float = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
 
-LEFT, RIGHT = -1, -2
-"""Sides to which shadows fall."""
+LEFT, RIGHT = 2, 3
+"""Sides to which shadows fall; also the values of the verdicts in :mod:`labelers.boxbg.light`."""
 _LOW = np.float32(0.35)
 """What sticks out lies within this lowest share of its box."""
 _SHADED = np.float32(0.97)
