@@ -15,10 +15,10 @@ from pathlib import Path
 import click
 import numpy as np
 
-from detector.evaluation.benchmarks import Request, run_uavdt
-from detector.evaluation.records import Float64, Int64
-from detector.evaluation.report import as_data
-from detector.evaluation.uavdt import TEST_LENGTHS
+from spotlabel.detector.evaluation.records import Float64, Int64
+from spotlabel.detector.evaluation.traffic.benchmarks import Request, run_uavdt
+from spotlabel.detector.evaluation.traffic.report import as_data
+from spotlabel.detector.evaluation.traffic.uavdt import TEST_LENGTHS
 
 IMAGE = np.array([1024, 540])
 OBJECTS, REGIONS = 23, 2

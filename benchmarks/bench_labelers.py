@@ -18,11 +18,11 @@ import click
 import cv2
 import numba
 
-from labelers.base import ClipFrame
-from pipeline.frames.options import FrameOptions
-from pipeline.plan import Item, items
-from pipeline.recipe import build_recipe
-from pipeline.stages.evidence import SequenceClip
+from spotlabel.labelers.base import ClipFrame
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.recipes.recipe import build_recipe
+from spotlabel.pipeline.stages.evidence import SequenceClip
+from spotlabel.pipeline.upkeep.plan import Item, items
 
 AIMS = {"boxbg": 40, "egoflow": 5, "egoflow-cut": 5}
 """Frames per second of CPU time."""

@@ -20,14 +20,14 @@ import cv2
 import numpy as np
 import psutil
 
-from labelers.base import ClipFrame
-from pipeline.errors import FrameError
-from pipeline.plan import Item, items
-from pipeline.recipe import Recipe, build_recipe
-from pipeline.sequence import Annotations, FrameSource, Image
-from pipeline.stages.evidence import make_evidence
-from pipeline.stages.masks import make_masks
-from pipeline.store import MaskReader
+from spotlabel.labelers.base import ClipFrame
+from spotlabel.pipeline.errors import FrameError
+from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
+from spotlabel.pipeline.sequence import Annotations, FrameSource, Image
+from spotlabel.pipeline.stages.evidence import make_evidence
+from spotlabel.pipeline.stages.masks import make_masks
+from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.upkeep.plan import Item, items
 
 
 @dataclass

@@ -21,7 +21,7 @@ import click
 
 from benchmarks.pawcs_child import REFERENCE
 from benchmarks.pawcs_frames import SCORED, SEQUENCES, frame_files
-from pipeline.errors import FrameError
+from spotlabel.pipeline.errors import FrameError
 
 _MEMORY_FRAMES = 12
 

@@ -17,9 +17,9 @@ import click
 import numpy as np
 
 from benchmarks.pawcs_frames import Image, read_frames
-from labelers.pawcs.devices import cuda_problem
-from labelers.pawcs.engine import PawcsEngine
-from labelers.pawcs.settings import PawcsSettings
+from spotlabel.labelers.pawcs.devices import cuda_problem
+from spotlabel.labelers.pawcs.engine import PawcsEngine
+from spotlabel.labelers.pawcs.settings import PawcsSettings
 
 _MEBIBYTE = 2**20
 _REPEATS = 10
@@ -56,7 +56,7 @@ def measure(frames: list[Image], videos: int, warm_up: int, settings: PawcsSetti
     """
     from numba import cuda  # noqa: PLC0415 - only where there is one
 
-    from labelers.pawcs.cuda.batch import PawcsBatch  # noqa: PLC0415
+    from spotlabel.labelers.pawcs.cuda.batch import PawcsBatch  # noqa: PLC0415
 
     starts = [number * len(frames) // videos for number in range(videos)]
 
@@ -81,7 +81,7 @@ def measure(frames: list[Image], videos: int, warm_up: int, settings: PawcsSetti
 
 def differing(frames: list[Image], settings: PawcsSettings) -> tuple[int, int]:
     """Pixels in which the masks and the distance evidence of the GPU differ from the CPU's."""
-    from labelers.pawcs.cuda.single import CudaEngine  # noqa: PLC0415
+    from spotlabel.labelers.pawcs.cuda.single import CudaEngine  # noqa: PLC0415
 
     masks = levels = 0
     with PawcsEngine(frames[0], settings, True) as cpu, CudaEngine(frames[0], settings, True) as gpu:

@@ -16,12 +16,12 @@ import click
 import torch
 from torch import Tensor
 
-from detector.losses import LossWeights
-from detector.model import ModelSpec
-from detector.networks.recompute import recompute_blocks
-from detector.training.optimisation import build_optimiser
-from detector.training.settings import TrainingSettings
-from detector.training.step import StepOptions, train_step
+from spotlabel.detector.centernet.losses import LossWeights
+from spotlabel.detector.model import ModelSpec
+from spotlabel.detector.networks.recompute import recompute_blocks
+from spotlabel.detector.training.optimisation import build_optimiser
+from spotlabel.detector.training.settings import TrainingSettings
+from spotlabel.detector.training.step import StepOptions, train_step
 
 Job = Callable[[], None]
 

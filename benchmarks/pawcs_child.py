@@ -19,9 +19,9 @@ import numpy as np
 import psutil
 
 from benchmarks.pawcs_frames import Image, read_frames, read_truth
-from labelers.pawcs.engine import PawcsEngine
-from labelers.pawcs.settings import PawcsSettings
-from pipeline.pixel_metrics import PixelCounts, count
+from spotlabel.labelers.pawcs.engine import PawcsEngine
+from spotlabel.labelers.pawcs.settings import PawcsSettings
+from spotlabel.pipeline.measures.pixels import PixelCounts, count
 
 Apply = Callable[[Image], Image]
 REFERENCE = "pybgs"

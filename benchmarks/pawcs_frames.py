@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import FrameError
-from pipeline.pixel_metrics import CDNET_MOVING, CDNET_OUTSIDE_ROI, CDNET_UNKNOWN
+from spotlabel.pipeline.errors import FrameError
+from spotlabel.pipeline.measures.pixels import CDNET_MOVING, CDNET_OUTSIDE_ROI, CDNET_UNKNOWN
 
 Image = npt.NDArray[np.uint8]
 

@@ -17,13 +17,13 @@ from typing import Any
 
 import click
 
-from pipeline.atomic import write_atomically
-from pipeline.cli.options import console
-from pipeline.plan import items, plan_item
-from pipeline.quality import Quality, measure
-from pipeline.recipe import Recipe, build_recipe
-from pipeline.running.schedule import run_all
-from pipeline.running.watch import watching
+from spotlabel.pipeline.atomic import write_atomically
+from spotlabel.pipeline.cli.options import console
+from spotlabel.pipeline.cli.progress import watching
+from spotlabel.pipeline.measures.quality import Quality, measure
+from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
+from spotlabel.pipeline.running.local import run_all
+from spotlabel.pipeline.upkeep.plan import items, plan_item
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.errors import SpotlabelError
+from spotlabel.pipeline.errors import SpotlabelError
 
 
 class TrainingError(SpotlabelError):

@@ -12,11 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from detector.networks.backbones import BACKBONES, build_backbone
-from detector.networks.centernet import CenterNet
-from detector.networks.checkpoint import CheckpointError
-from detector.networks.presets import PRESETS, build_detector
-from pipeline.atomic import write_atomically
+from spotlabel.detector.centernet.checkpoint import CheckpointError
+from spotlabel.detector.centernet.network import CenterNet
+from spotlabel.detector.centernet.presets import PRESETS, build_detector
+from spotlabel.detector.networks.backbones import BACKBONES, build_backbone
+from spotlabel.pipeline.atomic import write_atomically
 
 FORMAT = "spotlabel-model 1"
 
@@ -31,9 +31,9 @@ def _one_of(known: Iterable[str]) -> AfterValidator:
 
 
 PresetName = Annotated[str, _one_of(PRESETS)]
-"""One of :data:`detector.networks.presets.PRESETS`."""
+"""One of :data:`spotlabel.detector.centernet.presets.PRESETS`."""
 BackboneName = Annotated[str, _one_of(BACKBONES)]
-"""One of :data:`detector.networks.backbones.BACKBONES`."""
+"""One of :data:`spotlabel.detector.networks.backbones.BACKBONES`."""
 
 
 class ModelSpec(BaseModel):

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from labelers.base import Clip, Evidence, EvidenceKind, Settings
+from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Settings
 
 
 class FilledBoxSettings(Settings):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import cv2
 from pydantic import Field
 
-from labelers.base import Clip, Evidence, EvidenceKind, Settings
+from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Settings
 
 _FOREGROUND = 255
 """OpenCV's value for foreground; its 127 is a cast shadow, which is background."""

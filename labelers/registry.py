@@ -7,26 +7,26 @@ import logging
 from functools import cache
 from typing import cast
 
-from labelers.base import EvidenceKind, Labeler, Settings
-from labelers.errors import unknown_name
-from labelers.plugins import load_plugins
+from spotlabel.labelers.base import EvidenceKind, Labeler, Settings
+from spotlabel.labelers.errors import unknown_name
+from spotlabel.labelers.plugins import load_plugins
 
 GROUP = "spotlabel.labelers"
 """Entry point group in which other packages offer labelers."""
 
 BUILTIN: dict[str, str] = {
-    "boxbg": "labelers.boxbg.labeler:Boxbg",
-    "egoflow": "labelers.egoflow:Egoflow",
-    "egoflow-cut": "labelers.egoflow_cut:EgoflowCut",
-    "farneback": "labelers.farneback:Farneback",
-    "filled-box": "labelers.filled_box:FilledBox",
-    "knn": "labelers.opencv_subtractors:Knn",
-    "mog2": "labelers.opencv_subtractors:Mog2",
-    "pawcs": "labelers.pawcs.labeler:Pawcs",
-    "pawcs-distance": "labelers.pawcs.labeler:PawcsDistance",
-    "pawcs-held": "labelers.pawcs.labeler:PawcsHeld",
-    "pawcs-pybgs": "labelers.pawcs_pybgs:PawcsPybgs",
-    "released-flow": "labelers.released_flow:ReleasedFlow",
+    "boxbg": "spotlabel.labelers.boxbg.labeler:Boxbg",
+    "egoflow": "spotlabel.labelers.egomotion.egoflow:Egoflow",
+    "egoflow-cut": "spotlabel.labelers.egomotion.egoflow_cut:EgoflowCut",
+    "farneback": "spotlabel.labelers.flow.farneback:Farneback",
+    "filled-box": "spotlabel.labelers.filled_box:FilledBox",
+    "knn": "spotlabel.labelers.opencv_subtractors:Knn",
+    "mog2": "spotlabel.labelers.opencv_subtractors:Mog2",
+    "pawcs": "spotlabel.labelers.pawcs.labeler:Pawcs",
+    "pawcs-distance": "spotlabel.labelers.pawcs.labeler:PawcsDistance",
+    "pawcs-held": "spotlabel.labelers.pawcs.labeler:PawcsHeld",
+    "pawcs-pybgs": "spotlabel.labelers.pawcs.reference:PawcsPybgs",
+    "released-flow": "spotlabel.labelers.flow.released:ReleasedFlow",
 }
 """Name to ``module:Class``; a module is imported when its labeler is asked for."""
 
@@ -85,5 +85,5 @@ def _misfit(name: str, thing: object) -> str:
     if getattr(thing, "name", None) != name:
         return f"calls itself {getattr(thing, 'name', None)!r}"
     if not issubclass(getattr(thing, "settings_type", object), Settings):
-        return "has a settings_type that is no labelers.base.Settings"
+        return "has a settings_type that is no spotlabel.labelers.base.Settings"
     return "" if callable(getattr(thing, "label", None)) else "has no method label"

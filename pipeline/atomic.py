@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.store.seal import locked_partial
+from spotlabel.pipeline.store.seal import locked_partial
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -21,9 +21,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A temporary file beside ``path`` to write to piece by piece.
 
-    It is a locked partial file (:func:`pipeline.store.seal.locked_partial`), so that what a killed process
-    leaves can be told from what a living one writes. It takes the name when the block ends without an error
-    and is gone otherwise; synced to the disk before and after.
+    It is a locked partial file (:func:`spotlabel.pipeline.store.seal.locked_partial`), so that what a killed
+    process leaves can be told from what a living one writes. It takes the name when the block ends without
+    an error and is gone otherwise; synced to the disk before and after.
     """
     partial, lock = locked_partial(path)
     try:

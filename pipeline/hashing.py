@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from pipeline.store import check_seal
-from pipeline.store.schema import canonical_json
-from pipeline.store.seal import locked_partial
+from spotlabel.pipeline.store import check_seal
+from spotlabel.pipeline.store.schema import canonical_json
+from spotlabel.pipeline.store.seal import locked_partial
 
 _LOG = logging.getLogger("spotlabel")
 _RACY_SECONDS = 2.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pipeline.errors import DatasetError
-from pipeline.hashing import text_digest
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.hashing import text_digest
 
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
 _LONGEST_READABLE_PART = 60

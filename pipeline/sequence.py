@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.boxes import BoxTable, RegionTable
-from pipeline.errors import FrameError
+from spotlabel.pipeline.boxes import BoxTable, RegionTable
+from spotlabel.pipeline.errors import FrameError
 
 Image = npt.NDArray[np.uint8]
 
@@ -29,7 +29,7 @@ class FrameSource(Protocol):
 
     Positions (``index``) run from 0 to ``len - 1``; ``numbers[index]`` is the dataset's own frame number.
     A number that the dataset skips still has a position, and reading it raises
-    :class:`pipeline.errors.FrameError`.
+    :class:`spotlabel.pipeline.errors.FrameError`.
     """
 
     @property
@@ -95,7 +95,8 @@ class Sequence:
         camera: fixed or moving.
         annotation_files: every file whose bytes decide the annotations.
         reader: name and version of the rules that read it, for example ``"ua-detrac 1"``.
-        load: parses the annotation files; raises :class:`pipeline.errors.DatasetError` for unusable ones.
+        load: parses the annotation files; raises :class:`spotlabel.pipeline.errors.DatasetError` for
+            unusable ones.
         attributes: what the dataset says of the whole video (weather, time of day...).
         derived_boxes: true if the boxes come from ground-truth pixels and no annotator drew them.
         truth: reads the exact or annotated pixel mask of a position, where the dataset has one: uint8

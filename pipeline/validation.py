@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.errors import RecipeError
+from spotlabel.pipeline.errors import RecipeError
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _LONGEST_SHOWN = 120

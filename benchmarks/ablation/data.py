@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.ablation.scenes import SIZE, Scene, make_scene
-from detector.data.samples import Sample, make_sample
-from detector.data.views import letterbox_view
+from spotlabel.detector.data.samples import Sample, make_sample
+from spotlabel.detector.data.views import letterbox_view
 
 
 def make_scenes(seed: int, count: int) -> list[Scene]:
@@ -30,8 +30,8 @@ def as_tensors(scenes: list[Scene], device: torch.device) -> dict[str, Tensor]:
 
     Returns:
         ``input`` float32 [N, 3, 128, 128] (channels last), and the targets of
-        :func:`detector.losses.detection_loss`: ``hm`` [N, 1, 32, 32], ``wh`` and ``reg`` [N, K, 2], ``ind``
-        and ``mask`` [N, K], ``seg`` [N, 1, 128, 128].
+        :func:`spotlabel.detector.centernet.losses.detection_loss`: ``hm`` [N, 1, 32, 32], ``wh`` and ``reg``
+        [N, K, 2], ``ind`` and ``mask`` [N, K], ``seg`` [N, 1, 128, 128].
     """
     samples = [as_sample(scene) for scene in scenes]
     columns = {

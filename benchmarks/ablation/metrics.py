@@ -1,4 +1,4 @@
-"""Figures of one run, through the evaluator of :mod:`detector.evaluation`."""
+"""Figures of one run, through the evaluator of :mod:`spotlabel.detector.evaluation`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from detector.evaluation.average_precision import evaluate
-from detector.evaluation.matching import match_sequence
-from detector.evaluation.records import Detections, Truth
+from spotlabel.detector.evaluation.average_precision import evaluate
+from spotlabel.detector.evaluation.matching import match_sequence
+from spotlabel.detector.evaluation.records import Detections, Truth
 
 Boxes = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]

@@ -16,7 +16,7 @@ from benchmarks.ablation.metrics import SURE, as_corner_and_size
 from benchmarks.ablation.plots import as_png
 from benchmarks.ablation.scenes import Scene
 from benchmarks.ablation.settings import TEST_SEED
-from detector.evaluation.matching import iou_matrix
+from spotlabel.detector.evaluation.matching import iou_matrix
 
 Boxes = npt.NDArray[np.float64]
 RIGHT, WRONG, TWIN = "#30e030", "#ff3030", "#ffb000"

@@ -24,7 +24,7 @@ from benchmarks.ablation.pictures import draw_scenes
 from benchmarks.ablation.plots import draw_seeds
 from benchmarks.ablation.runs import Job
 from benchmarks.ablation.settings import CENTERNET, MULTITASK, VARIANTS, Settings
-from pipeline.atomic import write_atomically
+from spotlabel.pipeline.atomic import write_atomically
 
 TITLES = {"ap70": "AP70", "ap50": "AP50", "recall": "recall", "twin_rate": "twin rate"}
 Records = dict[tuple[str, int], dict[str, Any]]

@@ -17,8 +17,8 @@ import torch
 from benchmarks.ablation import train
 from benchmarks.ablation.metrics import FIGURES
 from benchmarks.ablation.settings import Settings
-from pipeline.atomic import write_atomically
-from pipeline.errors import SpotlabelError
+from spotlabel.pipeline.atomic import write_atomically
+from spotlabel.pipeline.errors import SpotlabelError
 
 
 @dataclass(frozen=True, order=True)

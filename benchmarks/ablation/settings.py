@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.ablation import scenes
-from detector.networks.centernet import CenterNet
-from detector.networks.gate import Gate, GateMode
-from detector.networks.heads import SegHead
-from detector.networks.hourglass import HOURGLASS_TINY, Hourglass, HourglassSize
-from detector.networks.presets import PRESETS, Preset
+from spotlabel.detector.centernet.gate import Gate, GateMode
+from spotlabel.detector.centernet.heads import SegHead
+from spotlabel.detector.centernet.network import CenterNet
+from spotlabel.detector.centernet.presets import PRESETS, Preset
+from spotlabel.detector.networks.hourglass import HOURGLASS_TINY, Hourglass, HourglassSize
 
 CENTERNET, MULTITASK = "centernet", "multitask"
 SIGMOID, LOGIT = "attention-sigmoid", "attention-logit"

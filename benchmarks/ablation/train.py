@@ -14,11 +14,11 @@ from torch import Tensor
 from benchmarks.ablation.data import as_tensors, batches, make_scenes
 from benchmarks.ablation.metrics import Float64, measure
 from benchmarks.ablation.settings import TEST_SEED, Settings, build_network
-from detector.data.samples import STRIDE
-from detector.decode import decode_outputs
-from detector.losses import detection_loss
-from detector.networks.centernet import CenterNet
-from pipeline.errors import SpotlabelError
+from spotlabel.detector.centernet.decode import decode_outputs
+from spotlabel.detector.centernet.losses import detection_loss
+from spotlabel.detector.centernet.network import CenterNet
+from spotlabel.detector.data.samples import STRIDE
+from spotlabel.pipeline.errors import SpotlabelError
 
 SHOWN = 6
 """Test scenes whose detections and attention are kept for the pictures."""

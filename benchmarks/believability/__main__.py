@@ -23,9 +23,9 @@ from benchmarks.believability.report import (
     sequence_table,
     threshold_table,
 )
-from labelers.masks import PRESETS
-from labelers.masks.believability import WEIGHTS
-from pipeline.atomic import write_atomically
+from spotlabel.labelers.masks import PRESETS
+from spotlabel.labelers.masks.believability import WEIGHTS
+from spotlabel.pipeline.atomic import write_atomically
 
 REAL = (
     Run("cdnet", "mog2", "farneback", 5),

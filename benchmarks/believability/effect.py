@@ -11,11 +11,11 @@ import numpy as np
 
 from benchmarks.believability.judged import Run, labelled
 from benchmarks.believability.report import percent, table
-from labelers.masks.boxes import inside_rects, touched_rects
-from pipeline.pixel_metrics import PixelCounts, count
-from pipeline.plan import Item
-from pipeline.quality import true_frames
-from pipeline.store import UNKNOWN, MaskReader
+from spotlabel.labelers.masks.boxes import inside_rects, touched_rects
+from spotlabel.pipeline.measures.pixels import PixelCounts, count
+from spotlabel.pipeline.measures.quality import true_frames
+from spotlabel.pipeline.store import UNKNOWN, MaskReader
+from spotlabel.pipeline.upkeep.plan import Item
 
 EVERY = 4
 """How many of the frames are compared: every so many."""

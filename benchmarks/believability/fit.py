@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.stats import rankdata, spearmanr
 
 from benchmarks.believability.judged import Judged
-from labelers.masks.believability import combine, parts
+from spotlabel.labelers.masks.believability import combine, parts
 
 GOOD = 0.5
 """A box's mask is bad if its IoU is less than this."""

@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.believability.tracks import tracked
-from labelers.masks import resolve
-from labelers.masks.boxes import pixel_rects
-from labelers.masks.cues import Cues
-from pipeline.datasets.cdnet_truth import EvaluatedFrame
-from pipeline.freshness import State
-from pipeline.plan import Item, evidence_need, items
-from pipeline.quality import true_frames
-from pipeline.recipe import Recipe, build_recipe
-from pipeline.stages.evidence import make_evidence
-from pipeline.stages.masks import make_masks
-from pipeline.store import FOREGROUND, FrameState, MaskReader
+from spotlabel.labelers.masks import resolve
+from spotlabel.labelers.masks.boxes import pixel_rects
+from spotlabel.labelers.masks.cues import Cues
+from spotlabel.pipeline.datasets.cdnet_truth import EvaluatedFrame
+from spotlabel.pipeline.measures.quality import true_frames
+from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
+from spotlabel.pipeline.stages.evidence import make_evidence
+from spotlabel.pipeline.stages.masks import make_masks
+from spotlabel.pipeline.store import FOREGROUND, FrameState, MaskReader
+from spotlabel.pipeline.upkeep.freshness import State
+from spotlabel.pipeline.upkeep.plan import Item, evidence_need, items
 
 MIN_VALID = 0.5
 """A box counts if the ground truth speaks of at least this share of its pixels..."""

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.boxes import BoxTable
-from pipeline.sequence import Annotations
+from spotlabel.pipeline.boxes import BoxTable
+from spotlabel.pipeline.sequence import Annotations
 
 MIN_IOU = 0.3
 """Boxes of two frames that follow each other are one object's if they overlap at least so much."""

@@ -38,7 +38,7 @@ from benchmarks.campaign.counts import QUICK, Counts
 from benchmarks.campaign.promises import PROMISES
 from benchmarks.campaign.report import lines, page
 from benchmarks.campaign.result import Result, not_run
-from pipeline.atomic import write_atomically
+from spotlabel.pipeline.atomic import write_atomically
 
 
 @dataclass(frozen=True)

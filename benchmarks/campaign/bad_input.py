@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from benchmarks.campaign.bench import Bench
 from benchmarks.campaign.result import Result, Tally
-from pipeline.boxes import BoxTable, RegionTable
-from pipeline.datasets.registry import load_reader
-from pipeline.errors import DatasetError, FrameError
-from pipeline.frames.decode import decode_image
-from pipeline.frames.options import FrameOptions
-from pipeline.sequence import Annotations
+from spotlabel.pipeline.boxes import BoxTable, RegionTable
+from spotlabel.pipeline.datasets.registry import load_reader
+from spotlabel.pipeline.errors import DatasetError, FrameError
+from spotlabel.pipeline.frames.decode import decode_image
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.sequence import Annotations
 
 _HEIGHT, _WIDTH = 40, 60
 _HOSTILE = (

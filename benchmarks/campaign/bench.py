@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from benchmarks.campaign.counts import Counts
-from tests.recipes import command, environment, leftovers, stores, tree, write
+from tests.helpers.recipes import command, environment, leftovers, stores, tree, write
 
 _PATIENCE = 600.0
 

@@ -13,12 +13,12 @@ import torch
 
 from benchmarks.campaign.bench import Bench, surroundings
 from benchmarks.campaign.result import Result, Tally
-from detector.model import load_model
-from detector.networks.checkpoint import read_public_checkpoint
-from detector.training.state import read_progress
-from pipeline.errors import SpotlabelError
-from tests import save_child
+from spotlabel.detector.centernet.checkpoint import read_public_checkpoint
+from spotlabel.detector.model import load_model
+from spotlabel.detector.training.state import read_progress
+from spotlabel.pipeline.errors import SpotlabelError
 from tests.conftest import ROOT
+from tests.helpers import save_child
 
 
 def run(bench: Bench) -> Iterator[Result]:

@@ -13,9 +13,9 @@ import numpy as np
 
 from benchmarks.campaign.bench import Bench, Whole
 from benchmarks.campaign.result import Result, Tally
-from pipeline.plan import Plan, items, plan_item
-from pipeline.recipe import Recipe, build_recipe
-from pipeline.running.job import run_sequence
+from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
+from spotlabel.pipeline.running.job import run_sequence
+from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
 
 _DAY = 86_400 * 10**9
 _REMEMBERED_AFTER = 2.2

@@ -17,10 +17,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline.recipe import build_recipe
-from pipeline.running.job import run_sequence
-from pipeline.store import clear_partials
-from tests.recipes import leftovers, stores
+from spotlabel.pipeline.recipes.recipe import build_recipe
+from spotlabel.pipeline.running.job import run_sequence
+from spotlabel.pipeline.store import clear_partials
+from tests.helpers.recipes import leftovers, stores
 
 
 def main() -> None:

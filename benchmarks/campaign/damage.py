@@ -11,14 +11,14 @@ from click.testing import CliRunner
 
 from benchmarks.campaign.bench import Bench
 from benchmarks.campaign.result import Result, Tally
-from detector.data.labelled import open_labelled
-from pipeline.cli.verify import verify
-from pipeline.errors import SpotlabelError
-from pipeline.labelled import labelled_sequences
-from pipeline.plan import Item, items
-from pipeline.recipe import Recipe, build_recipe
-from pipeline.running.job import run_sequence
-from pipeline.stages.masks import make_masks
+from spotlabel.detector.data.labelled import open_labelled
+from spotlabel.pipeline.cli.verify import verify
+from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
+from spotlabel.pipeline.running.job import run_sequence
+from spotlabel.pipeline.stages.masks import make_masks
+from spotlabel.pipeline.upkeep.labelled import labelled_sequences
+from spotlabel.pipeline.upkeep.plan import Item, items
 
 _STEP = 4096
 

@@ -23,7 +23,7 @@ def main() -> None:
     """Try every size that was asked for."""
     from benchmarks.campaign.bench import differences, label  # noqa: PLC0415 (this module is imported by disk)
     from benchmarks.campaign.disk import judged  # noqa: PLC0415
-    from tests.recipes import stores  # noqa: PLC0415
+    from tests.helpers.recipes import stores  # noqa: PLC0415
 
     job = json.loads(sys.argv[1])
     out, recipe = Path(job["out"]), Path(job["recipe"])

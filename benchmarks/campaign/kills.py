@@ -23,7 +23,7 @@ from benchmarks.campaign.bench import (
     unfinished,
 )
 from benchmarks.campaign.result import Result, Tally
-from tests.recipes import leftovers
+from tests.helpers.recipes import leftovers
 
 _LONGEST_CHAIN = 6
 _LIFE_OF_A_PARTIAL = 0.03

@@ -10,11 +10,11 @@ import torch
 
 from benchmarks.campaign.bench import Bench
 from benchmarks.campaign.result import Result, Tally
-from detector.data.frames import EpochBatches, FrameList, SampleRules
-from detector.data.labelled import ClassMap, Labelled
-from detector.data.loader import Batches, LoaderOptions, StartMethod
-from detector.data.split import Part
-from tests.training_data import labelled
+from spotlabel.detector.data.frames import EpochBatches, FrameList, SampleRules
+from spotlabel.detector.data.labelled import ClassMap, Labelled
+from spotlabel.detector.data.loader import Batches, LoaderOptions, StartMethod
+from spotlabel.detector.data.split import Part
+from tests.helpers.training_data import labelled
 
 _EPOCHS = 3
 _METHODS: tuple[StartMethod, ...] = ("fork", "forkserver", "spawn")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from benchmarks.campaign.bench import Bench, surroundings
 from benchmarks.campaign.result import Result, Tally
-from tests.recipes import video
+from tests.helpers.recipes import video
 
 _LABELERS = ("filled-box", "mog2", "boxbg")
 _ALLOWED = 0.05

@@ -12,9 +12,9 @@ from functools import partial
 import cv2
 import psutil
 
-from pipeline.plan import items
-from pipeline.recipe import build_recipe
-from pipeline.running.job import run_sequence
+from spotlabel.pipeline.recipes.recipe import build_recipe
+from spotlabel.pipeline.running.job import run_sequence
+from spotlabel.pipeline.upkeep.plan import items
 
 
 def watch(seen: dict[str, list[float]], stage: str, done: int, total: int) -> None:

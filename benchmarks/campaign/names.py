@@ -8,9 +8,9 @@ from pathlib import Path
 
 from benchmarks.campaign.bench import Bench, label
 from benchmarks.campaign.result import Result, Tally
-from pipeline.names import evidence_path, file_stem, mask_path
-from pipeline.store import MaskReader
-from tests.recipes import tree, video, write
+from spotlabel.pipeline.names import evidence_path, file_stem, mask_path
+from spotlabel.pipeline.store import MaskReader
+from tests.helpers.recipes import tree, video, write
 
 _PIECES = (
     "..", ".", "/", "\\", "~", " ", "\0", "\n", "\r", "\x1b[2J", "-", "--", "-rf", "$(id)", "`id`", ";", "|",

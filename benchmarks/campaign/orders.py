@@ -10,9 +10,9 @@ from rich.console import Console
 
 from benchmarks.campaign.bench import Bench, differences
 from benchmarks.campaign.result import Result, Tally
-from pipeline.recipe import build_recipe
-from pipeline.running.schedule import run_all
-from pipeline.running.watch import SilentWatcher
+from spotlabel.pipeline.cli.progress import SilentWatcher
+from spotlabel.pipeline.recipes.recipe import build_recipe
+from spotlabel.pipeline.running.local import run_all
 
 _JOBS = (1, 2, 8)
 

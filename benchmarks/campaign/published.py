@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from benchmarks.campaign.bench import Bench, surroundings
 from benchmarks.campaign.result import Result, Tally, not_run
-from tests.recipes import command
+from tests.helpers.recipes import command
 
 _FAULT = "none: PAWCS on CDnet highway"
 _HOW = "`spotlabel verify cdnet --only baseline/highway`: F within 0.005 of the published 0.944"

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from benchmarks.campaign.bench import Bench
 from benchmarks.campaign.result import Result, Tally
-from pipeline.boxes import BoxTable
-from pipeline.errors import StoreError
-from pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
+from spotlabel.pipeline.boxes import BoxTable
+from spotlabel.pipeline.errors import StoreError
+from spotlabel.pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
 
 _READERS = 2
 _FRAMES = 12

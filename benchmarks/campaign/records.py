@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from benchmarks.campaign.result import Result
-from pipeline.atomic import write_atomically
+from spotlabel.pipeline.atomic import write_atomically
 
 
 def save(folder: Path, family: str, results: list[Result]) -> None:

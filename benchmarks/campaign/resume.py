@@ -11,12 +11,12 @@ import torch
 
 from benchmarks.campaign.bench import Bench
 from benchmarks.campaign.result import Result, Tally
-from detector.training.distributed import Group
-from detector.training.loop import Watcher
-from detector.training.run import Asked, start
-from detector.training.settings import TrainingSettings
-from pipeline.sequence import Sequence
-from tests.training_data import scene, write_exact_masks
+from spotlabel.detector.training.distributed import Group
+from spotlabel.detector.training.loop import Watcher
+from spotlabel.detector.training.run import Asked, start
+from spotlabel.detector.training.settings import TrainingSettings
+from spotlabel.pipeline.sequence import Sequence
+from tests.helpers.training_data import scene, write_exact_masks
 
 _SETTINGS: dict[str, Any] = {
     "preset": "spotnet-multitask", "backbone": "hourglass-tiny", "canvas": (64, 96), "every": 1,

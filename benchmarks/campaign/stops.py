@@ -12,11 +12,11 @@ import psutil
 
 from benchmarks.campaign.bench import Bench, differences, end, family_of, label, start, unfinished
 from benchmarks.campaign.result import Result, Tally
-from tests.recipes import crash_labeler, environment, leftovers, stores, video
+from tests.helpers.recipes import crash_labeler, environment, leftovers, stores, video
 
 _GRACE = 5.0
 """Seconds that a scheduler usually leaves between its SIGTERM and its SIGKILL."""
-_WORKER = "pipeline.running.child"
+_WORKER = "spotlabel.pipeline.running.child"
 
 
 def run(bench: Bench) -> Iterator[Result]:
@@ -142,7 +142,7 @@ def _video_of(worker: psutil.Process) -> str:
 _CRASHING = """
 import ctypes
 import numpy as np
-from labelers.base import Evidence, EvidenceKind, Settings
+from spotlabel.labelers.base import Evidence, EvidenceKind, Settings
 
 class Crash:
     name, version, kind, neutral = "crash", 1, EvidenceKind.BINARY, 0

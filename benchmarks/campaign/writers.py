@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.campaign.bench import Bench, differences, surroundings
 from benchmarks.campaign.result import Result, Tally, not_run
 from benchmarks.campaign.shim import NoShimError, build
-from tests.recipes import command
+from tests.helpers.recipes import command
 
 _COMPARED = (
     "the same videos and output folder, started together, in UTS and PID namespaces of their own where that "

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from benchmarks.scale.tables import tables
-from pipeline.atomic import write_atomically
+from spotlabel.pipeline.atomic import write_atomically
 
 PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
 BEGIN, END = "<!-- made by `make scale` -->\n", "<!-- end -->\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from detector.evaluation.uavdt import TEST_LENGTHS
+from spotlabel.detector.evaluation.traffic.uavdt import TEST_LENGTHS
 
 Frames = npt.NDArray[np.float64]
 CAMERAS = 100

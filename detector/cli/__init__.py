@@ -1,1 +1,1 @@
-"""Commands of ``spotlabel`` that need the detector; :mod:`pipeline.cli` finds them by name, on demand."""
+"""Commands that need the detector; :mod:`spotlabel.pipeline.cli` finds them by name, on demand."""

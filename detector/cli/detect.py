@@ -8,19 +8,19 @@ from typing import Any
 
 import click
 
-from detector.cli.detect_run import Setup, detect_all, show_plan
-from detector.cli.sizes import height_and_width
-from detector.errors import PredictionError
-from detector.evaluation.files import Compat
-from detector.model import load_model
-from detector.prediction.clips import Clip
-from detector.prediction.coco_ids import read_coco_ids
-from detector.prediction.engine import Switches
-from detector.prediction.job import Format, Wanted
-from detector.prediction.predictor import PredictOptions, Predictor
-from detector.prediction.sources import clips_of_paths, clips_of_sequences
-from pipeline.recipe import Recipe, load_recipe
-from pipeline.running.schedule import check_writable, usable_cores
+from spotlabel.detector.cli.detect_run import Setup, detect_all, show_plan
+from spotlabel.detector.cli.sizes import height_and_width
+from spotlabel.detector.errors import PredictionError
+from spotlabel.detector.evaluation.traffic.files import Compat
+from spotlabel.detector.model import load_model
+from spotlabel.detector.prediction.clips import Clip
+from spotlabel.detector.prediction.coco_ids import read_coco_ids
+from spotlabel.detector.prediction.engine import Switches
+from spotlabel.detector.prediction.job import Format, Wanted
+from spotlabel.detector.prediction.predictor import PredictOptions, Predictor
+from spotlabel.detector.prediction.sources import clips_of_paths, clips_of_sequences
+from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
+from spotlabel.pipeline.running.local import check_writable, usable_cores
 
 EVERY_FRAME = 2**31
 

@@ -13,19 +13,19 @@ import click
 import torch
 from rich.markup import escape
 
-from detector.prediction.clips import Clip
-from detector.prediction.engine import Switches
-from detector.prediction.job import Done, Wanted, detect_clip
-from detector.prediction.predictor import Predictor
-from detector.prediction.record import forget, remember, what_differs
-from detector.prediction.results import write_coco
-from pipeline.cli.options import console, table
-from pipeline.errors import SpotlabelError
-from pipeline.frames import VideoFile
-from pipeline.hashing import DigestCache, file_digest, files_digest
-from pipeline.names import file_stem
-from pipeline.running.job import Outcome
-from pipeline.running.watch import SilentWatcher, watching
+from spotlabel.detector.prediction.clips import Clip
+from spotlabel.detector.prediction.engine import Switches
+from spotlabel.detector.prediction.job import Done, Wanted, detect_clip
+from spotlabel.detector.prediction.predictor import Predictor
+from spotlabel.detector.prediction.record import forget, remember, what_differs
+from spotlabel.detector.prediction.results import write_coco
+from spotlabel.pipeline.cli.options import console, table
+from spotlabel.pipeline.cli.progress import SilentWatcher, watching
+from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.frames import VideoFile
+from spotlabel.pipeline.hashing import DigestCache, file_digest, files_digest
+from spotlabel.pipeline.names import file_stem
+from spotlabel.pipeline.running.job import Outcome
 
 JOINED = "coco--all.json"
 """The results of all clips in one file; a clip's own file is never called so."""

@@ -11,12 +11,12 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from detector.cli.evaluate_attention import attention_command
-from detector.cli.evaluate_coco import coco_command
-from detector.evaluation import report
-from detector.evaluation.benchmarks import Request, Result, run_detrac, run_uavdt
-from detector.evaluation.subsets import read_list
-from pipeline.cli.options import console, table
+from spotlabel.detector.cli.evaluate_attention import attention_command
+from spotlabel.detector.cli.evaluate_coco import coco_command
+from spotlabel.detector.evaluation.traffic import report
+from spotlabel.detector.evaluation.traffic.benchmarks import Request, Result, run_detrac, run_uavdt
+from spotlabel.detector.evaluation.traffic.subsets import read_list
+from spotlabel.pipeline.cli.options import console, table
 
 
 def _named_lists(

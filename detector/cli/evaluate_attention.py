@@ -10,10 +10,10 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from detector.evaluation import attention_report
-from detector.evaluation.attention import THRESHOLD
-from detector.evaluation.attention_run import AttentionResult, run_attention
-from pipeline.cli.options import console, table
+from spotlabel.detector.evaluation.attention import report as attention_report
+from spotlabel.detector.evaluation.attention.maps import THRESHOLD
+from spotlabel.detector.evaluation.attention.run import AttentionResult, run_attention
+from spotlabel.pipeline.cli.options import console, table
 
 
 @click.command("attention")

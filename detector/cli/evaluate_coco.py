@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from detector.evaluation import coco_report
-from pipeline.cli.options import console, table
+from spotlabel.detector.evaluation.coco import report as coco_report
+from spotlabel.pipeline.cli.options import console, table
 
 
 @click.command("coco")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from detector.cli.sizes import height_and_width
-from detector.errors import PredictionError
-from detector.model import load_model
-from detector.prediction.onnx_export import OPSETS, export_onnx
+from spotlabel.detector.cli.sizes import height_and_width
+from spotlabel.detector.errors import PredictionError
+from spotlabel.detector.model import load_model
+from spotlabel.detector.prediction.onnx_export import OPSETS, export_onnx
 
 
 @click.command()

@@ -11,16 +11,16 @@ from typing import Any
 import click
 import yaml
 
-from detector.cli.training_watch import TrainingWatcher
-from detector.training.distributed import joined
-from detector.training.run import Asked, describe, start
-from detector.training.settings import TrainingSettings
-from pipeline.cli.options import console, recipe_options
-from pipeline.labelled import labelled_sequences
-from pipeline.names import file_stem
-from pipeline.recipe import load_recipe
-from pipeline.running.schedule import Interrupted, check_writable
-from pipeline.validation import validated
+from spotlabel.detector.cli.training_watch import TrainingWatcher
+from spotlabel.detector.training.distributed import joined
+from spotlabel.detector.training.run import Asked, describe, start
+from spotlabel.detector.training.settings import TrainingSettings
+from spotlabel.pipeline.cli.options import console, recipe_options
+from spotlabel.pipeline.names import file_stem
+from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.running.local import Interrupted, check_writable
+from spotlabel.pipeline.upkeep.labelled import labelled_sequences
+from spotlabel.pipeline.validation import validated
 
 _SECONDS_OF_ONE_STOP = 3.0
 """Signals this close together are one request: Slurm tells every process, torchrun its own again."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from detector.training.loop import Watcher
-from pipeline.cli.options import table
+from spotlabel.detector.training.loop import Watcher
+from spotlabel.pipeline.cli.options import table
 
 _SECONDS_BETWEEN_LINES = 5.0
 _LOSSES = ("total", "hm", "wh", "reg", "seg")

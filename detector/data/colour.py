@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-from detector.data.views import Rng
+from spotlabel.detector.data.views import Rng
 
 Float32 = npt.NDArray[np.float32]
 
@@ -22,6 +24,20 @@ EIGENVECTORS = np.array(
 )
 STRENGTH = 0.4
 LIGHTING = 0.1
+
+
+@dataclass(frozen=True)
+class Colours:
+    """Mean and deviation of each channel, BGR, of values in [0, 1]; subtracted and divided by."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+CENTERNET_COLOURS = Colours((0.40789654, 0.44719302, 0.47026115), (0.28863828, 0.27408164, 0.27809835))
+"""Of CenterNet's releases; :data:`MEAN` and :data:`STD`."""
+IMAGENET_COLOURS = Colours((0.406, 0.456, 0.485), (0.225, 0.224, 0.229))
+"""Of public ImageNet weights; they matter where batch normalisation is frozen."""
 
 
 def jitter(image: Float32, rng: Rng) -> Float32:

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from detector.data.colour import EIGENVALUES, EIGENVECTORS, GREY, LIGHTING, MEAN, STD, STRENGTH
-from detector.data.frames import Raw, SampleRules
-from detector.data.samples import FOREGROUND, STRIDE, UNKNOWN, WEAK, IgnoreMode, tell_unknown_apart
-from detector.data.views import Rng, View
-from detector.geometry import Matrix, inverse
+from spotlabel.detector.data.colour import EIGENVALUES, EIGENVECTORS, GREY, LIGHTING, MEAN, STD, STRENGTH
+from spotlabel.detector.data.frames import Raw, SampleRules
+from spotlabel.detector.data.samples import FOREGROUND, STRIDE, UNKNOWN, WEAK, IgnoreMode, tell_unknown_apart
+from spotlabel.detector.data.views import Rng, View
+from spotlabel.detector.geometry import Matrix, inverse
 
 OBJECTS_AT_A_TIME = 16
 """Heatmaps of this many objects per image are drawn at once; bounds the memory for crowded scenes."""
@@ -64,7 +64,7 @@ _NO_JITTER = np.array([[0, 1], [0, 1], [0, 1]], np.float32)
 
 
 def _draw_jitter(rng: Rng) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The draws of :func:`detector.data.colour.jitter`: (3, 2) of step and factor in order, (3,) of shift."""
+    """Draws of ``colour.jitter``: (3, 2) of step and factor in order, (3,) of shift."""
     steps = [(step, 1 + rng.uniform(-STRENGTH, STRENGTH)) for step in rng.permutation(3)]
     return np.array(steps, np.float32), EIGENVECTORS @ (EIGENVALUES * rng.normal(0, LIGHTING, 3))
 
@@ -79,7 +79,8 @@ def _back(view: View, width: int) -> Matrix:
 
 
 def prepare(raw: dict[str, Tensor], rules: SampleRules, classes: int, objects: int) -> dict[str, Tensor]:
-    """A batch of :func:`stack_raw`, on its device, as :func:`detector.losses.detection_loss` takes it.
+    """A batch of :func:`stack_raw`, on its device, as
+    :func:`spotlabel.detector.centernet.losses.detection_loss` takes it.
 
     Args:
         raw: the batch, already on the device.
@@ -130,7 +131,7 @@ def warp(planes: Tensor, back: Tensor, canvas: tuple[int, int]) -> Tensor:
 
 
 def jitter(image: Tensor, steps: Tensor, shift: Tensor) -> Tensor:
-    """Colours of :func:`detector.data.colour.jitter` with given draws.
+    """Colours of :func:`spotlabel.detector.data.colour.jitter` with given draws.
 
     Args:
         image: [B, 3, H, W] BGR in [0, 1].
@@ -160,7 +161,8 @@ def _constants(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def draw_heatmaps(slots: dict[str, Tensor], classes: int, grid: tuple[int, int], objects: int) -> Tensor:
-    """Heatmaps [B, classes, h, w] of batched slots; equal to :func:`detector.targets.draw_heatmap`.
+    """Heatmaps [B, classes, h, w] of batched slots; equal to
+    :func:`spotlabel.detector.centernet.targets.draw_heatmap`.
 
     Args:
         slots: ``ind``, ``radius``, ``label`` and ``mask``, [B, K].

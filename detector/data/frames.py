@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from detector.data.labelled import ClassMap, RawFrame
-from detector.data.samples import STRIDE, IgnoreMode, Sample, make_sample
-from detector.data.split import Part
-from detector.data.views import Rng, View, jittered_view, letterbox_view, random_view, rng_of
-from detector.targets import Slots, object_slots
-from pipeline.errors import SpotlabelError
+from spotlabel.detector.centernet.targets import Slots, object_slots
+from spotlabel.detector.data.labelled import ClassMap, RawFrame
+from spotlabel.detector.data.samples import STRIDE, IgnoreMode, Sample, make_sample
+from spotlabel.detector.data.split import Part
+from spotlabel.detector.data.views import Rng, View, jittered_view, letterbox_view, random_view, rng_of
+from spotlabel.pipeline.errors import SpotlabelError
 
 
 class Crop(StrEnum):
@@ -48,9 +48,9 @@ class SampleRules:
         crop: see :class:`Crop`.
         extent: share of an image that the canvas shows at zoom 1 (random crops only).
         colour: jitter brightness, contrast, saturation and lighting.
-        ignore_mode: see :class:`detector.data.samples.IgnoreMode`.
+        ignore_mode: see :class:`spotlabel.detector.data.samples.IgnoreMode`.
         index_boxes: mirror boxes as the published code did, one pixel off; see
-            :class:`detector.data.views.View`.
+            :class:`spotlabel.detector.data.views.View`.
         seed: of all that is random.
     """
 
@@ -151,7 +151,7 @@ class ParitySamples(Dataset[Sample | SpotlabelError]):
 
 
 class RawSamples(Dataset[Raw | SpotlabelError]):
-    """Frames and views only; :mod:`detector.data.device` does the rest where the network is.
+    """Frames and views only; :mod:`spotlabel.detector.data.device` does the rest where the network is.
 
     Errors as in :class:`ParitySamples`.
     """
@@ -204,7 +204,7 @@ class EpochBatches(Sampler[list[Key]]):
 
 
 def stack_samples(samples: list[Sample]) -> dict[str, Tensor]:
-    """A batch as :func:`detector.losses.detection_loss` takes it, with the network's ``input``."""
+    """A batch for :func:`spotlabel.detector.centernet.losses.detection_loss`, and the network's ``input``."""
     columns: dict[str, list[Any]] = {
         "input": [s.input for s in samples],
         "seg": [s.seg for s in samples],

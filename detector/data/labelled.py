@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import StoreError
-from pipeline.sequence import FrameSource, Sequence
-from pipeline.store import MaskReader
-from pipeline.store.schema import FrameState
+from spotlabel.pipeline.errors import StoreError
+from spotlabel.pipeline.sequence import FrameSource, Sequence
+from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.store.schema import FrameState
 
 UInt8 = npt.NDArray[np.uint8]
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from detector.data.device import prepare, stack_raw
-from detector.data.frames import (
+from spotlabel.detector.data.device import prepare, stack_raw
+from spotlabel.detector.data.frames import (
     EpochBatches,
     FrameList,
     ParitySamples,
@@ -23,7 +23,7 @@ from detector.data.frames import (
     SampleRules,
     stack_samples,
 )
-from pipeline.errors import SpotlabelError
+from spotlabel.pipeline.errors import SpotlabelError
 
 StartMethod = Literal["fork", "forkserver", "spawn"]
 
@@ -44,7 +44,8 @@ class LoaderOptions:
 
 
 class Batches:
-    """Batches of an epoch on a device, as :func:`detector.losses.detection_loss` takes them.
+    """Batches of an epoch on a device, as :func:`spotlabel.detector.centernet.losses.detection_loss` takes
+    them.
 
     Args:
         frames: frames to draw from.

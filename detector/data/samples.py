@@ -8,10 +8,10 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from detector.data.colour import jitter, normalise
-from detector.data.views import Rng, View
-from detector.geometry import Floats
-from detector.targets import CentreTargets, centre_targets, known_cells
+from spotlabel.detector.centernet.targets import CentreTargets, centre_targets, known_cells
+from spotlabel.detector.data.colour import jitter, normalise
+from spotlabel.detector.data.views import Rng, View
+from spotlabel.detector.geometry import Floats
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 
-from detector.data.labelled import Labelled
-from detector.errors import TrainingError
-from pipeline.validation import nearest
+from spotlabel.detector.data.labelled import Labelled
+from spotlabel.detector.errors import TrainingError
+from spotlabel.pipeline.validation import nearest
 
 HELD_OUT = 6
 """One video in this many is held out: 10 of UA-DETRAC's 60, 5 of UAVDT's 30."""

@@ -8,7 +8,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from detector.geometry import Floats, Matrix, letterbox_matrix, padded_size, padding_matrix, transform_boxes
+from spotlabel.detector.geometry import (
+    Floats,
+    Matrix,
+    letterbox_matrix,
+    padded_size,
+    padding_matrix,
+    transform_boxes,
+)
 
 Rng = np.random.RandomState
 """The older generator: its streams never change, and the published augmentation was drawn from it."""

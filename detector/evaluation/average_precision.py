@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detector.evaluation.matching import Bool, Matches
-from detector.evaluation.records import Float64
-from pipeline.errors import SpotlabelError
+from spotlabel.detector.evaluation.matching import Bool, Matches
+from spotlabel.detector.evaluation.records import Float64
+from spotlabel.pipeline.errors import SpotlabelError
 
 
 class EvaluationError(SpotlabelError):

@@ -14,7 +14,7 @@ from operator import itemgetter
 import numpy as np
 import numpy.typing as npt
 
-from detector.evaluation.records import Detections, Float64, Int64, Truth
+from spotlabel.detector.evaluation.records import Detections, Float64, Int64, Truth
 
 Bool = npt.NDArray[np.bool_]
 Int8 = npt.NDArray[np.int8]

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from detector.evaluation.average_precision import EvaluationError
-from pipeline.atomic import write_atomically
+from spotlabel.detector.evaluation.average_precision import EvaluationError
+from spotlabel.pipeline.atomic import write_atomically
 
 
 def write_files(folder: Path, data: dict[str, Any], text: str, plot: bytes) -> list[Path]:

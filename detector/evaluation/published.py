@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from detector.evaluation.files import Benchmark
+from spotlabel.detector.evaluation.traffic.files import Benchmark
 
 UA_DETRAC_COLUMNS = ("overall", "easy", "medium", "hard", "cloudy", "night", "rainy", "sunny")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.evaluation.records import Float64, Int64
-from pipeline.errors import DatasetError
+from spotlabel.detector.evaluation.records import Float64, Int64
+from spotlabel.pipeline.errors import DatasetError
 
 
 def read_table(path: Path, columns: int) -> Float64:

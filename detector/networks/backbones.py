@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from detector.networks.backbone import Backbone
-from detector.networks.hourglass import (
+from spotlabel.detector.networks.backbone import Backbone
+from spotlabel.detector.networks.hourglass import (
     HOURGLASS_52,
     HOURGLASS_104,
     HOURGLASS_SMALL,
     HOURGLASS_TINY,
     Hourglass,
 )
-from detector.networks.resnet import RESNET_18, RESNET_34, RESNET_50, ResNet
+from spotlabel.detector.networks.resnet import RESNET_18, RESNET_34, RESNET_50, ResNet
 
 BACKBONES: dict[str, Callable[[], Backbone]] = {
     "hourglass-104": partial(Hourglass, HOURGLASS_104),

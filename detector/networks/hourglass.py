@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
-from detector.networks.backbone import Backbone
-from detector.networks.blocks import ConvBlock, Residual, projection, residuals, residuals_reversed
+from spotlabel.detector.networks.backbone import Backbone
+from spotlabel.detector.networks.blocks import ConvBlock, Residual, projection, residuals, residuals_reversed
 
 
 @dataclass(frozen=True)

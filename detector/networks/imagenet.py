@@ -15,8 +15,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from detector.networks.checkpoint import CheckpointError, ImportReport, import_public, read_public_checkpoint
-from detector.networks.resnet import ResNet
+from spotlabel.detector.centernet.checkpoint import (
+    CheckpointError,
+    ImportReport,
+    import_public,
+    read_public_checkpoint,
+)
+from spotlabel.detector.networks.resnet import ResNet
 
 FIRST = "conv1.weight"
 CLASSIFIER = ("fc.weight", "fc.bias")

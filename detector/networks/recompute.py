@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from detector.networks.blocks import Residual
+from spotlabel.detector.networks.blocks import Residual
 
 
 def recompute_blocks(network: nn.Module) -> None:

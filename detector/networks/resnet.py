@@ -1,7 +1,8 @@
 """ResNet backbones (He et al., CVPR 2016) with a small feature pyramid (Lin et al., CVPR 2017) to stride 4.
 
 The trunk's parameters carry torchvision's names, so that public ImageNet weights fit
-(:mod:`detector.networks.imagenet`). Bottleneck blocks stride in their 3x3 convolution, as those weights do.
+(:mod:`spotlabel.detector.networks.imagenet`). Bottleneck blocks stride in their 3x3 convolution, as those
+weights do.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional
 
-from detector.networks.backbone import Backbone
-from detector.networks.blocks import ConvBlock, projection
+from spotlabel.detector.networks.backbone import Backbone
+from spotlabel.detector.networks.blocks import ConvBlock, projection
 
 STAGES = (64, 128, 256, 512)
 

@@ -14,17 +14,17 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import FrameError
-from pipeline.frames import ImageFolder
-from pipeline.frames.decode import DECODER_VERSION, decode_image
-from pipeline.frames.prefetch import prefetch
-from pipeline.sequence import Image, Sequence
+from spotlabel.pipeline.errors import FrameError
+from spotlabel.pipeline.frames import ImageFolder
+from spotlabel.pipeline.frames.decode import DECODER_VERSION, decode_image
+from spotlabel.pipeline.frames.prefetch import prefetch
+from spotlabel.pipeline.sequence import Image, Sequence
 
 _LAST_DIGITS = re.compile(r"\d+(?=\D*$)", re.ASCII)
 
 
 class Frames(Protocol):
-    """What detection needs of a :class:`pipeline.sequence.FrameSource`; images may differ in size."""
+    """What detection needs of :class:`spotlabel.pipeline.sequence.FrameSource`; images may differ in size."""
 
     @property
     def numbers(self) -> npt.NDArray[np.int64]:

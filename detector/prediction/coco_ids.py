@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from detector.prediction.clips import Clip
-from pipeline.errors import DatasetError
-from pipeline.validation import nearest
+from spotlabel.detector.prediction.clips import Clip
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.validation import nearest
 
 Id = int | str
 

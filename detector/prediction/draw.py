@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from detector.prediction.predictor import Prediction
-from pipeline.pictures.layers import CLASS_COLOURS, write
-from pipeline.sequence import Image
+from spotlabel.detector.prediction.predictor import Prediction
+from spotlabel.pipeline.pictures.layers import CLASS_COLOURS, write
+from spotlabel.pipeline.sequence import Image
 
 Float32 = npt.NDArray[np.float32]
 Colour = tuple[int, int, int]

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from detector.data.colour import MEAN, STD
-from detector.decode import MAX_DETECTIONS, decode, decode_outputs, flip_average
-from detector.errors import PredictionError
-from detector.networks.centernet import CenterNet, Outputs
-from detector.tensors import at_least_single
+from spotlabel.detector.centernet.decode import MAX_DETECTIONS, decode, decode_outputs, flip_average
+from spotlabel.detector.centernet.network import CenterNet, Outputs
+from spotlabel.detector.centernet.tensors import at_least_single
+from spotlabel.detector.data.colour import MEAN, STD
+from spotlabel.detector.errors import PredictionError
 
 _NO_MEMORY = "can't allocate memory"
 """What torch says on the CPU, where it has no exception for it."""

@@ -10,16 +10,16 @@ from typing import Literal
 
 import numpy as np
 
-from detector.errors import PredictionError
-from detector.evaluation.files import Compat
-from detector.prediction.clips import Clip
-from detector.prediction.coco_ids import CocoIds
-from detector.prediction.pictures import AttentionMaps, Pictures, chosen_positions
-from detector.prediction.predictor import Prediction, Predictor
-from detector.prediction.results import FrameResult, Id, coco_rows, write_coco, write_text
-from pipeline.errors import FrameError
-from pipeline.names import file_stem
-from pipeline.sequence import Image
+from spotlabel.detector.errors import PredictionError
+from spotlabel.detector.evaluation.traffic.files import Compat
+from spotlabel.detector.prediction.clips import Clip
+from spotlabel.detector.prediction.coco_ids import CocoIds
+from spotlabel.detector.prediction.pictures import AttentionMaps, Pictures, chosen_positions
+from spotlabel.detector.prediction.predictor import Prediction, Predictor
+from spotlabel.detector.prediction.results import FrameResult, Id, coco_rows, write_coco, write_text
+from spotlabel.pipeline.errors import FrameError
+from spotlabel.pipeline.names import file_stem
+from spotlabel.pipeline.sequence import Image
 
 Format = Literal["ua-detrac", "uavdt", "coco"]
 Report = Callable[[int, int], None]

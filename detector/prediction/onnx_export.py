@@ -19,14 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detector.data.colour import MEAN, STD
-from detector.decode import MAX_DETECTIONS, decode_outputs
-from detector.errors import PredictionError
-from detector.model import ModelSpec
-from detector.networks.centernet import CenterNet
-from detector.prediction.placement import Placement
-from detector.tensors import at_least_single
-from pipeline.atomic import write_atomically
+from spotlabel.detector.centernet.decode import MAX_DETECTIONS, decode_outputs
+from spotlabel.detector.centernet.network import CenterNet
+from spotlabel.detector.centernet.tensors import at_least_single
+from spotlabel.detector.data.colour import MEAN, STD
+from spotlabel.detector.errors import PredictionError
+from spotlabel.detector.model import ModelSpec
+from spotlabel.detector.prediction.placement import Placement
+from spotlabel.pipeline.atomic import write_atomically
 
 FORMAT = "spotlabel-onnx 1"
 INPUT = "image"

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from detector.evaluation.attention import attention_greys, normalise_attention
-from detector.prediction.draw import (
+from spotlabel.detector.evaluation.attention.maps import attention_greys, normalise_attention
+from spotlabel.detector.prediction.draw import (
     add_legend,
     at_width,
     draw_attention,
@@ -16,12 +16,12 @@ from detector.prediction.draw import (
     fitted,
     side_by_side,
 )
-from detector.prediction.predictor import Prediction
-from pipeline.names import file_stem
-from pipeline.pictures.files import write_image
-from pipeline.pictures.layers import write
-from pipeline.pictures.sheet import contact_sheet
-from pipeline.sequence import Image
+from spotlabel.detector.prediction.predictor import Prediction
+from spotlabel.pipeline.names import file_stem
+from spotlabel.pipeline.pictures.files import write_image
+from spotlabel.pipeline.pictures.layers import write
+from spotlabel.pipeline.pictures.sheet import contact_sheet
+from spotlabel.pipeline.sequence import Image
 
 SHEET_FRAMES = 12
 """Most frames on a sheet."""

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from detector.data.views import View, letterbox_view, padded_view
-from detector.geometry import Matrix, scaled
+from spotlabel.detector.data.views import View, letterbox_view, padded_view
+from spotlabel.detector.geometry import Matrix, scaled
 
 Image = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]

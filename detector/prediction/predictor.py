@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from detector.decode import MAX_DETECTIONS, soft_nms, to_image
-from detector.errors import PredictionError
-from detector.model import ModelSpec
-from detector.networks.centernet import CenterNet
-from detector.prediction.engine import Decoded, Engine, Switches
-from detector.prediction.placement import Placement
+from spotlabel.detector.centernet.decode import MAX_DETECTIONS, soft_nms, to_image
+from spotlabel.detector.centernet.network import CenterNet
+from spotlabel.detector.errors import PredictionError
+from spotlabel.detector.model import ModelSpec
+from spotlabel.detector.prediction.engine import Decoded, Engine, Switches
+from spotlabel.detector.prediction.placement import Placement
 
 Image = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]

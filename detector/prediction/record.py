@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.atomic import write_atomically
-from pipeline.names import file_stem
+from spotlabel.pipeline.atomic import write_atomically
+from spotlabel.pipeline.names import file_stem
 
 VERSION = 1
 """Rises when the same images and options would give other results."""

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detector.evaluation.files import Benchmark, Compat, write_detections
-from detector.prediction.predictor import Prediction
-from pipeline.atomic import write_atomically
+from spotlabel.detector.evaluation.traffic.files import Benchmark, Compat, write_detections
+from spotlabel.detector.prediction.predictor import Prediction
+from spotlabel.pipeline.atomic import write_atomically
 
 Id = int | str
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from detector.errors import PredictionError
-from detector.prediction.clips import Clip, ImageList
-from pipeline.datasets.layout import natural_key
-from pipeline.datasets.video import VIDEO_SUFFIXES
-from pipeline.frames import VideoFile
-from pipeline.frames.options import FrameOptions
-from pipeline.names import check_names
-from pipeline.sequence import Sequence
+from spotlabel.detector.errors import PredictionError
+from spotlabel.detector.prediction.clips import Clip, ImageList
+from spotlabel.pipeline.datasets.layout import natural_key
+from spotlabel.pipeline.datasets.video import VIDEO_SUFFIXES
+from spotlabel.pipeline.frames import VideoFile
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.names import check_names
+from spotlabel.pipeline.sequence import Sequence
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 LOOSE = "images"

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from detector.prediction.engine import choose_device
+from spotlabel.detector.prediction.engine import choose_device
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Group:
         return self.rank == 0
 
     def share(self, count: Tensor) -> Tensor:
-        """Mean of a count over the processes; see :data:`detector.losses.Share`."""
+        """Mean of a count over the processes; see :data:`spotlabel.detector.centernet.losses.Share`."""
         if self.world == 1:
             return count
         total = count.detach().clone()

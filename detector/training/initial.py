@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from detector.model import ModelSpec, read_model
-from detector.networks.centernet import CenterNet
-from detector.networks.checkpoint import CheckpointError, import_public, public_name, read_public_checkpoint
-from detector.networks.imagenet import imagenet_weights, load_imagenet
-from detector.networks.resnet import ResNet
+from spotlabel.detector.centernet.checkpoint import (
+    CheckpointError,
+    import_public,
+    public_name,
+    read_public_checkpoint,
+)
+from spotlabel.detector.centernet.network import CenterNet
+from spotlabel.detector.model import ModelSpec, read_model
+from spotlabel.detector.networks.imagenet import imagenet_weights, load_imagenet
+from spotlabel.detector.networks.resnet import ResNet
 
 IMAGENET = "imagenet"
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from detector.errors import TrainingError
-from pipeline.atomic import write_atomically
+from spotlabel.detector.errors import TrainingError
+from spotlabel.pipeline.atomic import write_atomically
 
 
 class Log:

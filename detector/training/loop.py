@@ -10,23 +10,23 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from detector.data.frames import FrameList
-from detector.data.loader import Batches
-from detector.errors import TrainingError
-from detector.losses import LossWeights
-from detector.model import ModelSpec, save_model
-from detector.networks.centernet import CenterNet
-from detector.prediction.engine import Switches
-from detector.prediction.predictor import PredictOptions, Predictor
-from detector.training.distributed import Group
-from detector.training.log import Log
-from detector.training.optimisation import AveragedWeights, build_optimiser, learning_rate
-from detector.training.pictures import validation_sheet
-from detector.training.settings import TrainingSettings
-from detector.training.state import Progress, Trained, save_state
-from detector.training.step import StepOptions, train_step
-from detector.training.validation import Tally, tally
-from pipeline.pictures.files import write_image
+from spotlabel.detector.centernet.losses import LossWeights
+from spotlabel.detector.centernet.network import CenterNet
+from spotlabel.detector.data.frames import FrameList
+from spotlabel.detector.data.loader import Batches
+from spotlabel.detector.errors import TrainingError
+from spotlabel.detector.model import ModelSpec, save_model
+from spotlabel.detector.prediction.engine import Switches
+from spotlabel.detector.prediction.predictor import PredictOptions, Predictor
+from spotlabel.detector.training.distributed import Group
+from spotlabel.detector.training.log import Log
+from spotlabel.detector.training.optimisation import AveragedWeights, build_optimiser, learning_rate
+from spotlabel.detector.training.pictures import validation_sheet
+from spotlabel.detector.training.settings import TrainingSettings
+from spotlabel.detector.training.state import Progress, Trained, save_state
+from spotlabel.detector.training.step import StepOptions, train_step
+from spotlabel.detector.training.validation import Tally, tally
+from spotlabel.pipeline.pictures.files import write_image
 
 STEPS_BETWEEN_LINES = 20
 """Steps after which losses are fetched from the device, checked and written down."""

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
-from detector.errors import TrainingError
-from detector.training.settings import TrainingSettings
+from spotlabel.detector.errors import TrainingError
+from spotlabel.detector.training.settings import TrainingSettings
 
 
 @contextmanager

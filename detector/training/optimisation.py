@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
-from detector.training.settings import TrainingSettings
+from spotlabel.detector.training.settings import TrainingSettings
 
 
 def build_optimiser(network: nn.Module, settings: TrainingSettings) -> Optimizer:

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from detector.data.frames import FrameList
-from detector.data.labelled import RawFrame
-from detector.prediction.draw import draw_attention
-from detector.prediction.predictor import Prediction, Predictor
-from pipeline.pictures.layers import draw_mask, write
-from pipeline.pictures.sheet import contact_sheet
+from spotlabel.detector.data.frames import FrameList
+from spotlabel.detector.data.labelled import RawFrame
+from spotlabel.detector.prediction.draw import draw_attention
+from spotlabel.detector.prediction.predictor import Prediction, Predictor
+from spotlabel.pipeline.pictures.layers import draw_mask, write
+from spotlabel.pipeline.pictures.sheet import contact_sheet
 
 Image = npt.NDArray[np.uint8]
 

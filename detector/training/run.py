@@ -14,23 +14,23 @@ import torch
 import yaml
 from torch import nn
 
-from detector.data.frames import EpochBatches, FrameList, SampleRules
-from detector.data.labelled import ClassMap, class_map, open_labelled
-from detector.data.loader import Batches, LoaderOptions
-from detector.data.split import Split, split_videos
-from detector.errors import TrainingError
-from detector.model import ModelSpec
-from detector.networks.centernet import CenterNet
-from detector.networks.recompute import recompute_blocks
-from detector.training.distributed import Group
-from detector.training.initial import load_initial
-from detector.training.loop import Run, Watcher, new_trained, train
-from detector.training.memory import enough_memory
-from detector.training.settings import TrainingSettings
-from detector.training.state import Progress, load_state, read_progress
-from pipeline.atomic import write_atomically
-from pipeline.sequence import Sequence
-from pipeline.store.seal import read_seal
+from spotlabel.detector.centernet.network import CenterNet
+from spotlabel.detector.data.frames import EpochBatches, FrameList, SampleRules
+from spotlabel.detector.data.labelled import ClassMap, class_map, open_labelled
+from spotlabel.detector.data.loader import Batches, LoaderOptions
+from spotlabel.detector.data.split import Split, split_videos
+from spotlabel.detector.errors import TrainingError
+from spotlabel.detector.model import ModelSpec
+from spotlabel.detector.networks.recompute import recompute_blocks
+from spotlabel.detector.training.distributed import Group
+from spotlabel.detector.training.initial import load_initial
+from spotlabel.detector.training.loop import Run, Watcher, new_trained, train
+from spotlabel.detector.training.memory import enough_memory
+from spotlabel.detector.training.settings import TrainingSettings
+from spotlabel.detector.training.state import Progress, load_state, read_progress
+from spotlabel.pipeline.atomic import write_atomically
+from spotlabel.pipeline.sequence import Sequence
+from spotlabel.pipeline.store.seal import read_seal
 
 STATE = "state.safetensors"
 WITHOUT_EFFECT = (
@@ -81,7 +81,7 @@ def start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watcher
 
     Raises:
         TrainingError: the folder holds a run with other settings, the GPU is too small, or
-            as :func:`detector.training.loop.train`.
+            as :func:`spotlabel.detector.training.loop.train`.
         StoreError: masks that do not fit their frames.
     """
     with enough_memory(asked.settings):

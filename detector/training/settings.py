@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from detector.data.frames import Crop
-from detector.data.loader import StartMethod
-from detector.data.samples import IgnoreMode
-from detector.model import BackboneName, PresetName
+from spotlabel.detector.data.frames import Crop
+from spotlabel.detector.data.loader import StartMethod
+from spotlabel.detector.data.samples import IgnoreMode
+from spotlabel.detector.model import BackboneName, PresetName
 
 
 class _Section(BaseModel):

@@ -12,10 +12,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from detector.errors import TrainingError
-from detector.model import as_metadata, from_metadata
-from detector.training.optimisation import AveragedWeights
-from pipeline.atomic import write_atomically
+from spotlabel.detector.errors import TrainingError
+from spotlabel.detector.model import as_metadata, from_metadata
+from spotlabel.detector.training.optimisation import AveragedWeights
+from spotlabel.pipeline.atomic import write_atomically
 
 FORMAT = "spotlabel-training-state 1"
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from detector.losses import LossWeights, Share, alone, detection_loss
+from spotlabel.detector.centernet.losses import LossWeights, Share, alone, detection_loss
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ def train_step(
     Args:
         network: a detector in training mode, perhaps wrapped or compiled.
         optimiser: of its parameters.
-        batch: ``input`` [B, 3, H, W] and the targets of :func:`detector.losses.detection_loss`.
+        batch: ``input`` [B, 3, H, W] and the targets of
+            :func:`spotlabel.detector.centernet.losses.detection_loss`.
         options: see :class:`StepOptions`.
 
     Returns:

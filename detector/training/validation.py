@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from detector.data.frames import FrameList
-from detector.data.labelled import RawFrame
-from detector.data.samples import FOREGROUND, UNKNOWN
-from detector.evaluation.average_precision import evaluate
-from detector.evaluation.detrac import COVERED
-from detector.evaluation.matching import Matches, match_sequence
-from detector.evaluation.records import Detections, Truth
-from detector.prediction.predictor import Prediction, Predictor
+from spotlabel.detector.data.frames import FrameList
+from spotlabel.detector.data.labelled import RawFrame
+from spotlabel.detector.data.samples import FOREGROUND, UNKNOWN
+from spotlabel.detector.evaluation.average_precision import evaluate
+from spotlabel.detector.evaluation.matching import Matches, match_sequence
+from spotlabel.detector.evaluation.records import Detections, Truth
+from spotlabel.detector.evaluation.traffic.detrac import COVERED
+from spotlabel.detector.prediction.predictor import Prediction, Predictor
 
 Bool = npt.NDArray[np.bool_]
 OVERLAPS = (0.5, 0.7)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from labelers.compiling import compile_cached, sources_digest
+from spotlabel.labelers.compiling import compile_cached, sources_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -14,5 +14,5 @@ _SOURCES = sources_digest(Path(__file__).parent)
 
 
 def compiled(function: F) -> F:
-    """Compile on first call; see :func:`labelers.compiling.compile_cached`."""
+    """Compile on first call; see :func:`spotlabel.labelers.compiling.compile_cached`."""
     return compile_cached(function, _SOURCES)

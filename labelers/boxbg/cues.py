@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labelers.boxbg.compiled import compiled
-from labelers.boxbg.planes import Planes, mean_rows, measured
+from spotlabel.labelers.boxbg.compiled import compiled
+from spotlabel.labelers.boxbg.planes import Planes, mean_rows, measured
 
 Float = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.masks.values import Rects
+from spotlabel.labelers.masks.values import Rects
 
 _SMOOTHNESS = 0.004 * 255.0**2
 """Brightness with less variance than this in a window, squared grey levels, has no edges worth following."""

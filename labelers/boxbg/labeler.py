@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from labelers.base import Clip, Evidence, EvidenceKind, Settings
-from labelers.boxbg.samples import collect
-from labelers.boxbg.scene import NEUTRAL, learn
-from labelers.boxbg.settings import BoxbgSettings
-from labelers.tally import Tally
+from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Settings
+from spotlabel.labelers.boxbg.samples import collect
+from spotlabel.labelers.boxbg.scene import NEUTRAL, learn
+from spotlabel.labelers.boxbg.settings import BoxbgSettings
+from spotlabel.labelers.tally import Tally
 
 
 class Boxbg:

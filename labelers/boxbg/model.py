@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.boxbg.median import robust_fit
-from labelers.boxbg.planes import SIGMA_STEPS
-from labelers.boxbg.pose import STILL, Pose, PoseFinder
-from labelers.boxbg.samples import HIDDEN, Samples
-from labelers.boxbg.settings import BoxbgSettings
-from labelers.boxbg.warp import moved, widened
+from spotlabel.labelers.boxbg.median import robust_fit
+from spotlabel.labelers.boxbg.planes import SIGMA_STEPS
+from spotlabel.labelers.boxbg.pose import STILL, Pose, PoseFinder
+from spotlabel.labelers.boxbg.samples import HIDDEN, Samples
+from spotlabel.labelers.boxbg.settings import BoxbgSettings
+from spotlabel.labelers.boxbg.warp import moved, widened
 
 UInt8 = npt.NDArray[np.uint8]
 Images = list[UInt8]
@@ -79,7 +79,7 @@ class Background:
 
     @cached_property
     def wide(self) -> list[UInt8]:
-        """The levels, uint8 (H, W, 4), for :func:`labelers.boxbg.warp.moved`."""
+        """The levels, uint8 (H, W, 4), for :func:`spotlabel.labelers.boxbg.warp.moved`."""
         return [widened(level) for level in self.levels]
 
 

@@ -17,7 +17,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelers.boxbg.cues import DEVIATION_EDGES, KINDS, LIGHT_EDGES, PLAIN_COLOUR, PLAIN_TEXTURE, SHAPE
+from spotlabel.labelers.boxbg.cues import (
+    DEVIATION_EDGES,
+    KINDS,
+    LIGHT_EDGES,
+    PLAIN_COLOUR,
+    PLAIN_TEXTURE,
+    SHAPE,
+)
 
 Float64 = npt.NDArray[np.float64]
 
@@ -55,7 +62,7 @@ class Counts:
         """Count the pixels of a patch.
 
         Args:
-            kind: int32 (H, W), from :func:`labelers.boxbg.cues.cues`.
+            kind: int32 (H, W), from :func:`spotlabel.labelers.boxbg.cues.cues`.
             inside: bool (H, W), well inside a box.
             around: bool (H, W), in the surroundings of boxes and in none.
         """

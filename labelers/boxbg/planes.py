@@ -1,4 +1,4 @@
-"""The arithmetic of the cues, compiled: what :mod:`labelers.boxbg.cues` bins, pixel by pixel.
+"""The arithmetic of the cues, compiled: what :mod:`spotlabel.labelers.boxbg.cues` bins, pixel by pixel.
 
 Planes are one pixel larger than the patch on every side, where they continue as its outermost pixels, so that
 the loops over 3x3 pixels need no case for the border. Colours of a row lie side by side: (H, 3 W).
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labelers.boxbg.compiled import compiled
+from spotlabel.labelers.boxbg.compiled import compiled
 
 Float = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
@@ -53,7 +53,7 @@ class Planes(NamedTuple):
 
 
 def measured(image: UInt8, level: UInt8, sigma: UInt8, curve: Float) -> Planes:
-    """Planes of a patch that is not empty; arguments as of :func:`labelers.boxbg.cues.cues`.
+    """Planes of a patch that is not empty; arguments as of :func:`spotlabel.labelers.boxbg.cues.cues`.
 
     They lie in memory that the thread's next call uses again.
     """

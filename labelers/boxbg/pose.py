@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.boxbg.probes import (
+from spotlabel.labelers.boxbg.probes import (
     MOTION,
     Probes,
     brightness_ratios,
@@ -21,7 +21,7 @@ from labelers.boxbg.probes import (
     residual,
     sampled,
 )
-from labelers.boxbg.samples import HIDDEN
+from spotlabel.labelers.boxbg.samples import HIDDEN
 
 UInt8 = npt.NDArray[np.uint8]
 Float = npt.NDArray[np.float32]
@@ -190,7 +190,8 @@ class PoseFinder:
 
         Args:
             image: uint8 (H, W, 3).
-            sight: uint8 (H, W), see :func:`labelers.boxbg.samples.sight`; hidden pixels have no say.
+            sight: uint8 (H, W), see :func:`spotlabel.labelers.boxbg.samples.sight`; hidden pixels have no
+                say.
         """
         curve = self._curve(image, sight)
         if not self._stabilise:

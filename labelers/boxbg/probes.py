@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labelers.boxbg.compiled import compiled
-from labelers.boxbg.samples import HIDDEN
+from spotlabel.labelers.boxbg.compiled import compiled
+from spotlabel.labelers.boxbg.samples import HIDDEN
 
 Float = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -80,7 +80,7 @@ def brightness_ratios(
 
     Args:
         image: uint8 (H, W, 3).
-        sight: uint8 (H, W), see :func:`labelers.boxbg.samples.sight`.
+        sight: uint8 (H, W), see :func:`spotlabel.labelers.boxbg.samples.sight`.
         place: rows and columns of the points, (N,) each.
         levels: float32 (N, 3), the background there.
         ratios: float32 (3, N), whose first columns are written.

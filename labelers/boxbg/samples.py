@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from labelers.base import Clip, ClipFrame
-from labelers.masks.boxes import paint, touched_rects
+from spotlabel.labelers.base import Clip, ClipFrame
+from spotlabel.labelers.masks.boxes import paint, touched_rects
 
 UInt8 = npt.NDArray[np.uint8]
 

@@ -10,20 +10,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.base import ClipFrame, Evidence
-from labelers.boxbg.compiled import compiled
-from labelers.boxbg.cues import Cues, cues
-from labelers.boxbg.edges import along_edges, over_squares
-from labelers.boxbg.light import Shadows, Witnesses
-from labelers.boxbg.model import Background, fit_background
-from labelers.boxbg.odds import Counts, log_odds
-from labelers.boxbg.pose import Pose
-from labelers.boxbg.samples import DOUBTFUL, Samples, grown_rects, sight
-from labelers.boxbg.settings import BoxbgSettings
-from labelers.boxbg.shadows import Patch, shadow_beside, shadow_pixels
-from labelers.boxbg.warp import moved
-from labelers.masks.boxes import has_pixels, inside_rects, patches, touched_rects
-from labelers.masks.values import Rects
+from spotlabel.labelers.base import ClipFrame, Evidence
+from spotlabel.labelers.boxbg.compiled import compiled
+from spotlabel.labelers.boxbg.cues import Cues, cues
+from spotlabel.labelers.boxbg.edges import along_edges, over_squares
+from spotlabel.labelers.boxbg.model import Background, fit_background
+from spotlabel.labelers.boxbg.odds import Counts, log_odds
+from spotlabel.labelers.boxbg.pose import Pose
+from spotlabel.labelers.boxbg.samples import DOUBTFUL, Samples, grown_rects, sight
+from spotlabel.labelers.boxbg.settings import BoxbgSettings
+from spotlabel.labelers.boxbg.shadows.pixels import Patch, shadow_beside, shadow_pixels
+from spotlabel.labelers.boxbg.shadows.verdict import Shadows, Witnesses
+from spotlabel.labelers.boxbg.warp import moved
+from spotlabel.labelers.masks.boxes import has_pixels, inside_rects, patches, touched_rects
+from spotlabel.labelers.masks.values import Rects
 
 NEUTRAL = 128
 """Evidence above this is foreground."""

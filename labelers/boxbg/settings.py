@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from labelers.base import Settings
+from spotlabel.labelers.base import Settings
 
 
 class BoxbgSettings(Settings):

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.egomotion.camera import Matrix, Plane
-from labelers.egomotion.residual import Place
-from labelers.egomotion.window import View, Window
+from spotlabel.labelers.egomotion.camera import Matrix, Plane
+from spotlabel.labelers.egomotion.residual import Place
+from spotlabel.labelers.egomotion.window import View, Window
 
 Colour = npt.NDArray[np.uint8]
 UNSEEN = 255

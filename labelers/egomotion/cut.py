@@ -1,8 +1,8 @@
 """Edges: the outline of what is in one box, from two cues that fail in different places.
 
-The backdrop (:mod:`labelers.egomotion.backdrop`) decides where it was seen, and colour (GrabCut: Rother,
-Kolmogorov and Blake, SIGGRAPH 2004) draws the edge between what is sure and settles what was not seen. Each
-is checked before it is believed. Motion had a say once; measured, it cost time and gained nothing.
+The backdrop (:mod:`spotlabel.labelers.egomotion.backdrop`) decides where it was seen, and colour (GrabCut:
+Rother, Kolmogorov and Blake, SIGGRAPH 2004) draws the edge between what is sure and settles what was not
+seen. Each is checked before it is believed. Motion had a say once; measured, it cost time and gained nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.egomotion.backdrop import Backdrop
-from labelers.egomotion.camera import Plane
+from spotlabel.labelers.egomotion.backdrop import Backdrop
+from spotlabel.labelers.egomotion.camera import Plane
 
 Bool = npt.NDArray[np.bool_]
 

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from labelers.egomotion.camera import Grey, Plane
-from labelers.flow import FlowSettings, FramePair, dense_flow, flow_speed
+from spotlabel.labelers.egomotion.camera import Grey, Plane
+from spotlabel.labelers.flow.dense import FlowSettings, FramePair, dense_flow, flow_speed
 
 Flow = npt.NDArray[np.float32]
 Place = tuple[slice, slice]

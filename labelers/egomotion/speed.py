@@ -9,17 +9,17 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from labelers.egomotion.camera import CameraMotion, Grey, seen_from
-from labelers.egomotion.residual import (
+from spotlabel.labelers.egomotion.camera import CameraMotion, Grey, seen_from
+from spotlabel.labelers.egomotion.residual import (
     Place,
     ResidualSettings,
     patch_flow,
     plain_speed,
     without_background,
 )
-from labelers.egomotion.window import Window
-from labelers.flow import FramePair
-from labelers.masks.boxes import patches
+from spotlabel.labelers.egomotion.window import Window
+from spotlabel.labelers.flow.dense import FramePair
+from spotlabel.labelers.masks.boxes import patches
 
 Speed = npt.NDArray[np.float32]
 REST = 0.25

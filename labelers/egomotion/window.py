@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.base import Clip, ClipFrame
-from labelers.egomotion.camera import STANDING, CameraMotion, Grey, Plane, camera_motion, unboxed
+from spotlabel.labelers.base import Clip, ClipFrame
+from spotlabel.labelers.egomotion.camera import STANDING, CameraMotion, Grey, Plane, camera_motion, unboxed
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def windows(clip: Clip, reach: int, dilation: float) -> Iterator[Window]:
     Args:
         clip: the frames.
         reach: so many frames before and after, where there are so many.
-        dilation: see :func:`labelers.egomotion.camera.unboxed`.
+        dilation: see :func:`spotlabel.labelers.egomotion.camera.unboxed`.
     """
     held: deque[View] = deque(maxlen=2 * reach + 1)
     index = -1

@@ -1,6 +1,6 @@
 """Masks: evidence and boxes in, background / foreground / unknown out."""
 
-from labelers.masks.frame import (
+from spotlabel.labelers.masks.frame import (
     MASK_RULES_VERSION,
     Draft,
     FrameMask,
@@ -9,9 +9,9 @@ from labelers.masks.frame import (
     make_mask,
     unknown_mask,
 )
-from labelers.masks.presets import PRESETS, resolve
-from labelers.masks.settings import MaskSettings
-from labelers.masks.values import BACKGROUND, FOREGROUND, UNKNOWN
+from spotlabel.labelers.masks.presets import PRESETS, resolve
+from spotlabel.labelers.masks.settings import MaskSettings
+from spotlabel.labelers.masks.values import BACKGROUND, FOREGROUND, UNKNOWN
 
 __all__ = [
     "BACKGROUND",

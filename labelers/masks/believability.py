@@ -1,4 +1,4 @@
-"""One number for how far a box's mask can be believed, from the cues of :mod:`labelers.masks.cues`.
+"""One number for how far a box's mask can be believed, from the cues of :mod:`spotlabel.labelers.masks.cues`.
 
 Each cue becomes a part between 0 (failed) and 1 (nothing to complain of), linear up to the value from which
 more of it means nothing:
@@ -24,7 +24,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from labelers.masks.cues import Column, Cues
+from spotlabel.labelers.masks.cues import Column, Cues
 
 FULL_FILL = 0.5
 """A vehicle fills 40 to 80 % of its box; more is no better sign."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelers.masks.settings import MaskSettings
-from labelers.masks.values import FOREGROUND, Boxes, Plane, Rects
+from spotlabel.labelers.masks.settings import MaskSettings
+from spotlabel.labelers.masks.values import FOREGROUND, Boxes, Plane, Rects
 
 
 def pixel_rects(

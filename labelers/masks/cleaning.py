@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.base import MOTION_STEPS_PER_PIXEL, EvidenceKind
-from labelers.masks.settings import MaskSettings
-from labelers.masks.values import Plane
+from spotlabel.labelers.base import MOTION_STEPS_PER_PIXEL, EvidenceKind
+from spotlabel.labelers.masks.settings import MaskSettings
+from spotlabel.labelers.masks.values import Plane
 
 
 def threshold_level(kind: EvidenceKind, settings: MaskSettings, neutral: int) -> int:

@@ -1,7 +1,7 @@
 """What a mask and its evidence tell about each box: how far the foreground in it can be trusted.
 
 Every cue comes from evidence, mask and boxes alone; no frame is looked at. How they are put together is in
-:mod:`labelers.masks.believability`.
+:mod:`spotlabel.labelers.masks.believability`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.base import EvidenceKind
-from labelers.masks.shapes import GRID, Shapes
-from labelers.masks.values import Plane, Rects
+from spotlabel.labelers.base import EvidenceKind
+from spotlabel.labelers.masks.shapes import GRID, Shapes
+from spotlabel.labelers.masks.values import Plane, Rects
 
 Column = npt.NDArray[np.float32]
 
@@ -107,7 +107,8 @@ def edge_contact(shapes: Shapes, rects: Rects, size: tuple[int, int]) -> Column:
     over :data:`FULL_TOUCH`, at most 1.
 
     Args:
-        shapes: uint8 (N, GRID, GRID), 0 or 1, as :func:`labelers.masks.shapes.box_shapes` makes them.
+        shapes: uint8 (N, GRID, GRID), 0 or 1, as :func:`spotlabel.labelers.masks.shapes.box_shapes` makes
+            them.
         rects: int64 (N, 4), pixels of the boxes.
         size: height and width of the image. Sides on its border do not count: the object may go on there.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelers.masks.boxes import paint
-from labelers.masks.settings import MaskSettings
-from labelers.masks.values import FOREGROUND, UNKNOWN, Plane, Rects
+from spotlabel.labelers.masks.boxes import paint
+from spotlabel.labelers.masks.settings import MaskSettings
+from spotlabel.labelers.masks.values import FOREGROUND, UNKNOWN, Plane, Rects
 
 
 def doubtful_boxes(

@@ -8,8 +8,8 @@
 3. Unknown overrides both: boxes that are not believed and boxes of other classes, except where a believed
    box has foreground; ignore regions, even inside boxes; warm-up frames, whole.
 
-All of it is worked out in patches around the boxes (:func:`labelers.masks.boxes.patches`), which gives the
-same as working on the whole image.
+All of it is worked out in patches around the boxes (:func:`spotlabel.labelers.masks.boxes.patches`), which
+gives the same as working on the whole image.
 """
 
 from __future__ import annotations
@@ -20,15 +20,22 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.base import EvidenceKind
-from labelers.masks.believability import believability
-from labelers.masks.boxes import has_pixels, inside_rects, paint, patches, pixel_rects, touched_rects
-from labelers.masks.cleaning import foreground, large_blobs, solid_blobs, threshold_level
-from labelers.masks.cues import Column, Cues, box_cues
-from labelers.masks.doubt import doubt, doubtful_boxes
-from labelers.masks.settings import MaskSettings
-from labelers.masks.shapes import Shapes, box_shapes
-from labelers.masks.values import UNKNOWN, Boxes, Plane, Rects
+from spotlabel.labelers.base import EvidenceKind
+from spotlabel.labelers.masks.believability import believability
+from spotlabel.labelers.masks.boxes import (
+    has_pixels,
+    inside_rects,
+    paint,
+    patches,
+    pixel_rects,
+    touched_rects,
+)
+from spotlabel.labelers.masks.cleaning import foreground, large_blobs, solid_blobs, threshold_level
+from spotlabel.labelers.masks.cues import Column, Cues, box_cues
+from spotlabel.labelers.masks.doubt import doubt, doubtful_boxes
+from spotlabel.labelers.masks.settings import MaskSettings
+from spotlabel.labelers.masks.shapes import Shapes, box_shapes
+from spotlabel.labelers.masks.values import UNKNOWN, Boxes, Plane, Rects
 
 MASK_RULES_VERSION = 3
 """Changes whenever the same evidence, boxes and settings would give another mask or other box qualities."""
@@ -61,7 +68,7 @@ class FrameMask:
         mask: uint8 (H, W): 0 background, 1 foreground, 255 unknown.
         cues: as of the draft: of the foreground before anything became unknown.
         temporal: float32 (N,), IoU with neighbouring frames' masks along the track; NaN if there is none.
-        believability: float32 (N,), 0 to 1; see :mod:`labelers.masks.believability`.
+        believability: float32 (N,), 0 to 1; see :mod:`spotlabel.labelers.masks.believability`.
         believed: bool (N,), the box is selected, has pixels, is filled by ``min_fill`` or more and has a
             believability of ``min_believability`` or more; false for every box of a frame that is unknown
             because of warm-up.

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from labelers.errors import invalid_settings, unknown_name
-from labelers.masks.settings import MaskSettings
+from spotlabel.labelers.errors import invalid_settings, unknown_name
+from spotlabel.labelers.masks.settings import MaskSettings
 
 PAPER = MaskSettings(
     motion_threshold=1.0,

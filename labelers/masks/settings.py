@@ -1,4 +1,4 @@
-"""Settings of the mask rules; presets are in :mod:`labelers.masks.presets`."""
+"""Settings of the mask rules; presets are in :mod:`spotlabel.labelers.masks.presets`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from labelers.base import MOTION_STEPS_PER_PIXEL, Settings
+from spotlabel.labelers.base import MOTION_STEPS_PER_PIXEL, Settings
 
 Kernel = Annotated[int, Field(ge=0, le=63)]
 """Side of a kernel in px: odd, or 0 for "step left out"."""

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.masks.values import Plane, Rects
+from spotlabel.labelers.masks.values import Plane, Rects
 
 GRID = 24
 """Cells along either side of a box."""

@@ -1,7 +1,8 @@
 """Whether an object keeps its shape from frame to frame, judged along its track.
 
-Two boxes of a track are compared cell by cell of their shapes (:mod:`labelers.masks.shapes`), which shifts
-and scales the one mask onto the other by the boxes' own move. Nothing else is needed of a neighbouring frame.
+Two boxes of a track are compared cell by cell of their shapes (:mod:`spotlabel.labelers.masks.shapes`),
+which shifts and scales the one mask onto the other by the boxes' own move. Nothing else is needed of a
+neighbouring frame.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelers.masks.cues import Column
-from labelers.masks.shapes import Shapes
-from labelers.masks.values import Rects
+from spotlabel.labelers.masks.cues import Column
+from spotlabel.labelers.masks.shapes import Shapes
+from spotlabel.labelers.masks.values import Rects
 
 NO_TRACK = -1
 

@@ -4,7 +4,7 @@ After St-Charles, Bilodeau and Bergevin, "A Self-Adjusting Approach to Change De
 Word Consensus" (WACV 2015) and "Universal Background Subtraction Using Word Consensus Models" (TIP 2016).
 """
 
-from labelers.pawcs.labeler import Pawcs, PawcsDistance, PawcsHeld
-from labelers.pawcs.settings import PawcsSettings
+from spotlabel.labelers.pawcs.labeler import Pawcs, PawcsDistance, PawcsHeld
+from spotlabel.labelers.pawcs.settings import PawcsSettings
 
 __all__ = ["Pawcs", "PawcsDistance", "PawcsHeld", "PawcsSettings"]

@@ -8,13 +8,13 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from labelers.errors import LabelerError
-from labelers.pawcs.engine import PawcsEngine
-from labelers.pawcs.settings import PawcsSettings
+from spotlabel.labelers.errors import LabelerError
+from spotlabel.labelers.pawcs.engine import PawcsEngine
+from spotlabel.labelers.pawcs.settings import PawcsSettings
 
 
 class Engine(Protocol):
-    """The model of one video, wherever it runs; see :class:`labelers.pawcs.engine.PawcsEngine`."""
+    """The model of one video, wherever it runs; see :class:`spotlabel.labelers.pawcs.engine.PawcsEngine`."""
 
     @property
     def level(self) -> npt.NDArray[np.uint8]:
@@ -78,6 +78,6 @@ def create_engine(first: npt.NDArray[np.uint8], settings: PawcsSettings, with_le
     """
     if chosen_device(settings) == "cpu":
         return PawcsEngine(first, settings, with_level)
-    from labelers.pawcs.cuda.single import CudaEngine  # noqa: PLC0415
+    from spotlabel.labelers.pawcs.cuda.single import CudaEngine  # noqa: PLC0415
 
     return CudaEngine(first, settings, with_level)

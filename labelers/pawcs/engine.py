@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.frame_level import SceneWatch, Sensitivity, background_image
-from labelers.pawcs.global_words import order_globals, refine_globals, replace_newcomers
-from labelers.pawcs.jit import float32
-from labelers.pawcs.lbsp import RIM, describe_row, threshold_table
-from labelers.pawcs.model import (
+from spotlabel.labelers.pawcs.frame_level import SceneWatch, Sensitivity, background_image
+from spotlabel.labelers.pawcs.global_words import order_globals, refine_globals, replace_newcomers
+from spotlabel.labelers.pawcs.jit import float32
+from spotlabel.labelers.pawcs.lbsp import RIM, describe_row, threshold_table
+from spotlabel.labelers.pawcs.model import (
     CLOCK_LIMIT,
     CLOCK_STEP,
     Tick,
@@ -25,12 +25,12 @@ from labelers.pawcs.model import (
     state_bytes,
     turn_back_clock,
 )
-from labelers.pawcs.postprocess import clean, dilate, median_size
-from labelers.pawcs.refresh import refresh_globals, refresh_rows
-from labelers.pawcs.rng import NO_STREAM, c_library_stream, frame_key
-from labelers.pawcs.rows import create_newcomers, create_rows, create_scratch
-from labelers.pawcs.settings import PawcsSettings, Rules
-from labelers.pawcs.step import Frame, Model, grant_edges, step_rows
+from spotlabel.labelers.pawcs.postprocess import clean, dilate, median_size
+from spotlabel.labelers.pawcs.refresh import refresh_globals, refresh_rows
+from spotlabel.labelers.pawcs.rng import NO_STREAM, c_library_stream, frame_key
+from spotlabel.labelers.pawcs.rows import create_newcomers, create_rows, create_scratch
+from spotlabel.labelers.pawcs.settings import PawcsSettings, Rules
+from spotlabel.labelers.pawcs.step import Frame, Model, grant_edges, step_rows
 
 MIN_SIDE = 16
 _BANDS_PER_THREAD = 4

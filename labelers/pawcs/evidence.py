@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.jit import compiled, float32, inlined
-from labelers.pawcs.lbsp import (
+from spotlabel.labelers.pawcs.jit import compiled, float32, inlined
+from spotlabel.labelers.pawcs.lbsp import (
     colour_distortion,
     colour_l1,
     describe_patch,
@@ -20,8 +20,18 @@ from labelers.pawcs.lbsp import (
     hamming,
     mix_distance,
 )
-from labelers.pawcs.model import BITS_48, HEAD, Pixel, Tick, Words, tail_size, weight, word_high, word_low
-from labelers.pawcs.rows import Scratch
+from spotlabel.labelers.pawcs.model import (
+    BITS_48,
+    HEAD,
+    Pixel,
+    Tick,
+    Words,
+    tail_size,
+    weight,
+    word_high,
+    word_low,
+)
+from spotlabel.labelers.pawcs.rows import Scratch
 
 NEUTRAL = 128
 """Level of s = 1: foreground lies above."""

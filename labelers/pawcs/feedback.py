@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelers.pawcs.jit import float32, inlined, int64, vectorised
-from labelers.pawcs.lbsp import DESCRIPTOR_BITS, MAX_COLOUR_DISTANCE
-from labelers.pawcs.model import Bytes, Floats
-from labelers.pawcs.rows import Ints
-from labelers.pawcs.settings import Rules
+from spotlabel.labelers.pawcs.jit import float32, inlined, int64, vectorised
+from spotlabel.labelers.pawcs.lbsp import DESCRIPTOR_BITS, MAX_COLOUR_DISTANCE
+from spotlabel.labelers.pawcs.model import Bytes, Floats
+from spotlabel.labelers.pawcs.rows import Ints
+from spotlabel.labelers.pawcs.settings import Rules
 
 _ONE = float32(1)
 _TWO = float32(2)

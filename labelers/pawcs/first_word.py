@@ -8,9 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelers.pawcs.jit import float32, inlined, int32, int64, population_count, prefetch, vectorised
-from labelers.pawcs.lbsp import FLAT_BITS, hamming
-from labelers.pawcs.model import (
+from spotlabel.labelers.pawcs.jit import (
+    float32,
+    inlined,
+    int32,
+    int64,
+    population_count,
+    prefetch,
+    vectorised,
+)
+from spotlabel.labelers.pawcs.lbsp import FLAT_BITS, hamming
+from spotlabel.labelers.pawcs.model import (
     ALL_SORTED,
     BITS_48,
     HEAD,
@@ -22,9 +30,9 @@ from labelers.pawcs.model import (
     occurrences,
     seen,
 )
-from labelers.pawcs.rng import DRAW_LEARN, DRAW_SPREAD, chance
-from labelers.pawcs.rows import Ints, Shorts
-from labelers.pawcs.settings import Rules
+from spotlabel.labelers.pawcs.rng import DRAW_LEARN, DRAW_SPREAD, chance
+from spotlabel.labelers.pawcs.rows import Ints, Shorts
+from spotlabel.labelers.pawcs.settings import Rules
 
 _ZERO, _ONE, _TWO, _HALF = float32(0), float32(1), float32(2), float32(0.5)
 UNKNOWN, MATCHES, DIFFERS = 0, 1, 2

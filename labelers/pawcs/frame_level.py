@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.jit import compiled, float32
-from labelers.pawcs.lbsp import RIM
-from labelers.pawcs.model import HEAD, Words, tail_size, weight, word_high, word_low
+from spotlabel.labelers.pawcs.jit import compiled, float32
+from spotlabel.labelers.pawcs.lbsp import RIM
+from spotlabel.labelers.pawcs.model import HEAD, Words, tail_size, weight, word_high, word_low
 
 _SCALE = 8
 """Frames are compared at 1/8 of their size."""

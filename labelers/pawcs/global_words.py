@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.jit import compiled, float32, inlined, int64, population_count
-from labelers.pawcs.lbsp import RIM, colour_distortion, colour_l1, mix_distance
-from labelers.pawcs.model import GlobalWords, Pixel
-from labelers.pawcs.rows import Newcomers
+from spotlabel.labelers.pawcs.jit import compiled, float32, inlined, int64, population_count
+from spotlabel.labelers.pawcs.lbsp import RIM, colour_distortion, colour_l1, mix_distance
+from spotlabel.labelers.pawcs.model import GlobalWords, Pixel
+from spotlabel.labelers.pawcs.rows import Newcomers
 
 MAP_SCALE = 2
 """Pixels per side of a cell of the weight maps."""

@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from labelers.compiling import compile_cached, sources_digest
+from spotlabel.labelers.compiling import compile_cached, sources_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,7 +19,7 @@ _SOURCES = sources_digest(Path(__file__).parent)
 
 
 def compiled(function: F) -> F:
-    """Compile a function on first call; see :func:`labelers.compiling.compile_cached`.
+    """Compile a function on first call; see :func:`spotlabel.labelers.compiling.compile_cached`.
 
     Compiled code allocates nothing (numba's runtime is off): counting references to the model's arrays in the
     inner loop would cost more than the work itself. Callers bring scratch arrays.

@@ -9,11 +9,11 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from labelers.base import Clip, ClipFrame, Evidence, EvidenceKind, Settings
-from labelers.pawcs.devices import Engine, create_engine
-from labelers.pawcs.evidence import NEUTRAL
-from labelers.pawcs.postprocess import clean_level
-from labelers.pawcs.settings import PawcsSettings
+from spotlabel.labelers.base import Clip, ClipFrame, Evidence, EvidenceKind, Settings
+from spotlabel.labelers.pawcs.devices import Engine, create_engine
+from spotlabel.labelers.pawcs.evidence import NEUTRAL
+from spotlabel.labelers.pawcs.postprocess import clean_level
+from spotlabel.labelers.pawcs.settings import PawcsSettings
 
 Values = npt.NDArray[np.bool_] | npt.NDArray[np.uint8]
 

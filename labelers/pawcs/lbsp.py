@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.jit import compiled, float32, inlined, int64, outside_bits, population_count
+from spotlabel.labelers.pawcs.jit import compiled, float32, inlined, int64, outside_bits, population_count
 
 RIM = 2
 """Pixels at the image's edge whose 5x5 neighbourhood is not whole; they are never modelled."""

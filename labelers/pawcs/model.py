@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.jit import compiled, float32, inlined, int64
+from spotlabel.labelers.pawcs.jit import compiled, float32, inlined, int64
 
 HEAD = 4
 """Words per pixel kept in the head array."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelers.pawcs.jit import compiled, inlined, int32, int64, vectorised
-from labelers.pawcs.model import (
+from spotlabel.labelers.pawcs.jit import compiled, inlined, int32, int64, vectorised
+from spotlabel.labelers.pawcs.model import (
     ALL_SORTED,
     HEAD,
     MAX_COUNT,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.feedback import colour_limit, descriptor_limit
-from labelers.pawcs.global_words import MAP_SCALE, fits_global, set_global
-from labelers.pawcs.jit import compiled, float32, inlined, int64, population_count
-from labelers.pawcs.lbsp import FLAT_BITS, RIM, colour_distortion, colour_l1, hamming, mix_distance
-from labelers.pawcs.model import (
+from spotlabel.labelers.pawcs.feedback import colour_limit, descriptor_limit
+from spotlabel.labelers.pawcs.global_words import MAP_SCALE, fits_global, set_global
+from spotlabel.labelers.pawcs.jit import compiled, float32, inlined, int64, population_count
+from spotlabel.labelers.pawcs.lbsp import FLAT_BITS, RIM, colour_distortion, colour_l1, hamming, mix_distance
+from spotlabel.labelers.pawcs.model import (
     BITS_48,
     HEAD,
     GlobalWords,
@@ -26,8 +26,8 @@ from labelers.pawcs.model import (
     word_high,
     word_low,
 )
-from labelers.pawcs.rng import draw
-from labelers.pawcs.settings import Rules
+from spotlabel.labelers.pawcs.rng import draw
+from spotlabel.labelers.pawcs.settings import Rules
 
 _KERNEL = np.array([[2, 4, 6, 7, 6, 4, 2], [4, 8, 12, 14, 12, 8, 4], [6, 12, 21, 25, 21, 12, 6],
                     [7, 14, 25, 28, 25, 14, 7], [6, 12, 21, 25, 21, 12, 6], [4, 8, 12, 14, 12, 8, 4],

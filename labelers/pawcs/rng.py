@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.jit import compiled, inlined, int64
+from spotlabel.labelers.pawcs.jit import compiled, inlined, int64
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.jit import inlined
-from labelers.pawcs.lbsp import RIM
-from labelers.pawcs.model import Bytes, Floats, Longs
+from spotlabel.labelers.pawcs.jit import inlined
+from spotlabel.labelers.pawcs.lbsp import RIM
+from spotlabel.labelers.pawcs.model import Bytes, Floats, Longs
 
 REACH = 2
 """How many rows away a neighbour update may go."""

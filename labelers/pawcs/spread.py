@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.jit import float32, inlined, int64, population_count
-from labelers.pawcs.lbsp import FLAT_BITS, colour_distortion, colour_l1, hamming, mix_distance
-from labelers.pawcs.model import (
+from spotlabel.labelers.pawcs.jit import float32, inlined, int64, population_count
+from spotlabel.labelers.pawcs.lbsp import FLAT_BITS, colour_distortion, colour_l1, hamming, mix_distance
+from spotlabel.labelers.pawcs.model import (
     BITS_48,
     HEAD,
     Maps,
@@ -23,9 +23,9 @@ from labelers.pawcs.model import (
     word_high,
     word_low,
 )
-from labelers.pawcs.order import touch_word
-from labelers.pawcs.rng import DRAW_NEAR, draw
-from labelers.pawcs.words import FULL_WEIGHT
+from spotlabel.labelers.pawcs.order import touch_word
+from spotlabel.labelers.pawcs.rng import DRAW_NEAR, draw
+from spotlabel.labelers.pawcs.words import FULL_WEIGHT
 
 
 @inlined

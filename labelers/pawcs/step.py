@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.evidence import NEUTRAL, background_level, foreground_level
-from labelers.pawcs.feedback import adapt_row, judge_row, observe_row
-from labelers.pawcs.first_word import (
+from spotlabel.labelers.pawcs.evidence import NEUTRAL, background_level, foreground_level
+from spotlabel.labelers.pawcs.feedback import adapt_row, judge_row, observe_row
+from spotlabel.labelers.pawcs.first_word import (
     DIFFERS,
     MATCHES,
     UNKNOWN,
@@ -32,16 +32,23 @@ from labelers.pawcs.first_word import (
     prefetch_tails,
     weigh_head,
 )
-from labelers.pawcs.global_words import find_global, learn_global, note_newcomer, replace_global
-from labelers.pawcs.jit import compiled, float32, inlined, int64, population_count
-from labelers.pawcs.lbsp import RIM, describe_row
-from labelers.pawcs.model import HEAD, GlobalWords, Maps, Pixel, Tick, Words, weight
-from labelers.pawcs.order import order_head, order_tail
-from labelers.pawcs.rng import DRAW_DIRECTION, DRAW_LEARN, DRAW_REPLACE, DRAW_RESCUE, DRAW_SPREAD, draw
-from labelers.pawcs.rows import REACH, Newcomers, Rows, Scratch, slot_of
-from labelers.pawcs.settings import Rules
-from labelers.pawcs.spread import replace_last_word, spread
-from labelers.pawcs.words import scan_words
+from spotlabel.labelers.pawcs.global_words import find_global, learn_global, note_newcomer, replace_global
+from spotlabel.labelers.pawcs.jit import compiled, float32, inlined, int64, population_count
+from spotlabel.labelers.pawcs.lbsp import RIM, describe_row
+from spotlabel.labelers.pawcs.model import HEAD, GlobalWords, Maps, Pixel, Tick, Words, weight
+from spotlabel.labelers.pawcs.order import order_head, order_tail
+from spotlabel.labelers.pawcs.rng import (
+    DRAW_DIRECTION,
+    DRAW_LEARN,
+    DRAW_REPLACE,
+    DRAW_RESCUE,
+    DRAW_SPREAD,
+    draw,
+)
+from spotlabel.labelers.pawcs.rows import REACH, Newcomers, Rows, Scratch, slot_of
+from spotlabel.labelers.pawcs.settings import Rules
+from spotlabel.labelers.pawcs.spread import replace_last_word, spread
+from spotlabel.labelers.pawcs.words import scan_words
 
 FOREGROUND = 255
 _NEAR = np.array(((-1, 1), (0, 1), (1, 1), (-1, 0), (1, 0), (-1, -1), (0, -1), (1, -1)), np.int64)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.jit import compiled, float32, inlined, int64, trailing_zeros, vectorised
-from labelers.pawcs.lbsp import (
+from spotlabel.labelers.pawcs.jit import compiled, float32, inlined, int64, trailing_zeros, vectorised
+from spotlabel.labelers.pawcs.lbsp import (
     DESCRIPTOR_BITS,
     MAX_COLOUR_DISTANCE,
     colour_distortion,
@@ -16,7 +16,7 @@ from labelers.pawcs.lbsp import (
     hamming,
     mix_distance,
 )
-from labelers.pawcs.model import (
+from spotlabel.labelers.pawcs.model import (
     BITS_48,
     HEAD,
     Longs,
@@ -30,7 +30,7 @@ from labelers.pawcs.model import (
     tail_size,
     weight,
 )
-from labelers.pawcs.order import (
+from spotlabel.labelers.pawcs.order import (
     order_head,
     order_step,
     order_tail,
@@ -39,8 +39,8 @@ from labelers.pawcs.order import (
     touch_word,
     weigh_tail,
 )
-from labelers.pawcs.rng import draw
-from labelers.pawcs.rows import Scratch
+from spotlabel.labelers.pawcs.rng import draw
+from spotlabel.labelers.pawcs.rows import Scratch
 
 HEAVIEST = float32(np.finfo(np.float32).max)
 FULL_WEIGHT = float32(1)

@@ -1,5 +1,5 @@
 """The command line: ``spotlabel``."""
 
-from pipeline.cli.main import main
+from spotlabel.pipeline.cli.main import main
 
 __all__ = ["main"]

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import click
 
-from pipeline.errors import SpotlabelError
-from pipeline.recipe import Recipe
-from pipeline.running.job import Outcome
-from pipeline.running.schedule import Watcher, run_all, usable_cores
-from pipeline.running.scheduler import scheduler_address
+from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.running.dask.address import scheduler_address
+from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.running.local import Watcher, run_all, usable_cores
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -69,7 +69,7 @@ def run_videos(
     if scheduler is None:
         return run_all(recipe, names, jobs or usable_cores(), masks_only, watcher)
     try:
-        dask = importlib.import_module("pipeline.running.dask_backend")  # needs the extra `dask`
+        dask = importlib.import_module("spotlabel.pipeline.running.dask.backend")  # needs the extra `dask`
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("dask", "distributed"):
             raise

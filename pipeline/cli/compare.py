@@ -10,16 +10,16 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from pipeline.cli.options import console, table
-from pipeline.compare.figures import Figures, figures, most_changed
-from pipeline.compare.pairs import Pair, Pairing, pair_up, stale_masks
-from pipeline.compare.report import POOLED, report_data, write_report
-from pipeline.compare.stores import Comparison, compare_stores
-from pipeline.pictures.comparison import render_changes
-from pipeline.recipe import Recipe, load_recipe
-from pipeline.running.job import Outcome
-from pipeline.running.watch import SilentWatcher, watching
-from pipeline.store import MaskReader
+from spotlabel.pipeline.cli.options import console, table
+from spotlabel.pipeline.cli.progress import SilentWatcher, watching
+from spotlabel.pipeline.compare.figures import Figures, figures, most_changed
+from spotlabel.pipeline.compare.pairs import Pair, Pairing, pair_up, stale_masks
+from spotlabel.pipeline.compare.report import POOLED, report_data, write_report
+from spotlabel.pipeline.compare.stores import Comparison, compare_stores
+from spotlabel.pipeline.pictures.comparison import render_changes
+from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
+from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.store import MaskReader
 
 SHEET = "sheet.png"
 

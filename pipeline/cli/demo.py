@@ -10,18 +10,18 @@ import click
 import numpy as np
 from rich.markup import escape
 
-from labelers.masks.presets import PAPER
-from pipeline.cli.options import console, table
-from pipeline.errors import RecipeError
-from pipeline.names import file_stem
-from pipeline.pictures.render import Look, render_item
-from pipeline.pixel_metrics import PixelCounts, count
-from pipeline.plan import Item, items, plan_item
-from pipeline.recipe import Recipe, load_recipe
-from pipeline.running.job import Outcome
-from pipeline.running.schedule import run_all, usable_cores
-from pipeline.running.watch import watching
-from pipeline.store import UNKNOWN, MaskReader
+from spotlabel.labelers.masks.presets import PAPER
+from spotlabel.pipeline.cli.options import console, table
+from spotlabel.pipeline.cli.progress import watching
+from spotlabel.pipeline.errors import RecipeError
+from spotlabel.pipeline.measures.pixels import PixelCounts, count
+from spotlabel.pipeline.names import file_stem
+from spotlabel.pipeline.pictures.render import Look, render_item
+from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
+from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.running.local import run_all, usable_cores
+from spotlabel.pipeline.store import UNKNOWN, MaskReader
+from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
 
 @click.command()

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from pipeline.plan import Item
-from pipeline.recipe import Recipe
-from pipeline.running.gather import wait_for
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.running.gather import wait_for
+from spotlabel.pipeline.upkeep.plan import Item
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _DAY = 86400.0

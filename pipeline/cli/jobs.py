@@ -10,15 +10,15 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from pipeline.cli.options import console, recipe_argument, recipe_options, table
-from pipeline.cluster.records import load_record
-from pipeline.cluster.resources import clock, size
-from pipeline.cluster.states import Standing, standings
-from pipeline.errors import RecipeError, SpotlabelError
-from pipeline.names import file_stem
-from pipeline.plan import Plan, items, plan_item
-from pipeline.recipe import load_recipe
-from pipeline.validation import nearest
+from spotlabel.pipeline.cli.options import console, recipe_argument, recipe_options, table
+from spotlabel.pipeline.cluster.records import load_record
+from spotlabel.pipeline.cluster.resources import clock, size
+from spotlabel.pipeline.cluster.states import Standing, standings
+from spotlabel.pipeline.errors import RecipeError, SpotlabelError
+from spotlabel.pipeline.names import file_stem
+from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
+from spotlabel.pipeline.validation import nearest
 
 _COLUMNS = ("sequence", "job", "state", "memory", "time", "evidence", "masks", "why")
 

@@ -12,18 +12,18 @@ import click
 import yaml
 from rich.markup import escape
 
-from pipeline.cli.backend import backend_options, check_backend, run_videos
-from pipeline.cli.gather import check_wait, gather, wait_option
-from pipeline.cli.options import console, recipe_options, shard_option, table
-from pipeline.cli.plans import plan_row, plan_table
-from pipeline.plan import Item, Plan, items, plan_item, thresholds_without_effect
-from pipeline.recipe import Recipe, load_recipe
-from pipeline.running.job import Outcome
-from pipeline.running.order import longest_first
-from pipeline.running.schedule import check_writable
-from pipeline.running.watch import watching
-from pipeline.shards import Shard, share_of
-from pipeline.store import MaskReader, clear_partials
+from spotlabel.pipeline.cli.backend import backend_options, check_backend, run_videos
+from spotlabel.pipeline.cli.gather import check_wait, gather, wait_option
+from spotlabel.pipeline.cli.options import console, recipe_options, shard_option, table
+from spotlabel.pipeline.cli.plans import plan_row, plan_table
+from spotlabel.pipeline.cli.progress import watching
+from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
+from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.running.local import check_writable
+from spotlabel.pipeline.running.order import longest_first
+from spotlabel.pipeline.store import MaskReader, clear_partials
+from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_item, thresholds_without_effect
+from spotlabel.pipeline.upkeep.shards import Shard, share_of
 
 _SECONDS_BETWEEN_LINES = 2.0
 

@@ -10,29 +10,35 @@ from typing import Any
 
 import click
 
-from pipeline.cli.compare import compare
-from pipeline.cli.demo import demo
-from pipeline.cli.jobs import jobs, log
-from pipeline.cli.label import label, relabel
-from pipeline.cli.plan import plan
-from pipeline.cli.quality import quality
-from pipeline.cli.show import show
-from pipeline.cli.status import status
-from pipeline.cli.submit import submit
-from pipeline.cli.verify import verify
-from pipeline.cli.why import why
-from pipeline.errors import SpotlabelError
-from pipeline.running.schedule import Interrupted
+from spotlabel.pipeline.cli.compare import compare
+from spotlabel.pipeline.cli.demo import demo
+from spotlabel.pipeline.cli.jobs import jobs, log
+from spotlabel.pipeline.cli.label import label, relabel
+from spotlabel.pipeline.cli.plan import plan
+from spotlabel.pipeline.cli.quality import quality
+from spotlabel.pipeline.cli.show import show
+from spotlabel.pipeline.cli.status import status
+from spotlabel.pipeline.cli.submit import submit
+from spotlabel.pipeline.cli.verify import verify
+from spotlabel.pipeline.cli.why import why
+from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.running.local import Interrupted
 
 EXIT_UNUSABLE = 2
 """Exit code when nothing could be started; 1 is for videos that failed, 128 + n for signal n."""
 
 
 LAZY = {
-    "detect": ("detector.cli.detect:detect", "Find objects in images, videos or a dataset's sequences."),
-    "export": ("detector.cli.export:export", "Write a detector as an ONNX file."),
-    "evaluate": ("detector.cli.evaluate:evaluate", "Measure detections by a benchmark's own rules."),
-    "train": ("detector.cli.train:train", "Train a detector on labelled videos."),
+    "detect": (
+        "spotlabel.detector.cli.detect:detect",
+        "Find objects in images, videos or a dataset's sequences.",
+    ),
+    "export": ("spotlabel.detector.cli.export:export", "Write a detector as an ONNX file."),
+    "evaluate": (
+        "spotlabel.detector.cli.evaluate:evaluate",
+        "Measure detections by a benchmark's own rules.",
+    ),
+    "train": ("spotlabel.detector.cli.train:train", "Train a detector on labelled videos."),
 }
 """Commands that are imported when they are asked for (most need torch, the others must not wait), and their
 line in the list of commands."""

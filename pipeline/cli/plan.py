@@ -10,16 +10,16 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import console, recipe_options, table
-from pipeline.costs import BASE_MEGABYTES, MASKS, Rate, evidence_rate
-from pipeline.errors import SpotlabelError
-from pipeline.estimate import Cost, Costs, Estimate, Kind, Work, estimate, work_of
-from pipeline.plan import items, plan_item
-from pipeline.recipe import Recipe, load_recipe
-from pipeline.running.calibrate import calibrate
-from pipeline.running.schedule import usable_cores
-from pipeline.sequence import Camera
-from pipeline.units import byte_size, clock
+from spotlabel.pipeline.cli.options import console, recipe_options, table
+from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.forecast.costs import BASE_MEGABYTES, MASKS, Rate, evidence_rate
+from spotlabel.pipeline.forecast.estimate import Cost, Costs, Estimate, Kind, Work, estimate, work_of
+from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
+from spotlabel.pipeline.running.calibrate import calibrate
+from spotlabel.pipeline.running.local import usable_cores
+from spotlabel.pipeline.sequence import Camera
+from spotlabel.pipeline.units import byte_size, clock
+from spotlabel.pipeline.upkeep.plan import items, plan_item
 
 _FRAMES_TO_MEASURE = 40
 

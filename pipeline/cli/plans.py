@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.cli.options import table
-from pipeline.plan import Plan
+from spotlabel.pipeline.cli.options import table
+from spotlabel.pipeline.upkeep.plan import Plan
 
 
 def plan_row(plan: Plan) -> dict[str, str]:

@@ -11,11 +11,11 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from pipeline.cli.options import console, table
-from pipeline.errors import StoreError
-from pipeline.plan import Item, items
-from pipeline.quality import Quality, measure
-from pipeline.recipe import load_recipe
+from spotlabel.pipeline.cli.options import console, table
+from spotlabel.pipeline.errors import StoreError
+from spotlabel.pipeline.measures.quality import Quality, measure
+from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.upkeep.plan import Item, items
 
 
 @click.command()

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import recipe_options
-from pipeline.errors import SpotlabelError, StoreError
-from pipeline.names import file_stem
-from pipeline.pictures.render import Look, render_item
-from pipeline.plan import items
-from pipeline.recipe import load_recipe
+from spotlabel.pipeline.cli.options import recipe_options
+from spotlabel.pipeline.errors import SpotlabelError, StoreError
+from spotlabel.pipeline.names import file_stem
+from spotlabel.pipeline.pictures.render import Look, render_item
+from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.upkeep.plan import items
 
 
 def _frame_numbers(_context: click.Context, _option: click.Parameter, text: str) -> tuple[int, ...]:

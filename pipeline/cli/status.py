@@ -7,12 +7,12 @@ import sys
 
 import click
 
-from pipeline.cli.options import console, recipe_options, shard_option
-from pipeline.cli.plans import plan_row, plan_table
-from pipeline.freshness import State
-from pipeline.plan import Plan, items, plan_item
-from pipeline.recipe import load_recipe
-from pipeline.shards import Shard, share_of
+from spotlabel.pipeline.cli.options import console, recipe_options, shard_option
+from spotlabel.pipeline.cli.plans import plan_row, plan_table
+from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.upkeep.freshness import State
+from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
+from spotlabel.pipeline.upkeep.shards import Shard, share_of
 
 
 @click.command()

@@ -9,17 +9,25 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from pipeline.cli.gather import check_wait, wait_option
-from pipeline.cli.options import console, recipe_options, table
-from pipeline.cluster.resources import Ask, ask_for, clock, parse_memory, parse_time, size
-from pipeline.cluster.states import Standing, await_jobs, standings
-from pipeline.cluster.submit import Array, SubmitError, Wishes, arrays, further, submit_here, submit_to_slurm
-from pipeline.errors import SpotlabelError
-from pipeline.frames.glance import about_length, about_size
-from pipeline.plan import Plan, items, plan_item
-from pipeline.recipe import Recipe, load_recipe
-from pipeline.running.schedule import check_writable, usable_cores
-from pipeline.store import clear_partials
+from spotlabel.pipeline.cli.gather import check_wait, wait_option
+from spotlabel.pipeline.cli.options import console, recipe_options, table
+from spotlabel.pipeline.cluster.resources import Ask, ask_for, clock, parse_memory, parse_time, size
+from spotlabel.pipeline.cluster.states import Standing, await_jobs, standings
+from spotlabel.pipeline.cluster.submit import (
+    Array,
+    SubmitError,
+    Wishes,
+    arrays,
+    further,
+    submit_here,
+    submit_to_slurm,
+)
+from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.frames.glance import about_length, about_size
+from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
+from spotlabel.pipeline.running.local import check_writable, usable_cores
+from spotlabel.pipeline.store import clear_partials
+from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
 
 
 def _scheduler_options(command: Any) -> Any:

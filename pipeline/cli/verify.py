@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from pipeline.cdnet_check import TOLERANCE, SequenceScore, score_sequence
-from pipeline.cli.options import console, table
-from pipeline.errors import OtherStoreError, RecipeError, StoreError
-from pipeline.plan import Item, items, plan_item
-from pipeline.recipe import Recipe, build_recipe, load_recipe
-from pipeline.running.schedule import run_all, usable_cores
-from pipeline.running.watch import watching
-from pipeline.store import EvidenceReader, MaskReader
+from spotlabel.pipeline.cli.options import console, table
+from spotlabel.pipeline.cli.progress import watching
+from spotlabel.pipeline.errors import OtherStoreError, RecipeError, StoreError
+from spotlabel.pipeline.measures.cdnet_check import TOLERANCE, SequenceScore, score_sequence
+from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe, load_recipe
+from spotlabel.pipeline.running.local import run_all, usable_cores
+from spotlabel.pipeline.store import EvidenceReader, MaskReader
+from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
 
 @click.group()

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import console
-from pipeline.cli.why_text import boxes_table, facts_table, origin_table
-from pipeline.errors import RecipeError
-from pipeline.recipe import load_recipe
-from pipeline.store import MaskReader
-from pipeline.why.boxes import box_index, checked, frame_boxes
-from pipeline.why.origin import origin
-from pipeline.why.summary import as_data, box_lines, frame_lines, origin_lines, store_lines
+from spotlabel.pipeline.cli.options import console
+from spotlabel.pipeline.cli.why_text import boxes_table, facts_table, origin_table
+from spotlabel.pipeline.errors import RecipeError
+from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.why.boxes import box_index, checked, frame_boxes
+from spotlabel.pipeline.why.origin import origin
+from spotlabel.pipeline.why.summary import as_data, box_lines, frame_lines, origin_lines, store_lines
 
 
 @click.command()

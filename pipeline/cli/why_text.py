@@ -7,13 +7,13 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from labelers.errors import LabelerError
-from labelers.registry import load
-from pipeline.cli.options import table
-from pipeline.store import MaskReader
-from pipeline.why.boxes import BoxFacts
-from pipeline.why.origin import Origin, Part
-from pipeline.why.summary import Lines, preset_of, quality_text
+from spotlabel.labelers.errors import LabelerError
+from spotlabel.labelers.registry import load
+from spotlabel.pipeline.cli.options import table
+from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.why.boxes import BoxFacts
+from spotlabel.pipeline.why.origin import Origin, Part
+from spotlabel.pipeline.why.summary import Lines, preset_of, quality_text
 
 _DIGESTS = ("annotations", "evidence", "frames")
 _DIGEST_SHOWN = 16

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.cluster.records import Record
-from pipeline.store.seal import host_mark
+from spotlabel.pipeline.cluster.records import Record
+from spotlabel.pipeline.store.seal import host_mark
 
 ALIVE = {
     "PENDING": "waiting", "CONFIGURING": "waiting", "REQUEUED": "waiting", "REQUEUE_HOLD": "waiting",

@@ -1,17 +1,17 @@
-"""How much memory and time a video's Slurm job asks for: from frames, pixels and pipeline/costs.py."""
+"""How much memory and time a video's Slurm job asks for: from frames, pixels and the table of costs."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from pipeline.costs import BASE_MEGABYTES, MASKS, evidence_rate
-from pipeline.errors import RecipeError
-from pipeline.frames.glance import about_length, about_size
-from pipeline.freshness import State
-from pipeline.plan import Plan
-from pipeline.units import byte_size
-from pipeline.units import clock as clock_of_seconds
+from spotlabel.pipeline.errors import RecipeError
+from spotlabel.pipeline.forecast.costs import BASE_MEGABYTES, MASKS, evidence_rate
+from spotlabel.pipeline.frames.glance import about_length, about_size
+from spotlabel.pipeline.units import byte_size
+from spotlabel.pipeline.units import clock as clock_of_seconds
+from spotlabel.pipeline.upkeep.freshness import State
+from spotlabel.pipeline.upkeep.plan import Plan
 
 BASE_MINUTES = 10
 """Starting on a busy shared disk, compiling kernels, a slow node."""

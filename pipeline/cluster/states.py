@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.cluster.queue import ALIVE, Queue, Seen
-from pipeline.cluster.records import Record, load_record, told_by
+from spotlabel.pipeline.cluster.queue import ALIVE, Queue, Seen
+from spotlabel.pipeline.cluster.records import Record, load_record, told_by
 
 _ENDS = {
     "TIMEOUT": "it ran out of time: ask for more with --time",

@@ -13,13 +13,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipeline.cluster.records import Record, save_record
-from pipeline.cluster.resources import Ask
-from pipeline.cluster.task import LabelVideo
-from pipeline.errors import SpotlabelError
-from pipeline.recipe import Recipe
-from pipeline.running.schedule import absolute_tree
-from pipeline.store.seal import host_mark
+from spotlabel.pipeline.cluster.records import Record, save_record
+from spotlabel.pipeline.cluster.resources import Ask
+from spotlabel.pipeline.cluster.task import LabelVideo
+from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.running.local import absolute_tree
+from spotlabel.pipeline.store.seal import host_mark
 
 MOST_JOBS_OF_AN_ARRAY = 1000
 """Slurm refuses more unless its MaxArraySize was raised."""

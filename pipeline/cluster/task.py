@@ -14,15 +14,15 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.cluster.records import Told, tell
-from pipeline.errors import SpotlabelError
-from pipeline.names import file_stem
-from pipeline.recipe import Recipe, build_recipe
-from pipeline.running.isolate import Children
-from pipeline.running.job import Outcome
-from pipeline.running.schedule import Watcher, run_one
-from pipeline.running.watch import PlainWatcher
-from pipeline.store import clear_partials
+from spotlabel.pipeline.cli.progress import PlainWatcher
+from spotlabel.pipeline.cluster.records import Told, tell
+from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.names import file_stem
+from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
+from spotlabel.pipeline.running.isolate import Children
+from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.running.local import Watcher, run_one
+from spotlabel.pipeline.store import clear_partials
 
 
 class VideoFailed(SpotlabelError):
@@ -82,7 +82,7 @@ class LabelVideo:
 def bring_up_to_date(tree: Mapping[str, Any], sequence: str, threads: int, watcher: Watcher) -> Outcome:
     """Evidence and masks of one video, in a child process that is tried once more if it dies.
 
-    Unlike :func:`pipeline.running.schedule.run_all` it leaves signals to whoever calls it.
+    Unlike :func:`spotlabel.pipeline.running.local.run_all` it leaves signals to whoever calls it.
 
     Args:
         tree: the recipe as data; ``data`` and ``out`` absolute.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from labelers.masks.values import FOREGROUND, UNKNOWN, Plane, Rects
+from spotlabel.labelers.masks.values import FOREGROUND, UNKNOWN, Plane, Rects
 
 Counts = npt.NDArray[np.int64]
 Ratio = npt.NDArray[np.float64]

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.compare.changes import Changes
-from pipeline.compare.objects import object_numbers
-from pipeline.compare.stores import Comparison, Index
+from spotlabel.pipeline.compare.changes import Changes
+from spotlabel.pipeline.compare.objects import object_numbers
+from spotlabel.pipeline.compare.stores import Comparison, Index
 
 FAR_APART = 0.5
 """A box whose IoU is below this counts as ``below_half``."""
@@ -115,9 +115,9 @@ def figures(name: str, parts: Sequence[Comparison]) -> Figures:
 def most_changed(parts: Sequence[Comparison], top: int) -> list[tuple[Comparison, int]]:
     """The boxes that differ most (:attr:`Changes.difference`), most first.
 
-    An object (:func:`pipeline.compare.objects.object_numbers`) stands there once, with the frame in which it
-    differs most: otherwise one parked car would fill the list. Boxes in which nothing changed are left out;
-    among equals the first stays first.
+    An object (:func:`spotlabel.pipeline.compare.objects.object_numbers`) stands there once, with the frame
+    in which it differs most: otherwise one parked car would fill the list. Boxes in which nothing changed
+    are left out; among equals the first stays first.
 
     Args:
         parts: the comparisons.

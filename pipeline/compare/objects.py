@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.boxes import Float32
+from spotlabel.pipeline.boxes import Float32
 
 LINKING_IOU = 0.3
 """A box without a track goes on with the box of the frame before that it overlaps at least so much."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.compare.stores import CompareError
-from pipeline.freshness import State
-from pipeline.plan import Item, items, plan_item
-from pipeline.recipe import Recipe
+from spotlabel.pipeline.compare.stores import CompareError
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.upkeep.freshness import State
+from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def pair_up(a: Recipe, b: Recipe, only: Iterable[str] = ()) -> Pairing:
 
     Raises:
         CompareError: both recipes name the same masks, no video is in both, or one has no masks.
-        DatasetError, RecipeError: as :meth:`pipeline.recipe.Recipe.sequences`.
+        DatasetError, RecipeError: as :meth:`spotlabel.pipeline.recipes.recipe.Recipe.sequences`.
     """
     if a.out.resolve() == b.out.resolve():
         raise CompareError(

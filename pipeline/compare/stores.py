@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from labelers.masks.boxes import touched_rects
-from pipeline.boxes import Float32
-from pipeline.compare.changes import Changes, frame_changes
-from pipeline.errors import SpotlabelError
-from pipeline.store import MaskReader
+from spotlabel.labelers.masks.boxes import touched_rects
+from spotlabel.pipeline.boxes import Float32
+from spotlabel.pipeline.compare.changes import Changes, frame_changes
+from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.store import MaskReader
 
 Index = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]

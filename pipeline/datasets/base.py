@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from labelers.base import Settings
-from pipeline.frames.options import FrameOptions
-from pipeline.sequence import Sequence
+from spotlabel.labelers.base import Settings
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.sequence import Sequence
 
 
 class ReaderOptions(Settings):
@@ -28,7 +28,7 @@ class Reader:
         version: changes whenever the same files would give other boxes or frames.
         options_type: the reader's own options, a subclass of :class:`ReaderOptions`.
         sequences: lists the sequences under a root folder in natural order of their names, without reading
-            pixels or parsing whole annotation files; raises :class:`pipeline.errors.DatasetError`.
+            pixels or parsing whole annotation files; raises :class:`spotlabel.pipeline.errors.DatasetError`.
     """
 
     name: str

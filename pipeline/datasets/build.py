@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.boxes import BoxFlag, BoxTable, RegionTable
-from pipeline.datasets.native import NativeBoxes, NativeRects
-from pipeline.errors import DatasetError
-from pipeline.sequence import Annotations, FrameSource
+from spotlabel.pipeline.boxes import BoxFlag, BoxTable, RegionTable
+from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.sequence import Annotations, FrameSource
 
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]

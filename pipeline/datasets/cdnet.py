@@ -2,7 +2,7 @@
 
 Layout: ``<category>/<sequence>/input/in%06d.jpg``, ``groundtruth/gt%06d.png``, ``ROI.bmp``,
 ``temporalROI.txt``; SBI2015 has no categories, PNG images and frames from 0. The datasets have no boxes: they
-are derived from the ground truth (:mod:`pipeline.datasets.derived`), and marked so.
+are derived from the ground truth (:mod:`spotlabel.pipeline.datasets.derived`), and marked so.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.datasets.base import Reader, ReaderOptions
-from pipeline.datasets.cdnet_truth import CdnetTruth
-from pipeline.datasets.label_image import scan_labels, subfolders
-from pipeline.errors import DatasetError
-from pipeline.frames import ImageFolder, scan_images
-from pipeline.frames.options import FrameOptions
-from pipeline.sequence import Camera, Sequence
+from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
+from spotlabel.pipeline.datasets.cdnet_truth import CdnetTruth
+from spotlabel.pipeline.datasets.label_image import scan_labels, subfolders
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.frames import ImageFolder, scan_images
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.sequence import Camera, Sequence
 
 IMAGE_NAME = re.compile(r"in(\d+)\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
 MOVING_CATEGORY = "PTZ"

@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.boxes import RegionTable
-from pipeline.datasets.derived import CLASS_NAMES, derive_boxes, derived_table
-from pipeline.datasets.label_image import by_position, read_label_image
-from pipeline.errors import DatasetError
-from pipeline.pixel_metrics import CDNET_MOVING, CDNET_OUTSIDE_ROI, CDNET_UNKNOWN, cdnet_truth
-from pipeline.sequence import Annotations, FrameSource, Image, Sequence
+from spotlabel.pipeline.boxes import RegionTable
+from spotlabel.pipeline.datasets.derived import CLASS_NAMES, derive_boxes, derived_table
+from spotlabel.pipeline.datasets.label_image import by_position, read_label_image
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.measures.pixels import CDNET_MOVING, CDNET_OUTSIDE_ROI, CDNET_UNKNOWN, cdnet_truth
+from spotlabel.pipeline.sequence import Annotations, FrameSource, Image, Sequence
 
 Bool = npt.NDArray[np.bool_]
 

@@ -10,15 +10,15 @@ import os
 from functools import partial
 from pathlib import Path
 
-from pipeline.datasets.base import Reader, ReaderOptions
-from pipeline.datasets.build import Canvas, build_annotations
-from pipeline.datasets.coco_json import ORIGIN, CocoFile, CocoImage, read_coco
-from pipeline.datasets.layout import OwnDataOptions, check_declared_size, folders, inside, paired
-from pipeline.datasets.native import NativeRects
-from pipeline.errors import DatasetError
-from pipeline.frames import ImageFolder
-from pipeline.frames.options import FrameOptions
-from pipeline.sequence import Annotations, Camera, FrameSource, Sequence
+from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
+from spotlabel.pipeline.datasets.build import Canvas, build_annotations
+from spotlabel.pipeline.datasets.coco_json import ORIGIN, CocoFile, CocoImage, read_coco
+from spotlabel.pipeline.datasets.layout import OwnDataOptions, check_declared_size, folders, inside, paired
+from spotlabel.pipeline.datasets.native import NativeRects
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.frames import ImageFolder
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.sequence import Annotations, Camera, FrameSource, Sequence
 
 NAME = "coco"
 VERSION = 1

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline.datasets.native import Collector, NativeBoxes, NativeRects, corners
-from pipeline.datasets.text import MAX_WHOLE, read_text
-from pipeline.errors import DatasetError
+from spotlabel.pipeline.datasets.native import Collector, NativeBoxes, NativeRects, corners
+from spotlabel.pipeline.datasets.text import MAX_WHOLE, read_text
+from spotlabel.pipeline.errors import DatasetError
 
 ORIGIN = 0.0
 PLACE = "annotations[{}]"

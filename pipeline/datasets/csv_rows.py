@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.native import CORNERS, Collector, NativeBoxes
-from pipeline.datasets.text import decimal, read_text, whole_number
-from pipeline.errors import DatasetError
+from spotlabel.pipeline.datasets.native import CORNERS, Collector, NativeBoxes
+from spotlabel.pipeline.datasets.text import decimal, read_text, whole_number
+from spotlabel.pipeline.errors import DatasetError
 
 REQUIRED = ("frame", "x0", "y0", "x1", "y1")
 OPTIONAL = ("class", "track")

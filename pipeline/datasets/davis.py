@@ -1,8 +1,9 @@
 """DAVIS 2016 (Perazzi et al., CVPR 2016): moving camera, one annotated object, every frame.
 
 Layout: ``JPEGImages/480p/<sequence>/%05d.jpg`` and ``Annotations/480p/<sequence>/%05d.png``. The dataset has
-no boxes: they are derived from the object's mask (:mod:`pipeline.datasets.derived`), and marked so. As
-everywhere in this project that is one box per connected component: an object hidden in part can have several.
+no boxes: they are derived from the object's mask (:mod:`spotlabel.pipeline.datasets.derived`), and marked
+so. As everywhere in this project that is one box per connected component: an object hidden in part can have
+several.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.boxes import RegionTable
-from pipeline.datasets.base import Reader, ReaderOptions
-from pipeline.datasets.derived import CLASS_NAMES, derive_boxes, derived_table
-from pipeline.datasets.label_image import by_position, read_label_image, scan_labels, subfolders
-from pipeline.errors import DatasetError
-from pipeline.frames import ImageFolder, scan_images
-from pipeline.frames.options import FrameOptions
-from pipeline.sequence import Annotations, Camera, FrameSource, Image, Sequence
+from spotlabel.pipeline.boxes import RegionTable
+from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
+from spotlabel.pipeline.datasets.derived import CLASS_NAMES, derive_boxes, derived_table
+from spotlabel.pipeline.datasets.label_image import by_position, read_label_image, scan_labels, subfolders
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.frames import ImageFolder, scan_images
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.sequence import Annotations, Camera, FrameSource, Image, Sequence
 
 NAME = "davis"
 VERSION = 1

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.boxes import BoxFlag, BoxTable, Float32
+from spotlabel.pipeline.boxes import BoxFlag, BoxTable, Float32
 
 MIN_PIXELS = 60
 """Smaller components are specks of the annotation, not objects."""

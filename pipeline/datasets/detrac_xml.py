@@ -13,12 +13,12 @@ from xml.sax.xmlreader import AttributesImpl
 from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
-from pipeline.boxes import BoxFlag
-from pipeline.datasets.native import Collector, NativeBoxes, NativeRects, corners
-from pipeline.datasets.text import decimal, whole_number
-from pipeline.datasets.vehicle_types import CLASS_NAMES, FINE, Vocabulary, class_of
-from pipeline.errors import DatasetError
-from pipeline.sequence import Camera
+from spotlabel.pipeline.boxes import BoxFlag
+from spotlabel.pipeline.datasets.native import Collector, NativeBoxes, NativeRects, corners
+from spotlabel.pipeline.datasets.text import decimal, whole_number
+from spotlabel.pipeline.datasets.vehicle_types import CLASS_NAMES, FINE, Vocabulary, class_of
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.sequence import Camera
 
 logger = logging.getLogger("spotlabel")
 

@@ -9,10 +9,10 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from pipeline.datasets.layout import natural_key
-from pipeline.errors import DatasetError, FrameError
-from pipeline.frames import decode_image, scan_images
-from pipeline.sequence import FrameSource, Image
+from spotlabel.pipeline.datasets.layout import natural_key
+from spotlabel.pipeline.errors import DatasetError, FrameError
+from spotlabel.pipeline.frames import decode_image, scan_images
+from spotlabel.pipeline.sequence import FrameSource, Image
 
 
 def read_label_image(path: Path, size: tuple[int, int]) -> Image:

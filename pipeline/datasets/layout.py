@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import field_validator
 
-from pipeline.datasets.base import ReaderOptions
-from pipeline.errors import DatasetError
-from pipeline.sequence import Camera
+from spotlabel.pipeline.datasets.base import ReaderOptions
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.sequence import Camera
 
 logger = logging.getLogger("spotlabel")
 

@@ -1,8 +1,8 @@
 """MOT layout: a folder per sequence with ``img1/000001.jpg``, ``gt/gt.txt`` and ``seqinfo.ini``.
 
-Rows of ``gt.txt`` are described in :mod:`pipeline.datasets.mot_rows`; coordinates are 1-based. In MOT17 rows
-whose flag "consider" is 0 are annotated, but are not objects of the benchmark (static people, vehicles,
-occluders); ``inactive`` says whether their places become unknown or count as background.
+Rows of ``gt.txt`` are described in :mod:`spotlabel.pipeline.datasets.mot_rows`; coordinates are 1-based. In
+MOT17 rows whose flag "consider" is 0 are annotated, but are not objects of the benchmark (static people,
+vehicles, occluders); ``inactive`` says whether their places become unknown or count as background.
 """
 
 from __future__ import annotations
@@ -15,17 +15,24 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pipeline.datasets.base import Reader, ReaderOptions
-from pipeline.datasets.build import Canvas, build_annotations
-from pipeline.datasets.layout import OwnDataOptions, check_declared_size, holds, inside, paired, subfolders
-from pipeline.datasets.layout import folders as existing
-from pipeline.datasets.mot_rows import ORIGIN, MotFile, read_mot
-from pipeline.datasets.native import NativeRects
-from pipeline.datasets.text import read_text
-from pipeline.errors import DatasetError
-from pipeline.frames import ImageFolder, scan_images
-from pipeline.frames.options import FrameOptions
-from pipeline.sequence import Annotations, Camera, FrameSource, Sequence
+from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
+from spotlabel.pipeline.datasets.build import Canvas, build_annotations
+from spotlabel.pipeline.datasets.layout import (
+    OwnDataOptions,
+    check_declared_size,
+    holds,
+    inside,
+    paired,
+    subfolders,
+)
+from spotlabel.pipeline.datasets.layout import folders as existing
+from spotlabel.pipeline.datasets.mot_rows import ORIGIN, MotFile, read_mot
+from spotlabel.pipeline.datasets.native import NativeRects
+from spotlabel.pipeline.datasets.text import read_text
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.frames import ImageFolder, scan_images
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.sequence import Annotations, Camera, FrameSource, Sequence
 
 logger = logging.getLogger("spotlabel")
 

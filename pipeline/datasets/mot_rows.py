@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.boxes import BoxFlag
-from pipeline.datasets.native import NativeBoxes, NativeRects
-from pipeline.datasets.text import Table, read_table
-from pipeline.errors import DatasetError
+from spotlabel.pipeline.boxes import BoxFlag
+from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
+from spotlabel.pipeline.datasets.text import Table, read_table
+from spotlabel.pipeline.errors import DatasetError
 
 ORIGIN = 1.0
 """Left and top image edge in MOT coordinates."""

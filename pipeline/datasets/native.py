@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.datasets.text import Table
+from spotlabel.pipeline.datasets.text import Table
 
 Int64 = npt.NDArray[np.int64]
 
@@ -79,7 +79,7 @@ class NativeBoxes:
         rects: where they are.
         class_id: int16 (N,), index into ``class_names``.
         track_id: int64 (N,), -1 where there is none.
-        flags: uint8 (N,), bits of :class:`pipeline.boxes.BoxFlag`.
+        flags: uint8 (N,), bits of :class:`spotlabel.pipeline.boxes.BoxFlag`.
         class_names: names of the classes.
     """
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-from labelers.plugins import load_plugins
-from pipeline.datasets.base import Reader
-from pipeline.validation import nearest
+from spotlabel.labelers.plugins import load_plugins
+from spotlabel.pipeline.datasets.base import Reader
+from spotlabel.pipeline.validation import nearest
 
 ENTRY_POINT_GROUP = "spotlabel.datasets"
 
 _BUILTIN = {
-    "cdnet": "pipeline.datasets.cdnet:READER",
-    "coco": "pipeline.datasets.coco:READER",
-    "davis": "pipeline.datasets.davis:READER",
-    "mot": "pipeline.datasets.mot:READER",
-    "sbi": "pipeline.datasets.cdnet:SBI_READER",
-    "synthetic": "pipeline.datasets.synthetic:READER",
-    "ua-detrac": "pipeline.datasets.ua_detrac:READER",
-    "uavdt": "pipeline.datasets.uavdt:READER",
-    "video": "pipeline.datasets.video:READER",
+    "cdnet": "spotlabel.pipeline.datasets.cdnet:READER",
+    "coco": "spotlabel.pipeline.datasets.coco:READER",
+    "davis": "spotlabel.pipeline.datasets.davis:READER",
+    "mot": "spotlabel.pipeline.datasets.mot:READER",
+    "sbi": "spotlabel.pipeline.datasets.cdnet:SBI_READER",
+    "synthetic": "spotlabel.pipeline.datasets.synthetic:READER",
+    "ua-detrac": "spotlabel.pipeline.datasets.ua_detrac:READER",
+    "uavdt": "spotlabel.pipeline.datasets.uavdt:READER",
+    "video": "spotlabel.pipeline.datasets.video:READER",
 }
 
 

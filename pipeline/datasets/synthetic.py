@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
-from pipeline.boxes import BoxTable, RegionTable
-from pipeline.datasets.base import Reader, ReaderOptions
-from pipeline.datasets.layout import natural_key
-from pipeline.errors import FrameError
-from pipeline.frames.options import FrameOptions
-from pipeline.sequence import Annotations, Camera, Image, Sequence
-from pipeline.synthetic.scene import RENDERER_VERSION, Scene
-from pipeline.synthetic.settings import SceneSettings
-from pipeline.synthetic.vehicles import CLASS_NAMES
+from spotlabel.pipeline.boxes import BoxTable, RegionTable
+from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
+from spotlabel.pipeline.datasets.layout import natural_key
+from spotlabel.pipeline.errors import FrameError
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.sequence import Annotations, Camera, Image, Sequence
+from spotlabel.pipeline.synthetic.scene import RENDERER_VERSION, Scene
+from spotlabel.pipeline.synthetic.settings import SceneSettings
+from spotlabel.pipeline.synthetic.vehicles import CLASS_NAMES
 
 
 class NamedScene(SceneSettings):
@@ -47,7 +47,7 @@ class SyntheticOptions(ReaderOptions):
 
 
 class SceneFrames:
-    """Frames of a scene; implements :class:`pipeline.sequence.FrameSource`.
+    """Frames of a scene; implements :class:`spotlabel.pipeline.sequence.FrameSource`.
 
     The scene's fixed parts are painted when the first frame is read; a pickle carries the settings alone.
     """

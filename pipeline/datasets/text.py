@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import DatasetError
+from spotlabel.pipeline.errors import DatasetError
 
 MAX_WHOLE = 2**53
 """Whole numbers of annotation files stay below this, so that float64 holds them exactly."""

@@ -12,17 +12,17 @@ import re
 from functools import partial
 from pathlib import Path
 
-from pipeline.datasets.base import Reader, ReaderOptions
-from pipeline.datasets.build import Canvas, build_annotations
-from pipeline.datasets.detrac_xml import ORIGIN, listed_head, read_detrac
-from pipeline.datasets.layout import folders, image_folders, paired, with_name
-from pipeline.datasets.native import NativeRects
-from pipeline.datasets.text import read_table
-from pipeline.datasets.vehicle_types import Vocabulary
-from pipeline.errors import DatasetError
-from pipeline.frames import ImageFolder, scan_images
-from pipeline.frames.options import FrameOptions
-from pipeline.sequence import Annotations, Camera, FrameSource, Sequence
+from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
+from spotlabel.pipeline.datasets.build import Canvas, build_annotations
+from spotlabel.pipeline.datasets.detrac_xml import ORIGIN, listed_head, read_detrac
+from spotlabel.pipeline.datasets.layout import folders, image_folders, paired, with_name
+from spotlabel.pipeline.datasets.native import NativeRects
+from spotlabel.pipeline.datasets.text import read_table
+from spotlabel.pipeline.datasets.vehicle_types import Vocabulary
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.frames import ImageFolder, scan_images
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.sequence import Annotations, Camera, FrameSource, Sequence
 
 logger = logging.getLogger("spotlabel")
 

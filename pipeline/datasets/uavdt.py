@@ -17,16 +17,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.boxes import BoxFlag
-from pipeline.datasets.base import Reader, ReaderOptions
-from pipeline.datasets.build import Canvas, build_annotations
-from pipeline.datasets.layout import folders, image_folders, paired, with_name
-from pipeline.datasets.native import NativeBoxes, NativeRects
-from pipeline.datasets.text import Table, read_table
-from pipeline.errors import DatasetError
-from pipeline.frames import ImageFolder, scan_images
-from pipeline.frames.options import FrameOptions
-from pipeline.sequence import Annotations, Camera, FrameSource, Sequence
+from spotlabel.pipeline.boxes import BoxFlag
+from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
+from spotlabel.pipeline.datasets.build import Canvas, build_annotations
+from spotlabel.pipeline.datasets.layout import folders, image_folders, paired, with_name
+from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
+from spotlabel.pipeline.datasets.text import Table, read_table
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.frames import ImageFolder, scan_images
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.sequence import Annotations, Camera, FrameSource, Sequence
 
 logger = logging.getLogger("spotlabel")
 

@@ -2,7 +2,7 @@
 
 Pairs ``name.mp4`` (or another container) and ``name.csv``, ``.txt``, ``.xml`` or ``.json`` in one folder, or
 one pair that the options name. The form follows from the boxes file: XML is UA-DETRAC's, JSON is COCO's, text
-with a header line is :mod:`pipeline.datasets.csv_rows`, text without one holds MOT rows.
+with a header line is :mod:`spotlabel.pipeline.datasets.csv_rows`, text without one holds MOT rows.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pipeline.datasets import coco_json, detrac_xml, mot_rows
-from pipeline.datasets.base import Reader, ReaderOptions
-from pipeline.datasets.build import Canvas, build_annotations
-from pipeline.datasets.coco import check_sizes
-from pipeline.datasets.csv_rows import has_header, read_csv
-from pipeline.datasets.layout import OwnDataOptions, entries, folders, paired
-from pipeline.datasets.mot import inactive_regions
-from pipeline.datasets.native import NativeBoxes, NativeRects
-from pipeline.datasets.vehicle_types import Vocabulary
-from pipeline.errors import DatasetError
-from pipeline.frames import VideoFile
-from pipeline.frames.options import FrameOptions
-from pipeline.sequence import Annotations, Camera, FrameSource, Sequence
+from spotlabel.pipeline.datasets import coco_json, detrac_xml, mot_rows
+from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
+from spotlabel.pipeline.datasets.build import Canvas, build_annotations
+from spotlabel.pipeline.datasets.coco import check_sizes
+from spotlabel.pipeline.datasets.csv_rows import has_header, read_csv
+from spotlabel.pipeline.datasets.layout import OwnDataOptions, entries, folders, paired
+from spotlabel.pipeline.datasets.mot import inactive_regions
+from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
+from spotlabel.pipeline.datasets.vehicle_types import Vocabulary
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.frames import VideoFile
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.sequence import Annotations, Camera, FrameSource, Sequence
 
 NAME = "video"
 VERSION = 1

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import simplejpeg
 
-from pipeline.errors import FrameError
-from pipeline.sequence import Image
+from spotlabel.pipeline.errors import FrameError
+from spotlabel.pipeline.sequence import Image
 
 DECODER_VERSION = 1
 """Changes whenever the same bytes and options would give another frame."""

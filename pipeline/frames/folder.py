@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import DatasetError, FrameError, MissingFrameError
-from pipeline.frames.decode import DECODER_VERSION, decode_image
-from pipeline.frames.options import FrameOptions
-from pipeline.sequence import Image
+from spotlabel.pipeline.errors import DatasetError, FrameError, MissingFrameError
+from spotlabel.pipeline.frames.decode import DECODER_VERSION, decode_image
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.sequence import Image
 
 MAX_FRAMES = 10_000_000
 """More positions than this (first to last number) are taken for a misread file name."""
@@ -57,7 +57,7 @@ def scan_images(folder: Path, pattern: re.Pattern[str] | str) -> dict[int, Path]
 
 
 class ImageFolder:
-    """Frames of numbered image files; implements :class:`pipeline.sequence.FrameSource`.
+    """Frames of numbered image files; implements :class:`spotlabel.pipeline.sequence.FrameSource`.
 
     The step is the greatest common divisor of the differences between the numbers that exist, so a folder
     with every tenth frame has step 10 and no gaps. A number inside this grid without a file has a position,

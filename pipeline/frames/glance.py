@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.frames.video import VideoFile
-from pipeline.sequence import FrameSource
+from spotlabel.pipeline.frames.video import VideoFile
+from spotlabel.pipeline.sequence import FrameSource
 
 
 def about_length(frames: FrameSource) -> int:

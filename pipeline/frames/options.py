@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from labelers.base import Settings
+from spotlabel.labelers.base import Settings
 
 
 class FrameOptions(Settings):

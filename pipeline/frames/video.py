@@ -10,18 +10,18 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import DatasetError, FrameError
-from pipeline.frames.decode import DECODER_VERSION
-from pipeline.frames.options import FrameOptions
-from pipeline.frames.video_decoder import VideoFacts, check_video, decoded_frames, header_facts
-from pipeline.sequence import Image
+from spotlabel.pipeline.errors import DatasetError, FrameError
+from spotlabel.pipeline.frames.decode import DECODER_VERSION
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.frames.video_decoder import VideoFacts, check_video, decoded_frames, header_facts
+from spotlabel.pipeline.sequence import Image
 
 LIBRARY = "av"
 """The distribution (PyAV, with its FFmpeg) whose version decides what comes out; part of the identity."""
 
 
 class VideoFile:
-    """Frames of a video file; implements :class:`pipeline.sequence.FrameSource`.
+    """Frames of a video file; implements :class:`spotlabel.pipeline.sequence.FrameSource`.
 
     A frame's position is its rank in the order in which the decoder shows frames: packet counts and time
     stamps of real files lie. The frames are counted, and the whole file checked, by one decoding pass when

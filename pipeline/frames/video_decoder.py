@@ -18,8 +18,8 @@ import av.error
 import av.logging
 from av.codec.context import Flags
 
-from pipeline.errors import DatasetError
-from pipeline.frames.container import missing_bytes
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.frames.container import missing_bytes
 
 # Only local files of real video containers: a text file can otherwise pass for a playlist that opens others.
 _FORMATS = "avi,mov,matroska,mpegts,mpeg,mpegvideo,m4v,h264,hevc,asf,flv,ogg,ivf,mjpeg,mxf,dv,yuv4mpegpipe"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.compare.pairs import Pair
-from pipeline.compare.stores import Comparison
-from pipeline.pictures.files import write_image
-from pipeline.pictures.render import frame_image
-from pipeline.pictures.tiles import change_tile, tile_grid
-from pipeline.sequence import Image
-from pipeline.store import FrameState, MaskReader
+from spotlabel.pipeline.compare.pairs import Pair
+from spotlabel.pipeline.compare.stores import Comparison
+from spotlabel.pipeline.pictures.files import write_image
+from spotlabel.pipeline.pictures.render import frame_image
+from spotlabel.pipeline.pictures.tiles import change_tile, tile_grid
+from spotlabel.pipeline.sequence import Image
+from spotlabel.pipeline.store import FrameState, MaskReader
 
 _COLUMNS = 3
 _LONGEST_NAME = 30

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.atomic import write_atomically
+from spotlabel.pipeline.atomic import write_atomically
 
 QUALITY = 92
 

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from labelers.base import MOTION_STEPS_PER_PIXEL, EvidenceKind
-from pipeline.boxes import BoxTable
-from pipeline.sequence import Image
-from pipeline.store import FOREGROUND, UNKNOWN, MaskReader
+from spotlabel.labelers.base import MOTION_STEPS_PER_PIXEL, EvidenceKind
+from spotlabel.pipeline.boxes import BoxTable
+from spotlabel.pipeline.sequence import Image
+from spotlabel.pipeline.store import FOREGROUND, UNKNOWN, MaskReader
 
 _FOREGROUND_COLOUR = (255, 210, 0)
 _UNKNOWN_COLOUR = (160, 60, 200)

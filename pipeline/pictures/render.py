@@ -7,15 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.boxes import RegionTable
-from pipeline.errors import FrameError, StoreError
-from pipeline.names import evidence_path
-from pipeline.pictures.files import write_image
-from pipeline.pictures.layers import draw_boxes, draw_doubts, draw_evidence, draw_mask, draw_regions, write
-from pipeline.pictures.sheet import contact_sheet, heading
-from pipeline.plan import Item
-from pipeline.sequence import FrameSource, Image
-from pipeline.store import EvidenceReader, FrameState, MaskReader
+from spotlabel.pipeline.boxes import RegionTable
+from spotlabel.pipeline.errors import FrameError, StoreError
+from spotlabel.pipeline.names import evidence_path
+from spotlabel.pipeline.pictures.files import write_image
+from spotlabel.pipeline.pictures.layers import (
+    draw_boxes,
+    draw_doubts,
+    draw_evidence,
+    draw_mask,
+    draw_regions,
+    write,
+)
+from spotlabel.pipeline.pictures.sheet import contact_sheet, heading
+from spotlabel.pipeline.sequence import FrameSource, Image
+from spotlabel.pipeline.store import EvidenceReader, FrameState, MaskReader
+from spotlabel.pipeline.upkeep.plan import Item
 
 
 @dataclass(frozen=True)

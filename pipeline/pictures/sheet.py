@@ -7,9 +7,9 @@ from collections.abc import Sequence as Seq
 import cv2
 import numpy as np
 
-from labelers.base import EvidenceKind
-from pipeline.pictures.layers import MOTION_SHOWN, write
-from pipeline.sequence import Image
+from spotlabel.labelers.base import EvidenceKind
+from spotlabel.pipeline.pictures.layers import MOTION_SHOWN, write
+from spotlabel.pipeline.sequence import Image
 
 _GAP = 6
 _TITLE_HEIGHT = 26

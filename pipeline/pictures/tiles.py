@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.pictures.layers import draw_mask, write
-from pipeline.sequence import Image
+from spotlabel.pipeline.pictures.layers import draw_mask, write
+from spotlabel.pipeline.sequence import Image
 
 PANEL_WIDTH, PANEL_HEIGHT = 176, 132
 _MARGIN, _LEAST_MARGIN = 0.25, 6

@@ -1,8 +1,8 @@
 """Measure what a recipe's stages cost on the first frames of a video, each stage in a process of its own.
 
-``python -m pipeline.running.calibrate`` is that process: a job as one JSON line on standard input, the
-figures as one JSON line to the descriptor named in it; descriptors 1 and 2 are for what libraries print. Each
-stage has its own process because the system remembers only the highest peak of memory. Stores go to a
+``python -m spotlabel.pipeline.running.calibrate`` is that process: a job as one JSON line on standard input,
+the figures as one JSON line to the descriptor named in it; descriptors 1 and 2 are for what libraries print.
+Each stage has its own process because the system remembers only the highest peak of memory. Stores go to a
 temporary folder.
 """
 
@@ -25,18 +25,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.boxes import BoxTable
-from pipeline.costs import frames_kept
-from pipeline.errors import FrameError, SpotlabelError
-from pipeline.estimate import Cost
-from pipeline.frames.glance import about_length
-from pipeline.plan import Item, one_item
-from pipeline.recipe import Recipe, build_recipe
-from pipeline.running.isolate import child_environment
-from pipeline.running.schedule import absolute_tree
-from pipeline.sequence import Annotations, FrameSource, Image
-from pipeline.stages.evidence import make_evidence
-from pipeline.stages.masks import make_masks
+from spotlabel.pipeline.boxes import BoxTable
+from spotlabel.pipeline.errors import FrameError, SpotlabelError
+from spotlabel.pipeline.forecast.costs import frames_kept
+from spotlabel.pipeline.forecast.estimate import Cost
+from spotlabel.pipeline.frames.glance import about_length
+from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
+from spotlabel.pipeline.running.isolate import child_environment
+from spotlabel.pipeline.running.local import absolute_tree
+from spotlabel.pipeline.sequence import Annotations, FrameSource, Image
+from spotlabel.pipeline.stages.evidence import make_evidence
+from spotlabel.pipeline.stages.masks import make_masks
+from spotlabel.pipeline.upkeep.plan import Item, one_item
 
 _SHARE_OF_SHORT_PASS = 4
 _FRAMES_TO_COMPILE = 8
@@ -49,7 +49,7 @@ class CalibrationError(SpotlabelError):
 
 
 class _Head:
-    """The first frames of a source; implements :class:`pipeline.sequence.FrameSource`."""
+    """The first frames of a source; implements :class:`spotlabel.pipeline.sequence.FrameSource`."""
 
     def __init__(self, source: FrameSource, count: int) -> None:
         self._source, self._count = source, min(count, len(source))
@@ -124,7 +124,7 @@ def _in_child(job: Mapping[str, Any]) -> Cost:
     with os.fdopen(read_end) as channel, tempfile.TemporaryDirectory(prefix="spotlabel-plan-") as empty:
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "pipeline.running.calibrate"], pass_fds=[write_end],
+                [sys.executable, "-m", "spotlabel.pipeline.running.calibrate"], pass_fds=[write_end],
                 input=json.dumps({**job, "channel": write_end}), capture_output=True, text=True, cwd=empty,
                 errors="replace", env={**child_environment(), "OMP_NUM_THREADS": "1"}, check=False,
             )  # fmt: skip

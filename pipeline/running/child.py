@@ -1,4 +1,4 @@
-"""Entry point of the child process that labels one video: ``python -m pipeline.running.child``.
+"""Entry point of the child process that labels one video: ``python -m spotlabel.pipeline.running.child``.
 
 The job comes as one JSON line on standard input, which then stays open: when it closes, the parent is gone
 and the child ends itself at once. Progress and the outcome go as JSON lines to the file descriptor named in
@@ -18,8 +18,8 @@ from typing import Any
 
 import cv2
 
-from pipeline.recipe import build_recipe
-from pipeline.running.job import run_sequence
+from spotlabel.pipeline.recipes.recipe import build_recipe
+from spotlabel.pipeline.running.job import run_sequence
 
 _SECONDS_BETWEEN_REPORTS = 0.2
 

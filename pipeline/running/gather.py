@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from pipeline.plan import Item, Plan, plan_item
-from pipeline.recipe import Recipe
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.upkeep.plan import Item, Plan, plan_item
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0

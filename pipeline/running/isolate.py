@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from pipeline.running.job import Outcome
-from pipeline.store.seal import locked_partial
+from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.store.seal import locked_partial
 
 _LOG_LINES_SHOWN = 3
 _SECONDS_TO_CLEAN_UP = 4.0
@@ -111,7 +111,7 @@ def run_isolated(job: Mapping[str, Any], log: Path, children: Children, progress
         read_end, write_end = os.pipe()
         try:
             child = children.start(
-                [sys.executable, "-m", "pipeline.running.child"],
+                [sys.executable, "-m", "spotlabel.pipeline.running.child"],
                 stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=scratch, text=True,
                 pass_fds=[write_end], env=child_environment(), start_new_session=True,
             )  # fmt: skip
@@ -152,7 +152,7 @@ def _log_file(log: Path) -> Iterator[int]:
 
 def child_environment() -> dict[str, str]:
     """The parent's environment with absolute import paths: the child starts in another folder."""
-    roots = [str(Path(__file__).parents[2]), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    roots = [str(Path(__file__).parents[3]), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(root) for root in roots if root)}
 
 

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from pipeline.errors import RecipeError, SpotlabelError
-from pipeline.freshness import State
-from pipeline.plan import evidence_need, mask_need, one_item
-from pipeline.recipe import Recipe
-from pipeline.stages.evidence import make_evidence
-from pipeline.stages.masks import make_masks
+from spotlabel.pipeline.errors import RecipeError, SpotlabelError
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.stages.evidence import make_evidence
+from spotlabel.pipeline.stages.masks import make_masks
+from spotlabel.pipeline.upkeep.freshness import State
+from spotlabel.pipeline.upkeep.plan import evidence_need, mask_need, one_item
 
 Report = Callable[[str, int, int], None]
 """Called with the stage's name, frames done and frames in all."""

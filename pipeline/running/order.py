@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.plan import Item
-from pipeline.shards import frames_of
+from spotlabel.pipeline.upkeep.plan import Item
+from spotlabel.pipeline.upkeep.shards import frames_of
 
 
 def longest_first(found: Iterable[Item]) -> list[str]:

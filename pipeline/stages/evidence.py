@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from labelers.base import ClipFrame, Evidence
-from pipeline.errors import FrameError, MissingFrameError, SpotlabelError
-from pipeline.frames import prefetch
-from pipeline.frames.options import FrameOptions
-from pipeline.plan import Item
-from pipeline.recipe import Recipe
-from pipeline.sequence import Annotations, Image, Sequence
-from pipeline.store import EvidenceWriter, FrameState, StoreInfo
+from spotlabel.labelers.base import ClipFrame, Evidence
+from spotlabel.pipeline.errors import FrameError, MissingFrameError, SpotlabelError
+from spotlabel.pipeline.frames import prefetch
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.sequence import Annotations, Image, Sequence
+from spotlabel.pipeline.store import EvidenceWriter, FrameState, StoreInfo
+from spotlabel.pipeline.upkeep.plan import Item
 
 PREFETCHED_FRAMES = 8
 """Frames decoded ahead of the labeler: enough to hide decoding, 12 MB at 960x540."""

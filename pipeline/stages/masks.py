@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from labelers.masks import FrameMask, MaskSettings, draft_mask, finish_mask
-from labelers.masks.cues import Column
-from pipeline.errors import RecipeError, StoreError
-from pipeline.plan import Item
-from pipeline.recipe import Recipe
-from pipeline.sequence import Annotations
-from pipeline.stages.neighbours import Candidate, with_neighbours
-from pipeline.store import EvidenceReader, FrameState, MaskWriter, StoreInfo
-from pipeline.validation import nearest
+from spotlabel.labelers.masks import FrameMask, MaskSettings, draft_mask, finish_mask
+from spotlabel.labelers.masks.cues import Column
+from spotlabel.pipeline.errors import RecipeError, StoreError
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.sequence import Annotations
+from spotlabel.pipeline.stages.neighbours import Candidate, with_neighbours
+from spotlabel.pipeline.store import EvidenceReader, FrameState, MaskWriter, StoreInfo
+from spotlabel.pipeline.upkeep.plan import Item
+from spotlabel.pipeline.validation import nearest
 
 Progress = Callable[[int, int], None]
 """Called with frames done and frames in all."""

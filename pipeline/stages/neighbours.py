@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelers.masks import Draft
-from labelers.masks.cues import Column
-from labelers.masks.temporal import NO_TRACK, Tracks, comparable_tracks, neighbour_iou
+from spotlabel.labelers.masks import Draft
+from spotlabel.labelers.masks.cues import Column
+from spotlabel.labelers.masks.temporal import NO_TRACK, Tracks, comparable_tracks, neighbour_iou
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from labelers.base import EvidenceKind
-from pipeline.boxes import BoxTable
-from pipeline.errors import OtherStoreError, StoreError
-from pipeline.store import schema
-from pipeline.store.plane import Plane, open_frames
-from pipeline.store.schema import STATES_WITH_PIXELS, FrameState
-from pipeline.store.seal import check_seal, read_seal
+from spotlabel.labelers.base import EvidenceKind
+from spotlabel.pipeline.boxes import BoxTable
+from spotlabel.pipeline.errors import OtherStoreError, StoreError
+from spotlabel.pipeline.store import schema
+from spotlabel.pipeline.store.plane import Plane, open_frames
+from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS, FrameState
+from spotlabel.pipeline.store.seal import check_seal, read_seal
 
 
 class _Reader:
@@ -277,8 +277,8 @@ class MaskReader(_Reader):
     def quality(self) -> dict[str, npt.NDArray[Any]]:
         """What is known of each box's mask: columns by name, each (N,), in the order of :attr:`boxes`.
 
-        ``fill``, ``believed`` and :data:`pipeline.store.schema.CUE_COLUMNS`; a file of an older version may
-        have fewer.
+        ``fill``, ``believed`` and :data:`spotlabel.pipeline.store.schema.CUE_COLUMNS`; a file of an older
+        version may have fewer.
         """
         group = self.file[schema.QUALITY]
         known = ("fill", *schema.CUE_COLUMNS)

@@ -8,7 +8,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from labelers.masks.values import BACKGROUND, FOREGROUND, UNKNOWN
+from spotlabel.labelers.masks.values import BACKGROUND, FOREGROUND, UNKNOWN
 
 __all__ = ["BACKGROUND", "FOREGROUND", "UNKNOWN"]
 
@@ -30,7 +30,8 @@ CRC = "crc32"
 QUALITY = "quality"
 CUE_COLUMNS = ("contact", "agreement", "temporal", "overlap", "own_fill", "size", "believability")
 """Columns of the quality table beside ``fill`` and ``believed``, float32 (N,), NaN where there is nothing to
-say; described in :class:`labelers.masks.cues.Cues` and :class:`labelers.masks.frame.FrameMask`."""
+say; described in :class:`spotlabel.labelers.masks.cues.Cues` and
+:class:`spotlabel.labelers.masks.frame.FrameMask`."""
 
 
 class FrameState(IntEnum):

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from pipeline.errors import StoreError
+from spotlabel.pipeline.errors import StoreError
 
 USER_BLOCK = 512
 _MAGIC = "spotlabel-seal 1"

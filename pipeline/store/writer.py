@@ -15,15 +15,15 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from labelers.base import EvidenceKind
-from pipeline.boxes import BoxTable
-from pipeline.errors import StoreError
-from pipeline.store import schema
-from pipeline.store.plane import Plane, open_frames
-from pipeline.store.reader import EvidenceReader, MaskReader
-from pipeline.store.schema import FrameState, canonical_json
-from pipeline.store.seal import USER_BLOCK, publishing
-from pipeline.store.spool import Spool
+from spotlabel.labelers.base import EvidenceKind
+from spotlabel.pipeline.boxes import BoxTable
+from spotlabel.pipeline.errors import StoreError
+from spotlabel.pipeline.store import schema
+from spotlabel.pipeline.store.plane import Plane, open_frames
+from spotlabel.pipeline.store.reader import EvidenceReader, MaskReader
+from spotlabel.pipeline.store.schema import FrameState, canonical_json
+from spotlabel.pipeline.store.seal import USER_BLOCK, publishing
+from spotlabel.pipeline.store.spool import Spool
 
 _NEVER_WRITTEN = -1
 
@@ -36,7 +36,7 @@ class StoreInfo:
         sequence: the sequence's own name.
         size: height and width in pixels.
         numbers: frame numbers, int64 (T,).
-        fingerprint: what the content depends on (see :mod:`pipeline.freshness`).
+        fingerprint: what the content depends on (see :mod:`spotlabel.pipeline.upkeep.freshness`).
         attributes: further JSON-able facts (labeler, settings, class names...).
     """
 
@@ -200,8 +200,8 @@ class MaskWriter(_Writer):
             state: ``OK`` or ``WARM_UP``.
             fill: float32 (n,), share of each of the frame's boxes that is foreground.
             believed: bool (n,), false where the box's evidence was too weak to believe.
-            cues: further columns, float32 (n,), by names of :data:`pipeline.store.schema.CUE_COLUMNS`; those
-                left out are NaN.
+            cues: further columns, float32 (n,), by names of
+                :data:`spotlabel.pipeline.store.schema.CUE_COLUMNS`; those left out are NaN.
 
         Raises:
             ValueError: a cue of another name.

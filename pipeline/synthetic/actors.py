@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.synthetic.canvas import Canvas, fixed_point
-from pipeline.synthetic.pinhole import NEAR, Float, clip
-from pipeline.synthetic.vehicles import CAB_GAP, TRUCK, Shape, shapes
+from spotlabel.pipeline.synthetic.canvas import Canvas, fixed_point
+from spotlabel.pipeline.synthetic.pinhole import NEAR, Float, clip
+from spotlabel.pipeline.synthetic.vehicles import CAB_GAP, TRUCK, Shape, shapes
 
 AMBIENT = 0.62
 """Share of the light that reaches a face turned away from the sun."""
@@ -23,7 +23,7 @@ class Vehicle:
 
     Attributes:
         track_id: stays with the vehicle for the whole scene.
-        class_id: index into :data:`pipeline.synthetic.vehicles.CLASS_NAMES`.
+        class_id: index into :data:`spotlabel.pipeline.synthetic.vehicles.CLASS_NAMES`.
         variant: which shape of the class.
         materials: colours, BGR (10, 3).
         position: of the mid-point on the ground, metres (3,).

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.synthetic.pinhole import NEAR, Float, Pinhole, clip
+from spotlabel.pipeline.synthetic.pinhole import NEAR, Float, Pinhole, clip
 
 Colour = Sequence[float]
 Image = npt.NDArray[np.uint8]

@@ -8,18 +8,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.synthetic.actors import Vehicle
-from pipeline.synthetic.canvas import Canvas, Colour, Image
-from pipeline.synthetic.chance import Purpose, uniforms
-from pipeline.synthetic.ground import Ground, Lot
-from pipeline.synthetic.parking import circling, lot_regions, parked
-from pipeline.synthetic.pinhole import Pinhole, look
-from pipeline.synthetic.scenery import Board, House, Lamp, Moment, Post, Thing, sign_picture
-from pipeline.synthetic.sensor import shake
-from pipeline.synthetic.settings import SceneSettings
-from pipeline.synthetic.textures import noise_tile, sample
-from pipeline.synthetic.traffic import Lane, Manoeuvre, Road, dressed
-from pipeline.synthetic.world import distractor, house, shade, sunlight, tree, unit
+from spotlabel.pipeline.synthetic.actors import Vehicle
+from spotlabel.pipeline.synthetic.canvas import Canvas, Colour, Image
+from spotlabel.pipeline.synthetic.chance import Purpose, uniforms
+from spotlabel.pipeline.synthetic.ground import Ground, Lot
+from spotlabel.pipeline.synthetic.parking import circling, lot_regions, parked
+from spotlabel.pipeline.synthetic.pinhole import Pinhole, look
+from spotlabel.pipeline.synthetic.scenery import Board, House, Lamp, Moment, Post, Thing, sign_picture
+from spotlabel.pipeline.synthetic.sensor import shake
+from spotlabel.pipeline.synthetic.settings import SceneSettings
+from spotlabel.pipeline.synthetic.textures import noise_tile, sample
+from spotlabel.pipeline.synthetic.traffic import Lane, Manoeuvre, Road, dressed
+from spotlabel.pipeline.synthetic.world import distractor, house, shade, sunlight, tree, unit
 
 PORTAL = 112.0
 """Y of the underpass that swallows the road, metres."""
@@ -32,7 +32,7 @@ PARKED_ID, STARTER_ID = 1, 2
 
 
 class Street:
-    """See :class:`pipeline.synthetic.world.World`."""
+    """See :class:`spotlabel.pipeline.synthetic.world.World`."""
 
     moving_shadows = False
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.synthetic.textures import Grey, noise_tile, sample
-from pipeline.synthetic.traffic import Road
+from spotlabel.pipeline.synthetic.textures import Grey, noise_tile, sample
+from spotlabel.pipeline.synthetic.traffic import Road
 
 Mask = npt.NDArray[np.bool_]
 ASPHALT, SLAB, KERB, GRASS, WHITE = (

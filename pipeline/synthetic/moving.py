@@ -9,17 +9,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.synthetic.actors import Vehicle
-from pipeline.synthetic.canvas import Image
-from pipeline.synthetic.chance import Purpose, uniforms
-from pipeline.synthetic.ground import Ground, Lot
-from pipeline.synthetic.parking import circling, lot_regions, parked
-from pipeline.synthetic.pinhole import Float, Pinhole, look
-from pipeline.synthetic.scenery import House, Lamp, Post, Thing
-from pipeline.synthetic.sensor import shake
-from pipeline.synthetic.settings import SceneSettings
-from pipeline.synthetic.traffic import Lane, Road
-from pipeline.synthetic.world import distractor, house, sunlight, tree, unit
+from spotlabel.pipeline.synthetic.actors import Vehicle
+from spotlabel.pipeline.synthetic.canvas import Image
+from spotlabel.pipeline.synthetic.chance import Purpose, uniforms
+from spotlabel.pipeline.synthetic.ground import Ground, Lot
+from spotlabel.pipeline.synthetic.parking import circling, lot_regions, parked
+from spotlabel.pipeline.synthetic.pinhole import Float, Pinhole, look
+from spotlabel.pipeline.synthetic.scenery import House, Lamp, Post, Thing
+from spotlabel.pipeline.synthetic.sensor import shake
+from spotlabel.pipeline.synthetic.settings import SceneSettings
+from spotlabel.pipeline.synthetic.traffic import Lane, Road
+from spotlabel.pipeline.synthetic.world import distractor, house, sunlight, tree, unit
 
 PERIOD = 240.0
 """The world repeats after this many metres in x and in y."""
@@ -45,7 +45,7 @@ LOT = Lot(38.5, 57.5, 104.0, 138.0)
 
 
 class District:
-    """See :class:`pipeline.synthetic.world.World`."""
+    """See :class:`spotlabel.pipeline.synthetic.world.World`."""
 
     moving_shadows = True
     cut: float | None = None

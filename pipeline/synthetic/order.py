@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.synthetic.pinhole import Float
+from spotlabel.pipeline.synthetic.pinhole import Float
 
 TOUCH = 0.05
 """Footprints that overlap by less than this still count as apart, metres."""

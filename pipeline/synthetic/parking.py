@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.synthetic.actors import Vehicle
-from pipeline.synthetic.chance import Purpose, uniforms
-from pipeline.synthetic.ground import ROW, Lot
-from pipeline.synthetic.pinhole import NEAR, Float, Pinhole, clip
-from pipeline.synthetic.traffic import dressed
+from spotlabel.pipeline.synthetic.actors import Vehicle
+from spotlabel.pipeline.synthetic.chance import Purpose, uniforms
+from spotlabel.pipeline.synthetic.ground import ROW, Lot
+from spotlabel.pipeline.synthetic.pinhole import NEAR, Float, Pinhole, clip
+from spotlabel.pipeline.synthetic.traffic import dressed
 
 STANDING_ID, CIRCLING_ID = 100, 200
 CORNER = 3.5

@@ -8,18 +8,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.boxes import BoxFlag
-from pipeline.sequence import Camera
-from pipeline.synthetic.actors import Extent, Vehicle, paint_vehicle, shadow_outline
-from pipeline.synthetic.canvas import Canvas, Image, Instances
-from pipeline.synthetic.fixed import Street
-from pipeline.synthetic.moving import District
-from pipeline.synthetic.order import paint_order
-from pipeline.synthetic.pinhole import Float, Pinhole
-from pipeline.synthetic.scenery import Moment, Thing
-from pipeline.synthetic.sensor import expose
-from pipeline.synthetic.settings import SceneSettings
-from pipeline.synthetic.world import World, shade
+from spotlabel.pipeline.boxes import BoxFlag
+from spotlabel.pipeline.sequence import Camera
+from spotlabel.pipeline.synthetic.actors import Extent, Vehicle, paint_vehicle, shadow_outline
+from spotlabel.pipeline.synthetic.canvas import Canvas, Image, Instances
+from spotlabel.pipeline.synthetic.fixed import Street
+from spotlabel.pipeline.synthetic.moving import District
+from spotlabel.pipeline.synthetic.order import paint_order
+from spotlabel.pipeline.synthetic.pinhole import Float, Pinhole
+from spotlabel.pipeline.synthetic.scenery import Moment, Thing
+from spotlabel.pipeline.synthetic.sensor import expose
+from spotlabel.pipeline.synthetic.settings import SceneSettings
+from spotlabel.pipeline.synthetic.world import World, shade
 
 RENDERER_VERSION = 1
 """Changes whenever the same settings would give other frames or another truth."""

@@ -9,10 +9,10 @@ from typing import Protocol, Self
 import cv2
 import numpy as np
 
-from pipeline.synthetic.actors import Vehicle, paint_vehicle, shadow_outline
-from pipeline.synthetic.canvas import Canvas, Image
-from pipeline.synthetic.pinhole import NEAR, Float, look
-from pipeline.synthetic.textures import Crown
+from spotlabel.pipeline.synthetic.actors import Vehicle, paint_vehicle, shadow_outline
+from spotlabel.pipeline.synthetic.canvas import Canvas, Image
+from spotlabel.pipeline.synthetic.pinhole import NEAR, Float, look
+from spotlabel.pipeline.synthetic.textures import Crown
 
 
 @dataclass(frozen=True)

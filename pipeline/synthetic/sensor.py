@@ -7,10 +7,10 @@ from math import pi, sin
 import cv2
 import numpy as np
 
-from pipeline.synthetic.canvas import Image
-from pipeline.synthetic.chance import BELL_DEVIATION, Purpose, bells
-from pipeline.synthetic.pinhole import Float
-from pipeline.synthetic.settings import SceneSettings
+from spotlabel.pipeline.synthetic.canvas import Image
+from spotlabel.pipeline.synthetic.chance import BELL_DEVIATION, Purpose, bells
+from spotlabel.pipeline.synthetic.pinhole import Float
+from spotlabel.pipeline.synthetic.settings import SceneSettings
 
 DRIFT_SECONDS = 7.0
 """Period of the exposure change."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from labelers.base import Settings
-from pipeline.sequence import Camera
+from spotlabel.labelers.base import Settings
+from spotlabel.pipeline.sequence import Camera
 
 
 class SceneSettings(Settings):

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.synthetic.canvas import Image
-from pipeline.synthetic.chance import Purpose, uniforms
+from spotlabel.pipeline.synthetic.canvas import Image
+from spotlabel.pipeline.synthetic.chance import Purpose, uniforms
 
 Grey = npt.NDArray[np.float32]
 Float = npt.NDArray[np.float64]

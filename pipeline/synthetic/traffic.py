@@ -9,10 +9,10 @@ from math import atan2, cos, floor, pi, sin
 
 import numpy as np
 
-from pipeline.synthetic.actors import Vehicle
-from pipeline.synthetic.chance import Purpose, uniforms
-from pipeline.synthetic.pinhole import Float
-from pipeline.synthetic.vehicles import colours
+from spotlabel.pipeline.synthetic.actors import Vehicle
+from spotlabel.pipeline.synthetic.chance import Purpose, uniforms
+from spotlabel.pipeline.synthetic.pinhole import Float
+from spotlabel.pipeline.synthetic.vehicles import colours
 
 GAP = 11.0
 """Metres between the mid-points of two vehicles of a lane in which one of them leaves or joins."""

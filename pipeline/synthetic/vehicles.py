@@ -8,7 +8,7 @@ from functools import cache, cached_property
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.synthetic.pinhole import Float
+from spotlabel.pipeline.synthetic.pinhole import Float
 
 CLASS_NAMES = ("car", "van", "bus", "truck")
 BUS, TRUCK = 2, 3

@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.synthetic.actors import Vehicle
-from pipeline.synthetic.canvas import SUBPIXEL_BITS, Canvas, Image, fixed_point
-from pipeline.synthetic.chance import Purpose, uniforms
-from pipeline.synthetic.pinhole import Float, Pinhole
-from pipeline.synthetic.scenery import Board, House, Standing, Thing, Tree, poster_picture
-from pipeline.synthetic.settings import SceneSettings
-from pipeline.synthetic.textures import crown, facade, roof
-from pipeline.synthetic.traffic import dressed
+from spotlabel.pipeline.synthetic.actors import Vehicle
+from spotlabel.pipeline.synthetic.canvas import SUBPIXEL_BITS, Canvas, Image, fixed_point
+from spotlabel.pipeline.synthetic.chance import Purpose, uniforms
+from spotlabel.pipeline.synthetic.pinhole import Float, Pinhole
+from spotlabel.pipeline.synthetic.scenery import Board, House, Standing, Thing, Tree, poster_picture
+from spotlabel.pipeline.synthetic.settings import SceneSettings
+from spotlabel.pipeline.synthetic.textures import crown, facade, roof
+from spotlabel.pipeline.synthetic.traffic import dressed
 
 
 class World(Protocol):

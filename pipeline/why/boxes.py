@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from labelers.masks import MaskSettings
-from labelers.masks.boxes import inside_rects, pixel_rects, touched_rects
-from labelers.masks.values import BACKGROUND, FOREGROUND, UNKNOWN, Plane, Rects
-from pipeline.boxes import BoxFlag
-from pipeline.errors import StoreError
-from pipeline.store import FrameState, MaskReader
+from spotlabel.labelers.masks import MaskSettings
+from spotlabel.labelers.masks.boxes import inside_rects, pixel_rects, touched_rects
+from spotlabel.labelers.masks.values import BACKGROUND, FOREGROUND, UNKNOWN, Plane, Rects
+from spotlabel.pipeline.boxes import BoxFlag
+from spotlabel.pipeline.errors import StoreError
+from spotlabel.pipeline.store import FrameState, MaskReader
 
 TRACK = "track:"
 _TOLD = (

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import RecipeError, SpotlabelError, StoreError
-from pipeline.freshness import Need, compare
-from pipeline.names import evidence_path
-from pipeline.plan import Item, items, one_item, plan_item
-from pipeline.recipe import Recipe
-from pipeline.store import EvidenceReader, MaskReader
-from pipeline.validation import nearest
+from spotlabel.pipeline.errors import RecipeError, SpotlabelError, StoreError
+from spotlabel.pipeline.names import evidence_path
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.store import EvidenceReader, MaskReader
+from spotlabel.pipeline.upkeep.freshness import Need, compare
+from spotlabel.pipeline.upkeep.plan import Item, items, one_item, plan_item
+from spotlabel.pipeline.validation import nearest
 
 
 @dataclass(frozen=True)

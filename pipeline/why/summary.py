@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from labelers.masks import PRESETS
-from pipeline.store import FrameState, MaskReader
-from pipeline.why.boxes import BoxFacts, frame_reason
-from pipeline.why.origin import Origin
+from spotlabel.labelers.masks import PRESETS
+from spotlabel.pipeline.store import FrameState, MaskReader
+from spotlabel.pipeline.why.boxes import BoxFacts, frame_reason
+from spotlabel.pipeline.why.origin import Origin
 
 Lines = list[tuple[str, str]]
 """A name and what stands behind it."""

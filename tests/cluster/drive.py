@@ -21,15 +21,15 @@ from typing import Any
 import psutil
 import yaml
 
-from pipeline.cluster.states import Standing, standings
-from pipeline.recipe import load_recipe
+from spotlabel.pipeline.cluster.states import Standing, standings
+from spotlabel.pipeline.recipes.recipe import load_recipe
 from tests.conftest import ROOT
-from tests.recipes import environment, leftovers
+from tests.helpers.recipes import environment, leftovers
 
 VIDEOS = 20
 _PATIENCE = 900.0
 _SPOTLABEL = """#!/bin/sh
-exec "{python}" -c 'from pipeline.cli import main; main()' "$@"
+exec "{python}" -c 'from spotlabel.pipeline.cli import main; main()' "$@"
 """
 
 
@@ -164,7 +164,7 @@ def submitted(bench: Bench) -> None:
         process.send_signal(number)
         return name
 
-    crashed = signalled("crashed", "pipeline.running.child", signal.SIGKILL)
+    crashed = signalled("crashed", "spotlabel.pipeline.running.child", signal.SIGKILL)
     told(f"{crashed}: its labelling process killed (kill -9)")
     lost = signalled("killed", "submitit.core._submit", signal.SIGKILL)
     told(f"{lost}: its job killed (kill -9)")

@@ -1,4 +1,4 @@
-"""``python -m workflows.dask.jobqueue``: label with Dask workers that are jobs of PBS, SGE or LSF."""
+"""``python -m spotlabel.workflows.dask.jobqueue``: Dask workers that are jobs of PBS, SGE or LSF."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def main(system: str, label: tuple[str, ...], workers: int, show: bool, **job: A
 
     \b
     Examples:
-      python -m workflows.dask.jobqueue pbs ua-detrac --set data=/data/UA-DETRAC --workers 60 --queue long
-      python -m workflows.dask.jobqueue sge my-cameras.yaml --workers 20 --show
-      python -m workflows.dask.jobqueue lsf uavdt --workers 40 --setup '. /shared/env.sh'
-      python -m workflows.dask.jobqueue local demo --workers 2
+      python -m spotlabel.workflows.dask.jobqueue pbs ua-detrac --set data=/data/UA-DETRAC --workers 60
+      --queue long python -m spotlabel.workflows.dask.jobqueue sge my-cameras.yaml --workers 20 --show
+      python -m spotlabel.workflows.dask.jobqueue lsf uavdt --workers 40 --setup '. /shared/env.sh'
+      python -m spotlabel.workflows.dask.jobqueue local demo --workers 2
     """
     with _cluster(system, workers, job) as cluster:
         if show:
@@ -74,7 +74,7 @@ def _account_option(system: str) -> str:
 
 def _label(arguments: list[str]) -> int:
     """Run ``spotlabel label``, hand signals on to it, and return its exit code."""
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "label", *arguments]
+    command = [sys.executable, "-c", "from spotlabel.pipeline.cli import main; main()", "label", *arguments]
     process = subprocess.Popen(command, start_new_session=True)  # Ctrl-C reaches it once, through us
 
     def pass_on(number: int, _frame: FrameType | None) -> None:

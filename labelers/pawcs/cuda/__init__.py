@@ -1,1 +1,1 @@
-"""PAWCS on a GPU; import only where numba finds CUDA or its simulator (see :mod:`labelers.pawcs.devices`)."""
+"""PAWCS on a GPU; import only where numba finds CUDA or its simulator (see ``pawcs.devices``)."""

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import cuda
 
-from labelers.pawcs.cuda import kernels
-from labelers.pawcs.cuda.host import HostVideo
-from labelers.pawcs.cuda.views import NOBODY, DeviceWords, Findings, Frames, Looks
-from labelers.pawcs.model import HEAD, GlobalWords, Maps, Tick, Words, create_words
-from labelers.pawcs.rows import Newcomers
+from spotlabel.labelers.pawcs.cuda import kernels
+from spotlabel.labelers.pawcs.cuda.host import HostVideo
+from spotlabel.labelers.pawcs.cuda.views import NOBODY, DeviceWords, Findings, Frames, Looks
+from spotlabel.labelers.pawcs.model import HEAD, GlobalWords, Maps, Tick, Words, create_words
+from spotlabel.labelers.pawcs.rows import Newcomers
 
 _THREADS = 128
 
@@ -161,7 +161,7 @@ class _Staged(NamedTuple):
 
 
 class VideoLink:
-    """The arrays of one video of a batch, for :class:`labelers.pawcs.cuda.host.HostVideo`."""
+    """The arrays of one video of a batch, for :class:`spotlabel.labelers.pawcs.cuda.host.HostVideo`."""
 
     def __init__(self, state: DeviceState, video: int) -> None:
         self._state, self._video = state, video

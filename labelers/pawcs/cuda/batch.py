@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from numba.core.errors import NumbaPerformanceWarning
 
-from labelers.pawcs.cuda import kernels
-from labelers.pawcs.cuda.arrays import DeviceState, VideoLink
-from labelers.pawcs.cuda.host import HostVideo
-from labelers.pawcs.lbsp import RIM
-from labelers.pawcs.model import Tick
-from labelers.pawcs.settings import PawcsSettings
+from spotlabel.labelers.pawcs.cuda import kernels
+from spotlabel.labelers.pawcs.cuda.arrays import DeviceState, VideoLink
+from spotlabel.labelers.pawcs.cuda.host import HostVideo
+from spotlabel.labelers.pawcs.lbsp import RIM
+from spotlabel.labelers.pawcs.model import Tick
+from spotlabel.labelers.pawcs.settings import PawcsSettings
 
 # a batch of few videos is what it is: no advice on larger grids
 warnings.filterwarnings("ignore", message="Grid size", category=NumbaPerformanceWarning)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from labelers.pawcs.cuda.views import NOBODY, Findings, Local, Looks, pixel_of
-from labelers.pawcs.feedback import adapt_row, judge_row, observe_row
-from labelers.pawcs.jit import int64
-from labelers.pawcs.lbsp import RIM
-from labelers.pawcs.model import Bytes, Maps, Pixel, Tick
-from labelers.pawcs.rng import DRAW_DIRECTION, DRAW_SPREAD, chance, draw
-from labelers.pawcs.rows import REACH
-from labelers.pawcs.settings import Rules
-from labelers.pawcs.spread import spread
-from labelers.pawcs.step import _FAR, _NEAR
+from spotlabel.labelers.pawcs.cuda.views import NOBODY, Findings, Local, Looks, pixel_of
+from spotlabel.labelers.pawcs.feedback import adapt_row, judge_row, observe_row
+from spotlabel.labelers.pawcs.jit import int64
+from spotlabel.labelers.pawcs.lbsp import RIM
+from spotlabel.labelers.pawcs.model import Bytes, Maps, Pixel, Tick
+from spotlabel.labelers.pawcs.rng import DRAW_DIRECTION, DRAW_SPREAD, chance, draw
+from spotlabel.labelers.pawcs.rows import REACH
+from spotlabel.labelers.pawcs.settings import Rules
+from spotlabel.labelers.pawcs.spread import spread
+from spotlabel.labelers.pawcs.step import _FAR, _NEAR
 
 
 def adapt(maps: Maps, found: Findings, looks: Looks, rules: Rules, tick: Tick, y: int, x: int) -> None:

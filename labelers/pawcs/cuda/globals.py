@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from labelers.pawcs.cuda.views import NEWCOMER, NOTHING, Findings, Looks, pixel_of
-from labelers.pawcs.evidence import NEUTRAL
-from labelers.pawcs.global_words import (
+from spotlabel.labelers.pawcs.cuda.views import NEWCOMER, NOTHING, Findings, Looks, pixel_of
+from spotlabel.labelers.pawcs.evidence import NEUTRAL
+from spotlabel.labelers.pawcs.global_words import (
     MAP_SCALE,
     _newcomer,
     find_global,
@@ -13,12 +13,12 @@ from labelers.pawcs.global_words import (
     note_newcomer,
     set_global,
 )
-from labelers.pawcs.jit import float32, int64, population_count
-from labelers.pawcs.lbsp import RIM
-from labelers.pawcs.model import Bytes, GlobalWords, Longs, Maps, Pixel, Tick
-from labelers.pawcs.rng import DRAW_LEARN, DRAW_REPLACE, DRAW_RESCUE, chance
-from labelers.pawcs.rows import Newcomers
-from labelers.pawcs.step import FOREGROUND
+from spotlabel.labelers.pawcs.jit import float32, int64, population_count
+from spotlabel.labelers.pawcs.lbsp import RIM
+from spotlabel.labelers.pawcs.model import Bytes, GlobalWords, Longs, Maps, Pixel, Tick
+from spotlabel.labelers.pawcs.rng import DRAW_LEARN, DRAW_REPLACE, DRAW_RESCUE, chance
+from spotlabel.labelers.pawcs.rows import Newcomers
+from spotlabel.labelers.pawcs.step import FOREGROUND
 
 
 def consult(words: GlobalWords, found: Findings, pixel: Pixel, tick: Tick) -> None:
@@ -162,8 +162,8 @@ def admit_newcomers(
 ) -> None:
     """Let newcomers become the last global word; its map is clear.
 
-    As :func:`labelers.pawcs.global_words.replace_newcomers`, but only the last of them that fits none before
-    it leaves a trace; so the weights need to be written from it on only.
+    As :func:`spotlabel.labelers.pawcs.global_words.replace_newcomers`, but only the last of them that fits
+    none before it leaves a trace; so the weights need to be written from it on only.
 
     Args:
         words: of one video; written.

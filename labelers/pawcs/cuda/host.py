@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.engine import PawcsEngine, _planes
-from labelers.pawcs.model import CLOCK_LIMIT, GlobalWords, Maps, Tick, Words, create_words
-from labelers.pawcs.settings import PawcsSettings, Rules
+from spotlabel.labelers.pawcs.engine import PawcsEngine, _planes
+from spotlabel.labelers.pawcs.model import CLOCK_LIMIT, GlobalWords, Maps, Tick, Words, create_words
+from spotlabel.labelers.pawcs.settings import PawcsSettings, Rules
 
 
 class Link(Protocol):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import cuda
 
-from labelers.pawcs.cuda.feedback import adapt, choose_neighbour, grant
-from labelers.pawcs.cuda.globals import (
+from spotlabel.labelers.pawcs.cuda.feedback import adapt, choose_neighbour, grant
+from spotlabel.labelers.pawcs.cuda.globals import (
     admit_newcomers,
     book_gains,
     consult,
@@ -21,11 +21,11 @@ from labelers.pawcs.cuda.globals import (
     order_pixel,
     settle_cell,
 )
-from labelers.pawcs.cuda.light import settle_light
-from labelers.pawcs.cuda.primitives import MODULES, REPLACED
-from labelers.pawcs.cuda.scan import judge, look, scan
-from labelers.pawcs.cuda.transplant import Transplanter
-from labelers.pawcs.cuda.views import (
+from spotlabel.labelers.pawcs.cuda.light import settle_light
+from spotlabel.labelers.pawcs.cuda.primitives import MODULES, REPLACED
+from spotlabel.labelers.pawcs.cuda.scan import judge, look, scan
+from spotlabel.labelers.pawcs.cuda.transplant import Transplanter
+from spotlabel.labelers.pawcs.cuda.views import (
     ACTIVE,
     DeviceWords,
     Findings,
@@ -41,11 +41,11 @@ from labelers.pawcs.cuda.views import (
     tick_of,
     words_of,
 )
-from labelers.pawcs.jit import float32, int64
-from labelers.pawcs.lbsp import RIM
-from labelers.pawcs.model import GlobalWords, Longs, Maps, weight, word_high
-from labelers.pawcs.rows import Ints, Newcomers
-from labelers.pawcs.settings import Rules
+from spotlabel.labelers.pawcs.jit import float32, int64
+from spotlabel.labelers.pawcs.lbsp import RIM
+from spotlabel.labelers.pawcs.model import GlobalWords, Longs, Maps, weight, word_high
+from spotlabel.labelers.pawcs.rows import Ints, Newcomers
+from spotlabel.labelers.pawcs.settings import Rules
 
 
 def _place(thread: int, height: int, width: int) -> tuple[int, int]:

@@ -9,10 +9,10 @@ asks the pixel to the left; those are few, and runs of them short.
 
 from __future__ import annotations
 
-from labelers.pawcs.cuda.views import Findings, Local
-from labelers.pawcs.jit import int64
-from labelers.pawcs.model import Bytes, Maps, Pixel, Tick, pack_low, put_word, word_high
-from labelers.pawcs.rng import chance
+from spotlabel.labelers.pawcs.cuda.views import Findings, Local
+from spotlabel.labelers.pawcs.jit import int64
+from spotlabel.labelers.pawcs.model import Bytes, Maps, Pixel, Tick, pack_low, put_word, word_high
+from spotlabel.labelers.pawcs.rng import chance
 
 KEEPS, TAKES, TAKES_IF_LIT = 0, 1, 2
 """In :attr:`Findings.light`: whether any word of the pixel takes its looks."""

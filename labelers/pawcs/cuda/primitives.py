@@ -16,10 +16,10 @@ from numba import config, cuda
 if not config.ENABLE_CUDASIM:
     from numba.cuda import libdevice
 
-from labelers.pawcs.cuda.views import Local
-from labelers.pawcs.jit import int64
-from labelers.pawcs.model import HEAD, Maps, Pixel, Tick
-from labelers.pawcs.rng import _DRAWS_PER_PIXEL, _GAMMA, _SHIFTS, _mix
+from spotlabel.labelers.pawcs.cuda.views import Local
+from spotlabel.labelers.pawcs.jit import int64
+from spotlabel.labelers.pawcs.model import HEAD, Maps, Pixel, Tick
+from spotlabel.labelers.pawcs.rng import _DRAWS_PER_PIXEL, _GAMMA, _SHIFTS, _mix
 
 Functions: TypeAlias = dict[str, Callable[..., Any]]
 
@@ -79,7 +79,7 @@ def _touch_word(words: Local, pixel: int, index: int, tick: Tick) -> None:
 
 
 def _draw(bound: int, stream: Any, key: np.uint64, pixel: int, purpose: int) -> int:
-    """As :func:`labelers.pawcs.rng.draw`, from the counter-based numbers alone."""
+    """As :func:`spotlabel.labelers.pawcs.rng.draw`, from the counter-based numbers alone."""
     if bound == 1:
         return int64(0)
     value = _mix(np.uint64(key) + (np.uint64(pixel) * _DRAWS_PER_PIXEL + np.uint64(purpose)) * _GAMMA)

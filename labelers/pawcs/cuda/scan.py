@@ -1,4 +1,4 @@
-"""One pixel against its words (WACV 2015, section 3.2), as :func:`labelers.pawcs.words.scan_words`.
+"""One pixel against its words (WACV 2015, section 3.2), as :func:`spotlabel.labelers.pawcs.words.scan_words`.
 
 The device weighs and orders all words of every pixel: the CPU's record of how long an order lasts would spare
 memory traffic and cost divergence.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from labelers.pawcs.cuda.light import decide, record
-from labelers.pawcs.cuda.views import Findings, Local, Looks
-from labelers.pawcs.evidence import background_level, foreground_level
-from labelers.pawcs.first_word import limit_row
-from labelers.pawcs.jit import float32, int64
-from labelers.pawcs.lbsp import DESCRIPTOR_BITS, MAX_COLOUR_DISTANCE, describe_patch, gather_patch
-from labelers.pawcs.model import (
+from spotlabel.labelers.pawcs.cuda.light import decide, record
+from spotlabel.labelers.pawcs.cuda.views import Findings, Local, Looks
+from spotlabel.labelers.pawcs.evidence import background_level, foreground_level
+from spotlabel.labelers.pawcs.first_word import limit_row
+from spotlabel.labelers.pawcs.jit import float32, int64
+from spotlabel.labelers.pawcs.lbsp import DESCRIPTOR_BITS, MAX_COLOUR_DISTANCE, describe_patch, gather_patch
+from spotlabel.labelers.pawcs.model import (
     HEAD,
     Bytes,
     Maps,
@@ -26,10 +26,10 @@ from labelers.pawcs.model import (
     word_high,
     word_low,
 )
-from labelers.pawcs.order import order_step
-from labelers.pawcs.settings import Rules
-from labelers.pawcs.spread import replace_last_word
-from labelers.pawcs.words import HEAVIEST, NO_MATCH, _compare, _may_match
+from spotlabel.labelers.pawcs.order import order_step
+from spotlabel.labelers.pawcs.settings import Rules
+from spotlabel.labelers.pawcs.spread import replace_last_word
+from spotlabel.labelers.pawcs.words import HEAVIEST, NO_MATCH, _compare, _may_match
 
 
 def look(

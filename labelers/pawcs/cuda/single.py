@@ -8,12 +8,12 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.cuda.batch import PawcsBatch
-from labelers.pawcs.settings import PawcsSettings
+from spotlabel.labelers.pawcs.cuda.batch import PawcsBatch
+from spotlabel.labelers.pawcs.settings import PawcsSettings
 
 
 class CudaEngine:
-    """A batch of one video; see :class:`labelers.pawcs.engine.PawcsEngine`.
+    """A batch of one video; see :class:`spotlabel.labelers.pawcs.engine.PawcsEngine`.
 
     Args:
         first: uint8 (H, W, 3), BGR, the first frame.

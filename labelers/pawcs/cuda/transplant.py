@@ -1,9 +1,9 @@
 """Turn the CPU's compiled functions into device functions, so that no algorithm is written twice.
 
-A function compiled by :mod:`labelers.pawcs.jit` keeps its Python source. Its device form is that source with
-other globals: every compiled function it calls becomes a device function in turn, and the few that use
-machine operations or a memory layout of the CPU are replaced by name. In numba's simulator all of it is plain
-Python, run by simulated threads.
+A function compiled by :mod:`spotlabel.labelers.pawcs.jit` keeps its Python source. Its device form is that
+source with other globals: every compiled function it calls becomes a device function in turn, and the few
+that use machine operations or a memory layout of the CPU are replaced by name. In numba's simulator all of
+it is plain Python, run by simulated threads.
 """
 
 from __future__ import annotations

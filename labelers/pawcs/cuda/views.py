@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from labelers.pawcs.jit import int64
-from labelers.pawcs.model import Bytes, Floats, GlobalWords, Longs, Maps, Pixel, Tick
-from labelers.pawcs.rows import Ints, Newcomers
+from spotlabel.labelers.pawcs.jit import int64
+from spotlabel.labelers.pawcs.model import Bytes, Floats, GlobalWords, Longs, Maps, Pixel, Tick
+from spotlabel.labelers.pawcs.rows import Ints, Newcomers
 
 ACTIVE, CLOCK, OFFSET, BOOTSTRAPPING, MOVING, COOLDOWN, WITH_LEVEL = range(7)
 """Columns of :attr:`Frames.counters`."""
@@ -59,7 +59,7 @@ class Frames(NamedTuple):
 
 
 class Looks(NamedTuple):
-    """What a pixel's state gives it for this frame, (V, P); see :class:`labelers.pawcs.rows.Rows`."""
+    """A pixel's state, as this frame needs it, (V, P); see :class:`spotlabel.labelers.pawcs.rows.Rows`."""
 
     needed: Floats
     colour_limit: Ints
@@ -75,7 +75,7 @@ class Findings(NamedTuple):
         total: float32, sum of matching weights.
         colour, descriptor: int32, smallest mix and descriptor distance of a match.
         foreground: uint8, no local consensus.
-        light: uint8, see :mod:`labelers.pawcs.cuda.light`.
+        light: uint8, see :mod:`spotlabel.labelers.pawcs.cuda.light`.
         postponed: int64, places of words that take the pixel's looks if the left neighbour's did.
         slot: uint8, global word that looks like the pixel, or NOTHING or NEWCOMER.
         target: int32, pixel that is asked to learn from this one, or NOBODY.

@@ -1,0 +1,1 @@
+"""The family of CenterNet: network, segmentation head and gate of SpotNet, targets, losses, decoding."""

@@ -1,0 +1,1 @@
+"""Attention maps measured as foreground masks, by the rules of CDnet."""

@@ -1,0 +1,1 @@
+"""Deep shadow in boxes, told by where it lies."""

@@ -1,0 +1,1 @@
+"""Forecasts: what labelling will take in time, memory and room, before anything is run."""

@@ -1,0 +1,64 @@
+"""What labelers take, without measuring: one table, for Slurm jobs and ``spotlabel plan``.
+
+The figures are conservative, about three times what was measured on a 2.5 GHz Xeon with one thread
+(docs/cluster.md): a job that is killed at its limit has to begin its evidence again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from spotlabel.labelers.base import Settings
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What a labeler takes.
+
+    Attributes:
+        seconds: per frame and megapixel, decoding and hashing included.
+        megabytes: per megapixel of the frame, beside what every job takes.
+    """
+
+    seconds: float
+    megabytes: float
+
+
+RATES: dict[str, Rate] = {
+    "boxbg": Rate(0.6, 1600),
+    "egoflow": Rate(1.5, 300),
+    "egoflow-cut": Rate(2.5, 400),
+    "farneback": Rate(1.0, 300),
+    "filled-box": Rate(0.05, 100),
+    "knn": Rate(0.15, 400),
+    "mog2": Rate(0.15, 400),
+    "pawcs": Rate(0.8, 1600),
+    "pawcs-distance": Rate(0.8, 1600),
+    "pawcs-held": Rate(0.8, 1600),
+    "pawcs-pybgs": Rate(4.0, 4500),
+    "released-flow": Rate(1.0, 300),
+}
+"""Evidence, by labeler, with its default settings."""
+OTHER_LABELER = Rate(4.0, 4500)
+"""A labeler of another package, of which nothing is known."""
+MASKS = Rate(0.03, 60)
+"""The mask stage."""
+BASE_MEGABYTES = 1000
+"""Interpreter and libraries, twice (the job and its child), and frames decoded ahead."""
+
+_KEEPS_FRAMES = {"boxbg": ("samples", 128)}
+"""Labelers that keep whole frames: the setting that tells how many, and for how many the table holds."""
+
+
+def frames_kept(labeler: str, settings: Settings) -> int:
+    """How many whole frames a labeler keeps in memory at most; 0 if it keeps none."""
+    return int(getattr(settings, _KEEPS_FRAMES[labeler][0])) if labeler in _KEEPS_FRAMES else 0
+
+
+def evidence_rate(labeler: str, settings: Settings) -> Rate:
+    """The table's row; memory in proportion to the frames kept where those are more than by default."""
+    rate = RATES.get(labeler, OTHER_LABELER)
+    if labeler not in _KEEPS_FRAMES:
+        return rate
+    more = max(1.0, frames_kept(labeler, settings) / _KEEPS_FRAMES[labeler][1])
+    return replace(rate, megabytes=rate.megabytes * more)

@@ -1,0 +1,1 @@
+"""Measures: masks against pixel ground truth, over areas and along outlines."""

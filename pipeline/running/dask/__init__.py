@@ -1,0 +1,1 @@
+"""Videos on the workers of a Dask cluster."""

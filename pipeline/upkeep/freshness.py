@@ -1,0 +1,166 @@
+"""What a store depends on, and whether the one on disk still fits.
+
+A fingerprint is a small JSON object: content hashes of the inputs, effective settings, versions of the rules
+and libraries that shape the result. A store is fresh if its recorded fingerprint equals the wanted one; dates
+play no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from spotlabel.labelers.base import Labeler, Settings
+from spotlabel.labelers.masks import MASK_RULES_VERSION, MaskSettings
+from spotlabel.pipeline.datasets.base import ReaderOptions
+from spotlabel.pipeline.hashing import DigestCache, files_digest, text_digest
+from spotlabel.pipeline.sequence import Sequence
+from spotlabel.pipeline.store import EvidenceReader
+from spotlabel.pipeline.store.schema import canonical_json
+
+EVIDENCE_STAGE_VERSION = 1
+"""Rises when the evidence stage itself (not a labeler) would write something else for the same input."""
+
+
+class State(StrEnum):
+    """How a store stands to what is wanted."""
+
+    FRESH = "fresh"
+    MISSING = "missing"
+    STALE = "stale"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True)
+class Need:
+    """Whether a stage has to run for one sequence, and why.
+
+    Attributes:
+        state: how the store on disk stands.
+        reason: for people; names the parts that differ if stale, the damage if damaged.
+    """
+
+    state: State
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.state} ({self.reason})" if self.reason else str(self.state)
+
+
+def library_versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Installed versions of distributions; ``absent`` for those not installed."""
+    return {name: _installed_version(name) for name in names}
+
+
+@cache
+def _installed_version(name: str) -> str:
+    """Looked up once: parsing a package's metadata for every video took a quarter of the time of a plan."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+def evidence_fingerprint(
+    sequence: Sequence,
+    labeler: type[Labeler],
+    settings: Settings,
+    *,
+    reader_options: ReaderOptions,
+    cache: DigestCache,
+    with_frames: bool = True,
+) -> dict[str, Any]:
+    """What the evidence of a sequence depends on.
+
+    Args:
+        sequence: the video.
+        labeler: labeler class.
+        settings: its settings.
+        reader_options: how the dataset is read; counts only if the labeler uses boxes.
+        cache: remembers digests of single files.
+        with_frames: false leaves the frames' digest out, so that no frame is read.
+
+    Raises:
+        OSError: an input file cannot be read.
+    """
+    fingerprint: dict[str, Any] = {
+        "labeler": f"{labeler.name} {labeler.version}",
+        "settings": settings.model_dump(mode="json"),
+        "libraries": library_versions(labeler.libraries),
+        "evidence stage": EVIDENCE_STAGE_VERSION,
+    }
+    if with_frames:
+        fingerprint["frames"] = files_digest(sequence.frames.files(), sequence.frames.identity(), cache)
+    if labeler.uses_boxes:
+        fingerprint |= annotations_fingerprint(sequence, reader_options, cache)
+    return fingerprint
+
+
+def annotations_fingerprint(sequence: Sequence, options: ReaderOptions, cache: DigestCache) -> dict[str, Any]:
+    """What decides boxes and ignore regions: the files, the rules that read them, and their options."""
+    return {
+        "annotations": files_digest(sequence.annotation_files, {}, cache),
+        "reader": sequence.reader,
+        "reader options": _options_without_paths(options),
+    }
+
+
+def _options_without_paths(options: ReaderOptions) -> dict[str, Any]:
+    """Where files lie decides nothing (their content does), and no path of a machine belongs into a store."""
+    paths = {name for name, value in options if isinstance(value, Path)}
+    return options.model_dump(mode="json", exclude=paths)
+
+
+def mask_fingerprint(
+    sequence: Sequence,
+    evidence: EvidenceReader | None,
+    settings: MaskSettings,
+    options: ReaderOptions,
+    cache: DigestCache,
+) -> dict[str, Any]:
+    """What the masks of a sequence depend on: never a pixel of the video, only the evidence made from it.
+
+    Without evidence that part is left out.
+    """
+    made_from = (
+        {} if evidence is None
+        else {"evidence": text_digest(evidence.content + canonical_json(evidence.fingerprint))}
+    )  # fmt: skip
+    return {
+        **made_from,
+        "settings": settings.model_dump(mode="json"),
+        "libraries": library_versions(("opencv-contrib-python",)),
+        "mask rules": MASK_RULES_VERSION,
+        **annotations_fingerprint(sequence, options, cache),
+    }
+
+
+def compare(found: Mapping[str, Any], wanted: Mapping[str, Any], trust: tuple[str, ...] = ()) -> Need:
+    """Compare fingerprints part by part.
+
+    Args:
+        found: as recorded in the store.
+        wanted: as of now.
+        trust: parts that are not compared.
+    """
+    differing = [
+        _difference(part, found.get(part), wanted.get(part))
+        for part in sorted({*found, *wanted} - {*trust})
+        if found.get(part) != wanted.get(part)
+    ]
+    return Need(State.STALE, "; ".join(differing)) if differing else Need(State.FRESH)
+
+
+def _difference(part: str, found: Any, wanted: Any) -> str:
+    """Name what differs: single keys of settings with both values, digests just by name."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        keys = [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
+        return ", ".join(f"{part}.{key}: {found.get(key)} -> {wanted.get(key)}" for key in keys)
+    if part in ("frames", "annotations", "evidence"):
+        return f"{part} changed"
+    return f"{part}: {found} -> {wanted}"

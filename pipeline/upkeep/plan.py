@@ -1,0 +1,176 @@
+"""What there is to do: for every sequence, which stages have to run and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spotlabel.labelers.base import EvidenceKind, Labeler, Settings
+from spotlabel.pipeline.errors import SpotlabelError, StoreError
+from spotlabel.pipeline.hashing import DigestCache
+from spotlabel.pipeline.names import evidence_path, file_stem, mask_path
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.sequence import Sequence
+from spotlabel.pipeline.store import EvidenceReader, MaskReader
+from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS
+from spotlabel.pipeline.upkeep.freshness import Need, State, compare, evidence_fingerprint, mask_fingerprint
+
+_THRESHOLDS = {"motion_threshold": EvidenceKind.MOTION, "distance_threshold": EvidenceKind.DISTANCE}
+"""Mask settings that act on one kind of evidence alone."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One sequence with everything its stages need to know.
+
+    Attributes:
+        sequence: the video.
+        out: the recipe's output root.
+        labeler: labeler class for its camera.
+        settings: the labeler's settings.
+        evidence_path: where its evidence stands or will stand.
+        mask_path: likewise its masks.
+        cache: remembered digests of its input files.
+    """
+
+    sequence: Sequence
+    out: Path
+    labeler: type[Labeler]
+    settings: Settings
+    evidence_path: Path
+    mask_path: Path
+    cache: DigestCache
+
+    def evidence_fingerprint(self, recipe: Recipe, *, with_frames: bool = True) -> dict[str, Any]:
+        """What its evidence depends on; see :mod:`spotlabel.pipeline.upkeep.freshness`."""
+        return evidence_fingerprint(
+            self.sequence,
+            self.labeler,
+            self.settings,
+            reader_options=recipe.options,
+            cache=self.cache,
+            with_frames=with_frames,
+        )
+
+    def mask_fingerprint(self, recipe: Recipe, evidence: EvidenceReader | None) -> dict[str, Any]:
+        """What its masks depend on; see :func:`spotlabel.pipeline.upkeep.freshness.mask_fingerprint`."""
+        return mask_fingerprint(self.sequence, evidence, recipe.masks, recipe.options, self.cache)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What has to be done for one sequence."""
+
+    item: Item
+    evidence: Need
+    masks: Need
+    problem: str = ""
+    """Why the sequence cannot be used at all; empty if it can."""
+
+    @property
+    def idle(self) -> bool:
+        """True if nothing has to be done."""
+        return not self.problem and self.evidence.state == self.masks.state == State.FRESH
+
+
+def items(recipe: Recipe, only: Iterable[str] = ()) -> list[Item]:
+    """All sequences of a recipe with their labelers and places."""
+    return [_item(recipe, sequence) for sequence in recipe.sequences(only)]
+
+
+def one_item(recipe: Recipe, name: str) -> Item:
+    """The sequence of this name alone; see :meth:`spotlabel.pipeline.recipes.recipe.Recipe.sequence`."""
+    return _item(recipe, recipe.sequence(name))
+
+
+def _item(recipe: Recipe, sequence: Sequence) -> Item:
+    labeler, settings = recipe.labeler_for(sequence.camera)
+    return Item(
+        sequence=sequence,
+        out=recipe.out,
+        labeler=labeler,
+        settings=settings,
+        evidence_path=evidence_path(recipe.out, labeler.name, sequence.name),
+        mask_path=mask_path(recipe.out, sequence.name),
+        cache=DigestCache(recipe.out / ".digests" / f"{file_stem(sequence.name)}.json"),
+    )
+
+
+def thresholds_without_effect(recipe: Recipe, chosen: list[Item]) -> list[str]:
+    """A line for every threshold that the recipe sets and no evidence of these sequences listens to."""
+    labelers = {item.labeler.name: item.labeler.kind for item in chosen}
+    made = ", ".join(f"{name}: {kind}" for name, kind in sorted(labelers.items()))
+    written = recipe.tree.get("masks", {})
+    return [
+        f"masks.{name} is set and has no effect: it is for {kind} evidence ({made})"
+        for name, kind in _THRESHOLDS.items()
+        if written.get(name) is not None and chosen and kind not in labelers.values()
+    ]
+
+
+def plan_item(recipe: Recipe, item: Item, masks_only: bool = False, *, remember: bool = True) -> Plan:
+    """Compare what is on disk with what the recipe asks for.
+
+    Args:
+        recipe: the recipe.
+        item: one of its sequences.
+        masks_only: take the frames for unchanged, so that no frame has to be read or even exist; labeler,
+            settings and versions are still compared.
+        remember: write down the digests that were computed; without it nothing is written at all.
+    """
+    try:
+        evidence = evidence_need(recipe, item, masks_only)
+        masks = mask_need(recipe, item) if evidence.state == State.FRESH else _after(evidence, item)
+    except (SpotlabelError, OSError) as error:
+        return Plan(item, Need(State.MISSING), Need(State.MISSING), problem=str(error))
+    finally:
+        if remember:
+            item.cache.save()
+    return Plan(item, evidence, masks)
+
+
+def evidence_need(recipe: Recipe, item: Item, masks_only: bool = False) -> Need:
+    """Whether the evidence has to be made.
+
+    Args:
+        recipe: the recipe.
+        item: one of its sequences.
+        masks_only: take frames and libraries for unchanged: no labeler will run, so neither has to be there.
+    """
+    if not item.evidence_path.exists():
+        return Need(State.MISSING)
+    try:
+        item.cache.sealed(item.evidence_path)
+        evidence = EvidenceReader(item.evidence_path, sealed=True)
+        found, bad = evidence.fingerprint, int(np.count_nonzero(~np.isin(evidence.state, STATES_WITH_PIXELS)))
+    except StoreError as error:
+        return Need(State.DAMAGED, str(error))
+    trusted = ("frames", "libraries") if masks_only else ()
+    need = compare(found, item.evidence_fingerprint(recipe, with_frames=not masks_only), trusted)
+    if need.state == State.FRESH and bad and recipe.frames.on_bad == "fail":
+        return Need(State.STALE, f"{bad} frames could not be read, and frames.on_bad is fail")
+    return need
+
+
+def mask_need(recipe: Recipe, item: Item) -> Need:
+    """Whether the masks have to be made, given that the evidence is fresh."""
+    if not item.mask_path.exists():
+        return Need(State.MISSING)
+    try:
+        item.cache.sealed(item.mask_path)
+        found = MaskReader(item.mask_path, sealed=True).fingerprint
+    except StoreError as error:
+        return Need(State.DAMAGED, str(error))
+    evidence = EvidenceReader(item.evidence_path, sealed=True)
+    return compare(found, item.mask_fingerprint(recipe, evidence))
+
+
+def _after(evidence: Need, item: Item) -> Need:
+    """State of masks whose evidence has to be made first."""
+    if not item.mask_path.exists():
+        return Need(State.MISSING)
+    return Need(State.STALE, f"evidence is {evidence.state}")

@@ -1,0 +1,265 @@
+"""From labelled videos to batches: what is refused, what is held out, and that nothing depends on workers."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from spotlabel.detector.data.frames import (
+    Crop,
+    EpochBatches,
+    FrameList,
+    Key,
+    ParitySamples,
+    RawSamples,
+    SampleRules,
+)
+from spotlabel.detector.data.labelled import ClassMap, Labelled, class_map, open_labelled
+from spotlabel.detector.data.loader import Batches, LoaderOptions
+from spotlabel.detector.data.samples import IgnoreMode
+from spotlabel.detector.data.split import Part, split_videos
+from spotlabel.detector.errors import TrainingError
+from spotlabel.pipeline.errors import StoreError
+from tests.helpers.training_data import labelled, scene, write_exact_masks
+
+CPU = torch.device("cpu")
+ONE = ClassMap(("object",), merge=True)
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Labelled:
+    return labelled(tmp_path_factory.mktemp("street"), frames=10, warm_up=2)
+
+
+def part(video: Labelled) -> Part:
+    return Part(video, tuple(video.usable()))
+
+
+# --- opening -----------------------------------------------------------------------------------------------
+
+
+def test_frames_and_masks_of_a_video_fit(street: Labelled) -> None:
+    raw = street.read(3, ONE)
+    assert raw.image.shape == (96, 128, 3)
+    assert raw.mask.shape == (96, 128)
+    assert len(raw.boxes) == len(raw.class_id) > 0
+    inside = [raw.mask[int(y0) : int(y1), int(x0) : int(x1)] == 1 for x0, y0, x1, y1 in raw.boxes]
+    assert all(pixels.any() for pixels in inside)
+
+
+def test_warm_up_frames_are_not_trained_on(street: Labelled) -> None:
+    assert street.usable() == list(range(2, 10))
+
+
+def test_one_frame_in_k_is_chosen_by_its_number(street: Labelled) -> None:
+    assert street.usable(every=4) == [4, 8]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"frames": 7}, r"street\.h5: masks of frames 0 to 4 \(5\), but street has frames 0 to 6 \(7\)"),
+        ({"width": 160}, r"street\.h5: masks of 128x96 pixels, but the frames of street have 160x96"),
+    ],
+)
+def test_masks_of_other_frames_are_refused(tmp_path: Path, change: dict[str, int], message: str) -> None:
+    write_exact_masks(scene("street", frames=5), tmp_path / "street.h5")
+    with pytest.raises(StoreError, match=message):
+        open_labelled(scene("street", **{"frames": 5, **change}), tmp_path / "street.h5")
+
+
+def test_masks_of_another_video_are_refused(tmp_path: Path) -> None:
+    write_exact_masks(scene("a"), tmp_path / "a.h5")
+    with pytest.raises(StoreError, match=r"holds masks of 'a', expected 'b'"):
+        open_labelled(scene("b"), tmp_path / "a.h5")
+
+
+def test_missing_masks_are_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"none\.h5: cannot be opened.*run `spotlabel label` first"):
+        open_labelled(scene("street"), tmp_path / "none.h5")
+
+
+# --- classes -----------------------------------------------------------------------------------------------
+
+
+def test_classes_are_merged_kept_or_left_out(street: Labelled) -> None:
+    own = street.masks.class_names
+    assert class_map([street], "one").indices(own).tolist() == [0] * len(own)
+    assert class_map([street], "all").indices(own).tolist() == list(range(len(own)))
+    assert class_map([street], (own[1],)).indices(own).tolist() == [-1, 0, *[-1] * (len(own) - 2)]
+    with pytest.raises(StoreError, match="no video has the class 'tram'"):
+        class_map([street], ("tram",))
+
+
+def test_boxes_of_classes_left_out_are_gone(street: Labelled) -> None:
+    wanted = street.masks.class_names[1]
+    boxes = street.masks.boxes
+    expected = int(np.count_nonzero(boxes.class_id[boxes.rows(5)] == 1))
+    assert len(street.read(5, ClassMap((wanted,))).boxes) == expected
+
+
+# --- split -------------------------------------------------------------------------------------------------
+
+
+def named(street: Labelled, *names: str, weather: str = "") -> list[Labelled]:
+    attributes = (("weather", weather),) if weather else ()
+    return [dataclasses.replace(street, name=name, attributes=attributes) for name in names]
+
+
+def names_of(parts: tuple[Part, ...]) -> list[str]:
+    return [p.video.name for p in parts]
+
+
+def test_one_video_in_six_is_held_out_over_the_weather(street: Labelled) -> None:
+    sunny, rainy = named(street, *"abcdefgh", weather="sunny"), named(street, *"wxyz", weather="rainy")
+    split = split_videos([*sunny, *rainy], (), every=1, every_held_out=1)
+    assert names_of(split.held_out) == ["h", "z"]
+    assert set(names_of(split.train)) == set("abcdefgwxy")
+
+
+def test_named_videos_are_held_out(street: Labelled) -> None:
+    split = split_videos(named(street, *"abc"), ("b",), every=1, every_held_out=4)
+    assert names_of(split.train) == ["a", "c"]
+    assert [p.indices for p in split.held_out] == [(4, 8)]
+
+
+def test_a_lone_video_is_split_in_time(street: Labelled) -> None:
+    split = split_videos([street], (), every=1, every_held_out=1)
+    assert split.train[0].indices == (2, 3, 4, 5, 6, 7)
+    assert split.held_out[0].indices == (8, 9)
+    assert split.as_data()["train"] == {"street": 6}
+
+
+@pytest.mark.parametrize(
+    ("videos", "held_out", "message"),
+    [
+        ("", (), "no video to train on"),
+        ("ab", ("c",), "no video 'c'"),
+        ("ab", ("a", "b"), "no usable frame to train"),
+    ],
+)
+def test_an_impossible_split_is_refused(
+    street: Labelled, videos: str, held_out: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(TrainingError, match=message):
+        split_videos(named(street, *videos), held_out, every=1, every_held_out=1)
+
+
+# --- order -------------------------------------------------------------------------------------------------
+
+
+def keys(order: EpochBatches, epoch: int, first: int = 0) -> list[list[Key]]:
+    order.start(epoch, first)
+    return list(order)
+
+
+def test_every_epoch_has_its_own_order_of_the_same_frames() -> None:
+    order = EpochBatches(10, 2, seed=3)
+    first, second = keys(order, 0), keys(order, 1)
+    assert sorted(k.frame for b in first for k in b) == list(range(10))
+    assert [k.frame for b in first for k in b] != [k.frame for b in second for k in b]
+    assert keys(EpochBatches(10, 2, seed=3), 1) == second
+
+
+def test_an_epoch_can_be_entered_at_any_batch() -> None:
+    order = EpochBatches(10, 3, seed=3)
+    assert len(order) == 3
+    assert keys(order, 4, first=2) == keys(order, 4)[2:]
+
+
+def test_processes_share_an_epoch_without_overlap() -> None:
+    shares = [keys(EpochBatches(12, 2, seed=3, rank=r, world=3), 5) for r in range(3)]
+    assert [len(share) for share in shares] == [2, 2, 2]
+    assert sorted(k.frame for share in shares for b in share for k in b) == list(range(12))
+
+
+# --- batches -----------------------------------------------------------------------------------------------
+
+
+def batches(
+    video: Labelled, workers: int = 0, fast: bool = False, method: str = "forkserver", **rules: object
+):
+    frames = FrameList((part(video),), ONE)
+    chosen = SampleRules((96, 128), seed=7, **rules)  # type: ignore[arg-type]
+    options = LoaderOptions(workers, fast, method)  # type: ignore[arg-type]
+    return Batches(frames, EpochBatches(len(frames), 2, seed=1), chosen, CPU, options)
+
+
+def equal(a: list[dict[str, torch.Tensor]], b: list[dict[str, torch.Tensor]]) -> bool:
+    return len(a) == len(b) > 0 and all(
+        x.keys() == y.keys() and all(torch.equal(x[name], y[name]) for name in x)
+        for x, y in zip(a, b, strict=True)
+    )
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_batches_do_not_depend_on_loader_processes(street: Labelled, method: str, fast: bool) -> None:
+    alone, many = batches(street, fast=fast), batches(street, 2, fast, method)
+    for epoch in (0, 1):
+        assert equal(list(alone.epoch(epoch)), list(many.epoch(epoch)))
+
+
+def test_samples_of_one_epoch_differ_in_view_and_colour(street: Labelled) -> None:
+    found = ParitySamples(FrameList((part(street),), ONE), SampleRules((96, 128)), 1)
+    a, b, again = (found[Key(*key)].input for key in ((0, 1), (1, 1), (0, 1)))
+    assert not np.array_equal(a, b)
+    assert np.array_equal(a, again)
+
+
+def test_remembered_frames_are_the_same_frames(street: Labelled) -> None:
+    fresh, kept = (FrameList((part(street),), ONE, remember=k) for k in (0, 2))
+    for index in (0, 1, 2, 1, 0):
+        assert np.array_equal(fresh[index].image, kept[index].image)
+    assert len(kept._known) == 2
+
+
+@pytest.mark.parametrize("mode", list(IgnoreMode))
+def test_the_fast_path_shows_what_the_cpu_path_shows(street: Labelled, mode: IgnoreMode) -> None:
+    slow, fast = (
+        list(batches(street, fast=f, colour=False, ignore_mode=mode).epoch(2)) for f in (False, True)
+    )
+    for a, b in zip(slow, fast, strict=True):
+        assert a.keys() == b.keys()
+        for name in ("wh", "reg", "ind", "mask"):
+            assert torch.equal(a[name], b[name])
+        assert torch.allclose(a["hm"], b["hm"], atol=1e-6)
+        assert torch.equal(a["hm"] == 1, b["hm"] == 1)
+        # In grey levels: warpAffine rounds to 1/32 pixel and to whole levels.
+        assert (a["input"] - b["input"]).abs().mean() * 0.28 * 255 < 1.5
+        assert (a["seg"] - b["seg"]).abs().mean() * 255 < 1.5
+        assert (a["seg_weight"] != b["seg_weight"]).float().mean() < 0.005
+        assert (a["hm_weight"] != b["hm_weight"]).float().mean() < 0.005
+
+
+def test_the_fast_path_colours_as_the_cpu_path(street: Labelled) -> None:
+    slow, fast = (next(batches(street, fast=f).epoch(0))["input"] for f in (False, True))
+    assert (slow - fast).abs().mean() < 0.02
+
+
+def test_the_fast_path_takes_frames_of_several_sizes(street: Labelled, tmp_path: Path) -> None:
+    wide = labelled(tmp_path, "wide", width=160, frames=4)
+    frames = FrameList((part(street), part(wide)), ONE)
+    rules = SampleRules((96, 128), Crop.WHOLE, colour=False)
+    found = [
+        next(iter(Batches(frames, EpochBatches(12, 12, 0), rules, CPU, LoaderOptions(fast=fast)).epoch(0)))
+        for fast in (False, True)
+    ]
+    assert (found[0]["input"] - found[1]["input"]).abs().mean() * 0.28 * 255 < 1.5
+
+
+def test_a_mirrored_image_goes_with_its_mask_and_boxes(street: Labelled) -> None:
+    raw = RawSamples(FrameList((part(street),), ONE), SampleRules((96, 128)))
+    flipped = next(s for s in (raw[Key(e, 3)] for e in range(30)) if s.view.flip)
+    mask = flipped.view.warp((flipped.frame.mask == 1).astype(np.uint8) * np.uint8(255)) > 127
+    boxes = flipped.view.boxes(flipped.frame.boxes, 128)
+    covered = np.zeros(mask.shape, np.uint8)
+    for x0, y0, x1, y1 in boxes:
+        cv2.rectangle(covered, (int(x0) - 1, int(y0) - 1), (int(x1) + 1, int(y1) + 1), 1, -1)
+    assert mask.any()
+    assert covered[mask].all()

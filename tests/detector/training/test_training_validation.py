@@ -1,0 +1,50 @@
+"""What validation counts: boxes by the benchmarks' rule, the segmentation on known pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spotlabel.detector.data.labelled import RawFrame
+from spotlabel.detector.prediction.predictor import Prediction
+from spotlabel.detector.training.validation import Tally, _tally_frame
+
+
+def frame(mask: np.ndarray) -> RawFrame:
+    boxes = np.array([[10, 10, 30, 30]], np.float32)
+    return RawFrame(np.zeros((*mask.shape, 3), np.uint8), mask, boxes, np.zeros(1, np.int64))
+
+
+def prediction(boxes: list[list[float]], scores: list[float], logits: np.ndarray | None = None) -> Prediction:
+    return Prediction(
+        np.array(boxes, np.float64).reshape(-1, 4), np.array(scores), np.zeros(len(scores), np.int64), logits
+    )
+
+
+def test_the_truth_itself_scores_everything() -> None:
+    mask = np.zeros((40, 60), np.uint8)
+    mask[10:30, 10:30] = 1
+    logits = np.where(mask == 1, 5.0, -5.0).astype(np.float32)
+    counted = Tally()
+    counted.add(_tally_frame(frame(mask), prediction([[10, 10, 30, 30]], [0.9], logits)))
+    assert counted.figures() == {"ap50": 1.0, "ap70": 1.0, "seg_iou": 1.0}
+
+
+def test_detections_in_ignore_regions_are_left_out() -> None:
+    mask = np.zeros((40, 60), np.uint8)
+    mask[:, 40:] = 255
+    boxes = [[42, 5, 58, 20], [35, 5, 45, 20], [34, 5, 44, 20], [10, 10, 30, 30]]
+    counted = Tally()
+    counted.add(_tally_frame(frame(mask), prediction(boxes, [0.9, 0.8, 0.7, 0.6])))
+    # The first two lie wholly and half inside and vanish; the third does not: precision 1/2 at full recall.
+    assert counted.figures() == {"ap50": 0.5, "ap70": 0.5}
+
+
+def test_unknown_pixels_do_not_count_for_the_segmentation() -> None:
+    mask = np.zeros((40, 60), np.uint8)
+    mask[10:20, 10:20], mask[0:10, 0:10] = 1, 255
+    logits = np.full(mask.shape, -1, np.float32)
+    logits[0:20, 0:20] = 1
+    counted = Tally()
+    counted.add(_tally_frame(frame(mask), prediction([], [], logits)))
+    assert counted.figures()["seg_iou"] == pytest.approx(100 / 300)

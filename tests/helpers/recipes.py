@@ -1,0 +1,87 @@
+"""Small videos with recipes, and the command line run as a user would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import yaml
+
+from tests.conftest import ROOT
+
+HEIGHT, WIDTH = 48, 64
+
+
+def video(root: Path, name: str, frames: int = 12, seed: int = 0, height: int = HEIGHT) -> None:
+    """A sequence in MOT layout: a bright square that moves over noise, boxed."""
+    random = np.random.default_rng(seed)
+    images, gt = root / name / "img1", root / name / "gt"
+    images.mkdir(parents=True)
+    gt.mkdir()
+    ground = random.integers(60, 110, (height, WIDTH, 3), np.uint8)
+    rows = []
+    for number in range(1, frames + 1):
+        x = (3 * number) % (WIDTH - 16)
+        image = ground + random.integers(0, 4, ground.shape, np.uint8)
+        image[20:32, x : x + 14] = 230
+        cv2.imwrite(str(images / f"{number:06}.jpg"), image)
+        rows.append(f"{number},1,{x + 1},21,14,12,1,3,1")
+    (gt / "gt.txt").write_text("\n".join(rows))
+
+
+def tree(root: Path, out: Path, *names: str, length: int = 12, **more: Any) -> dict[str, Any]:
+    """A recipe for small videos, made below ``root`` if they are not there yet."""
+    for seed, name in enumerate(names):
+        if not (root / name).exists():
+            video(root, name, length, seed)
+    base = {"data": str(root), "out": str(out), "dataset": {"reader": "mot"}, "labeler": "mog2"}
+    return {**base, "evidence": {"mog2": {"warm_up_frames": 2}}, **more}
+
+
+def write(path: Path, recipe: dict[str, Any]) -> Path:
+    """Write a recipe file."""
+    path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
+def command(*arguments: object) -> list[str]:
+    """The command line of ``spotlabel`` with arguments."""
+    return [sys.executable, "-c", "from spotlabel.pipeline.cli import main; main()", *map(str, arguments)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment with this checkout first on the import path."""
+    roots = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
+    return {**os.environ, "PYTHONPATH": roots, **more}
+
+
+def spotlabel(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run ``spotlabel`` to its end."""
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, cwd=cwd, env=environment(**env), check=False
+    )
+
+
+def stores(out: Path) -> dict[str, bytes]:
+    """Every store below an output folder with its bytes."""
+    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*.h5"))}
+
+
+def leftovers(out: Path) -> list[Path]:
+    """Partial files below an output folder."""
+    return list(out.rglob(".*.partial"))
+
+
+def crash_labeler(folder: Path, code: str) -> Path:
+    """A package, as if installed in ``folder``, whose class ``Crash`` is the labeler ``crash``."""
+    info = folder / "crash_labeler-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: crash-labeler\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[spotlabel.labelers]\ncrash = crash_labeler:Crash\n")
+    (folder / "crash_labeler.py").write_text(code)
+    return folder

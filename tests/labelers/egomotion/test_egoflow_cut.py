@@ -1,0 +1,185 @@
+"""Labeler ``egoflow-cut``: outlines from motion, the scene behind and colour."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from spotlabel.labelers.base import ClipFrame
+from spotlabel.labelers.egomotion import cut
+from spotlabel.labelers.egomotion.backdrop import Backdrop, backdrop, witnesses
+from spotlabel.labelers.egomotion.egoflow import Egoflow
+from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut, EgoflowCutSettings
+from spotlabel.labelers.egomotion.window import windows
+from spotlabel.labelers.flow.farneback import Farneback
+from tests.helpers.clips import run, values
+from tests.helpers.moving_scenes import RESTING, WIDTH, Scene, leaning, turning
+
+CAMERAS = {
+    "rest": RESTING,
+    "pan": turning(0.0, pan=(4.0, 2.0)),
+    "zoom": turning(0.0, zoom=0.02),
+    "rotation": turning(2.0),
+    "leaning": leaning,
+}
+
+
+def outlines(scene, **settings):
+    return [item.values for item in run(EgoflowCut, scene, EgoflowCutSettings(**settings))]
+
+
+@pytest.mark.parametrize("camera", sorted(CAMERAS))
+def test_outlines_follow_the_vehicle(camera):
+    scene = Scene(CAMERAS[camera], drive=(5.0, 0.0), count=8)
+    ours = scene.iou(outlines(scene))
+    assert ours > 0.85
+    for labeler in (Egoflow, Farneback):
+        assert ours > scene.iou([item.values > 12 for item in run(labeler, scene)]) + 0.1
+
+
+def test_exposure_drift_does_not_matter():
+    scene = Scene(CAMERAS["pan"], drive=(5.0, 0.0), count=8, gain=0.12)
+    assert scene.iou(outlines(scene)) > 0.9
+
+
+def test_the_scene_behind_is_seen_where_the_vehicle_was_not():
+    scene = Scene(CAMERAS["pan"], drive=(9.0, 0.0), count=13)
+    window = list(windows(scene, 6, 0.1))[6]
+    behind = backdrop(window.view, np.s_[40:140, 40:220], (100, 180), witnesses(window, 6))
+    truth = scene.truth[6][40:140, 40:220]
+    assert behind.seen[truth].mean() > 0.9
+    assert (behind.difference[truth & behind.seen] > cut.UNLIKE * behind.noise).mean() > 0.8
+    ground = behind.seen & (cv2.dilate(truth.astype(np.uint8), np.ones((9, 9))) == 0)
+    assert (behind.difference[ground] > cut.UNLIKE * behind.noise).mean() < 0.02
+
+
+def test_what_never_moves_has_no_scene_behind_and_is_cut_by_colour():
+    scene = Scene(CAMERAS["pan"], drive=(0.0, 0.0), count=8)
+    window = list(windows(scene, 6, 0.1))[4]
+    x0, y0, x1, y1 = (int(edge) for edge in window.view.boxes[0])
+    place = np.s_[y0 - 12 : y1 + 12, x0 - 12 : x1 + 12]
+    behind = backdrop(window.view, place, window.view.grey[place].shape, witnesses(window, 6))
+    assert not behind.seen[18:-18, 18:-18].any()
+    assert scene.iou(outlines(scene)) > scene.iou([np.ones(scene.size, bool)] * 8)
+
+
+def test_colour_decides_where_boxes_hide_the_background(caplog):
+    scene = Scene(CAMERAS["pan"], count=3)
+    most = np.array([[4, 4, WIDTH - 4, 176], scene.frames[0].boxes[0]], np.float32)
+    scene.frames = [ClipFrame(f.number, f.image, most) for f in scene.frames]
+    with caplog.at_level(logging.WARNING, logger="spotlabel"):
+        run(EgoflowCut, scene)
+    assert "outlines by colour alone" in caplog.text
+    assert "3 of 3 frames" in caplog.text
+
+
+def test_nothing_is_foreground_outside_boxes_and_large_boxes_are_worked_on_coarsely(monkeypatch):
+    sizes, grab = [], cv2.grabCut
+    monkeypatch.setattr(
+        cv2, "grabCut", lambda image, *rest: sizes.append(image.size // 3) or grab(image, *rest)
+    )
+    scene = Scene(CAMERAS["pan"], drive=(5.0, 0.0), count=6)
+    coarse = outlines(scene, most_pixels=2000)
+    assert sizes
+    assert max(sizes) < 2100
+    assert scene.iou(coarse) > 0.85
+    for frame, mask in zip(scene.frames, coarse, strict=True):
+        x0, y0, x1, y1 = frame.boxes[0].astype(int)
+        outside = mask.copy()
+        outside[y0 : y1 + 1, x0 : x1 + 1] = False
+        assert not outside.any()
+
+
+def test_vehicles_side_by_side_have_an_outline_each():
+    one = Scene(CAMERAS["pan"], drive=(5.0, 0.0), count=6)
+    frames, truths = [], []
+    for frame, truth in zip(one.frames, one.truth, strict=True):
+        image, both = frame.image.copy(), truth.copy()
+        x0, y0, x1, y1 = frame.boxes[0].astype(int)
+        rows, columns = np.nonzero(truth)
+        image[rows - 50, columns] = frame.image[rows, columns]
+        both[rows - 50, columns] = True
+        frames.append(
+            ClipFrame(
+                frame.number, image, np.array([[x0, y0, x1, y1], [x0, y0 - 50, x1, y1 - 50]], np.float32)
+            )
+        )
+        truths.append(both)
+    one.frames, one.truth = frames, truths
+    filled = one.iou([np.ones(one.size, bool)] * 6)
+    assert one.iou(outlines(one)) > filled + 0.1
+
+
+@pytest.mark.parametrize("box", [[10, 10, 12, 12], [-20, -20, 5, 5], [230, 170, 400, 400], [50, 50, 50, 60]])
+def test_tiny_and_cut_boxes_are_no_trouble(box):
+    scene = Scene(CAMERAS["pan"], count=3)
+    scene.frames = [ClipFrame(f.number, f.image, np.array([box], np.float32)) for f in scene.frames]
+    for item in run(EgoflowCut, scene):
+        rows, columns = np.nonzero(item.values)
+        assert (columns >= box[0]).all()
+        assert (columns < box[2]).all()
+        assert (rows >= box[1]).all()
+        assert (rows < box[3]).all()
+
+
+def test_a_clip_of_one_frame_is_cut_by_colour():
+    scene = Scene(count=1)
+    assert scene.iou(outlines(scene)) > scene.iou([np.ones(scene.size, bool)])
+
+
+def test_colour_decides_where_no_scene_behind_was_seen():
+    shape = (60, 80)
+    box, vehicle = np.zeros(shape, bool), np.zeros(shape, bool)
+    box[10:50, 10:70], vehicle[15:45, 20:60] = True, True
+    image = np.where(vehicle[..., None], np.uint8([200, 40, 40]), np.uint8([40, 120, 60]))
+    unseen = Backdrop(np.full(shape, 255, np.uint8), np.zeros(shape, bool), 1.5)
+    assert np.array_equal(cut.outline(image, box, unseen), vehicle)
+    half = Backdrop(np.where(vehicle, np.uint8(90), np.uint8(1)), np.arange(80) < np.full(shape, 40), 1.5)
+    assert np.array_equal(cut.outline(image, box, half), vehicle)
+
+
+def test_the_scene_behind_decides_where_colour_cannot():
+    shape = (60, 80)
+    box, vehicle = np.zeros(shape, bool), np.zeros(shape, bool)
+    box[10:50, 10:70], vehicle[15:45, 20:60] = True, True
+    image = np.random.default_rng(0).integers(60, 120, (*shape, 3), np.uint8)
+    seen = Backdrop(np.where(vehicle, np.uint8(90), np.uint8(1)), np.ones(shape, bool), 1.5)
+    found = cut.outline(image, box, seen)
+    disc = np.ones((9, 9), np.uint8)  # the edge is colour's to draw, within 3 px and their corners
+    assert found[cv2.erode(vehicle.astype(np.uint8), disc) > 0].all()
+    assert not found[cv2.dilate(vehicle.astype(np.uint8), disc) == 0].any()
+
+
+@pytest.mark.parametrize("kind", ["slow", "starter", "parallax"])
+def test_hard_vehicles_are_outlined_better_than_by_their_box(kind):
+    scene = {
+        "slow": Scene(CAMERAS["pan"], drive=(0.7, 0.0), count=13),
+        "starter": Scene(CAMERAS["pan"], drive=(5.0, 0.0), count=13, starts=6),
+        "parallax": Scene(turning(0.0, pan=(1.0, 0.0)), drive=(5.0, 0.0), count=8, bridge=1.0),
+    }[kind]
+    filled = scene.iou([np.ones(scene.size, bool)] * len(scene.frames))
+    assert scene.iou(outlines(scene)) > filled + 0.05
+
+
+def test_all_boxes_of_a_frame_share_its_pixels(monkeypatch):
+    sizes, grab = [], cv2.grabCut
+    monkeypatch.setattr(
+        cv2, "grabCut", lambda image, *rest: sizes.append(image.size // 3) or grab(image, *rest)
+    )
+    scene = Scene(CAMERAS["pan"], drive=(5.0, 0.0), count=6)
+    scene.frames = [replace(f, boxes=np.repeat(f.boxes, 8, axis=0)) for f in scene.frames]
+    coarse = outlines(scene, most_in_all=20_000)
+    assert sum(sizes) < 6 * 21_000
+    assert len(sizes) == 6 * 8
+    assert scene.iou(coarse) > 0.85
+
+
+def test_same_outlines_twice_and_after_others_have_drawn_random_numbers():
+    scene = Scene(CAMERAS["zoom"], count=4)
+    first = values(run(EgoflowCut, scene))
+    cv2.setRNGSeed(99)
+    assert np.array_equal(first, values(run(EgoflowCut, scene)))

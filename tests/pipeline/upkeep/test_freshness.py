@@ -1,0 +1,208 @@
+"""A stage runs only if something it depends on changed, and says what (R14-R16)."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from spotlabel.labelers.opencv_subtractors import Mog2
+from spotlabel.pipeline.recipes.recipe import build_recipe
+from spotlabel.pipeline.running.job import run_sequence
+from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.upkeep import freshness
+from spotlabel.pipeline.upkeep.freshness import State, compare
+from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
+from tests.helpers.recipes import tree, video
+
+
+class Bench:
+    """One small labelled video and what can be asked about it."""
+
+    def __init__(self, root: Path) -> None:
+        self.data, self.out = root / "data", root / "out"
+        self.tree: dict[str, Any] = tree(self.data, self.out, "a")
+
+    def plan(self, masks_only: bool = False, **changes: Any) -> Plan:
+        recipe = build_recipe({**self.tree, **changes})
+        return plan_item(recipe, items(recipe)[0], masks_only)
+
+    def run(self, masks_only: bool = False, **changes: Any) -> tuple[str, str]:
+        outcome = run_sequence(
+            build_recipe({**self.tree, **changes}), "a", masks_only, lambda stage, done, total: None
+        )
+        return outcome.evidence, outcome.masks
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    made = Bench(tmp_path)
+    assert made.run() == ("made", "made")
+    return made
+
+
+def test_nothing_changed(bench: Bench) -> None:
+    assert bench.plan().idle
+    assert bench.run() == ("fresh", "fresh")
+
+
+def test_a_mask_threshold_runs_no_labeler(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Mog2, "label", lambda *_: pytest.fail("a labeler ran"))
+    changed = {"masks": {"min_blob": 99}}
+    found = bench.plan(**changed)
+    assert found.evidence.state == State.FRESH
+    assert str(found.masks) == "stale (settings.min_blob: 30 -> 99)"
+    assert bench.run(**changed) == ("fresh", "made")
+    assert bench.run(masks_only=True) == ("fresh", "made")
+
+
+def test_reverting_a_threshold_gives_the_first_bytes_back(bench: Bench) -> None:
+    path = bench.out / "masks" / "a.h5"
+    first = path.read_bytes()
+    bench.run(masks={"preset": "paper"})
+    assert path.read_bytes() != first
+    bench.run()
+    assert path.read_bytes() == first
+
+
+def test_a_labeler_setting_makes_evidence_stale(bench: Bench) -> None:
+    changed = {"evidence": {"mog2": {"warm_up_frames": 2, "history": 50}}}
+    found = bench.plan(**changed)
+    assert str(found.evidence) == "stale (settings.history: 500 -> 50)"
+    assert str(found.masks) == "stale (evidence is stale)"
+    assert bench.run(**changed)[0] == "made"
+
+
+@pytest.mark.parametrize(
+    ("patched", "value", "reason"),
+    [
+        ((Mog2, "version"), 99, "labeler: mog2 1 -> mog2 99"),
+        ((freshness, "EVIDENCE_STAGE_VERSION"), 99, "evidence stage: 1 -> 99"),
+        ((freshness, "library_versions"), lambda names: dict.fromkeys(names, "0"), r"libraries\..* -> 0"),
+    ],
+)
+def test_other_code_or_libraries_make_evidence_stale(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, patched: tuple[object, str], value: object, reason: str
+) -> None:
+    monkeypatch.setattr(*patched, value)
+    need = bench.plan().evidence
+    assert need.state == State.STALE
+    assert re.search(reason, need.reason)
+
+
+def test_other_mask_rules_make_masks_stale(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(freshness, "MASK_RULES_VERSION", 99)
+    found = bench.plan()
+    assert (found.evidence.state, found.masks.state) == (State.FRESH, State.STALE)
+    assert "mask rules" in found.masks.reason
+
+
+def test_a_changed_pixel_makes_evidence_stale_whatever_the_date(bench: Bench) -> None:
+    frame = bench.data / "a" / "img1" / "000005.jpg"
+    before = frame.stat()
+    image = cv2.imread(str(frame))
+    assert image is not None
+    image[:4] = 0
+    cv2.imwrite(str(frame), image)
+    os.utime(frame, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert str(bench.plan().evidence) == "stale (frames changed)"
+    assert bench.plan(masks_only=True).evidence.state == State.FRESH
+
+
+def test_a_touched_file_changes_nothing(bench: Bench) -> None:
+    for path in bench.data.rglob("*.*"):
+        os.utime(path, (1, 1))
+    assert bench.plan().idle
+
+
+def test_a_missing_frame_makes_evidence_stale(bench: Bench) -> None:
+    (bench.data / "a" / "img1" / "000012.jpg").unlink()
+    assert bench.plan().evidence.state == State.STALE
+
+
+def test_changed_boxes_make_masks_stale_alone(bench: Bench) -> None:
+    gt = bench.data / "a" / "gt" / "gt.txt"
+    gt.write_text(gt.read_text().replace(",14,12,", ",13,12,"))
+    found = bench.plan()
+    assert found.evidence.state == State.FRESH
+    assert str(found.masks) == "stale (annotations changed)"
+
+
+def test_reader_options_make_masks_stale(bench: Bench) -> None:
+    changed = {"dataset": {"reader": "mot", "ignore": [[0, 0, 9, 9]]}}
+    assert "reader options.ignore" in bench.plan(**changed).masks.reason
+
+
+def test_a_damaged_store_is_made_again(bench: Bench) -> None:
+    path = bench.out / "evidence" / "mog2" / "a.h5"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:3000] + bytes([whole[3000] ^ 1]) + whole[3001:])
+    found = bench.plan().evidence
+    assert found.state == State.DAMAGED
+    assert str(path) in found.reason
+    assert bench.run() == ("made", "fresh")
+    assert path.read_bytes() == whole
+
+
+def test_another_output_folder_starts_empty_and_ends_equal(bench: Bench, tmp_path: Path) -> None:
+    assert bench.run(out=str(tmp_path / "other")) == ("made", "made")
+    for stage in ("evidence/mog2/a.h5", "masks/a.h5"):
+        assert (tmp_path / "other" / stage).read_bytes() == (bench.out / stage).read_bytes()
+
+
+def test_relabel_without_fitting_evidence_says_what_to_do(bench: Bench) -> None:
+    def problem(**changes: Any) -> str:
+        recipe = build_recipe({**bench.tree, **changes})
+        return run_sequence(recipe, "a", True, lambda stage, done, total: None).error
+
+    stale = problem(evidence={"mog2": {"warm_up_frames": 2, "history": 50}})
+    assert stale == "evidence is stale (settings.history: 500 -> 50); run `spotlabel label` first"
+    assert problem(labeler="knn") == "evidence is missing; run `spotlabel label` first"
+
+
+def test_going_on_without_bad_frames_keeps_whole_evidence(bench: Bench) -> None:
+    assert bench.plan(frames={"on_bad": "unknown"}).idle
+
+
+def test_evidence_with_bad_frames_does_not_fit_the_policy_fail(bench: Bench) -> None:
+    (bench.data / "a" / "img1" / "000005.jpg").write_bytes(b"")
+    assert bench.run(frames={"on_bad": "unknown"}) == ("made", "made")
+    assert str(bench.plan().evidence) == "stale (1 frames could not be read, and frames.on_bad is fail)"
+
+
+def test_masks_name_the_evidence_they_were_made_from(bench: Bench) -> None:
+    """Another setting that gives equal evidence still makes the masks again: they carry its provenance."""
+    changed = {"evidence": {"mog2": {"warm_up_frames": 2, "history": 501}}}
+    assert bench.run(**changed) == ("made", "made")
+    masks = MaskReader(bench.out / "masks" / "a.h5")
+    assert masks.structure("labeler_settings")["history"] == 501
+
+
+def test_relabel_needs_neither_frames_nor_the_labelers_library(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "library_versions", lambda names: dict.fromkeys(names, "absent"))
+    assert bench.plan(masks_only=True).evidence.state == State.FRESH
+
+
+def test_labels_do_not_depend_on_where_the_data_lies(bench: Bench, tmp_path: Path) -> None:
+    video(tmp_path / "moved", "a")
+    made = bench.run(data=str(tmp_path / "moved"), out=str(tmp_path / "other"))
+    assert made == ("made", "made")
+    assert (tmp_path / "other" / "masks" / "a.h5").read_bytes() == (bench.out / "masks" / "a.h5").read_bytes()
+
+
+def test_compare_names_every_part_that_differs() -> None:
+    need = compare({"a": 1, "settings": {"x": 1, "y": 2}}, {"a": 2, "settings": {"x": 1, "y": 3}, "b": 1})
+    assert need.reason == "a: 1 -> 2; b: None -> 1; settings.y: 2 -> 3"
+    assert compare({"a": 1}, {"a": 1}).state == State.FRESH
+    assert compare({"frames": 1}, {}, trust=("frames",)).state == State.FRESH
+
+
+def test_no_path_of_the_machine_is_in_a_store(bench: Bench, tmp_path: Path) -> None:
+    for store in bench.out.rglob("*.h5"):
+        assert str(tmp_path).encode() not in store.read_bytes()
