@@ -71,7 +71,7 @@ def single(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def test_two_processes_have_the_gradient_of_one_with_both_batches(tmp_path: Path) -> None:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     ran = subprocess.run(
-        [*launch, str(ROOT / "tests" / "ddp_child.py"), str(tmp_path)],
+        [*launch, str(ROOT / "tests" / "helpers" / "ddp_child.py"), str(tmp_path)],
         capture_output=True,
         text=True,
         env=environment(OMP_NUM_THREADS="1"),
