@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+Outputs = dict[str, Tensor]
+"""What the heads say of one feature map, by the name of the head."""
 
 def at_least_single(x: Tensor) -> Tensor:
     """Float64 stays; everything narrower becomes float32."""

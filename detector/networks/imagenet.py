@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from spotlabel.detector.centernet.checkpoint import (
+from spotlabel.detector.checkpoint import (
     CheckpointError,
     ImportReport,
     import_public,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spotlabel.detector.centernet.checkpoint import public_name
+from spotlabel.detector.checkpoint import public_name
 from spotlabel.detector.centernet.network import CenterNet
 from spotlabel.detector.centernet.presets import build_detector
 from spotlabel.detector.networks.backbone import Backbone

@@ -7,7 +7,7 @@ import re
 import pytest
 import torch
 
-from spotlabel.detector.centernet.checkpoint import (
+from spotlabel.detector.checkpoint import (
     CheckpointError,
     import_public,
     load_public_checkpoint,

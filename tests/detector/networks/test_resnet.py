@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from spotlabel.detector.centernet.checkpoint import CheckpointError
+from spotlabel.detector.checkpoint import CheckpointError
 from spotlabel.detector.centernet.presets import PRESETS, build_detector
 from spotlabel.detector.networks import imagenet
 from spotlabel.detector.networks.backbones import BACKBONES, build_backbone
