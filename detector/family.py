@@ -1,4 +1,4 @@
-"""A family of detectors as training, prediction and model files see it; what it is made of loads when built."""
+"""A family of detectors, as training and model files see it."""
 
 from __future__ import annotations
 

@@ -70,7 +70,9 @@ class Choice(BaseModel):
     @model_serializer(mode="wrap")
     def _without_empty_options(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = dump(self)
-        return data if data.get("options", True) else {name: v for name, v in data.items() if name != "options"}
+        if not data.get("options", True):
+            del data["options"]
+        return data
 
 
 class ModelSpec(Choice):

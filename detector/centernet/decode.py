@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spotlabel.detector.centernet.tensors import Outputs, at_least_single, gather_cells
+from spotlabel.detector.centernet.tensors import Outputs, at_least_single, gather_cells, uncompiled
 from spotlabel.detector.contract import MAX_DETECTIONS, Found
 
 
@@ -66,7 +66,7 @@ def flip_average(
     return scores, sizes, plain["reg"]
 
 
-@torch.compiler.disable
+@uncompiled
 def found_in(plain: Outputs, mirrored: Outputs | None, stride: int, count: int, attention: bool) -> Found:
     """What the outputs of one stack show, on the canvas.
 

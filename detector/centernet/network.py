@@ -21,7 +21,7 @@ from spotlabel.detector.centernet.heads import (
 )
 from spotlabel.detector.centernet.losses import LossWeights, detection_loss
 from spotlabel.detector.centernet.targets import batch_targets
-from spotlabel.detector.centernet.tensors import Outputs
+from spotlabel.detector.centernet.tensors import Outputs, uncompiled
 from spotlabel.detector.centernet.unet import UNetHead
 from spotlabel.detector.contract import Attention, Batch, Detector, Found
 from spotlabel.detector.networks.backbone import Backbone
@@ -75,7 +75,7 @@ class CenterNet(Detector):
         """The terms of :func:`spotlabel.detector.centernet.losses.detection_loss` and their ``total``."""
         return self._losses(self.outputs(batch["image"]), batch)
 
-    @torch.compiler.disable
+    @uncompiled
     def _losses(self, stacks: list[Outputs], batch: Batch) -> dict[str, Tensor]:
         with torch.autocast(batch["image"].device.type, enabled=False):
             targets = batch_targets(batch, self.classes, self.backbone.stride)

@@ -55,7 +55,7 @@ def stack_objects(
     classes, present = np.zeros((len(boxes), slots), np.int64), np.zeros((len(boxes), slots), np.bool_)
     for k, (rows, labels) in enumerate(zip(boxes, class_id, strict=True)):
         inside = np.clip(rows, 0, [canvas[1], canvas[0], canvas[1], canvas[0]])
-        seen = (inside[:, 2:] > inside[:, :2]).all(axis=1)
+        seen = (inside[:, 2] > inside[:, 0]) & (inside[:, 3] > inside[:, 1])
         present[k, : len(rows)] = seen
         stacked[k, : len(rows)] = np.where(seen[:, None], rows, 0)
         classes[k, : len(rows)] = np.where(seen, labels, 0)

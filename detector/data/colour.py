@@ -61,4 +61,6 @@ def jitter(image: Float32, rng: Rng) -> Float32:
 
 def normalise(image: Float32, colours: Colours = CENTERNET_COLOURS) -> Float32:
     """Subtract the mean and divide by the deviation of each channel: (H, W, 3) BGR to float32 (H, W, 3)."""
-    return (image - np.array(colours.mean, np.float32)) / np.array(colours.std, np.float32)
+    mean: Float32 = np.array(colours.mean, np.float32)
+    std: Float32 = np.array(colours.std, np.float32)
+    return (image - mean) / std

@@ -68,7 +68,8 @@ def add_legend(image: Image, attention: Attention) -> Image:
     box[:] = (box * 0.35).astype(np.uint8)
     ramp = np.linspace(0, 255, width).round().astype(np.uint8)[None].repeat(height, axis=0)
     drawn[bottom - height : bottom, left : left + width] = cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)
-    write(drawn, f"{'foreground' if attention.foreground else attention.title}: 0", (left, bottom - height - 6), 0.38)
+    name = "foreground" if attention.foreground else attention.title
+    write(drawn, f"{name}: 0", (left, bottom - height - 6), 0.38)
     write(drawn, "1", (left + width - 7, bottom - height - 6), 0.38)
     return drawn
 

@@ -115,7 +115,8 @@ class Engine:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self._switches.bf16):
                 found = self._find(image, count, flip=flip, attention=attention)
             result = OnCanvases(_rows(found), {name: m.cpu().numpy() for name, m in found.attention.items()})
-        if not all(np.isfinite(values).all() for values in (result.boxes, *result.attention.values())):
+        finite = [np.isfinite(result.boxes).all(), *(np.isfinite(m).all() for m in result.attention.values())]
+        if not all(finite):
             raise PredictionError("the network's outputs hold NaN or infinity (are its weights sound?)")
         return result
 

@@ -47,9 +47,7 @@ class AttentionMaps:
     def __init__(self, root: Path, clip: str, names: Collection[str]) -> None:
         """Make the folders of a clip; parts of its name are folders, as in CDnet."""
         parts = [file_stem(part) for part in PurePosixPath(clip).parts if part != "/"]
-        self._folders = {
-            name: root.joinpath(*([name] if len(names) > 1 else []), *parts) for name in names
-        }
+        self._folders = {name: root.joinpath(*([name] if len(names) > 1 else []), *parts) for name in names}
         for folder in self._folders.values():
             folder.mkdir(parents=True, exist_ok=True)
 

@@ -8,9 +8,7 @@ import numpy.typing as npt
 Float64 = npt.NDArray[np.float64]
 
 
-def soft_nms(
-    detections: Float64, sigma: float = 0.5, floor: float = 0.001, keep: int = 100
-) -> Float64:
+def soft_nms(detections: Float64, sigma: float = 0.5, floor: float = 0.001, keep: int = 100) -> Float64:
     """Join the detections of several scales: per class, Gaussian soft-NMS; over classes, the best ``keep``.
 
     Args:

@@ -109,9 +109,8 @@ def _start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watche
     if group.leads:
         _clear_partials(folder)
         _write_facts(asked, data)
-    run = Run(
-        folder, data.spec, settings, _batches(data, settings, group, network.colours), data.held_out, group, stop, watcher
-    )
+    batches = _batches(data, settings, group, network.colours)
+    run = Run(folder, data.spec, settings, batches, data.held_out, group, stop, watcher)
     return train(run, network, progress, trained)
 
 

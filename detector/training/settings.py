@@ -13,7 +13,6 @@ from spotlabel.detector.families import bases, family_of, preset_names
 from spotlabel.detector.family import Options
 from spotlabel.detector.model import Choice
 
-
 _MODERN = "modern"
 """The base that changes nothing."""
 

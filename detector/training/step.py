@@ -32,7 +32,7 @@ def train_step(
     """Improve the network by one batch.
 
     Args:
-        network: a :class:`spotlabel.detector.contract.Detector` in training mode, perhaps wrapped or compiled.
+        network: a detector in training mode, perhaps wrapped or compiled.
         optimiser: of its parameters.
         batch: what to learn from.
         options: see :class:`StepOptions`.

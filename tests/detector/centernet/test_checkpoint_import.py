@@ -7,6 +7,7 @@ import re
 import pytest
 import torch
 
+from spotlabel.detector.centernet.presets import build_detector
 from spotlabel.detector.checkpoint import (
     CheckpointError,
     import_public,
@@ -14,7 +15,6 @@ from spotlabel.detector.checkpoint import (
     public_name,
     read_public_checkpoint,
 )
-from spotlabel.detector.centernet.presets import build_detector
 from spotlabel.detector.networks.hourglass import HOURGLASS_104, Hourglass
 from tests.helpers.detectors import mini
 

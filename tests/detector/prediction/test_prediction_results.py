@@ -95,7 +95,7 @@ def test_a_sequence_without_detections_is_an_empty_file(tmp_path):
 
 def test_a_smallest_score_leaves_out_rows_and_fillers():
     rows = FRAMES[0].found
-    assert rows.attention is None
+    assert rows.attention == {}
     assert FrameResult.of(1, SIZE, rows, 0.25).found.score.tolist() == [0.75, 0.5, 0.25]
     assert rows.at_least(0).score.tolist() == [0.75, 0.5, 0.25, 0.125]
 
