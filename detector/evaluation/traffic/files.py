@@ -34,7 +34,7 @@ Benchmark = Literal["ua-detrac", "uavdt"]
 
 LAYOUTS: dict[Benchmark, Layout] = {
     "ua-detrac": Layout(7, lambda frame, index, box, score: f"{frame},{index},{box},{score}\n", 0.5),
-    "uavdt": Layout(9, lambda frame, index, box, score: f"{frame},-1,{box},{score},1,-1\n", 1.0),
+    "uavdt": Layout(9, lambda frame, index, box, score: f"{frame},-1,{box},{score},1,-1\n", 0.0),
 }
 """Both start with frame, index (or -1), left, top, width, height, score."""
 
