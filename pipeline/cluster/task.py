@@ -14,15 +14,15 @@ from typing import Any
 
 from rich.console import Console
 
-from spotlabel.pipeline.cli.progress import PlainWatcher
+from spotlabel.pipeline.atomic import clear_partials
 from spotlabel.pipeline.cluster.records import Told, tell
 from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
 from spotlabel.pipeline.running.isolate import Children
 from spotlabel.pipeline.running.job import Outcome
-from spotlabel.pipeline.running.local import Watcher, run_one
-from spotlabel.pipeline.store import clear_partials
+from spotlabel.pipeline.running.local import run_one
+from spotlabel.pipeline.running.watcher import PlainWatcher, Watcher
 
 
 class VideoFailed(SpotlabelError):

@@ -116,10 +116,10 @@ def _panels(
 
 def frame_image(frames: FrameSource, number: int, size: tuple[int, int]) -> Image:
     """The frame of a number, or an empty panel of a size: frames may have come or gone since labelling."""
-    found = np.flatnonzero(frames.numbers == number)
-    if len(found):
+    positions = np.flatnonzero(frames.numbers == number)
+    if len(positions):
         try:
-            return frames.read(int(found[0]))
+            return frames.read(int(positions[0]))
         except FrameError:
             return _empty(size, "this frame cannot be read")
     return _empty(size, "this frame is no longer there")

@@ -101,14 +101,14 @@ class Recipe:
             DatasetError: the folder is not such a dataset, or names collide.
             RecipeError: a name in ``only`` does not exist.
         """
-        found = self.reader.listed(self.data, self.options, self.frames)
-        names = [sequence.name for sequence in found]
+        listed = self.reader.listed(self.data, self.options, self.frames)
+        names = [sequence.name for sequence in listed]
         check_names(names)
         wanted, known = dict.fromkeys(only), {*names}
         for name in wanted:
             if name not in known:
                 raise RecipeError(f"--only {name}: no such sequence; {nearest(name, names)}")
-        return [sequence for sequence in found if not wanted or sequence.name in wanted]
+        return [sequence for sequence in listed if not wanted or sequence.name in wanted]
 
     def sequence(self, name: str) -> Sequence:
         """One sequence of a dataset that has been listed, without looking into the others where possible.

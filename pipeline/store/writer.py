@@ -18,10 +18,11 @@ import numpy.typing as npt
 from spotlabel.labelers.base import EvidenceKind
 from spotlabel.pipeline.boxes import BoxTable
 from spotlabel.pipeline.errors import StoreError
+from spotlabel.pipeline.hashing import canonical_json
 from spotlabel.pipeline.store import schema
 from spotlabel.pipeline.store.plane import Plane, open_frames
 from spotlabel.pipeline.store.reader import EvidenceReader, MaskReader
-from spotlabel.pipeline.store.schema import FrameState, canonical_json
+from spotlabel.pipeline.store.schema import FrameState
 from spotlabel.pipeline.store.seal import USER_BLOCK, publishing
 from spotlabel.pipeline.store.spool import Spool
 

@@ -31,14 +31,14 @@ def parked(lot: Lot, seed: int) -> list[Vehicle]:
     low, high = lot.rows
     places = int((high - low) / 2.6)
     draw = uniforms(seed, Purpose.LAYOUT, 100, places * 2 * 6).reshape(-1, 6)
-    found = []
+    standing = []
     for k, share in enumerate(draw):
         if share[0] < 0.66:
             side = 1 if k % 2 else -1
             position = np.array([lot.middle + side * (ROW / 2 + 0.1), low + 1.37 + 2.6 * (k // 2), 0.0])
             heading = (0.0 if share[5] < 0.5 else pi) + (share[4] - 0.5) * 0.06
-            found.append(dressed(STANDING_ID + k, share[1:5], position, heading, class_id=0))
-    return found
+            standing.append(dressed(STANDING_ID + k, share[1:5], position, heading, class_id=0))
+    return standing
 
 
 def circling(lot: Lot, seed: int, speed: float, seconds: float) -> Iterator[Vehicle]:

@@ -116,11 +116,11 @@ def frame_boxes(masks: MaskReader, frame: int) -> list[BoxFacts]:
     rects, mask = _rects(masks, frame, settings), masks.read(frame)
     doubted = _doubted(names, columns["believed"], settings)
     said = _Said(FrameState(int(masks.state[frame])), settings, mask, rects, doubted)
-    found = []
+    facts = []
     for i, (x0, y0, x1, y1) in enumerate(rects.tolist()):
         crop, row = mask[y0:y1, x0:x1], rows.start + i
         quality = {name: column[i].item() for name, column in columns.items()}
-        found.append(
+        facts.append(
             BoxFacts(
                 index=i,
                 class_name=names[i],
@@ -134,7 +134,7 @@ def frame_boxes(masks: MaskReader, frame: int) -> list[BoxFacts]:
                 why=said.of_box(i, names[i], quality),
             )
         )
-    return found
+    return facts
 
 
 def _rects(masks: MaskReader, frame: int, settings: Mapping[str, Any]) -> Rects:

@@ -19,7 +19,7 @@ from spotlabel.pipeline.boxes import BoxFlag, BoxTable
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
 from spotlabel.pipeline.why.boxes import box_index, box_reason, checked, frame_boxes
-from spotlabel.pipeline.why.origin import origin
+from spotlabel.pipeline.why.origin import find_origin
 from spotlabel.pipeline.why.summary import preset_of
 from tests.helpers.recipes import spotlabel, tree, write
 
@@ -267,15 +267,15 @@ def test_evidence_that_is_gone_is_told(labelled: Path, tmp_path: Path) -> None:
     copy = tmp_path / "masks" / "a.h5"
     copy.parent.mkdir()
     copy.write_bytes((labelled / "out/masks/a.h5").read_bytes())
-    found = origin(MaskReader(copy))
+    found = find_origin(MaskReader(copy))
     assert found.evidence.startswith("not there (")
     assert found.verdict is None
     evidence_file = tmp_path / "evidence/mog2/a.h5"
     evidence_file.parent.mkdir(parents=True)
     evidence_file.write_bytes(b"damaged")
-    assert origin(MaskReader(copy)).evidence.startswith("cannot be read: ")
+    assert find_origin(MaskReader(copy)).evidence.startswith("cannot be read: ")
     evidence_file.write_bytes((labelled / "out/evidence/mog2/a.h5").read_bytes())
-    assert origin(MaskReader(copy)).evidence == str(evidence_file)
+    assert find_origin(MaskReader(copy)).evidence == str(evidence_file)
 
 
 def refused(*arguments: object) -> str:
