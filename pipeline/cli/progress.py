@@ -70,7 +70,7 @@ class _RateColumn(ProgressColumn):
     """Speed in frames (or videos) per second."""
 
     def render(self, task: Task) -> Text:
-        """Text of the column."""
+        """Frames per second; empty for the bar of all videos, and before anything is known."""
         speed = task.finished_speed or task.speed
         if speed is None or task.fields.get("unit") == "videos":
             return Text("")

@@ -69,7 +69,7 @@ class LabelVideo:
         return f"{self.sequence}: evidence {outcome.evidence}, masks {outcome.masks}"
 
     def checkpoint(self) -> Any:
-        """The same video again."""
+        """What submitit puts back into the queue: the same call, which finds what was finished."""
         return import_module("submitit").helpers.DelayedSubmission(self)
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:

@@ -22,7 +22,7 @@ class Kind:
 
     @property
     def megapixels(self) -> float:
-        """Of one frame."""
+        """Millions of pixels of one frame."""
         return self.height * self.width / 1e6
 
 

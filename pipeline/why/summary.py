@@ -18,7 +18,7 @@ Lines = list[tuple[str, str]]
 
 
 def store_lines(masks: MaskReader) -> Lines:
-    """A whole store."""
+    """About a whole mask store: its sequence, frames by state, boxes by class."""
     boxes = len(masks.boxes.xyxy)
     counts = np.bincount(masks.boxes.class_id, minlength=len(masks.class_names)).tolist()
     by_class = ", ".join(f"{name} {n}" for name, n in zip(masks.class_names, counts, strict=False) if n)
@@ -33,7 +33,7 @@ def store_lines(masks: MaskReader) -> Lines:
 
 
 def frame_lines(masks: MaskReader, index: int) -> Lines:
-    """One frame."""
+    """About one frame: its state, why it is so, and its number of boxes."""
     state = FrameState(int(masks.state[index]))
     reason = frame_reason(state, masks.structure("settings"))
     boxes = masks.boxes.rows(index)
@@ -48,7 +48,7 @@ def frame_lines(masks: MaskReader, index: int) -> Lines:
 
 
 def box_lines(box: BoxFacts) -> Lines:
-    """One box."""
+    """About one box: where it is, its pixels, its quality figures, and why its mask is as it is."""
     x0, y0, x1, y1 = box.xyxy
     track = f", track {box.track}" if box.track >= 0 else ""
     flags = f" ({', '.join(box.flags)})" if box.flags else ""

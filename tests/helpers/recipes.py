@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +68,28 @@ def spotlabel(*arguments: object, cwd: Path | None = None, **env: str) -> subpro
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, cwd=cwd, env=environment(**env), check=False
     )
+
+
+@contextmanager
+def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A running ``spotlabel``; killed at the end whatever happens."""
+    process = subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for_partial(folder: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until a file below an output folder, or below a part of it, is in the making."""
+    deadline = time.monotonic() + 300
+    while not leftovers(folder):
+        assert process.poll() is None, "finished before it could be disturbed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def stores(out: Path) -> dict[str, bytes]:

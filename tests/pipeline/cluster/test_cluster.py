@@ -30,7 +30,7 @@ from spotlabel.pipeline.cluster.resources import (
     resource_request,
 )
 from spotlabel.pipeline.cluster.states import standings
-from spotlabel.pipeline.cluster.submit import SubmitError, arrays, further
+from spotlabel.pipeline.cluster.submit import SubmitError, arrays, sbatch_options
 from spotlabel.pipeline.errors import RecipeError
 from spotlabel.pipeline.forecast.costs import RATES
 from spotlabel.pipeline.upkeep.freshness import Need, State
@@ -160,12 +160,12 @@ def test_arrays_too_large_for_slurm_are_split() -> None:
 
 
 def test_further_options_of_sbatch() -> None:
-    assert further(["qos=low", "--exclusive", "mail_user=a=b"]) == {
+    assert sbatch_options(["qos=low", "--exclusive", "mail_user=a=b"]) == {
         "qos": "low", "exclusive": True, "mail-user": "a=b",
     }  # fmt: skip
     for word in ("", "=x", "a b=c", "qos="):
         with pytest.raises(SubmitError, match="KEY=VALUE"):
-            further([word])
+            sbatch_options([word])
 
 
 _SQUEUE = """#!/bin/sh
