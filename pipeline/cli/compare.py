@@ -120,7 +120,7 @@ def _remarks(a: Recipe, b: Recipe, pairing: Pairing) -> list[str]:
 def _tell(parts: list[Comparison]) -> None:
     columns = (
         "sequence", "frames", "boxes", "compared", "mean IoU", "median", "below .5", "foreground",
-        "unknown", "doubted", "believed",
+        "unknown", "believed A", "believed B",
     )  # fmt: skip
     shown = table(*columns, numbers=columns[1:])
     rows = [figures(part.sequence, [part]) for part in parts]
@@ -132,7 +132,7 @@ def _tell(parts: list[Comparison]) -> None:
     pooled = rows[-1]
     click.echo(
         "compared: boxes with foreground to compare, over which IoU is taken; foreground, unknown: share of\n"
-        "the boxes' pixels, A -> B; doubted, believed: number of boxes that only B doubts, or believes"
+        "the boxes' pixels, A -> B; believed A, B: number of boxes that only this version believes"
     )
     click.echo(
         f"pixels of all frames: {pooled.gained} foreground gained, {pooled.lost} lost, "
@@ -149,7 +149,7 @@ def _cells(row: Figures) -> tuple[str, ...]:
         escape(row.sequence), str(row.frames), str(row.boxes), str(row.compared), *ious,
         _percent(row.below_half), f"{_percent(row.foreground_a)} -> {_percent(row.foreground_b)}",
         f"{_percent(row.unknown_a)} -> {_percent(row.unknown_b)}",
-        str(row.newly_doubted), str(row.newly_believed),
+        str(row.believed_only_a), str(row.believed_only_b),
     )  # fmt: skip
 
 

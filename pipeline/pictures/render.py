@@ -12,8 +12,8 @@ from spotlabel.pipeline.errors import FrameError, StoreError
 from spotlabel.pipeline.names import evidence_path
 from spotlabel.pipeline.pictures.files import write_image
 from spotlabel.pipeline.pictures.layers import (
+    draw_believability,
     draw_boxes,
-    draw_doubts,
     draw_evidence,
     draw_mask,
     draw_regions,
@@ -110,7 +110,7 @@ def _panels(
     return [
         draw_boxes(framed, boxes, index, masks.class_names),
         draw_boxes(shown, boxes, index, ()),
-        draw_doubts(draw_boxes(draw_mask(image, masks.read(index)), boxes, index, ()), masks, index),
+        draw_believability(draw_boxes(draw_mask(image, masks.read(index)), boxes, index, ()), masks, index),
     ]
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from spotlabel.labelers.base import Labeler, Settings
 from spotlabel.labelers.errors import LabelerError
-from spotlabel.labelers.masks import PRESETS, MaskSettings, resolve
+from spotlabel.labelers.masks import PRESETS, MaskSettings
 from spotlabel.labelers.registry import load
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.registry import load_reader
@@ -263,7 +263,6 @@ def _masks(values: Mapping[str, Any], otherwise: str) -> MaskSettings:
         preset = otherwise
     if not isinstance(preset, str):
         raise RecipeError(f"masks.preset: expected one of {', '.join(PRESETS)}, found {shown(preset)}")
-    try:
-        return resolve(preset, changes)
-    except LabelerError as error:
-        raise RecipeError(f"masks: {error}") from error
+    if preset not in PRESETS:
+        raise RecipeError(f"masks.preset: no preset {preset!r}; {nearest(preset, PRESETS)}")
+    return validated(MaskSettings, PRESETS[preset].model_dump() | changes, "masks")

@@ -200,7 +200,7 @@ class MaskWriter(_Writer):
             mask: uint8 (H, W) of ``BACKGROUND``, ``FOREGROUND``, ``UNKNOWN``.
             state: ``OK`` or ``WARM_UP``.
             fill: float32 (n,), share of each of the frame's boxes that is foreground.
-            believed: bool (n,), false where the box's evidence was too weak to believe.
+            believed: bool (n,), whether the rules of the masks believed the box's evidence.
             cues: further columns, float32 (n,), by names of
                 :data:`spotlabel.pipeline.store.schema.CUE_COLUMNS`; those left out are NaN.
 

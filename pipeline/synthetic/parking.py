@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.pipeline.boxes import clip_boxes
 from spotlabel.pipeline.synthetic.actors import Vehicle
 from spotlabel.pipeline.synthetic.chance import Purpose, uniforms
 from spotlabel.pipeline.synthetic.ground import ROW, Lot
@@ -107,5 +108,5 @@ def _region(lot: Lot, camera: Pinhole, size: tuple[int, int], margin: float) -> 
     if len(outline) == 0:
         return None
     low, high = np.floor(outline.min(axis=0) - margin)[:2], np.ceil(outline.max(axis=0) + margin)[:2]
-    box = np.concatenate([np.maximum(low, 0), np.minimum(high, [size[1], size[0]])])
+    box = clip_boxes(np.concatenate([low, high])[None], size)[0]
     return box if bool(box[0] < box[2] and box[1] < box[3]) else None

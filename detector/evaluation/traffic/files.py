@@ -13,6 +13,7 @@ import numpy as np
 from spotlabel.detector.evaluation.records import Detections, Float64, Int64, check_columns
 from spotlabel.detector.evaluation.tables import read_table, whole
 from spotlabel.pipeline.atomic import write_atomically
+from spotlabel.pipeline.boxes import clip_boxes
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ Rows = Iterator[tuple[int, list[tuple[str, str]]]]
 def _clean_rows(
     frame: Int64, xyxy: Float64, score: np.typing.NDArray[np.float32], image: tuple[int, int], origin: float
 ) -> Rows:
-    clipped = np.clip(xyxy, 0, [image[1], image[0], image[1], image[0]])
+    clipped = clip_boxes(xyxy, image)
     sizes = clipped[:, 2:] - clipped[:, :2]
     boxes = np.concatenate([clipped[:, :2] + origin, sizes], axis=1)
     order = np.lexsort((-score, frame))

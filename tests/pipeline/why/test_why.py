@@ -106,9 +106,9 @@ def test_what_is_said_is_what_the_mask_holds(seed: int, padding: int, classes: l
         masks = store(Path(folder) / "m.h5", values=values, box_padding=padding, classes=classes)
         found = frame_boxes(masks, 0)
     for box in found:
-        doubted = box.why[0].startswith("unknown")
-        assert doubted == (not box.quality["believed"])
-        if doubted:
+        unknown = box.why[0].startswith("unknown")
+        assert unknown == (not box.quality["believed"])
+        if unknown:
             assert box.background == 0
         else:
             assert (box.unknown > 0) == (len(box.why) > 1)
@@ -148,8 +148,12 @@ def test_columns_with_a_least_value_are_told_by_it() -> None:
     quality = {"fill": 0.3, "believed": False, "steadiness": 0.25}
     assert box_reason("car", quality, rules) == "unknown: steadiness 25%, masks.min_steadiness is 50%"
     never_judged = {**quality, "steadiness": float("nan")}
-    assert box_reason("car", never_judged, rules) == "unknown: filled 30%, but another rule doubts it"
-    assert box_reason("car", {**quality, "steadiness": 1.0}, rules).endswith("but another rule doubts it")
+    assert (
+        box_reason("car", never_judged, rules) == "unknown: filled 30%, but another rule says no"
+    )
+    assert box_reason("car", {**quality, "steadiness": 1.0}, rules).endswith(
+        "but another rule says no"
+    )
 
 
 def test_a_store_that_says_too_little_is_refused(tmp_path: Path) -> None:
