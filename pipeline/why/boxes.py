@@ -236,9 +236,7 @@ def box_reason(class_name: str, quality: Mapping[str, float | bool], settings: M
     missed = {name: limit for name, limit in least.items() if not float(quality[name]) >= limit}
     kept = settings.get("weak_boxes") != "unknown"
     verdict = "not believed, but kept (masks.weak_boxes is keep)" if kept else "unknown"
-    return f"{verdict}: " + (
-        _against(quality, missed) if missed else f"{filled}, but another rule says no"
-    )
+    return f"{verdict}: " + (_against(quality, missed) if missed else f"{filled}, but another rule says no")
 
 
 def _least(quality: Mapping[str, float | bool], settings: Mapping[str, Any]) -> dict[str, float]:

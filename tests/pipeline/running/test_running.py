@@ -87,40 +87,26 @@ def test_a_polite_stop_is_quick_and_says_how_to_go_on(tmp_path: Path, number: si
     assert leftovers(out) == []
 
 
-_PLUGIN = """
-import ctypes, os, signal, sys
-import numpy as np
-from spotlabel.labelers.base import Evidence, EvidenceKind, Settings
-
-class Crash:
-    name, version, kind, neutral = "crash", 1, EvidenceKind.BINARY, 0
-    uses_boxes, libraries, settings_type = False, (), Settings
-
-    def __init__(self, settings):
-        pass
-
-    def label(self, clip):
-        how = os.environ["CRASH"] if clip.size[0] == 48 else ""
-        for number, frame in enumerate(clip):
-            if how == "raise":
-                raise RuntimeError("no luck with frame 0")
-            if how == "short" and number == 3:
-                return
-            if how == "segfault":
-                print("about to crash", flush=True)
-                ctypes.string_at(0)
-            if how == "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if how == "where":
-                print(os.listdir("."), flush=True)
-            yield Evidence(np.zeros(clip.size, np.bool_))
+_WAYS_TO_CRASH = """
+how = os.environ["CRASH"] if clip.size[0] == 48 else ""
+if how == "raise":
+    raise RuntimeError("no luck with frame 0")
+if how == "short" and number == 3:
+    return
+if how == "segfault":
+    print("about to crash", flush=True)
+    ctypes.string_at(0)
+if how == "kill":
+    os.kill(os.getpid(), signal.SIGKILL)
+if how == "where":
+    print(os.listdir("."), flush=True)
 """
 
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> str:
     """Import path of an installed-looking package with a labeler that crashes in several ways."""
-    return str(crash_labeler(tmp_path / "site", _PLUGIN))
+    return str(crash_labeler(tmp_path / "site", _WAYS_TO_CRASH))
 
 
 @pytest.mark.parametrize(

@@ -148,12 +148,8 @@ def test_columns_with_a_least_value_are_told_by_it() -> None:
     quality = {"fill": 0.3, "believed": False, "steadiness": 0.25}
     assert box_reason("car", quality, rules) == "unknown: steadiness 25%, masks.min_steadiness is 50%"
     never_judged = {**quality, "steadiness": float("nan")}
-    assert (
-        box_reason("car", never_judged, rules) == "unknown: filled 30%, but another rule says no"
-    )
-    assert box_reason("car", {**quality, "steadiness": 1.0}, rules).endswith(
-        "but another rule says no"
-    )
+    assert box_reason("car", never_judged, rules) == "unknown: filled 30%, but another rule says no"
+    assert box_reason("car", {**quality, "steadiness": 1.0}, rules).endswith("but another rule says no")
 
 
 def test_a_store_that_says_too_little_is_refused(tmp_path: Path) -> None:
