@@ -67,7 +67,7 @@ class TrainingWatcher(Watcher):
         self.note(f"{name}: {_shown(figures)}" + ("  (best so far: kept)" if best else ""))
 
     def close(self) -> None:
-        """Take the bar away."""
+        """End the bar, so that what is printed next starts on a line of its own."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

@@ -80,8 +80,8 @@ def test_clean_files(tmp_path):
         "1,1,0.50,2.50,20.00,538.00,0.25\n1,2,9.50,3.50,3.00,6.00,0.125\n2,1,10.75,20.50,20.25,20.00,0.5\n"
     )
     assert write(tmp_path, "uavdt", Compat.CLEAN) == (
-        "1,-1,1.00,3.00,20.00,538.00,0.25,1,-1\n1,-1,10.00,4.00,3.00,6.00,0.125,1,-1\n"
-        "2,-1,11.25,21.00,20.25,20.00,0.5,1,-1\n"
+        "1,-1,0.00,2.00,20.00,538.00,0.25,1,-1\n1,-1,9.00,3.00,3.00,6.00,0.125,1,-1\n"
+        "2,-1,10.25,20.00,20.25,20.00,0.5,1,-1\n"
     )
 
 
@@ -97,7 +97,7 @@ def test_clean_files_come_back(tmp_path):
     low = rng.uniform(0, 400, (300, 2))
     xyxy = np.concatenate([low, low + rng.uniform(1, 100, (300, 2))], 1)
     frame, score = rng.integers(1, 9, 300), rng.random(300).astype(np.float32).astype(np.float64)
-    for benchmark, origin in (("ua-detrac", 0.5), ("uavdt", 1)):
+    for benchmark, origin in (("ua-detrac", 0.5), ("uavdt", 0)):
         path = tmp_path / f"{benchmark}.txt"
         write_detections(path, benchmark, frame, xyxy, score, image=(540, 960))
         back = read_detections(path, benchmark)
@@ -198,6 +198,6 @@ def test_perfect_network_outputs_score_one(tmp_path):
     frame, boxes, found_frame, found = (np.concatenate(column) for column in zip(*rows, strict=True))
     path = tmp_path / "S.txt"
     write_detections(path, "uavdt", found_frame, found[:, :4], found[:, 4], image=(540, 1024))
-    native = np.concatenate([boxes[:, :2] + 1, boxes[:, 2:] - boxes[:, :2]], 1)
+    native = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1)
     result = evaluate([uavdt.match(Truth("S", 8, frame, native), read_detections(path, "uavdt"))])
     assert (result.ap, result.hits) == (1, 160)

@@ -128,7 +128,7 @@ def test_an_oracle_scores_one_through_files_and_evaluator(tmp_path):
     frames = [FrameResult.of(n, (HEIGHT, WIDTH), each, 0.5) for n, each in enumerate(found, 1)]
     write_text(tmp_path / "S.txt", "uavdt", frames)
     rows = np.concatenate([boxes for boxes, _ in truth])
-    native = np.concatenate([rows[:, :2] + 1, rows[:, 2:] - rows[:, :2]], 1)
+    native = np.concatenate([rows[:, :2], rows[:, 2:] - rows[:, :2]], 1)
     known = Truth("S", 6, np.repeat(np.arange(1, 7), 5), native)
     result = evaluate([uavdt.match(known, read_detections(tmp_path / "S.txt", "uavdt"))])
     assert (result.ap, result.hits) == (1, 30)

@@ -8,9 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,7 +29,16 @@ from spotlabel.pipeline.running.dask.backend import run_on_dask  # noqa: E402
 from spotlabel.pipeline.running.dask.worker import unfit  # noqa: E402
 from spotlabel.pipeline.running.isolate import Stopped  # noqa: E402
 from spotlabel.workflows.dask import jobqueue  # noqa: E402
-from tests.helpers.recipes import command, environment, leftovers, spotlabel, stores, tree, write  # noqa: E402
+from tests.helpers.recipes import (  # noqa: E402
+    environment,
+    leftovers,
+    spotlabel,
+    started,
+    stores,
+    tree,
+    wait_for_partial,
+    write,
+)
 
 NAMES = ("a", "b", "c", "d")
 
@@ -56,26 +63,6 @@ def _paths() -> dict[str, str]:
 
 def label(recipe: Path, cluster: Any, *more: object) -> list[object]:
     return ["label", recipe, "--backend", "dask", "--scheduler", cluster.scheduler_address, *more]
-
-
-@contextmanager
-def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def wait_for_store_in_the_making(out: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
-    while not any(path.suffix == ".partial" for path in (out / "evidence").rglob(".*")):
-        assert process.poll() is None, "finished before it could be disturbed"
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +97,7 @@ def test_a_killed_workers_video_is_made_by_another(tmp_path: Path, cluster: Any)
     with distributed.Client(cluster, set_as_default=False) as client:
         pids = list(client.run(os.getpid).values())
     with started(*label(recipe, cluster)) as process:
-        wait_for_store_in_the_making(out, process)
+        wait_for_partial(out / "evidence", process)
         os.kill(pids[0], signal.SIGKILL)
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
@@ -124,7 +111,7 @@ def test_sigterm_stops_what_runs_on_the_workers(tmp_path: Path, cluster: Any) ->
     out = tmp_path / "out"
     recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", out, "a", "b", "c", length=1500))
     with started(*label(recipe, cluster)) as process:
-        wait_for_store_in_the_making(out, process)
+        wait_for_partial(out / "evidence", process)
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
