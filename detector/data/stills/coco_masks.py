@@ -68,7 +68,9 @@ def runs_of(segmentation: object, size: tuple[int, int]) -> list[Runs]:
 
 def runs_of_box(xywh: Sequence[float], size: tuple[int, int]) -> list[Runs]:
     """The pixels of a box x, y, width, height, as run lengths."""
-    found: list[Runs] = runs_library().frPyObjects([list(xywh)], *size)
+    x0, y0, width, height = xywh
+    x1, y1 = x0 + width, y0 + height
+    found: list[Runs] = runs_library().frPyObjects([[x0, y0, x1, y0, x1, y1, x0, y1]], *size)
     return found
 
 
