@@ -16,7 +16,7 @@ class Objects(NamedTuple):
     """What there is to find in B pictures, at most K objects in each.
 
     Attributes:
-        boxes: float32 [B, K, 4], inside the pictures; 0 where there is no object.
+        boxes: float32 [B, K, 4], inside the pictures; without area where there is no object.
         classes: int64 [B, K].
         present: bool [B, K]; the objects of a picture come first.
     """
@@ -30,11 +30,11 @@ class Matches(NamedTuple):
     """The part that each of N boxes plays in training.
 
     Attributes:
-        index: int64 [B, N], the object that fits best; 0 where there is none.
+        best: int64 [B, N], the object that fits best; 0 where there is none.
         label: int64 [B, N]: 1 positive, 0 negative, -1 not used.
     """
 
-    index: Tensor
+    best: Tensor
     label: Tensor
 
 
@@ -52,7 +52,7 @@ def visible_objects(boxes: Tensor, classes: Tensor, present: Tensor, extent: Ten
     """
     clipped = clip(boxes, extent)
     seen = present & (area(clipped) > 0)
-    slots = min(present.shape[1], -(-int(seen.sum(1).max()) // 8) * 8)
+    slots = min(present.shape[1], -(-max(1, int(seen.sum(1).max())) // 8) * 8)
     order = seen.byte().argsort(dim=1, descending=True, stable=True)[:, :slots]
     seen = seen.gather(1, order)
     chosen = clipped.gather(1, order.unsqueeze(2).expand(-1, -1, 4)) * seen.unsqueeze(2)
@@ -73,11 +73,7 @@ def match(boxes: Tensor, objects: Objects, high: float, low: float, keep_best: b
     Returns:
         See :class:`Matches`.
     """
-    batch, slots = objects.present.shape
-    if slots == 0:
-        nothing = torch.zeros(batch, boxes.shape[-2], dtype=torch.int64, device=boxes.device)
-        return Matches(nothing, nothing + NEGATIVE)
-    overlap = iou(objects.boxes, boxes.expand(batch, -1, -1))  # [B, K, N]; 0 for absent objects
+    overlap = iou(objects.boxes, boxes.expand(len(objects.boxes), -1, -1))  # [B, K, N]; absent objects: 0
     best, index = overlap.max(dim=1)
     label = torch.full_like(index, UNUSED)
     label[best < low] = NEGATIVE

@@ -12,7 +12,6 @@ import importlib
 from collections.abc import Callable
 from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -114,7 +113,7 @@ def suppress_with_torchvision(boxes: Tensor, valid: Tensor, threshold: float, co
 
 @cache
 def torchvision_nms() -> Callable[[Tensor, Tensor, float], Tensor] | None:
-    """torchvision's kernel; None where the package is missing or does not fit this torch."""
+    """The kernel of torchvision; None where the package is missing or does not fit this torch."""
     try:
         found = importlib.import_module("torchvision.ops").nms
         found(torch.zeros(1, 4), torch.zeros(1), 0.5)
@@ -129,6 +128,6 @@ def floor_to(value: float, dtype: torch.dtype) -> float:
 
     Comparing with it answers as comparing with ``value`` in double precision does, which torchvision does.
     """
-    kind = {torch.float32: np.float32, torch.float64: np.float64}[dtype]
-    nearest = kind(value)
-    return float(nearest if float(nearest) <= value else np.nextafter(nearest, kind(-np.inf)))
+    nearest = torch.tensor(value, dtype=dtype)
+    below = torch.nextafter(nearest, nearest.new_tensor(-torch.inf))
+    return nearest.item() if nearest.item() <= value else below.item()

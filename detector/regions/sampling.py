@@ -14,24 +14,26 @@ class Sample(NamedTuple):
     """The boxes of B pictures that are trained on, S of each.
 
     Attributes:
-        index: int64 [B, S], positives first.
+        chosen: int64 [B, S], places of the boxes, positives first.
         positive: bool [B, S].
         valid: bool [B, S]; False fills up where a picture has too few.
     """
 
-    index: Tensor
+    chosen: Tensor
     positive: Tensor
     valid: Tensor
 
 
-def balanced_sample(label: Tensor, count: int, share: float, generator: torch.Generator) -> Sample:
+def balanced_sample(
+    label: Tensor, count: int, share: float, generator: torch.Generator | None = None
+) -> Sample:
     """Draw at random from each picture: positives up to their share, then negatives.
 
     Args:
         label: int64 [B, N]: 1 positive, 0 negative, anything else is never drawn.
         count: boxes of a picture; N if that is less.
         share: largest share of positives, in [0, 1].
-        generator: on the CPU, so that every device draws alike.
+        generator: on the CPU, so that every device draws alike; None takes torch's default one.
 
     Returns:
         See :class:`Sample`; without repetition.
