@@ -86,6 +86,7 @@ class FasterRcnn(Detector):
                 freeze(module)
         for norm in batch_norms(self):
             freeze(norm)
+        self.train()
 
     def train(self, mode: bool = True) -> FasterRcnn:
         """Switch to training or back; batch norms keep the statistics of their public weights."""
