@@ -5,7 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from spotlabel.detector.regions.attention.painting import paint
 from spotlabel.pipeline.pictures.sheet import titled
 from spotlabel.pipeline.sequence import Image
 
@@ -43,7 +45,7 @@ def draw_gaussians(image: Image, rois: Floats, maps: Floats, centres: Floats | N
         maps: float32 (N, S, S) in [0, 1], all Gaussians of a RoI in one.
         centres: float32 (N, G, 2), x and y in cells, the centre of the first cell being 0; dots if given.
     """
-    drawn = _outlined(overlay(image, on_picture(image, rois, maps)), rois)
+    drawn = _outlined(overlay(image, _painted(image, rois, maps)), rois)
     if centres is None:
         return drawn
     for roi, own in zip(rois, centres, strict=True):
@@ -68,35 +70,9 @@ def draw_inversion(image: Image, rois: Floats, cells: Floats, factor: Floats) ->
     low = cells.min(axis=(1, 2), keepdims=True)
     span = cells.max(axis=(1, 2), keepdims=True) - low
     before = (cells - low) / np.where(span > 0, span, np.float32(1))
-    heats = [on_picture(image, rois, shares) for shares in (before, before * factor)]
+    heats = [_painted(image, rois, shares) for shares in (before, before * factor)]
     panels = [_outlined(overlay(image, heat), rois) for heat in heats]
     return _row(panels, ("sensitivity", "after inversion"))
-
-
-def on_picture(image: Image, rois: Floats, maps: Floats) -> Floats:
-    """Maps of RoIs, each stretched over its RoI; the largest value where RoIs overlap, 0 outside.
-
-    Args:
-        image: whose height and width the result has.
-        rois: float32 (N, 4), x0, y0, x1, y1 in pixel edges; may reach off the image.
-        maps: float32 (N, S, S) in [0, 1].
-
-    Returns:
-        float32 (H, W) in [0, 1].
-    """
-    height, width = image.shape[:2]
-    result = np.zeros((height, width), np.float32)
-    for roi, shares in zip(rois, maps, strict=True):
-        x0, y0 = np.floor(np.maximum(roi[:2], 0)).astype(int)
-        x1, y1 = np.ceil(np.minimum(roi[2:], (width, height))).astype(int)
-        if x0 >= x1 or y0 >= y1:
-            continue
-        columns = _cell_positions(np.arange(x0, x1), roi[0], roi[2], shares.shape[1])
-        rows = _cell_positions(np.arange(y0, y1), roi[1], roi[3], shares.shape[0])
-        grid = np.broadcast_arrays(columns[None], rows[:, None])
-        part = cv2.remap(shares, grid[0], grid[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        np.maximum(result[y0:y1, x0:x1], part, out=result[y0:y1, x0:x1])
-    return result
 
 
 def overlay(image: Image, shares: Floats) -> Image:
@@ -108,9 +84,11 @@ def overlay(image: Image, shares: Floats) -> Image:
     return blended
 
 
-def _cell_positions(pixels: npt.NDArray[np.int64], low: float, high: float, cells: int) -> Floats:
-    """Pixel centres on an axis of ``cells`` between two edges; the centre of the first cell is 0."""
-    return ((pixels + 0.5 - low) / (high - low) * cells - 0.5).astype(np.float32)
+def _painted(image: Image, rois: Floats, maps: Floats) -> Floats:
+    """Maps of RoIs over a picture, float32 (H, W) in [0, 1]; see :func:`paint`."""
+    size = (image.shape[0], image.shape[1])
+    painted: Floats = paint(torch.from_numpy(maps), torch.from_numpy(rois), size).numpy()
+    return painted
 
 
 def _outlined(image: Image, rois: Floats) -> Image:

@@ -9,7 +9,6 @@ from spotlabel.detector.regions.attention.pictures import (
     draw_gaussians,
     draw_inversion,
     draw_separation,
-    on_picture,
     overlay,
 )
 
@@ -19,29 +18,6 @@ IMAGE.flags.writeable = False
 
 def brightness(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float64).sum(axis=2)
-
-
-def test_maps_are_stretched_over_their_rois() -> None:
-    maps = np.array([[[0.0, 1.0], [0.0, 1.0]], [[0.5, 0.5], [0.5, 0.5]]], np.float32)
-    drawn = on_picture(IMAGE, np.array([[10, 20, 30, 40], [25, 20, 45, 30]], np.float32), maps)
-    assert drawn.shape == (60, 100)
-    assert drawn[25, 10:15].tolist() == [0] * 5  # up to the centre of the first cell
-    assert drawn[35, 25:30].tolist() == [1] * 5  # from the centre of the second
-    assert drawn[35, 20] == pytest.approx(0.55, abs=0.02)
-    assert drawn[25, 29] == 1  # the larger of two
-    assert drawn[25, 40] == 0.5
-    assert drawn[:20].max() == drawn[:, 45:].max() == drawn[40:].max() == 0
-
-
-def test_what_reaches_off_the_picture_is_cut_where_it_stands() -> None:
-    ramp = np.tile(np.arange(4, dtype=np.float32) / 3, (1, 4, 1))
-    drawn = on_picture(IMAGE, np.array([[-40, -10, 40, 30]], np.float32), ramp)
-    assert drawn[5, 0] == pytest.approx(0.5, abs=0.02)
-    assert drawn[5, 35] == 1
-    outside = on_picture(
-        IMAGE, np.array([[200, 10, 240, 30], [-9, -9, -2, -2]], np.float32), ramp.repeat(2, 0)
-    )
-    assert outside.max() == 0
 
 
 def test_the_overlay_is_grey_at_0_and_bright_at_1() -> None:
