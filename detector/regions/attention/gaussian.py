@@ -16,8 +16,8 @@ from spotlabel.detector.centernet.losses import Share, alone
 from spotlabel.detector.centernet.tensors import at_least_single
 from spotlabel.detector.regions.attention.options import Centres, Fusion, GaussianOptions, GuideHead, Joined
 
-GUIDE_WIDTH = 1024
-"""Channels of the two-layer guide head, those of the FPN box head."""
+GUIDE_CELLS = 7
+"""Largest side of what the two-layer guide head sees: RoIs of 14x14 would give it 200 million weights."""
 
 
 class Gaussians(NamedTuple):
@@ -66,7 +66,7 @@ class GaussianAttention(nn.Module):
         each = 3 if self.options.isotropic else 4
         self.locate = nn.Linear(self.options.hidden * size * size, each * self.options.gaussians)
         self._start()
-        self.guide = guide_head(self.options.guide, channels, size, outputs)
+        self.guide = guide_head(self.options, channels, size, outputs)
         concat = self.options.fusion is Fusion.CONCAT
         self.fuse = nn.Conv2d(2 * channels, channels, 1) if concat else None
 
@@ -107,17 +107,19 @@ class GaussianAttention(nn.Module):
         bias[:, 2:] = self.options.width_bias
 
 
-def guide_head(kind: GuideHead, channels: int, size: int, outputs: int) -> nn.Sequential:
+def guide_head(options: GaussianOptions, channels: int, size: int, outputs: int) -> nn.Sequential:
     """The extra classifier of training: highlighted features [N, C, S, S] to class logits [N, outputs]."""
-    if kind is GuideHead.POOLED:
+    if options.guide is GuideHead.POOLED:
         return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, outputs))
+    seen, width = min(size, GUIDE_CELLS), options.guide_width
     return nn.Sequential(
+        nn.AdaptiveAvgPool2d(seen),
         nn.Flatten(),
-        nn.Linear(channels * size * size, GUIDE_WIDTH),
+        nn.Linear(channels * seen**2, width),
         nn.ReLU(),
-        nn.Linear(GUIDE_WIDTH, GUIDE_WIDTH),
+        nn.Linear(width, width),
         nn.ReLU(),
-        nn.Linear(GUIDE_WIDTH, outputs),
+        nn.Linear(width, outputs),
     )
 
 

@@ -35,7 +35,7 @@ def invert(
     head: nn.Module,
     *,
     options: InvertedOptions,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     """Features of RoIs as they are trained on: some without what their class shows by most.
 
@@ -49,7 +49,8 @@ def invert(
         classify: features [M, K, S, S] to class logits [M, C + 1].
         head: everything that ``classify`` calls; its dropout and batch statistics rest meanwhile.
         options: see :class:`InvertedOptions`.
-        generator: of the run's own, on the CPU; draws the RoIs and what is random.
+        generator: draws the RoIs and what is random; on the CPU, so that every device draws alike; None takes
+            torch's default one.
 
     Returns:
         [N, K, S, S]; gradients flow to ``features``.
@@ -65,13 +66,13 @@ def invert(
     return features.index_copy(0, chosen, (part * factor).to(features.dtype))
 
 
-def choose_rois(eligible: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def choose_rois(eligible: Tensor, share: float, generator: torch.Generator | None = None) -> Tensor:
     """Draw RoIs without replacement.
 
     Args:
         eligible: bool [N].
         share: of the eligible ones, in [0, 1]; rounded to the nearest number.
-        generator: on the CPU, so that every device draws alike.
+        generator: see :func:`invert`.
 
     Returns:
         int64 [n], ascending.
@@ -115,7 +116,10 @@ def score_gradients(
 
 
 def inverted_attention(
-    features: Tensor, gradients: Tensor, options: InvertedOptions, generator: torch.Generator
+    features: Tensor,
+    gradients: Tensor,
+    options: InvertedOptions,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     """What to multiply the features of RoIs with.
 
@@ -123,7 +127,7 @@ def inverted_attention(
         features: [N, K, S, S].
         gradients: [N, K, S, S], see :func:`score_gradients`.
         options: see :class:`InvertedOptions`.
-        generator: on the CPU; used under ``random`` and ``either`` alone.
+        generator: see :func:`invert`; used under ``random`` and ``either`` alone.
 
     Returns:
         In [0, 1], without gradient, float32 unless the features are wider; broadcasts with the features:
@@ -174,7 +178,7 @@ def whole(number: float, rounding: Rounding) -> int:
     return math.ceil(exact) if rounding is Rounding.UP else math.floor(exact + 0.5)
 
 
-def _inverted_cells(cells: Tensor, options: InvertedOptions, generator: torch.Generator) -> Tensor:
+def _inverted_cells(cells: Tensor, options: InvertedOptions, generator: torch.Generator | None) -> Tensor:
     """Factors [N, L] in [0, 1] of cells [N, L]."""
     if options.inversion is Inversion.HARD:
         return (scaled(cells) <= HARD_THRESHOLD).to(cells.dtype)
@@ -183,7 +187,7 @@ def _inverted_cells(cells: Tensor, options: InvertedOptions, generator: torch.Ge
     return (~_top(cells, options.cells, options, generator)).to(cells.dtype)
 
 
-def _top(values: Tensor, share: float, options: InvertedOptions, generator: torch.Generator) -> Tensor:
+def _top(values: Tensor, share: float, options: InvertedOptions, generator: torch.Generator | None) -> Tensor:
     """Bool [N, L]: the share of each row with the largest values, or at random; the first of equals."""
     count = whole(share * values.shape[1], options.rounding)
     if options.inversion is Inversion.RANDOM:

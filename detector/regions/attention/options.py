@@ -14,15 +14,14 @@ class _Options(BaseModel):
 class SeparationOptions(_Options):
     """Attentive layer separation (ALS)."""
 
-    hidden: int = Field(default=2048, ge=1)
-    """Channels between the 1x1 convolutions of an attention net."""
+    hidden: int | None = Field(default=None, ge=1)
+    """Channels between the 1x1 convolutions of an attention net; twice the feature map's if not given, which
+    are the paper's 2048 for 1024."""
     bias: float = 2.0
     """Bias of an attention net's last convolution at the start: 2 lets 88 % of every feature pass, so that
     pretrained features are not crushed (our choice)."""
     detach_cascade: bool = False
     """Keep the gradient of the classification attention from the localisation attention before it."""
-    weight: float = Field(default=1.0, ge=0)
-    """Factor of the attention loss."""
 
 
 class Suppression(StrEnum):
@@ -134,7 +133,8 @@ class GuideHead(StrEnum):
     """The classifier that guides the Gaussians in training."""
 
     TWO_FC = "two-fc"
-    """Two fully connected layers of 1024 and a linear one, as in the box head, with weights of its own."""
+    """Two fully connected layers and a linear one, as in the box head, with weights of its own; larger RoIs
+    are averaged down to 7x7 cells before."""
     POOLED = "pooled"
     """The mean over the cells and a linear layer."""
 
@@ -158,7 +158,7 @@ class GaussianOptions(_Options):
     """What the heads read: ``add``, ``concat`` or ``none`` (our choice)."""
     guide: GuideHead = GuideHead.TWO_FC
     """The extra classifier of training: ``two-fc`` or ``pooled`` (our choice)."""
+    guide_width: int = Field(default=1024, ge=1)
+    """Channels of the two layers of ``two-fc``."""
     positives_only: bool = False
     """Guide by RoIs of objects alone, another reading of the paper's Figure 1."""
-    weight: float = Field(default=1.0, ge=0)
-    """Factor of the guiding loss."""

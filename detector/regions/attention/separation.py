@@ -54,8 +54,9 @@ class LayerSeparation(nn.Module):
     def __init__(self, channels: int, options: SeparationOptions | None = None) -> None:
         super().__init__()
         self.options = options or SeparationOptions()
-        self.loc = attention_net(channels, self.options.hidden, self.options.bias)
-        self.cls = attention_net(channels, self.options.hidden, self.options.bias)
+        hidden = self.options.hidden or 2 * channels
+        self.loc = attention_net(channels, hidden, self.options.bias)
+        self.cls = attention_net(channels, hidden, self.options.bias)
 
     def forward(self, feature: Tensor) -> Separated:
         """Separate a feature map [B, C, h, w]."""

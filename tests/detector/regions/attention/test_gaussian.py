@@ -66,10 +66,13 @@ def test_parameters_without_the_guide_head(isotropic: bool, parameters: int) -> 
 
 def test_the_guide_head_is_a_box_heads_classifier() -> None:
     with torch.device("meta"):
-        head = guide_head(GuideHead.TWO_FC, 256, 7, 21)
-    assert (
-        sum(p.numel() for p in head.parameters()) == 12544 * 1024 + 1024 + 1024 * 1024 + 1024 + 1024 * 21 + 21
-    )
+        head = guide_head(GaussianOptions(), 256, 7, 21)
+        larger = guide_head(GaussianOptions(), 256, 14, 21)
+        narrow = guide_head(GaussianOptions(guide_width=8), 256, 7, 21)
+    size = 12544 * 1024 + 1024 + 1024 * 1024 + 1024 + 1024 * 21 + 21
+    assert sum(p.numel() for p in head.parameters()) == size
+    assert sum(p.numel() for p in larger.parameters()) == size  # sees 7x7 cells, too
+    assert sum(p.numel() for p in narrow.parameters()) == 12544 * 8 + 8 + 8 * 8 + 8 + 8 * 21 + 21
 
 
 @settings(max_examples=80, deadline=None)
