@@ -38,12 +38,12 @@ class Look(NamedTuple):
     Attributes:
         proposing: feature maps that regions are proposed from and located on, finest first.
         classifying: feature maps that they are classified on; the same ones in the plain detector.
-        attention: what attention says, by name; [B, 1, h, w].
+        attention: logits of attentions by name, one [B, 1, h, w] per feature map.
     """
 
     proposing: list[Tensor]
     classifying: list[Tensor]
-    attention: dict[str, Tensor]
+    attention: dict[str, list[Tensor]]
 
 
 class FasterRcnn(Detector):
@@ -164,7 +164,7 @@ class FasterRcnn(Detector):
         """Terms of attentions, unweighted; none in the plain detector."""
         return {}
 
-    def attention_maps(self, look: Look, canvas: tuple[int, int]) -> dict[str, Tensor]:
+    def attention_maps(self, look: Look, found: Found, canvas: tuple[int, int]) -> dict[str, Tensor]:
         """The maps of :attr:`attentions`, [B, H, W] on a canvas of H x W; none in the plain detector."""
         return {}
 
@@ -187,8 +187,10 @@ class FasterRcnn(Detector):
             seen, found = self._candidates(self.look(mirrored(image, extent)), extent)
             boxes = torch.cat([boxes, mirrored_boxes(seen, extent)], dim=1)
             scores = torch.cat([scores, found], dim=1)
-        maps = self.attention_maps(look, (height, width)) if attention else {}
-        return self._best(boxes, scores, count, maps)
+        best = self._best(boxes, scores, count)
+        if not attention:
+            return best
+        return best._replace(attention=self.attention_maps(look, best, (height, width)))
 
     def _candidates(self, look: Look, extent: Tensor) -> tuple[Tensor, Tensor]:
         """Boxes [B, P, C, 4] and scores [B, P, C]; -inf where there is none."""
@@ -203,7 +205,7 @@ class FasterRcnn(Detector):
         usable = proposals.valid.unsqueeze(2) & (scores > options.score_floor) & large_enough(boxes, SMALLEST)
         return boxes, torch.where(usable, scores, -torch.inf)
 
-    def _best(self, boxes: Tensor, scores: Tensor, count: int, maps: dict[str, Tensor]) -> Found:
+    def _best(self, boxes: Tensor, scores: Tensor, count: int) -> Found:
         flat, places = scores.flatten(1).topk(min(CANDIDATES, scores[0].numel()), dim=1)
         candidates = boxes.flatten(1, 2).gather(1, _rows(places))
         classes = places % self.classes
@@ -216,7 +218,7 @@ class FasterRcnn(Detector):
             functional.pad(found_boxes, (0, 0, 0, missing)),
             functional.pad(found_scores, (0, missing)),
             functional.pad(found_classes, (0, missing)),
-            maps,
+            {},
         )
 
 
