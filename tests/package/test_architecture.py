@@ -22,6 +22,10 @@ RIM = ("recipes", "upkeep.labelled", "cli", "running")
 """Parts of the pipeline that belong to the command line; only the detector's commands may use them."""
 
 
+FAMILIES = ("centernet", "regions")
+"""Families of detectors; all but the register of families know a detector by its contract."""
+
+
 def modules(room: str) -> list[Path]:
     return sorted((ROOT / room).rglob("*.py"))
 
@@ -77,5 +81,31 @@ def test_only_the_detectors_commands_know_recipes() -> None:
         if path.parent.name != "cli"
         for name in imported(path)
         if any(below(name, part) for part in RIM)
+    }
+    assert not wrong
+
+
+def test_only_the_register_knows_families_of_detectors() -> None:
+    families = [f"spotlabel.detector.{name}" for name in FAMILIES]
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules("detector")
+        if path.relative_to(ROOT / "detector").parts[0] not in (*FAMILIES, "families.py")
+        for name in imported(path)
+        if any(name == family or name.startswith(f"{family}.") for family in families)
+    }
+    registered = imported(ROOT / "detector" / "families.py")
+    assert "spotlabel.detector.centernet.family" in registered
+    assert not wrong
+
+
+def test_families_of_detectors_do_not_know_each_other() -> None:
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for family in FAMILIES
+        for path in modules(f"detector/{family}")
+        for name in imported(path)
+        for other in FAMILIES
+        if other != family and f"{name}.".startswith(f"spotlabel.detector.{other}.")
     }
     assert not wrong
