@@ -17,7 +17,7 @@ from spotlabel.detector.data.colour import IMAGENET_COLOURS
 from spotlabel.detector.regions.backbones import Parts
 from spotlabel.detector.regions.boxes import clip, decode, large_enough
 from spotlabel.detector.regions.heads import CODING, RoiHeads, Rois, head_losses
-from spotlabel.detector.regions.layers import batch_norms, freeze
+from spotlabel.detector.regions.layers import batch_norms, freeze, uncompiled
 from spotlabel.detector.regions.matching import UNUSED, Objects, match, unlabelled_share, visible_objects
 from spotlabel.detector.regions.nms import keep_best
 from spotlabel.detector.regions.options import LossWeights, RegionOptions
@@ -125,6 +125,7 @@ class FasterRcnn(Detector):
         maps: list[Tensor] = self.backbone(image)
         return Look(maps, maps, {})
 
+    @uncompiled
     @torch.no_grad()
     def choose(self, proposals: Proposals, objects: Objects, labelled: Tensor) -> Rois:
         """A sample of the proposals and of the objects themselves, and what each should become."""
@@ -203,6 +204,7 @@ class FasterRcnn(Detector):
         usable = proposals.valid.unsqueeze(2) & (scores > options.score_floor) & large_enough(boxes, SMALLEST)
         return boxes, torch.where(usable, scores, -torch.inf)
 
+    @uncompiled
     def _best(self, boxes: Tensor, scores: Tensor, count: int, maps: dict[str, Tensor]) -> Found:
         flat, places = scores.flatten(1).topk(min(CANDIDATES, scores[0].numel()), dim=1)
         candidates = boxes.flatten(1, 2).gather(1, _rows(places))

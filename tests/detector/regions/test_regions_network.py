@@ -307,6 +307,17 @@ def test_under_autocast_losses_are_single_and_near(backbone):
         assert near[name].item() == pytest.approx(exact[name].item(), rel=0.03, abs=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_compiled_network_says_the_same():
+    data, model = batch_of(noise(2).float(), BOXES, CLASSES), small("small-fpn").float()
+    compiled = torch.compile(model, backend="eager")
+    found = []
+    for network in (model, compiled):
+        torch.manual_seed(1)
+        found.append(network(data))
+    assert all(torch.equal(found[0][name], found[1][name]) for name in TERMS)
+
+
 def test_a_canvas_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="input of 60x128: both sides must be multiples of 64"):
         small("small-fpn").find(noise(1, 60), 5)
