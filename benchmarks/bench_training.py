@@ -16,7 +16,7 @@ import click
 import torch
 from torch import Tensor
 
-from spotlabel.detector.centernet.losses import LossWeights
+from spotlabel.detector.contract import MAX_DETECTIONS, Batch
 from spotlabel.detector.model import ModelSpec
 from spotlabel.detector.networks.recompute import recompute_blocks
 from spotlabel.detector.training.optimisation import build_optimiser
@@ -49,48 +49,50 @@ VARIANTS = (
 )
 
 
-def batch_of(count: int, size: tuple[int, int], device: torch.device) -> dict[str, Tensor]:
+def batch_of(count: int, size: tuple[int, int], device: torch.device) -> Batch:
     """Noise with 20 objects an image: what is in a batch does not change how long it takes."""
     height, width = size
-    cells = (height // 4, width // 4)
     generator = torch.Generator().manual_seed(0)
-    made = {
-        "input": torch.randn(count, 3, height, width, generator=generator),
-        "hm": torch.rand(count, 1, *cells, generator=generator) * 0.9,
-        "wh": torch.rand(count, 128, 2, generator=generator) * 20,
-        "reg": torch.rand(count, 128, 2, generator=generator),
-        "ind": torch.randint(0, cells[0] * cells[1], (count, 128), generator=generator),
-        "mask": (torch.arange(128) < 20).float().expand(count, 128).clone(),
-        "seg": (torch.rand(count, 1, height, width, generator=generator) > 0.9).float(),
+    corners = torch.rand(count, 32, 2, generator=generator) * torch.tensor([width, height]) * 0.75
+    sides = torch.rand(count, 32, 2, generator=generator) * min(size) * 0.2 + 4
+    present = (torch.arange(32) < 20).repeat(count, 1)
+    everywhere = torch.ones(count, 1, height, width, device=device)
+    return {
+        "image": torch.randn(count, 3, height, width, generator=generator).to(device),
+        "extent": torch.tensor(size).repeat(count, 1).to(device),
+        "boxes": (torch.cat([corners, corners + sides], dim=2) * present[..., None]).to(device),
+        "classes": torch.zeros(count, 32, dtype=torch.long, device=device),
+        "present": present.to(device),
+        "mask": (torch.rand(count, 1, height, width, generator=generator) > 0.9).float().to(device),
+        "known": everywhere,
+        "labelled": everywhere,
     }
-    return {name: value.to(device) for name, value in made.items()}
 
 
-def training_job(spec: ModelSpec, variant: Variant, batch: dict[str, Tensor]) -> Job:
+def training_job(spec: ModelSpec, variant: Variant, batch: Batch) -> Job:
     """One training step of a variant."""
     network = spec.build().train()
     if variant.recompute:
         recompute_blocks(network)
     memory = torch.channels_last if variant.channels_last else torch.contiguous_format
-    network = network.to(batch["input"].device).to(memory_format=memory)  # type: ignore[call-overload]
+    network = network.to(batch["image"].device).to(memory_format=memory)  # type: ignore[call-overload]
     optimiser = build_optimiser(network, TrainingSettings())
     if variant.compile:
         network.compile()
-    options = StepOptions(LossWeights(), 10.0, variant.bf16, variant.channels_last)
+    options = StepOptions(10.0, variant.bf16, variant.channels_last)
     return lambda: _discard(train_step(network, optimiser, batch, options))
 
 
 def inference_job(spec: ModelSpec, variant: Variant, image: Tensor) -> Job:
-    """One forward pass of a variant, last stack only."""
+    """What a variant finds in one image."""
     memory = torch.channels_last if variant.channels_last else torch.contiguous_format
     network = spec.build().eval().to(image.device).to(memory_format=memory)  # type: ignore[call-overload]
-    if variant.compile:
-        network.compile()
+    find = torch.compile(network.find) if variant.compile else network.find
     placed = image.contiguous(memory_format=memory)
 
     def run() -> None:
         with torch.inference_mode(), torch.autocast(image.device.type, torch.bfloat16, enabled=variant.bf16):
-            network(placed, last_only=True)
+            find(placed, MAX_DETECTIONS)
 
     return run
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.pipeline.datasets.cdnet_truth import MOVING, OUTSIDE_ROI, UNKNOWN
 from spotlabel.pipeline.errors import FrameError
-from spotlabel.pipeline.measures.pixels import CDNET_MOVING, CDNET_OUTSIDE_ROI, CDNET_UNKNOWN
 
 Image = npt.NDArray[np.uint8]
 
@@ -60,4 +60,4 @@ def read_truth(data: Path, name: str) -> Iterator[tuple[int, npt.NDArray[np.bool
     start, stop = (int(word) for word in (folder / "temporalROI.txt").read_text().split())
     for number in range(start, stop + 1):
         truth = cv2.imread(str(folder / "groundtruth" / f"gt{number:06d}.png"), cv2.IMREAD_GRAYSCALE)
-        yield number - 1, truth == CDNET_MOVING, (truth != CDNET_OUTSIDE_ROI) & (truth != CDNET_UNKNOWN)
+        yield number - 1, truth == MOVING, (truth != OUTSIDE_ROI) & (truth != UNKNOWN)

@@ -7,12 +7,23 @@ back is written here, in one coordinate system: pixels of the canvas, the pictur
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple, TypedDict
 
 from torch import Tensor, nn
 
 from spotlabel.detector.data.colour import CENTERNET_COLOURS, Colours
+
+MAX_DETECTIONS = 100
+"""Boxes of a picture, unless someone asks for another number."""
+Share = Callable[[Tensor], Tensor]
+"""Averages a count over the processes that train together; alone, the count itself."""
+
+
+def alone(count: Tensor) -> Tensor:
+    """The :data:`Share` of a process that trains alone."""
+    return count
 
 
 class Batch(TypedDict):
@@ -21,8 +32,8 @@ class Batch(TypedDict):
     Attributes:
         image: float32 [B, 3, H, W] BGR, normalised with the family's own :attr:`Detector.colours`.
         extent: int64 [B, 2], height and width of the canvas that hold picture; the rest is padding.
-        boxes: float32 [B, K, 4], x0, y0, x1, y1 in canvas pixels (edges, half-open); may reach off the
-            canvas; 0 where there is no object.
+        boxes: float32 [B, K, 4], x0, y0, x1, y1 in canvas pixels (edges, half-open); each has a part on the
+            canvas and may reach off it; 0 where there is no object.
         classes: int64 [B, K], index into the model's class names; 0 where there is no object.
         present: bool [B, K], which slots hold an object.
         mask: float32 [B, 1, H, W] in [0, 1], foreground, soft at its edges.
@@ -64,10 +75,12 @@ class Attention:
     Attributes:
         title: as pictures and tables call it.
         logits: values are logits (drawn through a sigmoid); else they lie in [0, 1].
+        foreground: learns the foreground masks; validation compares it with them.
     """
 
     title: str
-    logits: bool = field(default=False)
+    logits: bool = False
+    foreground: bool = False
 
 
 class Detector(nn.Module, ABC):
@@ -77,11 +90,17 @@ class Detector(nn.Module, ABC):
         multiple: height and width of a canvas must be multiples of this.
         colours: how a picture becomes the network's input.
         attentions: attention maps that :meth:`find` can return, by name; empty if there are none.
+        share: what :meth:`losses` pass a count through before they divide by it; set by whoever trains.
     """
 
     multiple: int
     colours: Colours = CENTERNET_COLOURS
-    attentions: dict[str, Attention]
+    attentions: Mapping[str, Attention]
+    share: Share
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.share = alone
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The losses: computed inside ``forward``, where wrappers for several processes see them."""
@@ -92,6 +111,7 @@ class Detector(nn.Module, ABC):
         """Scalars by name, unweighted, and their weighted sum ``total``.
 
         The network runs under whatever autocast is on; losses are summed in single precision or better.
+        What is random is drawn from torch's default generators: training seeds them anew for every step.
         """
 
     @abstractmethod
@@ -113,3 +133,15 @@ class Detector(nn.Module, ABC):
             flip: look at the mirrored pictures, too, and join both as the family does.
             attention: return the maps of :attr:`attentions`.
         """
+
+    def graph(self, count: int) -> nn.Module | None:
+        """A network that can be traced as a whole, for programs that know nothing of us.
+
+        Args:
+            count: boxes per picture.
+
+        Returns:
+            A module from ``image`` (see :meth:`find`) to ``boxes``, ``scores``, ``classes`` and the maps of
+            :attr:`attentions` in their order, as in :class:`Found`; None if the family has none.
+        """
+        return None

@@ -1,4 +1,4 @@
-"""Affine maps between image, network canvas and output grid; all 2x3 matrices act on (x, y, 1)."""
+"""Affine maps between image and network canvas; all 2x3 matrices act on (x, y, 1)."""
 
 from __future__ import annotations
 
@@ -47,11 +47,6 @@ def letterbox_matrix(centre: tuple[float, float], extent: float, canvas: tuple[i
     shift_x = canvas[1] / 2 - scale * centre[0]
     shift_y = canvas[0] / 2 - scale * centre[1]
     return np.array([[scale, 0, shift_x], [0, scale, shift_y]], np.float64)
-
-
-def scaled(matrix: Matrix, factor: float) -> Matrix:
-    """``matrix`` followed by a multiplication with ``factor``: 1/4 leads from canvas to output grid."""
-    return matrix * factor
 
 
 def inverse(matrix: Matrix) -> Matrix:

@@ -3,52 +3,93 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from spotlabel.detector.centernet.checkpoint import CheckpointError
-from spotlabel.detector.centernet.network import CenterNet
-from spotlabel.detector.centernet.presets import PRESETS, build_detector
-from spotlabel.detector.networks.backbones import BACKBONES, build_backbone
+from spotlabel.detector.checkpoint import CheckpointError
+from spotlabel.detector.contract import Detector
+from spotlabel.detector.families import check_backbone, family_of, own_settings
+from spotlabel.detector.family import Options
 from spotlabel.pipeline.atomic import write_atomically
+from spotlabel.pipeline.errors import RecipeError
 
 FORMAT = "spotlabel-model 1"
 
 
-def _one_of(known: Iterable[str]) -> AfterValidator:
-    def check(value: str) -> str:
-        if value not in known:
-            raise ValueError(f"expected one of {', '.join(known)}")
-        return value
-
-    return AfterValidator(check)
+def _known_preset(name: str) -> str:
+    family_of(name)
+    return name
 
 
-PresetName = Annotated[str, _one_of(PRESETS)]
-"""One of :data:`spotlabel.detector.centernet.presets.PRESETS`."""
-BackboneName = Annotated[str, _one_of(BACKBONES)]
-"""One of :data:`spotlabel.detector.networks.backbones.BACKBONES`."""
+PresetName = Annotated[str, AfterValidator(_known_preset)]
+"""A preset of one of :data:`spotlabel.detector.families.FAMILIES`."""
 
 
-class ModelSpec(BaseModel):
-    """Everything that decides the shape of a detector, and what its classes are called."""
+class Choice(BaseModel):
+    """Which detector: a preset, the backbone it stands on, and settings that its family has of its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    place: ClassVar[str] = ""
+    """Where the values are from, for messages: ``training.`` of a recipe."""
+
+    preset: PresetName = "spotnet-multitask"
+    """Network: centernet, spotnet-multitask, spotnet-released, spotnet-paper or spotnet2."""
+    backbone: str = Field(default="hourglass-104", validate_default=True)
+    """What the heads stand on."""
+    options: SerializeAsAny[Options] = Field(default=Options(), validate_default=True)
+    """Settings of the preset's family; CenterNet and the SpotNets have none."""
+
+    @field_validator("backbone")
+    @classmethod
+    def _fits(cls, backbone: str, info: ValidationInfo) -> str:
+        return check_backbone(info.data["preset"], backbone) if "preset" in info.data else backbone
+
+    @field_validator("options", "weights", mode="plain", check_fields=False)
+    @classmethod
+    def _of_family(cls, values: object, info: ValidationInfo) -> Options:
+        preset, kind = info.data.get("preset"), str(info.field_name)
+        return own_settings(preset, kind, values, f"{cls.place}{kind}") if preset else Options()
+
+    @model_serializer(mode="wrap")
+    def _without_empty_options(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = dump(self)
+        if not data.get("options", True):
+            del data["options"]
+        return data
+
+
+class ModelSpec(Choice):
+    """Everything that decides the shape of a detector, and what its classes are called."""
 
     preset: PresetName = "spotnet-released"
-    backbone: BackboneName = "hourglass-104"
     class_names: tuple[str, ...] = Field(default=("object",), min_length=1)
-    """Channel k of the heatmap is the class ``class_names[k]``."""
+    """Class k of what is found is called ``class_names[k]``."""
 
-    def build(self) -> CenterNet:
-        """The network, with random weights."""
-        return build_detector(self.preset, build_backbone(self.backbone), len(self.class_names))
+    def build(self, weights: Options | None = None) -> Detector:
+        """The network, with random weights.
+
+        Args:
+            weights: factors of the loss terms, of the family's type; its defaults if not given.
+        """
+        family = family_of(self.preset)
+        return family.build(self.preset, self.backbone, len(self.class_names), self.options, weights)
 
 
 def save_model(
@@ -70,7 +111,7 @@ def save_model(
     write_atomically(path, save(tensors, as_metadata(FORMAT, spec.model_dump(mode="json"))))
 
 
-def load_model(path: Path) -> tuple[CenterNet, ModelSpec]:
+def load_model(path: Path) -> tuple[Detector, ModelSpec]:
     """Read a detector, on the CPU, in evaluation mode.
 
     Raises:
@@ -102,7 +143,7 @@ def read_model(path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
         raise CheckpointError(f"{path}: not a model of spotlabel (expected {FORMAT!r}, the file {what})")
     try:
         return ModelSpec.model_validate(found[1]), tensors
-    except ValidationError as error:
+    except (ValidationError, RecipeError) as error:
         raise CheckpointError(
             f"{path}: made by another version of spotlabel: {_first_line(error)}"
         ) from error

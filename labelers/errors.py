@@ -12,6 +12,14 @@ class LabelerError(ValueError):
     """Something a user can put right: one line that says what was expected and what to do."""
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Advice for a misspelt name: the nearest known one if any is near, and all known ones."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    return f"{guess}(known: {', '.join(names)})"
+
+
 def unknown_name(what: str, name: str, known: Iterable[str]) -> LabelerError:
     """Build the error for a name that does not exist, with the nearest one that does.
 
@@ -20,10 +28,7 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> LabelerError:
         name: the name that was asked for.
         known: the names that exist.
     """
-    names = sorted(known)
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    return LabelerError(f"unknown {what} {name!r}{hint} (known: {', '.join(names)})")
+    return LabelerError(f"unknown {what} {name!r}; {nearest(name, known)}")
 
 
 def invalid_settings(what: str, error: ValidationError) -> LabelerError:

@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from enum import IntFlag
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Float32 = npt.NDArray[np.float32]
+
+
+_Number = TypeVar("_Number", bound=np.number[Any])
+
+
+def clip_boxes(xyxy: npt.NDArray[_Number], size: tuple[int, int]) -> npt.NDArray[_Number]:
+    """Boxes cut at the image border.
+
+    Args:
+        xyxy: (N, 4), ``x0, y0, x1, y1`` in pixel edges, 0-based.
+        size: height and width of the image.
+
+    Returns:
+        (N, 4) of the same dtype; a box outside the image has no area left.
+    """
+    height, width = size
+    clipped: npt.NDArray[_Number] = np.clip(xyxy, 0, np.array([width, height, width, height], xyxy.dtype))
+    return clipped
 
 
 class BoxFlag(IntFlag):

@@ -10,9 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from spotlabel.pipeline.store import check_seal
-from spotlabel.pipeline.store.schema import canonical_json
-from spotlabel.pipeline.store.seal import locked_partial
+from spotlabel.pipeline.atomic import locked_partial
 
 _LOG = logging.getLogger("spotlabel")
 _RACY_SECONDS = 2.0
@@ -31,6 +29,11 @@ def text_digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=32).hexdigest()
 
 
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 class DigestCache:
     """Remembers the digest of a file for as long as its inode, size, mtime and ctime stay the same.
 
@@ -46,28 +49,27 @@ class DigestCache:
 
     def digest(self, file: Path) -> str:
         """Digest of a file's bytes; OSError if it cannot be read."""
-        return self._remember(file, "content", lambda: file_digest(file))
+        return self.remembered(file, "content", file_digest)
 
-    def sealed(self, store: Path) -> str:
-        """Seal digest of a store that is whole.
+    def remembered(self, file: Path, what: str, compute: Callable[[Path], str]) -> str:
+        """A text that only a file's bytes decide, computed when it is not known yet.
 
-        Raises:
-            StoreError: missing or damaged.
+        Args:
+            file: the file.
+            what: name of what is computed; a file may have several.
+            compute: called with the file; whatever it raises goes through, and nothing is remembered.
         """
-        return self._remember(store, "seal", lambda: check_seal(store))
-
-    def _remember(self, file: Path, what: str, compute: Callable[[], str]) -> str:
         key = f"{what}:{os.path.abspath(file)}"
         now = time.time()  # before the file is looked at: hashing may take long
         try:
             stat = file.stat()
         except OSError:
-            return compute()
+            return compute(file)
         signature = [stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
         known = self._known.get(key)
         if known is not None and known[:-1] == signature:
             return str(known[-1])
-        digest = compute()
+        digest = compute(file)
         if abs(now - stat.st_ctime) > _RACY_SECONDS:
             self._known[key] = [*signature, digest]
             self._changed = True

@@ -72,7 +72,7 @@ class Annotations:
         regions: ignore regions of the T frames; objects there are not labelled, so pixels are unknown.
         class_names: names the ``class_id`` column points into.
         native_origin: the dataset's own coordinate of the left and top image edge (0.5 for UA-DETRAC,
-            1 for UAVDT and MOT, 0 elsewhere): native = ours + native_origin.
+            1 for MOT, 0 elsewhere): native = ours + native_origin.
         clipped: number of boxes that were cut at the image border.
         dropped: number of boxes with no area left inside the image, or that a reader's rule leaves out.
     """

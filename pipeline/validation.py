@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from spotlabel.labelers.errors import nearest
 from spotlabel.pipeline.errors import RecipeError
+
+__all__ = ["nearest", "shown", "validated"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _LONGEST_SHOWN = 120
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Advice for a misspelt name: the nearest known one if any is near, and all known ones."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    guess = f"did you mean {near[0]!r}? " if near else ""
-    return f"{guess}(known: {', '.join(names)})"
 
 
 def shown(value: Any) -> str:

@@ -9,8 +9,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.ablation.scenes import SIZE, Scene, make_scene
+from spotlabel.detector.centernet.targets import batch_targets
+from spotlabel.detector.data.batches import stack_samples
 from spotlabel.detector.data.samples import Sample, make_sample
 from spotlabel.detector.data.views import letterbox_view
+
+STRIDE = 4
+"""Pixels per cell of the heatmap."""
 
 
 def make_scenes(seed: int, count: int) -> list[Scene]:
@@ -19,10 +24,10 @@ def make_scenes(seed: int, count: int) -> list[Scene]:
 
 
 def as_sample(scene: Scene) -> Sample:
-    """The scene at its own scale with its targets on the grid; nothing is augmented."""
+    """The scene at its own scale; nothing is augmented."""
     view = letterbox_view((SIZE, SIZE), (SIZE, SIZE))
     label = np.zeros(len(scene.boxes), np.int64)
-    return make_sample(scene.image, scene.mask, scene.boxes, label, classes=1, view=view)
+    return make_sample(scene.image, scene.mask, scene.boxes, label, view=view)
 
 
 def as_tensors(scenes: list[Scene], device: torch.device) -> dict[str, Tensor]:
@@ -33,13 +38,10 @@ def as_tensors(scenes: list[Scene], device: torch.device) -> dict[str, Tensor]:
         :func:`spotlabel.detector.centernet.losses.detection_loss`: ``hm`` [N, 1, 32, 32], ``wh`` and ``reg``
         [N, K, 2], ``ind`` and ``mask`` [N, K], ``seg`` [N, 1, 128, 128].
     """
-    samples = [as_sample(scene) for scene in scenes]
-    columns = {
-        name: [getattr(s.centres, name) for s in samples] for name in ("hm", "wh", "reg", "ind", "mask")
-    }
-    columns |= {"input": [s.input for s in samples], "seg": [s.seg for s in samples]}
-    tensors = {name: torch.from_numpy(np.stack(arrays)) for name, arrays in columns.items()}
-    tensors["input"] = tensors["input"].contiguous(memory_format=torch.channels_last)
+    batch = stack_samples([as_sample(scene) for scene in scenes])
+    targets = batch_targets(batch, 1, STRIDE)
+    tensors = {name: targets[name] for name in ("hm", "wh", "reg", "ind", "mask", "seg")}
+    tensors["input"] = batch["image"].contiguous(memory_format=torch.channels_last)
     return {name: tensor.to(device) for name, tensor in tensors.items()}
 
 

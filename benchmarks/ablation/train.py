@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.ablation.data import as_tensors, batches, make_scenes
+from benchmarks.ablation.data import STRIDE, as_tensors, batches, make_scenes
 from benchmarks.ablation.metrics import Float64, measure
 from benchmarks.ablation.settings import TEST_SEED, Settings, build_network
 from spotlabel.detector.centernet.decode import decode_outputs
 from spotlabel.detector.centernet.losses import detection_loss
 from spotlabel.detector.centernet.network import CenterNet
-from spotlabel.detector.data.samples import STRIDE
 from spotlabel.pipeline.errors import SpotlabelError
 
 SHOWN = 6
@@ -85,7 +84,7 @@ def train(network: CenterNet, seed: int, settings: Settings, device: torch.devic
     losses = []
     for chosen in batches(seed, settings.train_images, settings.batch, settings.iterations):
         batch = {name: tensor[chosen.to(device)] for name, tensor in data.items()}
-        loss = detection_loss(network(batch["input"]), batch)["total"]
+        loss = detection_loss(network.outputs(batch["input"]), batch)["total"]
         losses.append(float(loss.detach()))
         if not math.isfinite(losses[-1]):
             raise TrainingError(f"the loss is {losses[-1]} at step {len(losses)}")
@@ -104,7 +103,7 @@ def predict(
     network.eval()
     found, attention = [], []
     for start in range(0, len(inputs), batch):
-        outputs = network(inputs[start : start + batch], last_only=True)[-1]
+        outputs = network.outputs(inputs[start : start + batch], last_only=True)[-1]
         found.append(decode_outputs(outputs).double().cpu())
         if "seg" in outputs:
             attention.append(outputs["seg"][:, 0].float().sigmoid().cpu())

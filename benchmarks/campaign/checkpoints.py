@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.campaign.bench import Bench, surroundings
 from benchmarks.campaign.result import Result, Tally
-from spotlabel.detector.centernet.checkpoint import read_public_checkpoint
+from spotlabel.detector.checkpoint import read_public_checkpoint
 from spotlabel.detector.model import load_model
 from spotlabel.detector.training.state import read_progress
 from spotlabel.pipeline.errors import SpotlabelError

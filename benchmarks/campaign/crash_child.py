@@ -17,9 +17,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from spotlabel.pipeline.atomic import clear_partials
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
-from spotlabel.pipeline.store import clear_partials
 from tests.helpers.recipes import leftovers, stores
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.campaign.bench import Bench, Whole, differences, surroundings, unfinished
+from benchmarks.campaign.bench import Bench, Whole, surroundings
 from benchmarks.campaign.disk_child import LIMIT, TMPFS
 from benchmarks.campaign.result import Result, Tally
 
@@ -66,20 +66,3 @@ def _attempts(bench: Bench, whole: Whole, out: Path, kind: str, sizes: list[int]
     if done.returncode:
         raise RuntimeError(f"disk_child failed: {done.stderr.strip()}")
     return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def judged(code: int, errors: str, out: Path, expected: dict[str, bytes]) -> list[str]:
-    """Promises that one run on a small disk broke."""
-    problems = unfinished(out, expected)
-    if "Traceback" in errors:
-        problems.append("a traceback")
-    if code == 0:
-        return problems + differences(out, expected)
-    failed = [line for line in errors.splitlines() if "FAILED" in line or "cannot be written" in line]
-    if code not in (1, 2) or not failed:
-        problems.append(f"ended with {code} and {errors.strip()!r}")
-    return problems + [
-        f"the error names no file or no free space: {line}"
-        for line in failed
-        if str(out) not in line or "MiB free" not in line
-    ]

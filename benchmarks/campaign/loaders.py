@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 
@@ -48,6 +49,6 @@ def _checksum(street: Labelled, workers: int, method: StartMethod) -> str:
         warnings.simplefilter("ignore", UserWarning)  # more workers than cores are wanted here
         for epoch in range(_EPOCHS):
             for batch in batches.epoch(epoch):
-                for name, value in sorted(batch.items()):
+                for name, value in sorted(cast(dict[str, torch.Tensor], batch).items()):
                     hasher.update(name.encode() + value.numpy().tobytes())
     return hasher.hexdigest()

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from benchmarks.campaign.bench import Bench, differences
 from benchmarks.campaign.result import Result, Tally
-from spotlabel.pipeline.cli.progress import SilentWatcher
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.local import run_all
+from spotlabel.pipeline.running.watcher import SilentWatcher
 
 _JOBS = (1, 2, 8)
 

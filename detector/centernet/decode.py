@@ -1,21 +1,16 @@
-"""From network outputs to boxes (CenterNet, Zhou et al., 2019; soft-NMS, Bodla et al., ICCV 2017)."""
+"""From network outputs to boxes (CenterNet, Zhou et al., 2019)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spotlabel.detector.centernet.tensors import at_least_single, gather_cells
-from spotlabel.detector.geometry import Matrix, inverse, transform_boxes
-
-Float64 = npt.NDArray[np.float64]
-
-MAX_DETECTIONS = 100
+from spotlabel.detector.centernet.tensors import Outputs, gather_cells
+from spotlabel.detector.contract import MAX_DETECTIONS, Found
+from spotlabel.detector.tensors import at_least_single, uncompiled
 
 
 def peaks(scores: Tensor) -> Tensor:
@@ -72,57 +67,27 @@ def flip_average(
     return scores, sizes, plain["reg"]
 
 
-def to_image(detections: Float64 | npt.NDArray[np.float32], matrix: Matrix) -> Float64:
-    """Detections (K, 6) on the grid, mapped back to the image.
+@uncompiled
+def found_in(plain: Outputs, mirrored: Outputs | None, stride: int, count: int, attention: bool) -> Found:
+    """What the outputs of one stack show, on the canvas.
 
     Args:
-        detections: x0, y0, x1, y1, score, class.
-        matrix: (2, 3), the map from image to grid.
-
-    Returns:
-        float64 (K, 6).
+        plain: ``hm``, ``wh``, ``reg`` and, for attention maps, ``seg`` [B, 1, H, W] (logits).
+        mirrored: outputs on the images flipped left to right, to be averaged with; None without.
+        stride: pixels per cell.
+        count: boxes per image.
+        attention: return the segmentation logits.
     """
-    result = np.asarray(detections, np.float64).copy()
-    result[:, :4] = transform_boxes(result[:, :4], inverse(matrix))
-    return result
+    rows = (
+        decode_outputs(plain, count) if mirrored is None else decode(*flip_average(plain, mirrored), count)
+    )  # [B, count, 6]
+    maps = {"seg": _averaged_seg(plain, mirrored)} if attention else {}
+    return Found(rows[:, :, :4] * stride, rows[:, :, 4], rows[:, :, 5].long(), maps)
 
 
-def soft_nms(
-    detections: Float64, sigma: float = 0.5, floor: float = 0.001, keep: int = MAX_DETECTIONS
-) -> Float64:
-    """Join the detections of several scales: per class, Gaussian soft-NMS; over classes, the best ``keep``.
-
-    Args:
-        detections: (N, 6), x0, y0, x1, y1, score, class, in any order.
-        sigma: a box that overlaps a better one by IoU o has its score multiplied by exp(-o^2/sigma).
-        floor: boxes whose score falls below are dropped.
-        keep: most boxes to return.
-
-    Returns:
-        (M, 6) with the lowered scores, best first.
-    """
-    labels = np.unique(detections[:, 5])
-    kept = [_soft_nms_class(detections[detections[:, 5] == label], sigma, floor) for label in labels]
-    joined = np.concatenate([*kept, np.zeros((0, 6))])
-    return joined[np.argsort(-joined[:, 4], kind="stable")[:keep]]
-
-
-def _soft_nms_class(detections: Float64, sigma: float, floor: float) -> Float64:
-    rest = detections[detections[:, 4] >= floor].copy()
-    done: list[Float64] = []
-    while len(rest):
-        first = int(rest[:, 4].argmax())
-        best, rest = rest[first], np.delete(rest, first, axis=0)
-        done.append(best)
-        rest[:, 4] *= np.exp(-(_iou(best[:4], rest[:, :4]) ** 2) / sigma)
-        rest = rest[rest[:, 4] >= floor]
-    return np.array(done).reshape(-1, 6)
-
-
-def _iou(box: Float64, others: Float64) -> Float64:
-    """IoU of one box (4,) with others (N, 4); 0 where the union is empty."""
-    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    inter: Float64 = np.maximum(sides, 0).prod(axis=1)
-    areas: Float64 = np.maximum(others[:, 2:] - others[:, :2], 0).prod(axis=1)
-    union = np.maximum(box[2:] - box[:2], 0).prod() + areas - inter
-    return np.where(union > 0, inter / np.maximum(union, np.finfo(np.float64).tiny), 0.0)
+def _averaged_seg(plain: Outputs, mirrored: Outputs | None) -> Tensor:
+    """Segmentation logits [B, H, W]."""
+    seg = at_least_single(plain["seg"]).squeeze(1)
+    if mirrored is None:
+        return seg
+    return (seg + at_least_single(mirrored["seg"]).squeeze(1).flip(2)) / 2

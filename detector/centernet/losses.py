@@ -7,33 +7,28 @@ computed in single precision or better: the clamp at 1 - 1e-4 does not exist in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from spotlabel.detector.centernet.tensors import at_least_single, gather_cells
+from spotlabel.detector.centernet.tensors import gather_cells
+from spotlabel.detector.contract import Share, alone
+from spotlabel.detector.family import Options
+from spotlabel.detector.tensors import at_least_single
 
 SCORE_FLOOR = 1e-4
-Share = Callable[[Tensor], Tensor]
-"""Averages a count over the processes that train together; alone, the count itself."""
 
 
-def alone(count: Tensor) -> Tensor:
-    """The :data:`Share` of a process that trains alone."""
-    return count
-
-
-@dataclass(frozen=True)
-class LossWeights:
+class LossWeights(Options):
     """Factors of the terms in the total."""
 
-    hm: float = 1.0
-    wh: float = 0.1
-    reg: float = 1.0
-    seg: float = 1.0
+    hm: float = Field(default=1.0, ge=0)
+    wh: float = Field(default=0.1, ge=0)
+    reg: float = Field(default=1.0, ge=0)
+    seg: float = Field(default=1.0, ge=0)
 
 
 def clamped_sigmoid(logits: Tensor) -> Tensor:
@@ -120,7 +115,7 @@ def detection_loss(
     result is that of one process with all their batches, however unevenly the objects are spread.
 
     Args:
-        stacks: outputs of :class:`spotlabel.detector.centernet.network.CenterNet`, one dict per stack.
+        stacks: from :meth:`spotlabel.detector.centernet.network.CenterNet.outputs`, one dict per stack.
         targets: ``hm`` [B, classes, h, w], ``wh`` and ``reg`` [B, K, 2], ``ind`` and ``mask`` [B, K];
             ``seg`` [B, 1, H, W] if the network segments. Optional, for ``ignore_mode="mask_loss"``:
             ``hm_weight`` [B, 1, h, w] and ``seg_weight`` [B, 1, H, W].

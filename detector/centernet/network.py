@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 
+from spotlabel.detector.centernet.decode import found_in
 from spotlabel.detector.centernet.gate import Gate, GateMode
 from spotlabel.detector.centernet.heads import (
     SEG_STRIDE,
@@ -17,21 +19,30 @@ from spotlabel.detector.centernet.heads import (
     point_head,
     segmentation_head,
 )
+from spotlabel.detector.centernet.losses import LossWeights, detection_loss
+from spotlabel.detector.centernet.targets import batch_targets
+from spotlabel.detector.centernet.tensors import Outputs
 from spotlabel.detector.centernet.unet import UNetHead
+from spotlabel.detector.contract import Attention, Batch, Detector, Found
 from spotlabel.detector.networks.backbone import Backbone
+from spotlabel.detector.tensors import uncompiled
 
-Outputs = dict[str, Tensor]
+SEG = Attention("attention", logits=True, foreground=True)
+"""The segmentation logits, which steer the other heads where there is a gate."""
 
 
-class CenterNet(nn.Module):
+class CenterNet(Detector):
     """Finds objects as peaks of a heatmap; segments them where it has a segmentation head.
 
     Args:
         backbone: gives the feature maps; its parameters appear under ``backbone.``, the heads under the names
-            of the public checkpoints (:mod:`spotlabel.detector.centernet.checkpoint` drops the prefix).
+            of the public checkpoints (:mod:`spotlabel.detector.checkpoint` drops the prefix).
         classes: channels of the heatmap.
         seg_head: kind of segmentation head.
         gate: what the segmentation does to the other heads.
+
+    Attributes:
+        weights: factors of the loss terms.
 
     Raises:
         ValueError: a gate without a segmentation head, or one that does not fit the backbone's stride.
@@ -43,6 +54,7 @@ class CenterNet(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.classes = classes
+        self.weights = LossWeights()
         self.gate = gate or Gate()
         if seg_head is SegHead.NONE and self.gate.mode is not GateMode.NONE:
             raise ValueError(f"gate {self.gate.mode} needs a segmentation head")
@@ -58,8 +70,41 @@ class CenterNet(nn.Module):
         self.seg = nn.ModuleList(segmentation_head(seg_head, width) for _ in segmenting)
         finest = UNetHead.multiple * backbone.stride if seg_head is SegHead.UNET else 1
         self.multiple = math.lcm(backbone.multiple, finest)
+        self.attentions = {"seg": SEG} if len(self.seg) else {}
 
-    def forward(self, image: Tensor, last_only: bool = False) -> list[Outputs]:
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The terms of :func:`spotlabel.detector.centernet.losses.detection_loss` and their ``total``."""
+        return self._losses(self.outputs(batch["image"]), batch)
+
+    @uncompiled
+    def _losses(self, stacks: list[Outputs], batch: Batch) -> dict[str, Tensor]:
+        with torch.autocast(batch["image"].device.type, enabled=False):
+            targets = batch_targets(batch, self.classes, self.backbone.stride)
+            return detection_loss(stacks, targets, self.weights, self.share)
+
+    def find(
+        self,
+        image: Tensor,
+        count: int,
+        *,
+        extent: Tensor | None = None,
+        flip: bool = False,
+        attention: bool = False,
+    ) -> Found:
+        """The ``count`` highest peaks of each picture; padding is looked at like the rest.
+
+        Heatmap, sizes and attention are averaged with those of the mirrored picture; see
+        :func:`spotlabel.detector.centernet.decode.flip_average`.
+        """
+        plain = self.outputs(image, last_only=True)[-1]
+        mirrored = self.outputs(image.flip(3), last_only=True)[-1] if flip else None
+        return found_in(plain, mirrored, self.backbone.stride, count, attention)
+
+    def graph(self, count: int) -> nn.Module:
+        """See :meth:`spotlabel.detector.contract.Detector.graph`."""
+        return _Graph(self, count)
+
+    def outputs(self, image: Tensor, last_only: bool = False) -> list[Outputs]:
         """Run the network.
 
         Args:
@@ -91,3 +136,15 @@ class CenterNet(nn.Module):
         heads = {"hm": self.hm[k], "wh": self.wh[k], "reg": self.reg[k]}
         outputs = {name: self.gate.apply(name, head, feature, attention) for name, head in heads.items()}
         return outputs if seg is None else {**outputs, "seg": seg}
+
+
+class _Graph(nn.Module):
+    """From canvases to what was found on them, one tensor each."""
+
+    def __init__(self, network: CenterNet, count: int) -> None:
+        super().__init__()
+        self.network, self.count = network, count
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        found = self.network.find(image, self.count, attention=bool(self.network.attentions))
+        return (found.boxes, found.scores, found.classes, *found.attention.values())

@@ -1,65 +1,85 @@
 """Training targets of CenterNet on the output grid (Zhou et al., "Objects as Points", 2019, section 3).
 
 The Gaussian radius is CornerNet's (Law & Deng, ECCV 2018), with the slip of its public code kept: two of the
-three quadratic formulas divide by 2 where 2a is meant.
+three quadratic formulas divide by 2 where 2a is meant. Radii and Gaussians are looked up in tables that are
+worked out in double precision on the CPU, so that targets are the same on every device.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
 
-Float32 = npt.NDArray[np.float32]
+from spotlabel.detector.contract import Batch
+
 Float64 = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
 
 MAX_OBJECTS = 128
 OVERLAP = 0.7
+OBJECTS_AT_A_TIME = 16
+"""Heatmaps of this many objects per image are drawn at once; bounds the memory for crowded scenes."""
 
 
-@dataclass(frozen=True)
-class Slots:
-    """Objects of one image; K slots, slot k belonging to box k of the input.
-
-    Attributes:
-        wh: float32 (K, 2), width and height in cells.
-        reg: float32 (K, 2), offset of the centre inside its cell, in [0, 1).
-        ind: int64 (K,), cell of the centre, y * w + x.
-        mask: float32 (K,), 1 where the slot holds an object.
-        radius: int64 (K,), of the Gaussian around the centre, in cells.
-        label: int64 (K,), class.
-    """
-
-    wh: Float32
-    reg: Float32
-    ind: Int64
-    mask: Float32
-    radius: Int64
-    label: Int64
-
-
-@dataclass(frozen=True)
-class CentreTargets(Slots):
-    """Targets of one image.
+class Slots(NamedTuple):
+    """Objects of B images; K slots, slot k belonging to box k of the input.
 
     Attributes:
-        hm: float32 (classes, h, w) in [0, 1], exactly 1 at centres.
+        wh: float [B, K, 2], width and height in cells.
+        reg: float [B, K, 2], offset of the centre inside its cell, in [0, 1).
+        ind: int64 [B, K], cell of the centre, y * w + x.
+        mask: float [B, K], 1 where the slot holds an object.
+        radius: int64 [B, K], of the Gaussian around the centre, in cells.
+        label: int64 [B, K], class.
     """
 
-    hm: Float32
+    wh: Tensor
+    reg: Tensor
+    ind: Tensor
+    mask: Tensor
+    radius: Tensor
+    label: Tensor
 
 
-def gaussian_radius(height: float, width: float, overlap: float = OVERLAP) -> float:
+def batch_targets(batch: Batch, classes: int, stride: int) -> dict[str, Tensor]:
+    """What :func:`spotlabel.detector.centernet.losses.detection_loss` wants to know of a batch.
+
+    Args:
+        batch: see :class:`spotlabel.detector.contract.Batch`; the first 128 objects of an image count.
+        classes: channels of the heatmap.
+        stride: pixels per cell, dividing H and W.
+    """
+    height, width = batch["image"].shape[-2:]
+    grid = (height // stride, width // stride)
+    slots = object_slots(batch["boxes"] / stride, batch["classes"], batch["present"], grid)
+    return {
+        "hm": draw_heatmaps(slots, classes, grid, objects=batch["boxes"].shape[1]),
+        "wh": slots.wh,
+        "reg": slots.reg,
+        "ind": slots.ind,
+        "mask": slots.mask,
+        "hm_weight": known_cells(batch["labelled"], stride),
+        "seg": batch["mask"],
+        "seg_weight": batch["known"],
+    }
+
+
+def gaussian_radius(
+    height: float | Float64, width: float | Float64, overlap: float = OVERLAP
+) -> np.float64 | Float64:
     """Distance in cells within which a shifted box of the same size keeps at least ``overlap`` IoU."""
     total, area = height + width, height * width
-    first = (total + math.sqrt(total**2 - 4 * area * (1 - overlap) / (1 + overlap))) / 2
-    second = (2 * total + math.sqrt(4 * total**2 - 16 * (1 - overlap) * area)) / 2
+    first = (total + np.sqrt(total**2 - 4 * area * (1 - overlap) / (1 + overlap))) / 2
+    second = (2 * total + np.sqrt(4 * total**2 - 16 * (1 - overlap) * area)) / 2
     linear = 2 * overlap * total
-    third = (-linear + math.sqrt(linear**2 + 16 * overlap * (1 - overlap) * area)) / 2
-    return min(first, second, third)
+    third = (-linear + np.sqrt(linear**2 + 16 * overlap * (1 - overlap) * area)) / 2
+    smallest: np.float64 | Float64 = np.minimum(np.minimum(first, second), third)
+    return smallest
 
 
 def gaussian(radius: int) -> Float64:
@@ -72,30 +92,43 @@ def gaussian(radius: int) -> Float64:
     return kernel
 
 
-def draw_gaussian(plane: Float32, x: int, y: int, radius: int) -> None:
-    """Raise ``plane`` (h, w) in place to a Gaussian around cell (x, y), cut at the border."""
-    height, width = plane.shape
-    left, right = min(x, radius), min(width - 1 - x, radius)
-    top, bottom = min(y, radius), min(height - 1 - y, radius)
-    window = plane[y - top : y + bottom + 1, x - left : x + right + 1]
-    kernel = gaussian(radius)[radius - top : radius + bottom + 1, radius - left : radius + right + 1]
-    np.maximum(window, kernel, out=window, casting="same_kind")
+class _Tables(NamedTuple):
+    """What is looked up for a grid.
+
+    Attributes:
+        radii: int64 [h + 1, w + 1], by height and width of a box in whole cells.
+        bells: float32 [R + 1, 2 * R^2 + 1], values of Gaussians by radius and squared distance.
+    """
+
+    radii: Tensor
+    bells: Tensor
+
+
+@lru_cache(maxsize=8)
+def _tables(grid: tuple[int, int], device: torch.device) -> _Tables:
+    height, width = np.ogrid[: grid[0] + 1, : grid[1] + 1]
+    radii = np.asarray(gaussian_radius(height.astype(np.float64), width.astype(np.float64)))
+    radii = np.maximum(radii.astype(np.int64), 0)
+    largest = int(radii.max())
+    bells = np.zeros((largest + 1, 2 * largest**2 + 1), np.float32)
+    for radius in range(largest + 1):
+        offsets = np.arange(-radius, radius + 1)
+        bells[radius, offsets[:, None] ** 2 + offsets**2] = gaussian(radius)
+    return _Tables(torch.from_numpy(radii).to(device), torch.from_numpy(bells).to(device))
 
 
 def object_slots(
-    boxes: Float32 | Float64,
-    class_id: npt.NDArray[np.integer],
-    grid: tuple[int, int],
-    max_objects: int = MAX_OBJECTS,
+    boxes: Tensor, classes: Tensor, present: Tensor, grid: tuple[int, int], max_objects: int = MAX_OBJECTS
 ) -> Slots:
-    """Slots of the boxes of one image.
+    """Slots of the boxes of B images.
 
     Boxes are clipped to the grid; those without area afterwards leave their slot empty. Boxes beyond the
-    first ``max_objects`` are dropped.
+    first ``max_objects`` of an image are dropped.
 
     Args:
-        boxes: (N, 4), x0, y0, x1, y1 in cells, before clipping.
-        class_id: (N,), at least 0.
+        boxes: float [B, N, 4], x0, y0, x1, y1 in cells, before clipping.
+        classes: int64 [B, N], at least 0.
+        present: bool [B, N], which rows hold an object.
         grid: height and width of the grid in cells.
         max_objects: number of slots K.
 
@@ -103,68 +136,60 @@ def object_slots(
         See :class:`Slots`.
     """
     height, width = grid
-    clipped = np.asarray(boxes, np.float32).reshape(-1, 4)[:max_objects].copy()
-    np.clip(clipped[:, 0::2], 0, width - 1, out=clipped[:, 0::2])
-    np.clip(clipped[:, 1::2], 0, height - 1, out=clipped[:, 1::2])
-    slots = Slots(
-        wh=np.zeros((max_objects, 2), np.float32),
-        reg=np.zeros((max_objects, 2), np.float32),
-        ind=np.zeros(max_objects, np.int64),
-        mask=np.zeros(max_objects, np.float32),
-        radius=np.zeros(max_objects, np.int64),
-        label=np.zeros(max_objects, np.int64),
+    more = max_objects - boxes.shape[1]  # a negative number of rows to add takes rows away
+    boxes, classes = functional.pad(boxes, (0, 0, 0, more)), functional.pad(classes, (0, more))
+    x, y = boxes[..., 0::2].clamp(0, width - 1), boxes[..., 1::2].clamp(0, height - 1)  # [B, K, 2]
+    size = torch.stack([x[..., 1] - x[..., 0], y[..., 1] - y[..., 0]], dim=2)
+    held = functional.pad(present, (0, more)) & (size > 0).all(2)  # [B, K]
+    centre = torch.stack([x.sum(2), y.sum(2)], dim=2) / 2
+    cell = centre.long()
+    whole = size.clamp(min=0).ceil().long()
+    radius = _tables(grid, boxes.device).radii[whole[..., 1], whole[..., 0]]
+    return Slots(
+        wh=torch.where(held[..., None], size, 0),
+        reg=torch.where(held[..., None], centre - centre.floor(), 0),
+        ind=torch.where(held, cell[..., 1] * width + cell[..., 0], 0),
+        mask=held.to(boxes.dtype),
+        radius=torch.where(held, radius, 0),
+        label=classes,
     )
-    for k, (box, label) in enumerate(zip(clipped, class_id[:max_objects], strict=True)):
-        _fill_slot(slots, k, box, width)
-        slots.label[k] = label
-    return slots
 
 
-def _fill_slot(slots: Slots, k: int, box: Float32, grid_width: int) -> None:
-    size = box[2:] - box[:2]
-    if size[0] <= 0 or size[1] <= 0:
-        return
-    centre = (box[:2] + box[2:]) / np.float32(2)
-    x, y = (int(value) for value in centre)
-    slots.radius[k] = max(0, int(gaussian_radius(math.ceil(size[1]), math.ceil(size[0]))))
-    slots.wh[k] = size
-    slots.reg[k] = centre - np.floor(centre)
-    slots.ind[k] = y * grid_width + x
-    slots.mask[k] = 1
-
-
-def draw_heatmap(slots: Slots, classes: int, grid: tuple[int, int]) -> Float32:
-    """Heatmap float32 (classes, h, w) of slots, overlapping objects joined by their maximum."""
-    heatmap = np.zeros((classes, *grid), np.float32)
-    for k in np.flatnonzero(slots.mask):
-        y, x = divmod(int(slots.ind[k]), grid[1])
-        draw_gaussian(heatmap[slots.label[k]], x, y, int(slots.radius[k]))
-    return heatmap
-
-
-def centre_targets(
-    boxes: Float32 | Float64,
-    class_id: npt.NDArray[np.integer],
-    classes: int,
-    grid: tuple[int, int],
-    max_objects: int = MAX_OBJECTS,
-) -> CentreTargets:
-    """Targets of the boxes of one image: :func:`object_slots` and their heatmap of ``classes`` channels."""
-    slots = object_slots(boxes, class_id, grid, max_objects)
-    return CentreTargets(**vars(slots), hm=draw_heatmap(slots, classes, grid))
-
-
-def known_cells(known: Float32, stride: int) -> Float32:
-    """Weights of heatmap negatives for ``ignore_mode="mask_loss"``.
+def draw_heatmaps(slots: Slots, classes: int, grid: tuple[int, int], objects: int = MAX_OBJECTS) -> Tensor:
+    """Heatmaps float32 [B, classes, h, w] of slots, overlapping objects joined by their maximum.
 
     Args:
-        known: float32 (H, W), 1 where pixels are labelled, 0 in ignore regions and unknown mask pixels.
+        slots: of B images.
+        classes: channels.
+        grid: height and width in cells.
+        objects: the first so many slots are looked at.
+    """
+    device = slots.ind.device
+    bells = _tables(grid, device).bells
+    heatmaps = torch.zeros(len(slots.ind), classes, *grid, device=device)
+    rows = torch.arange(grid[0], device=device)[None, None, :, None]
+    columns = torch.arange(grid[1], device=device)[None, None, None, :]
+    for first in range(0, min(objects, slots.ind.shape[1]), OBJECTS_AT_A_TIME):
+        some = slice(first, first + OBJECTS_AT_A_TIME)
+        cell, radius, label, held = (
+            column[:, some, None, None] for column in (slots.ind, slots.radius, slots.label, slots.mask > 0)
+        )  # [B, k, 1, 1]
+        dy, dx = rows - cell // grid[1], columns - cell % grid[1]
+        inside = (dx.abs() <= radius) & (dy.abs() <= radius) & held  # [B, k, h, w]
+        squared = torch.where(inside, dx**2 + dy**2, 0)
+        bell = bells[radius, squared] * inside
+        heatmaps.scatter_reduce_(1, label.expand_as(squared), bell, "amax")
+    return heatmaps
+
+
+def known_cells(known: Tensor, stride: int) -> Tensor:
+    """Weights of heatmap negatives: where objects that stand there would have been annotated.
+
+    Args:
+        known: float [B, 1, H, W], 1 where pixels are labelled, 0 in ignore regions and the like.
         stride: pixels per cell, dividing H and W.
 
     Returns:
-        float32 (H/stride, W/stride): 1 where more than half of the cell's pixels are known, else 0.
+        float [B, 1, H/stride, W/stride]: 1 where more than half of the cell's pixels are known, else 0.
     """
-    height, width = known.shape
-    cells = known.reshape(height // stride, stride, width // stride, stride)
-    mostly: npt.NDArray[np.bool_] = cells.mean(axis=(1, 3)) > 0.5
-    return mostly.astype(np.float32)
+    return (functional.avg_pool2d(known, stride) > 0.5).to(known.dtype)

@@ -1,14 +1,11 @@
-"""Two small operations on tensors that losses and decoder share."""
+"""What losses, targets and decoder of CenterNet share about maps."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-
-def at_least_single(x: Tensor) -> Tensor:
-    """Float64 stays; everything narrower becomes float32."""
-    return x if x.dtype == torch.float64 else x.float()
+Outputs = dict[str, Tensor]
+"""What the heads say of one feature map, by the name of the head."""
 
 
 def gather_cells(maps: Tensor, ind: Tensor) -> Tensor:

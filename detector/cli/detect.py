@@ -126,8 +126,8 @@ def detect(
     )
     switches = Switches(options["device"], bf16=options["bf16"], compile=options["compile"])
     predictor = Predictor(network, spec, predict, switches)
-    if wanted.attention and not predictor.has_attention:
-        raise PredictionError(f"{model}: {spec.preset} has no segmentation head, so it has no attention maps")
+    if wanted.attention and not predictor.attentions:
+        raise PredictionError(f"{model}: {spec.preset} has no attention maps")
     setup = Setup(model, predictor, switches, wanted, again)
     if dry_run:
         show_plan(setup, clips)

@@ -20,12 +20,13 @@ from spotlabel.detector.prediction.predictor import Predictor
 from spotlabel.detector.prediction.record import forget, remember, what_differs
 from spotlabel.detector.prediction.results import write_coco
 from spotlabel.pipeline.cli.options import console, table
-from spotlabel.pipeline.cli.progress import SilentWatcher, watching
+from spotlabel.pipeline.cli.progress import watching
 from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.frames import VideoFile
 from spotlabel.pipeline.hashing import DigestCache, file_digest, files_digest
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.running.watcher import SilentWatcher
 
 JOINED = "coco--all.json"
 """The results of all clips in one file; a clip's own file is never called so."""

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from spotlabel.detector.cli.evaluate_attention import attention_command
 from spotlabel.detector.cli.evaluate_coco import coco_command
+from spotlabel.detector.cli.evaluate_voc import voc_command
 from spotlabel.detector.evaluation.traffic import report
 from spotlabel.detector.evaluation.traffic.benchmarks import Request, Result, run_detrac, run_uavdt
 from spotlabel.detector.evaluation.traffic.subsets import read_list
@@ -93,7 +94,7 @@ def detrac_command(report_folder: Path | None, as_json: bool, **request: Any) ->
     _tell(run_detrac(Request(**request)), report_folder, as_json)
 
 
-for command in (coco_command, attention_command):
+for command in (coco_command, voc_command, attention_command):
     evaluate.add_command(command)
 
 

@@ -23,7 +23,7 @@ def export(model: Path, out: Path, size: tuple[int, int], opset: int) -> None:
     """Write a detector as an ONNX file: network, peaks and the 100 best boxes in one graph.
 
     Input: image, float32 [batch, 3, H, W], normalised BGR on the padded canvas. Outputs: boxes
-    [batch, 100, 4] in canvas pixels, scores, classes and, with a segmentation head, attention. The file's
+    [batch, 100, 4] in canvas pixels, scores, classes and, where there are any, attention maps. The file's
     metadata say where the image lies on the canvas, mean and std, and what the classes are called.
 
     \b

@@ -14,7 +14,7 @@ from spotlabel.detector.training.loop import Watcher
 from spotlabel.pipeline.cli.options import table
 
 _SECONDS_BETWEEN_LINES = 5.0
-_LOSSES = ("total", "hm", "wh", "reg", "seg")
+_NO_LOSSES = ("gradient", "images_per_second", "loader_share")
 
 
 class TrainingWatcher(Watcher):
@@ -37,7 +37,8 @@ class TrainingWatcher(Watcher):
 
     def step(self, epoch: int, done: int, total: int, losses: Mapping[str, float]) -> None:
         """Move the bar, or tell a line."""
-        terms = "  ".join(f"{name} {losses[name]:.3f}" for name in _LOSSES if name in losses)
+        names = ["total", *(name for name in losses if name != "total" and name not in _NO_LOSSES)]
+        terms = "  ".join(f"{name} {losses[name]:.3f}" for name in names)
         pace = f"{losses['images_per_second']:.1f} images/s ({losses['loader_share']:.0%} waiting for data)"
         if self._quiet:
             return
@@ -66,7 +67,7 @@ class TrainingWatcher(Watcher):
         self.note(f"{name}: {_shown(figures)}" + ("  (best so far: kept)" if best else ""))
 
     def close(self) -> None:
-        """Take the bar away."""
+        """End the bar, so that what is printed next starts on a line of its own."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -76,13 +77,12 @@ class TrainingWatcher(Watcher):
         lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
         epochs = [line for line in lines if line["kind"] == "held_out"]
         best = max(epochs[1:], key=lambda line: float(line["ap70"]), default=epochs[-1])
-        columns = ("network", "epoch", "AP@0.5", "AP@0.7", "seg IoU")
+        figures = {key: label for line in epochs for key, label in _labels(line).items()}
+        columns = ("network", "epoch", *figures.values())
         shown = table(*columns, numbers=columns[1:])
         for name, line in (("untrained", epochs[0]), ("best (kept)", best), ("last", epochs[-1])):
-            seg = f"{100 * line['seg_iou']:.1f}" if "seg_iou" in line else "-"
-            shown.add_row(
-                name, str(line["epoch"]), f"{100 * line['ap50']:.1f}", f"{100 * line['ap70']:.1f}", seg
-            )
+            cells = [f"{100 * line[key]:.1f}" if key in line else "-" for key in figures]
+            shown.add_row(name, str(line["epoch"]), *cells)
         out.print(shown)
         out.print(f"detector: {folder / 'best.safetensors'}", markup=False, soft_wrap=True)
         if (folder / "pictures").is_dir():
@@ -90,5 +90,10 @@ class TrainingWatcher(Watcher):
 
 
 def _shown(figures: Mapping[str, float]) -> str:
-    names = {"ap50": "AP@0.5", "ap70": "AP@0.7", "seg_iou": "seg IoU"}
-    return "  ".join(f"{label} {100 * figures[name]:.1f}" for name, label in names.items() if name in figures)
+    return "  ".join(f"{label} {100 * figures[name]:.1f}" for name, label in _labels(figures).items())
+
+
+def _labels(figures: Mapping[str, object]) -> dict[str, str]:
+    """What the shares among a validation's figures are called, by their keys."""
+    overlaps = {f"ap{digits}": f"AP@0.{digits[0]}" for digits in ("50", "70") if f"ap{digits}" in figures}
+    return overlaps | {key: f"{key.removesuffix('_iou')} IoU" for key in figures if key.endswith("_iou")}

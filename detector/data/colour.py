@@ -11,8 +11,6 @@ from spotlabel.detector.data.views import Rng
 
 Float32 = npt.NDArray[np.float32]
 
-MEAN = np.array([0.40789654, 0.44719302, 0.47026115], np.float32)
-STD = np.array([0.28863828, 0.27408164, 0.27809835], np.float32)
 GREY = np.array([0.114, 0.587, 0.299], np.float32)
 EIGENVALUES = np.array([0.2141788, 0.01817699, 0.00341571])
 EIGENVECTORS = np.array(
@@ -35,7 +33,7 @@ class Colours:
 
 
 CENTERNET_COLOURS = Colours((0.40789654, 0.44719302, 0.47026115), (0.28863828, 0.27408164, 0.27809835))
-"""Of CenterNet's releases; :data:`MEAN` and :data:`STD`."""
+"""Of CenterNet's releases."""
 IMAGENET_COLOURS = Colours((0.406, 0.456, 0.485), (0.225, 0.224, 0.229))
 """Of public ImageNet weights; they matter where batch normalisation is frozen."""
 
@@ -61,6 +59,8 @@ def jitter(image: Float32, rng: Rng) -> Float32:
     return result + shift.astype(np.float32)
 
 
-def normalise(image: Float32) -> Float32:
-    """Subtract :data:`MEAN` and divide by :data:`STD`: (H, W, 3) to float32 (H, W, 3)."""
-    return (image - MEAN) / STD
+def normalise(image: Float32, colours: Colours = CENTERNET_COLOURS) -> Float32:
+    """Subtract the mean and divide by the deviation of each channel: (H, W, 3) BGR to float32 (H, W, 3)."""
+    mean: Float32 = np.array(colours.mean, np.float32)
+    std: Float32 = np.array(colours.std, np.float32)
+    return (image - mean) / std

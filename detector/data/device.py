@@ -1,4 +1,4 @@
-"""The fast path: frames go to the device as bytes; geometry, colour and heatmaps are worked out there.
+"""The fast path: frames go to the device as bytes; geometry and colour are worked out there.
 
 What is random is drawn on the CPU with the sample's own generator, in the order of the parity path, so both
 paths show the network the same views and colours; they differ by the rounding of pixels to bytes.
@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spotlabel.detector.data.colour import EIGENVALUES, EIGENVECTORS, GREY, LIGHTING, MEAN, STD, STRENGTH
+from spotlabel.detector.contract import Batch
+from spotlabel.detector.data.batches import stack_objects, whole_canvas
+from spotlabel.detector.data.colour import EIGENVALUES, EIGENVECTORS, GREY, LIGHTING, STRENGTH, Colours
 from spotlabel.detector.data.frames import Raw, SampleRules
-from spotlabel.detector.data.samples import FOREGROUND, STRIDE, UNKNOWN, WEAK, IgnoreMode, tell_unknown_apart
+from spotlabel.detector.data.samples import FOREGROUND, UNKNOWN, WEAK, IgnoreMode, tell_unknown_apart
 from spotlabel.detector.data.views import Rng, View
 from spotlabel.detector.geometry import Matrix, inverse
 
-OBJECTS_AT_A_TIME = 16
-"""Heatmaps of this many objects per image are drawn at once; bounds the memory for crowded scenes."""
 BYTE = 255.0
 TOUCH = 0.5 / BYTE
 """Share of unknown from which a warped pixel counts as touched; rounding to bytes has the same limit."""
@@ -33,7 +33,7 @@ def stack_raw(samples: list[Raw], colour: bool) -> dict[str, Tensor]:
     Returns:
         ``image`` uint8 [B, H, W, 3], ``told`` uint8 [B, H, W] (the masks, weak boxes told apart), ``back``
         float32 [B, 2, 3] (from canvas to image), ``jitter`` float32 [B, 3, 2] (steps and factors), ``shift``
-        float32 [B, 3], and the slots ``wh``, ``reg``, ``ind``, ``mask``, ``radius``, ``label``.
+        float32 [B, 3]; ``extent``, ``boxes``, ``classes`` and ``present`` as the batch will have them.
     """
     height = max(s.frame.image.shape[0] for s in samples)
     width = max(s.frame.image.shape[1] for s in samples)
@@ -45,19 +45,22 @@ def stack_raw(samples: list[Raw], colour: bool) -> dict[str, Tensor]:
         images[k, :rows, :columns] = sample.frame.image
         masks[k, :rows, :columns] = tell_unknown_apart(sample.frame.mask, sample.frame.boxes)
         jitters[k], shifts[k] = _draw_jitter(sample.rng) if colour else (_NO_JITTER, 0)
-    slots = {
-        name: np.stack([getattr(s.slots, name) for s in samples])
-        for name in ("wh", "reg", "ind", "mask", "radius", "label")
-    }
+    canvas = samples[0].view.canvas
+    boxes, classes, present = stack_objects(
+        [s.boxes for s in samples], [s.frame.class_id for s in samples], canvas
+    )
     back = np.stack([_back(s.view, s.frame.image.shape[1]) for s in samples]).astype(np.float32)
-    columns_: dict[str, Any] = {
-        "image": images,
-        "told": masks,
-        "back": back,
-        "jitter": jitters,
-        "shift": shifts,
+    return {
+        "image": torch.from_numpy(images),
+        "told": torch.from_numpy(masks),
+        "back": torch.from_numpy(back),
+        "jitter": torch.from_numpy(jitters),
+        "shift": torch.from_numpy(shifts),
+        "extent": whole_canvas(len(samples), canvas),
+        "boxes": boxes,
+        "classes": classes,
+        "present": present,
     }
-    return {name: torch.from_numpy(column) for name, column in {**columns_, **slots}.items()}
 
 
 _NO_JITTER = np.array([[0, 1], [0, 1], [0, 1]], np.float32)
@@ -78,15 +81,12 @@ def _back(view: View, width: int) -> Matrix:
     return back
 
 
-def prepare(raw: dict[str, Tensor], rules: SampleRules, classes: int, objects: int) -> dict[str, Tensor]:
-    """A batch of :func:`stack_raw`, on its device, as
-    :func:`spotlabel.detector.centernet.losses.detection_loss` takes it.
+def prepare(raw: dict[str, Tensor], rules: SampleRules) -> Batch:
+    """A batch for training from one of :func:`stack_raw`, on its device.
 
     Args:
         raw: the batch, already on the device.
-        rules: canvas and ignore mode.
-        classes: channels of the heatmap.
-        objects: slots in use, counted on the CPU: to ask the device would be to wait for it.
+        rules: canvas, colours and ignore mode.
     """
     image, told = raw["image"].permute(0, 3, 1, 2).float(), raw["told"].unsqueeze(1)  # [B, 3|1, H, W]
     unknown, unlabelled = (told >= WEAK).float(), (told == UNKNOWN).float()
@@ -96,17 +96,18 @@ def prepare(raw: dict[str, Tensor], rules: SampleRules, classes: int, objects: i
         [image / BYTE, (told == FOREGROUND).float(), unknown, unlabelled], dim=1
     )  # [B, 6, H, W]
     warped = warp(planes, raw["back"], rules.canvas)
-    known = torch.ones_like(warped[:, 4:])  # [B, 2, H, W]: for the segmentation, for the heatmap
+    known = torch.ones_like(warped[:, 4:])  # [B, 2, H, W]: of the mask, of the objects
     if rules.ignore_mode is IgnoreMode.MASK_LOSS:
         known = (warped[:, 4:] < TOUCH).float()
-    grid = (rules.canvas[0] // STRIDE, rules.canvas[1] // STRIDE)
     return {
-        "input": normalise(jitter(warped[:, :3], raw["jitter"], raw["shift"])),
-        "seg": warped[:, 3:4],
-        "seg_weight": known[:, :1],
-        "hm_weight": (functional.avg_pool2d(known[:, 1:], STRIDE) > 0.5).float(),
-        "hm": draw_heatmaps(raw, classes, grid, objects),
-        **{name: raw[name] for name in ("wh", "reg", "ind", "mask")},
+        "image": normalise(jitter(warped[:, :3], raw["jitter"], raw["shift"]), rules.colours),
+        "extent": raw["extent"],
+        "boxes": raw["boxes"],
+        "classes": raw["classes"],
+        "present": raw["present"],
+        "mask": warped[:, 3:4],
+        "known": known[:, :1],
+        "labelled": known[:, 1:],
     }
 
 
@@ -138,7 +139,7 @@ def jitter(image: Tensor, steps: Tensor, shift: Tensor) -> Tensor:
         steps: [B, 3, 2]: which step (0 brightness, 1 contrast, 2 saturation) and its factor, in order.
         shift: [B, 3], added at the end.
     """
-    grey = (image * _constants(image.device)[0]).sum(1, keepdim=True)  # [B, 1, H, W]
+    grey = (image * _constant(tuple(GREY.tolist()), image.device)).sum(1, keepdim=True)  # [B, 1, H, W]
     mean = grey.mean((1, 2, 3), keepdim=True)
     for k in range(3):
         step, factor = (steps[:, k, i, None, None, None] for i in (0, 1))
@@ -147,43 +148,12 @@ def jitter(image: Tensor, steps: Tensor, shift: Tensor) -> Tensor:
     return image + shift[:, :, None, None]
 
 
-def normalise(image: Tensor) -> Tensor:
+def normalise(image: Tensor, colours: Colours) -> Tensor:
     """Subtract the mean and divide by the deviation of each channel: [B, 3, H, W] BGR."""
-    _, mean, std = _constants(image.device)
-    return (image - mean) / std
+    return (image - _constant(colours.mean, image.device)) / _constant(colours.std, image.device)
 
 
-@lru_cache(maxsize=8)
-def _constants(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Grey weights, mean and deviation [1, 3, 1, 1] on a device: copied there once, since copying waits."""
-    grey, mean, std = (torch.from_numpy(v).to(device).view(1, 3, 1, 1) for v in (GREY, MEAN, STD))
-    return grey, mean, std
-
-
-def draw_heatmaps(slots: dict[str, Tensor], classes: int, grid: tuple[int, int], objects: int) -> Tensor:
-    """Heatmaps [B, classes, h, w] of batched slots; equal to
-    :func:`spotlabel.detector.centernet.targets.draw_heatmap`.
-
-    Args:
-        slots: ``ind``, ``radius``, ``label`` and ``mask``, [B, K].
-        classes: channels.
-        grid: height and width in cells.
-        objects: the first so many slots are looked at.
-    """
-    ind, radius, label = slots["ind"], slots["radius"].float(), slots["label"]
-    present = slots["mask"] > 0  # [B, K]
-    heatmaps = torch.zeros(len(ind), classes, *grid, device=ind.device)
-    rows = torch.arange(grid[0], device=ind.device)[None, None, :, None]
-    columns = torch.arange(grid[1], device=ind.device)[None, None, None, :]
-    for first in range(0, objects, OBJECTS_AT_A_TIME):
-        some = slice(first, min(first + OBJECTS_AT_A_TIME, objects))
-        cell, r = ind[:, some, None, None], radius[:, some, None, None]  # [B, k, 1, 1]
-        dy, dx = rows - cell // grid[1], columns - cell % grid[1]
-        bell = torch.exp(-(dx**2 + dy**2) / (2 * ((2 * r + 1) / 6) ** 2))  # [B, k, h, w]
-        inside = (dx.abs() <= r) & (dy.abs() <= r) & (bell >= _NEGLIGIBLE) & present[:, some, None, None]
-        channel = label[:, some, None, None].expand_as(bell)
-        heatmaps.scatter_reduce_(1, channel, bell * inside, "amax")
-    return heatmaps
-
-
-_NEGLIGIBLE = float(np.finfo(np.float64).eps)
+@lru_cache(maxsize=32)
+def _constant(channels: tuple[float, ...], device: torch.device) -> Tensor:
+    """A value per channel, float32 [1, 3, 1, 1], on a device: copied there once, since copying waits."""
+    return torch.tensor(channels, dtype=torch.float32).to(device).view(1, -1, 1, 1)

@@ -6,16 +6,15 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
+import numpy.typing as npt
 from torch.utils.data import Dataset, Sampler
 
-from spotlabel.detector.centernet.targets import Slots, object_slots
+from spotlabel.detector.data.colour import CENTERNET_COLOURS, Colours
 from spotlabel.detector.data.labelled import ClassMap, RawFrame
-from spotlabel.detector.data.samples import STRIDE, IgnoreMode, Sample, make_sample
+from spotlabel.detector.data.samples import IgnoreMode, Sample, make_sample
 from spotlabel.detector.data.split import Part
 from spotlabel.detector.data.views import Rng, View, jittered_view, letterbox_view, random_view, rng_of
 from spotlabel.pipeline.errors import SpotlabelError
@@ -52,6 +51,7 @@ class SampleRules:
         index_boxes: mirror boxes as the published code did, one pixel off; see
             :class:`spotlabel.detector.data.views.View`.
         seed: of all that is random.
+        colours: how colours become the network's input.
     """
 
     canvas: tuple[int, int]
@@ -61,6 +61,7 @@ class SampleRules:
     ignore_mode: IgnoreMode = IgnoreMode.NONE
     index_boxes: bool = False
     seed: int = 0
+    colours: Colours = CENTERNET_COLOURS
 
     def view(self, size: tuple[int, int], rng: Rng) -> View:
         """How an image of ``size`` (H, W) comes to the canvas."""
@@ -75,11 +76,18 @@ class SampleRules:
 
 
 class Raw(NamedTuple):
-    """A frame that has not been warped yet, and how it is to be: what the fast path sends to the device."""
+    """A frame that has not been warped yet, and how it is to be: what the fast path sends to the device.
+
+    Attributes:
+        frame: as it was read.
+        view: how it comes to the canvas.
+        boxes: float32 (N, 4), the frame's boxes in pixels of the canvas, not clipped.
+        rng: draws the colour jitter.
+    """
 
     frame: RawFrame
     view: View
-    slots: Slots
+    boxes: npt.NDArray[np.float32]
     rng: Rng
 
 
@@ -127,8 +135,8 @@ class ParitySamples(Dataset[Sample | SpotlabelError]):
     the user wrapped in two tracebacks.
     """
 
-    def __init__(self, frames: FrameList, rules: SampleRules, classes: int) -> None:
-        self.frames, self.rules, self.classes = frames, rules, classes
+    def __init__(self, frames: FrameList, rules: SampleRules) -> None:
+        self.frames, self.rules = frames, rules
 
     def __getitem__(self, key: Key) -> Sample | SpotlabelError:
         try:
@@ -143,10 +151,10 @@ class ParitySamples(Dataset[Sample | SpotlabelError]):
             frame.mask,
             frame.boxes,
             frame.class_id,
-            classes=self.classes,
             view=view,
             rng=rng if rules.colour else None,
             ignore_mode=rules.ignore_mode,
+            colours=rules.colours,
         )
 
 
@@ -166,9 +174,8 @@ class RawSamples(Dataset[Raw | SpotlabelError]):
             return error
         rng = rng_of(self.rules.seed, *key)
         view = self.rules.view(_size(frame), rng)
-        grid = (view.canvas[0] // STRIDE, view.canvas[1] // STRIDE)
-        boxes = view.boxes(frame.boxes, frame.image.shape[1]) / STRIDE
-        return Raw(frame, view, object_slots(boxes, frame.class_id, grid), rng)
+        boxes = view.boxes(frame.boxes, frame.image.shape[1]).astype(np.float32)
+        return Raw(frame, view, boxes, rng)
 
 
 class EpochBatches(Sampler[list[Key]]):
@@ -201,22 +208,6 @@ class EpochBatches(Sampler[list[Key]]):
         for number in range(self.first, len(self)):
             chosen = shuffled[number * self.batch : (number + 1) * self.batch]
             yield [Key(self.epoch, int(index)) for index in chosen]
-
-
-def stack_samples(samples: list[Sample]) -> dict[str, Tensor]:
-    """A batch for :func:`spotlabel.detector.centernet.losses.detection_loss`, and the network's ``input``."""
-    columns: dict[str, list[Any]] = {
-        "input": [s.input for s in samples],
-        "seg": [s.seg for s in samples],
-        "seg_weight": [s.seg_weight for s in samples],
-        "hm_weight": [s.hm_weight for s in samples],
-        "hm": [s.centres.hm for s in samples],
-        "wh": [s.centres.wh for s in samples],
-        "reg": [s.centres.reg for s in samples],
-        "ind": [s.centres.ind for s in samples],
-        "mask": [s.centres.mask for s in samples],
-    }
-    return {name: torch.from_numpy(np.stack(column)) for name, column in columns.items()}
 
 
 def _size(frame: RawFrame) -> tuple[int, int]:

@@ -7,22 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import cv2
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from spotlabel.detector.contract import Batch
+from spotlabel.detector.data.batches import stack_samples
 from spotlabel.detector.data.device import prepare, stack_raw
-from spotlabel.detector.data.frames import (
-    EpochBatches,
-    FrameList,
-    ParitySamples,
-    RawSamples,
-    SampleRules,
-    stack_samples,
-)
+from spotlabel.detector.data.frames import EpochBatches, FrameList, ParitySamples, RawSamples, SampleRules
 from spotlabel.pipeline.errors import SpotlabelError
 
 StartMethod = Literal["fork", "forkserver", "spawn"]
@@ -34,7 +29,7 @@ class LoaderOptions:
 
     Attributes:
         workers: loader processes; 0 reads in the training process.
-        fast: warp, colour and heatmaps on the device rather than on the CPU.
+        fast: warp and colour on the device rather than on the CPU.
         start_method: how loader processes start.
     """
 
@@ -44,8 +39,7 @@ class LoaderOptions:
 
 
 class Batches:
-    """Batches of an epoch on a device, as :func:`spotlabel.detector.centernet.losses.detection_loss` takes
-    them.
+    """Batches of an epoch on a device.
 
     Args:
         frames: frames to draw from.
@@ -64,7 +58,6 @@ class Batches:
         options: LoaderOptions | None = None,
     ) -> None:
         self.order, self.rules, self.device = order, rules, device
-        self.classes = len(frames.classes.names)
         self.options = options or LoaderOptions()
         self.waited = 0.0
         """Seconds spent waiting for loader processes, or reading where there are none."""
@@ -73,7 +66,7 @@ class Batches:
         if self.options.fast:
             dataset, collate = RawSamples(frames, rules), partial(stack_raw, colour=rules.colour)
         else:
-            dataset, collate = ParitySamples(frames, rules, self.classes), stack_samples
+            dataset, collate = ParitySamples(frames, rules), stack_samples
         if self.options.workers and self.options.start_method == "fork":
             cv2.setNumThreads(1)  # a forked child would wait for ever for the threads of its parent's pool
         self._loader: DataLoader[Any] = DataLoader(
@@ -84,14 +77,14 @@ class Batches:
             pin_memory=device.type == "cuda",
             persistent_workers=self.options.workers > 0,
             multiprocessing_context=self.options.start_method if self.options.workers else None,
-            worker_init_fn=_single_threaded,
+            worker_init_fn=single_threaded,
             generator=torch.Generator(),  # its own: drawing worker seeds must not touch the global stream
         )
 
     def __len__(self) -> int:
         return len(self.order)
 
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[dict[str, Tensor]]:
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """Batches ``first`` to the last of an epoch.
 
         Raises:
@@ -101,9 +94,7 @@ class Batches:
         source = iter(self._loader)
         while (batch := self._next(source)) is not None:
             moved = {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
-            if self.options.fast:
-                moved = prepare(moved, self.rules, self.classes, _slots_in_use(batch["mask"]))
-            yield moved
+            yield prepare(moved, self.rules) if self.options.fast else cast(Batch, moved)
 
     def _next(self, source: Iterator[Any]) -> dict[str, Tensor] | None:
         started = time.monotonic()
@@ -114,18 +105,12 @@ class Batches:
         return batch
 
 
-def _slots_in_use(mask: Tensor) -> int:
-    """Slots of a batch [B, K] up to the last one that holds an object in any image."""
-    used = mask.any(0).nonzero()
-    return int(used.max()) + 1 if len(used) else 0
-
-
-def _collated(samples: list[Any], collate: Callable[[list[Any]], dict[str, Tensor]]) -> Any:
+def _collated(samples: list[Any], collate: Callable[[list[Any]], Any]) -> Any:
     """A batch, or the first error among its samples."""
     return next((s for s in samples if isinstance(s, SpotlabelError)), None) or collate(samples)
 
 
-def _single_threaded(_worker: int) -> None:
+def single_threaded(_worker: int) -> None:
     """One thread per loader process: there are as many processes as cores already.
 
     An interrupt at the terminal reaches them, too; the training process decides what becomes of it.

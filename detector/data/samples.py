@@ -8,15 +8,13 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.detector.centernet.targets import CentreTargets, centre_targets, known_cells
-from spotlabel.detector.data.colour import jitter, normalise
+from spotlabel.detector.data.colour import CENTERNET_COLOURS, Colours, jitter, normalise
 from spotlabel.detector.data.views import Rng, View
 from spotlabel.detector.geometry import Floats
 
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 
-STRIDE = 4
 FOREGROUND, UNKNOWN = 1, 255
 WEAK = 254
 """Unknown pixels inside boxes, told apart from those outside by :func:`tell_unknown_apart`."""
@@ -28,7 +26,7 @@ class IgnoreMode(StrEnum):
     NONE = "none"
     """They are background, as in the published models."""
     MASK_LOSS = "mask_loss"
-    """They carry no loss in the segmentation; those outside all boxes none in the heatmap's negatives, too.
+    """They carry no loss in the segmentation; those outside all boxes none where no object is found, either.
     (Inside a box whose mask nobody believes, the object itself is annotated.)"""
     BLACKEN = "blacken"
     """Those outside all boxes are painted black, and all are background."""
@@ -36,22 +34,23 @@ class IgnoreMode(StrEnum):
 
 @dataclass(frozen=True)
 class Sample:
-    """What the network sees and what it should say; canvas H x W, grid h x w = H/4 x W/4.
+    """What the network sees of one frame and what is known of it, on a canvas of H x W.
 
     Attributes:
-        input: float32 (3, H, W), normalised BGR.
-        seg: float32 (1, H, W) in [0, 1], foreground, soft at its edges.
-        centres: heatmap (classes, h, w) and object slots.
-        seg_weight: float32 (1, H, W), 0 on unknown pixels and 1 elsewhere; all 1 unless ``mask_loss``.
-        hm_weight: float32 (1, h, w), for the negatives of the heatmap: 0 on cells that are mostly unknown
-            outside all boxes.
+        image: float32 (3, H, W), normalised BGR.
+        boxes: float32 (N, 4), x0, y0, x1, y1 in pixels of the canvas, not clipped.
+        class_id: int64 (N,), in [0, classes).
+        mask: float32 (1, H, W) in [0, 1], foreground, soft at its edges.
+        known: float32 (1, H, W), 0 on unknown pixels and 1 elsewhere; all 1 unless ``mask_loss``.
+        labelled: float32 (1, H, W), 0 on unknown pixels outside all boxes; all 1 unless ``mask_loss``.
     """
 
-    input: Float32
-    seg: Float32
-    centres: CentreTargets
-    seg_weight: Float32
-    hm_weight: Float32
+    image: Float32
+    boxes: Float32
+    class_id: npt.NDArray[np.int64]
+    mask: Float32
+    known: Float32
+    labelled: Float32
 
 
 def make_sample(
@@ -60,10 +59,10 @@ def make_sample(
     boxes: Floats,
     class_id: npt.NDArray[np.integer],
     *,
-    classes: int,
     view: View,
     rng: Rng | None = None,
     ignore_mode: IgnoreMode = IgnoreMode.NONE,
+    colours: Colours = CENTERNET_COLOURS,
 ) -> Sample:
     """Build one sample.
 
@@ -72,10 +71,10 @@ def make_sample(
         mask: uint8 (H0, W0), 0 background, 1 foreground, 255 unknown.
         boxes: (N, 4), x0, y0, x1, y1 in pixels of the image.
         class_id: (N,), in [0, classes).
-        classes: number of heatmap channels.
         view: how the image comes to the canvas.
         rng: draws the colour jitter; None leaves the colours alone.
         ignore_mode: see :class:`IgnoreMode`.
+        colours: how colours become the network's input.
 
     Returns:
         See :class:`Sample`.
@@ -88,17 +87,17 @@ def make_sample(
     told = tell_unknown_apart(mask, boxes)
     if ignore_mode is IgnoreMode.BLACKEN:
         image = np.where((told == UNKNOWN)[:, :, None], np.uint8(0), image)
-    seg = _unit(view.warp((mask == FOREGROUND).astype(np.uint8) * np.uint8(255)))
+    foreground = _unit(view.warp((mask == FOREGROUND).astype(np.uint8) * np.uint8(255)))
     known = labelled = np.ones(view.canvas, np.float32)
     if ignore_mode is IgnoreMode.MASK_LOSS:
         known, labelled = _untouched(told >= WEAK, view), _untouched(told == UNKNOWN, view)
-    grid = (view.canvas[0] // STRIDE, view.canvas[1] // STRIDE)
     return Sample(
-        input=_network_input(view.warp(image), rng),
-        seg=seg[None],
-        centres=centre_targets(view.boxes(boxes, image.shape[1]) / STRIDE, class_id, classes, grid),
-        seg_weight=known[None],
-        hm_weight=known_cells(labelled, STRIDE)[None],
+        image=_network_input(view.warp(image), rng, colours),
+        boxes=view.boxes(boxes, image.shape[1]).astype(np.float32),
+        class_id=np.asarray(class_id, np.int64),
+        mask=foreground[None],
+        known=known[None],
+        labelled=labelled[None],
     )
 
 
@@ -117,10 +116,10 @@ def _untouched(unknown: npt.NDArray[np.bool_], view: View) -> Float32:
     return np.asarray(touched == 0, np.float32)
 
 
-def _network_input(canvas: UInt8, rng: Rng | None) -> Float32:
+def _network_input(canvas: UInt8, rng: Rng | None, colours: Colours) -> Float32:
     scaled = _unit(canvas)
     coloured = scaled if rng is None else jitter(scaled, rng)
-    return np.ascontiguousarray(normalise(coloured).transpose(2, 0, 1))
+    return np.ascontiguousarray(normalise(coloured, colours).transpose(2, 0, 1))
 
 
 def _unit(values: UInt8) -> Float32:

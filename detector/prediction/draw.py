@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.detector.contract import Attention
 from spotlabel.detector.prediction.predictor import Prediction
 from spotlabel.pipeline.pictures.layers import CLASS_COLOURS, write
 from spotlabel.pipeline.sequence import Image
@@ -40,14 +41,15 @@ def draw_detections(image: Image, found: Prediction, class_names: tuple[str, ...
     return drawn
 
 
-def draw_attention(image: Image, logits: Float32) -> Image:
-    """The image in grey, coloured where the segmentation head sees foreground.
+def draw_attention(image: Image, values: Float32, attention: Attention) -> Image:
+    """The image in grey, coloured where an attention map is high.
 
     Args:
         image: uint8 (H, W, 3) BGR.
-        logits: float32 (H, W), the attention map of a prediction.
+        values: float32 (H, W), the map.
+        attention: what it is.
     """
-    shares = _sigmoid(logits)
+    shares = _sigmoid(values) if attention.logits else np.clip(values, 0, 1)
     colours = cv2.applyColorMap((shares * 255).round().astype(np.uint8), cv2.COLORMAP_INFERNO)
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[:, :, None] * np.float32(_GREY_SHARE)
     weight = np.minimum(0.85, 1.7 * shares)[:, :, None]
@@ -55,7 +57,7 @@ def draw_attention(image: Image, logits: Float32) -> Image:
     return blended
 
 
-def add_legend(image: Image) -> Image:
+def add_legend(image: Image, attention: Attention) -> Image:
     """The colour bar of :func:`draw_attention` in the lower left corner; small images stay as they are."""
     width, height = _LEGEND
     if image.shape[1] < 2 * width or image.shape[0] < 8 * height:
@@ -66,7 +68,8 @@ def add_legend(image: Image) -> Image:
     box[:] = (box * 0.35).astype(np.uint8)
     ramp = np.linspace(0, 255, width).round().astype(np.uint8)[None].repeat(height, axis=0)
     drawn[bottom - height : bottom, left : left + width] = cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)
-    write(drawn, "foreground: 0", (left, bottom - height - 6), 0.38)
+    name = "foreground" if attention.foreground else attention.title
+    write(drawn, f"{name}: 0", (left, bottom - height - 6), 0.38)
     write(drawn, "1", (left + width - 7, bottom - height - 6), 0.38)
     return drawn
 
@@ -76,7 +79,9 @@ def at_width(image: Image, found: Prediction, width: int) -> tuple[Image, Predic
     factor = width / image.shape[1]
     size = (width, max(1, round(image.shape[0] * factor)))
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    attention = None if found.attention is None else cv2.resize(found.attention, size)
+    attention = {
+        name: np.asarray(cv2.resize(values, size), np.float32) for name, values in found.attention.items()
+    }
     resized = cv2.resize(image, size, interpolation=method)
     return resized, Prediction(found.boxes * factor, found.score, found.class_id, attention)
 

@@ -1,4 +1,4 @@
-"""Canvases to decoded outputs on whichever device there is."""
+"""Canvases to what was found on them, on whichever device there is."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spotlabel.detector.centernet.decode import MAX_DETECTIONS, decode, decode_outputs, flip_average
-from spotlabel.detector.centernet.network import CenterNet, Outputs
-from spotlabel.detector.centernet.tensors import at_least_single
-from spotlabel.detector.data.colour import MEAN, STD
+from spotlabel.detector.contract import MAX_DETECTIONS, Detector, Found
+from spotlabel.detector.data.device import normalise
 from spotlabel.detector.errors import PredictionError
 
 _NO_MEMORY = "can't allocate memory"
@@ -39,16 +37,16 @@ class Switches:
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """What the network says of B canvases of H x W.
+class OnCanvases:
+    """What the network finds on B canvases of H x W.
 
     Attributes:
-        boxes: float64 (B, K, 6), x0, y0, x1, y1 in cells of the output grid, score, class; best first.
-        attention: float32 (B, H, W), segmentation logits; None if not asked for.
+        boxes: float64 (B, K, 6), x0, y0, x1, y1 in canvas pixels, score, class; best first.
+        attention: maps by name, float32 (B, H, W); empty if not asked for.
     """
 
     boxes: npt.NDArray[np.float64]
-    attention: npt.NDArray[np.float32] | None
+    attention: dict[str, npt.NDArray[np.float32]]
 
 
 def choose_device(name: str) -> torch.device:
@@ -73,7 +71,7 @@ def choose_device(name: str) -> torch.device:
 class Engine:
     """A network on its device."""
 
-    def __init__(self, network: CenterNet, switches: Switches) -> None:
+    def __init__(self, network: Detector, switches: Switches) -> None:
         """Move the network to its device and switch it to evaluation mode.
 
         Raises:
@@ -82,10 +80,9 @@ class Engine:
         self.device = choose_device(switches.device)
         self._switches = switches
         memory = torch.channels_last if switches.channels_last else torch.contiguous_format
-        placed = network.eval().to(self.device).to(memory_format=memory)  # type: ignore[call-overload]
-        self._network = torch.compile(placed) if switches.compile else placed
-        self._mean = torch.from_numpy(MEAN).to(self.device).view(1, 3, 1, 1)
-        self._std = torch.from_numpy(STD).to(self.device).view(1, 3, 1, 1)
+        placed: Detector = network.eval().to(self.device).to(memory_format=memory)  # type: ignore[call-overload]
+        self._find = torch.compile(placed.find) if switches.compile else placed.find
+        self._colours = network.colours
 
     @property
     def device_name(self) -> str:
@@ -101,13 +98,13 @@ class Engine:
         flip: bool = False,
         attention: bool = False,
         count: int = MAX_DETECTIONS,
-    ) -> Decoded:
-        """Find the ``count`` best peaks of every canvas.
+    ) -> OnCanvases:
+        """Find the ``count`` best boxes of every canvas.
 
         Args:
             canvases: uint8 (B, H, W, 3) BGR; H and W are multiples of what the network needs.
-            flip: average heatmap, sizes and attention with those of the mirrored canvases.
-            attention: return the segmentation logits of the last stack, too.
+            flip: look at the mirrored canvases, too.
+            attention: return attention maps, too.
             count: boxes per canvas.
 
         Raises:
@@ -115,31 +112,19 @@ class Engine:
         """
         with self._enough_memory(canvases.shape), torch.inference_mode():
             image = self._normalised(canvases)  # [B, 3, H, W]
-            plain = self._forward(image)
-            mirrored = self._forward(image.flip(3)) if flip else None
-            if mirrored is None:
-                found = decode_outputs(plain, count)
-            else:
-                found = decode(*flip_average(plain, mirrored), count)
-            seg = _attention(plain, mirrored) if attention else None
-            decoded = Decoded(found.double().cpu().numpy(), None if seg is None else seg.cpu().numpy())
-        finite = bool(np.isfinite(decoded.boxes).all())
-        if decoded.attention is not None:
-            finite = finite and bool(np.isfinite(decoded.attention).all())
-        if not finite:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self._switches.bf16):
+                found = self._find(image, count, flip=flip, attention=attention)
+            result = OnCanvases(_rows(found), {name: m.cpu().numpy() for name, m in found.attention.items()})
+        finite = [np.isfinite(result.boxes).all(), *(np.isfinite(m).all() for m in result.attention.values())]
+        if not all(finite):
             raise PredictionError("the network's outputs hold NaN or infinity (are its weights sound?)")
-        return decoded
+        return result
 
     def _normalised(self, canvases: npt.NDArray[np.uint8]) -> Tensor:
         pixels = torch.from_numpy(canvases).to(self.device, non_blocking=True).permute(0, 3, 1, 2)
         if not self._switches.channels_last:
             pixels = pixels.contiguous()
-        return (pixels.float() / 255 - self._mean) / self._std
-
-    def _forward(self, image: Tensor) -> Outputs:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._switches.bf16):
-            outputs: list[Outputs] = self._network(image, last_only=True)
-        return outputs[-1]
+        return normalise(pixels.float() / 255, self._colours)
 
     @contextmanager
     def _enough_memory(self, shape: tuple[int, ...]) -> Iterator[None]:
@@ -158,9 +143,8 @@ class Engine:
             ) from error
 
 
-def _attention(plain: Outputs, mirrored: Outputs | None) -> Tensor:
-    """Segmentation logits [B, H, W]."""
-    seg = at_least_single(plain["seg"]).squeeze(1)
-    if mirrored is None:
-        return seg
-    return (seg + at_least_single(mirrored["seg"]).squeeze(1).flip(2)) / 2
+def _rows(found: Found) -> npt.NDArray[np.float64]:
+    """Boxes, scores and classes (B, K, 6)."""
+    columns = (found.boxes, found.scores.unsqueeze(2), found.classes.unsqueeze(2))
+    rows: npt.NDArray[np.float64] = torch.cat([column.double() for column in columns], dim=2).cpu().numpy()
+    return rows

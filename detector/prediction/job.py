@@ -120,15 +120,18 @@ class _Outputs:
         self._wanted = wanted
         self._drawn = drawn
         self._numbers = clip.frames.numbers
-        self._maps = AttentionMaps(wanted.out / "attention", clip.name) if wanted.attention else None
+        attentions = predictor.attentions
+        self._maps = (
+            AttentionMaps(wanted.out / "attention", clip.name, attentions) if wanted.attention else None
+        )
         names, floor = predictor.spec.class_names, max(wanted.min_score, 0.0) or DRAWN_FROM
         title = f"{clip.name}   {predictor.spec.preset}"
         folder = wanted.out / "pictures" / file_stem(clip.name)
-        self._pictures = Pictures(folder, title, names, floor, len(drawn)) if drawn else None
+        self._pictures = Pictures(folder, title, names, floor, len(drawn), attentions) if drawn else None
 
     def put_batch(self, batch: list[tuple[int, Image]]) -> None:
-        drawing = self._predictor.has_attention and any(index in self._drawn for index, _ in batch)
-        attention = self._maps is not None or drawing
+        drawing = any(index in self._drawn for index, _ in batch)
+        attention = self._maps is not None or (drawing and bool(self._predictor.attentions))
         for (index, image), found in zip(
             batch, self._predictor.predict([image for _, image in batch], attention), strict=True
         ):

@@ -1,4 +1,4 @@
-"""A detector as an ONNX file: network, peaks and the best boxes in one graph.
+"""A detector as an ONNX file: from canvas to the best boxes in one graph.
 
 Needs the packages of ``pip install spotlabel[onnx]``.
 """
@@ -17,12 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from spotlabel.detector.centernet.decode import MAX_DETECTIONS, decode_outputs
-from spotlabel.detector.centernet.network import CenterNet
-from spotlabel.detector.centernet.tensors import at_least_single
-from spotlabel.detector.data.colour import MEAN, STD
+from spotlabel.detector.contract import MAX_DETECTIONS, Detector
+from spotlabel.detector.data.colour import Colours
 from spotlabel.detector.errors import PredictionError
 from spotlabel.detector.model import ModelSpec
 from spotlabel.detector.prediction.placement import Placement
@@ -34,36 +31,9 @@ OPSETS = (18, 23)
 """Oldest and newest operator set that the export is made for."""
 
 
-class BoxesOfCanvas(nn.Module):
-    """A detector from canvases to boxes in canvas pixels."""
-
-    def __init__(self, network: CenterNet, count: int) -> None:
-        super().__init__()
-        self.network = network
-        self.count = count
-
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Find boxes.
-
-        Args:
-            image: float32 [B, 3, H, W], normalised BGR.
-
-        Returns:
-            ``boxes`` [B, K, 4], x0, y0, x1, y1 in canvas pixels; ``scores`` [B, K], best first;
-            ``classes`` int64 [B, K]; with a segmentation head ``attention`` [B, H, W], its logits.
-        """
-        (outputs,) = self.network(image, last_only=True)
-        found = decode_outputs(outputs, self.count)  # [B, K, 6]
-        boxes = found[:, :, :4] * self.network.backbone.stride
-        answers = (boxes, found[:, :, 4], found[:, :, 5].long())
-        if "seg" not in outputs:
-            return answers
-        return (*answers, at_least_single(outputs["seg"]).squeeze(1))
-
-
 def export_onnx(
     path: Path,
-    network: CenterNet,
+    network: Detector,
     spec: ModelSpec,
     size: tuple[int, int],
     *,
@@ -87,18 +57,21 @@ def export_onnx(
         Height and width of the canvas, which is the graph's input.
 
     Raises:
-        PredictionError: the ONNX packages are not installed, or the operator set is not supported.
+        PredictionError: the ONNX packages are not installed, the operator set is not supported, or the
+            detector cannot be made into a graph.
     """
     _require("onnx", "onnxscript")
     if not OPSETS[0] <= opset <= OPSETS[1]:
         raise PredictionError(f"opset {opset}: expected one from {OPSETS[0]} to {OPSETS[1]}")
     placement = Placement.padded(size, 1.0, network.multiple)
     height, width = placement.view.canvas
-    wrapped = BoxesOfCanvas(network, count).eval()
-    outputs = ["boxes", "scores", "classes", *(["attention"] if len(network.seg) else [])]
+    graph = network.graph(count)
+    if graph is None:
+        raise PredictionError(f"{spec.preset} cannot be written as ONNX")
+    outputs = ["boxes", "scores", "classes", *_map_names(network)]
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
-            wrapped,
+            graph.eval(),
             (torch.zeros(2, 3, height, width),),  # a batch of 1 would be taken for a constant
             input_names=[INPUT],
             output_names=outputs,
@@ -109,14 +82,14 @@ def export_onnx(
         )
     assert program is not None
     model = program.model_proto
-    for key, value in metadata(spec, placement).items():
+    for key, value in metadata(spec, network.colours, placement).items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
     write_atomically(path, model.SerializeToString())
     return height, width
 
 
-def metadata(spec: ModelSpec, placement: Placement) -> dict[str, str]:
+def metadata(spec: ModelSpec, colours: Colours, placement: Placement) -> dict[str, str]:
     """What a program has to know to prepare images and to read boxes, all values as text (JSON).
 
     Keys: ``format``, ``spec`` (preset, backbone, class names), ``class_names``, ``channels`` (BGR), ``mean``
@@ -126,14 +99,21 @@ def metadata(spec: ModelSpec, placement: Placement) -> dict[str, str]:
     offset = [int(placement.matrix[0, 2]), int(placement.matrix[1, 2])]
     facts: Mapping[str, Any] = {
         "class_names": spec.class_names,
-        "mean": [float(str(value)) for value in MEAN],
-        "std": [float(str(value)) for value in STD],
+        "mean": colours.mean,
+        "std": colours.std,
         "image": placement.size,
         "canvas": placement.view.canvas,
         "offset": offset,
     }
     texts = {key: json.dumps(value, ensure_ascii=False) for key, value in facts.items()}
     return {"format": FORMAT, "spec": spec.model_dump_json(), "channels": "BGR", **texts}
+
+
+def _map_names(network: Detector) -> list[str]:
+    """Names of the graph's maps: a lone one is simply ``attention``."""
+    if len(network.attentions) == 1:
+        return ["attention"]
+    return [f"attention_{name}" for name in network.attentions]
 
 
 def _require(*packages: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from spotlabel.detector.contract import Attention
 from spotlabel.detector.evaluation.attention.maps import attention_greys, normalise_attention
 from spotlabel.detector.prediction.draw import (
     add_legend,
@@ -37,18 +39,23 @@ def chosen_positions(frames: int, count: int) -> list[int]:
 
 
 class AttentionMaps:
-    """Attention maps in CDnet's layout: ``<root>/<category>/<sequence>/in000012.png``."""
+    """Attention maps in CDnet's layout: ``<root>/<category>/<sequence>/in000012.png``.
 
-    def __init__(self, root: Path, clip: str) -> None:
-        """Make the folder of a clip; parts of its name are folders, as in CDnet."""
-        self._folder = root.joinpath(*(file_stem(part) for part in PurePosixPath(clip).parts if part != "/"))
-        self._folder.mkdir(parents=True, exist_ok=True)
+    Where a detector has several, each has such a tree of its own, ``<root>/<map>/<category>/...``.
+    """
+
+    def __init__(self, root: Path, clip: str, names: Collection[str]) -> None:
+        """Make the folders of a clip; parts of its name are folders, as in CDnet."""
+        parts = [file_stem(part) for part in PurePosixPath(clip).parts if part != "/"]
+        self._folders = {name: root.joinpath(*([name] if len(names) > 1 else []), *parts) for name in names}
+        for folder in self._folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, number: int, found: Prediction) -> None:
-        """Write one frame's map, min-max normalised to 8 bits."""
-        assert found.attention is not None
-        greys = attention_greys(normalise_attention(found.attention))
-        write_image(self._folder / f"in{number:06d}.png", greys)
+        """Write one frame's maps, min-max normalised to 8 bits."""
+        for name, folder in self._folders.items():
+            greys = attention_greys(normalise_attention(found.attention[name]))
+            write_image(folder / f"in{number:06d}.png", greys)
 
 
 @dataclass
@@ -61,6 +68,7 @@ class Pictures:
         class_names: of the model.
         min_score: detections with a lower score are not drawn.
         frames: number of frames that will be drawn.
+        attentions: attention maps that predictions come with, by name.
     """
 
     folder: Path
@@ -68,6 +76,7 @@ class Pictures:
     class_names: tuple[str, ...]
     min_score: float
     frames: int
+    attentions: Mapping[str, Attention] = field(default_factory=dict)
     _rows: list[list[Image]] = field(default_factory=list)
     _count: int = 0
 
@@ -76,7 +85,7 @@ class Pictures:
             old.unlink()
 
     def put(self, number: int, image: Image, found: Prediction) -> None:
-        """Draw a frame: boxes, and beside them the attention map if there is one."""
+        """Draw a frame: boxes, and beside them the attention maps."""
         shown = found.at_least(self.min_score)
         # Labels would hide a small image: it is enlarged, by a whole number.
         width = image.shape[1] * max(1, -(-_PANEL_WIDTH // image.shape[1]))
@@ -91,20 +100,22 @@ class Pictures:
         """Write the sheet and return its path; None if no frame could be drawn."""
         if not self._rows:
             return None
-        rows, columns = self._rows, "boxes | attention"
+        rows = self._rows
+        columns = " | ".join(["boxes", *(attention.title for attention in self.attentions.values())])
         if len(rows[0]) == 1:
-            rows, columns = _in_columns([row[0] for row in rows]), "boxes"
+            rows = _in_columns([row[0] for row in rows])
         path = self.folder / "sheet.png"
         heading = f"{self.title}   {columns}   score >= {self.min_score:g}"
         write_image(path, contact_sheet(rows, [""] * len(rows), heading, _PANEL_WIDTH))
         return path
 
     def _drawn_at(self, width: int, image: Image, found: Prediction) -> list[Image]:
-        """Boxes, and the attention map if there is one, on the image at another width."""
+        """Boxes, and attention maps, on the image at another width."""
         resized, shown = at_width(image, found, width) if width != image.shape[1] else (image, found)
         panels = [draw_detections(resized, shown, self.class_names)]
-        if shown.attention is not None:
-            panels.append(add_legend(draw_attention(resized, shown.attention)))
+        for name, attention in self.attentions.items():
+            drawn = draw_attention(resized, shown.attention[name], attention)
+            panels.append(add_legend(drawn, attention))
         return panels
 
     def _row(self, title: str, panels: list[Image]) -> list[Image]:

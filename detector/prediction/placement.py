@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.detector.data.views import View, letterbox_view, padded_view
-from spotlabel.detector.geometry import Matrix, scaled
+from spotlabel.detector.geometry import Matrix
 
 Image = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -54,10 +54,6 @@ class Placement:
         ratios = [self.resized[1] / self.size[1], self.resized[0] / self.size[0], 1]
         matrix: Matrix = self.view.matrix * np.array(ratios)
         return matrix
-
-    def grid_matrix(self, stride: int) -> Matrix:
-        """float64 (2, 3), from the image to the output grid."""
-        return scaled(self.matrix, 1 / stride)
 
     def put(self, image: Image) -> Image:
         """Image uint8 (H, W, 3) on the canvas, bilinear, black outside."""

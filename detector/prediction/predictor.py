@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.detector.centernet.decode import MAX_DETECTIONS, soft_nms, to_image
-from spotlabel.detector.centernet.network import CenterNet
+from spotlabel.detector.contract import MAX_DETECTIONS, Attention, Detector
 from spotlabel.detector.errors import PredictionError
+from spotlabel.detector.geometry import inverse, transform_boxes
 from spotlabel.detector.model import ModelSpec
-from spotlabel.detector.prediction.engine import Decoded, Engine, Switches
+from spotlabel.detector.prediction.engine import Engine, OnCanvases, Switches
 from spotlabel.detector.prediction.placement import Placement
+from spotlabel.detector.prediction.soft_nms import soft_nms
 
 Image = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -53,13 +54,13 @@ class Prediction:
         boxes: float64 (K, 4), x0, y0, x1, y1 in pixel edges, 0-based; not clipped to the image.
         score: float64 (K,), in [0, 1]; 0 for rows that only fill up the count and are no peak.
         class_id: int64 (K,), index into the model's class names.
-        attention: float32 (H, W), logits of the segmentation head; None if not asked for.
+        attention: maps by name, float32 (H, W); empty if not asked for.
     """
 
     boxes: Float64
     score: Float64
     class_id: npt.NDArray[np.int64]
-    attention: Float32 | None = None
+    attention: dict[str, Float32] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.score)
@@ -76,12 +77,12 @@ class Predictor:
     Attributes:
         spec: which detector it is.
         options: what is looked for, and how.
-        has_attention: whether there are attention maps to be had.
+        attentions: attention maps to be had, by name; empty if there are none.
     """
 
     def __init__(
         self,
-        network: CenterNet,
+        network: Detector,
         spec: ModelSpec,
         options: PredictOptions | None = None,
         switches: Switches | None = None,
@@ -100,9 +101,8 @@ class Predictor:
         self.spec = spec
         self.options = options or PredictOptions()
         _check(self.options, network)
-        self.has_attention = len(network.seg) > 0
+        self.attentions: Mapping[str, Attention] = network.attentions
         self._multiple = network.multiple
-        self._stride = network.backbone.stride
         self._engine = Engine(network, switches or Switches())
 
     @property
@@ -125,10 +125,8 @@ class Predictor:
             ValueError: an image is not uint8 (H, W, 3).
         """
         wanted = self.options.attention if attention is None else attention
-        if wanted and not self.has_attention:
-            raise PredictionError(
-                f"{self.spec.preset} has no segmentation head, so there are no attention maps"
-            )
+        if wanted and not self.attentions:
+            raise PredictionError(f"{self.spec.preset} has no attention maps")
         by_size: dict[tuple[int, int], list[int]] = {}
         for index, image in enumerate(images):
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -155,25 +153,33 @@ class Predictor:
         joining = len(placements) > 1 or self.options.nms
         return [self._join(placements, passes, index, joining) for index in range(len(images))]
 
-    def _pass(self, placement: Placement, images: list[Image], attention: bool) -> Decoded:
+    def _pass(self, placement: Placement, images: list[Image], attention: bool) -> OnCanvases:
         canvases = np.stack([placement.put(image) for image in images])
         options = self.options
         return self._engine.run(canvases, flip=options.flip, attention=attention, count=options.count)
 
     def _join(
-        self, placements: list[Placement], passes: list[Decoded], index: int, joining: bool
+        self, placements: list[Placement], passes: list[OnCanvases], index: int, joining: bool
     ) -> Prediction:
         """What all scales say of one image."""
         pairs = list(zip(placements, passes, strict=True))
-        rows = np.concatenate([to_image(d.boxes[index], p.grid_matrix(self._stride)) for p, d in pairs])
+        rows = np.concatenate([_on_image(found.boxes[index], placement) for placement, found in pairs])
         if joining:
             rows = soft_nms(rows, keep=self.options.count)
-        maps = [p.take(d.attention[index]) for p, d in pairs if d.attention is not None]
-        attention = np.stack(maps).mean(axis=0) if maps else None
+        attention = {
+            name: np.stack([p.take(found.attention[name][index]) for p, found in pairs]).mean(axis=0)
+            for name in passes[0].attention
+        }
         return Prediction(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64), attention)
 
 
-def _check(options: PredictOptions, network: CenterNet) -> None:
+def _on_image(rows: Float64, placement: Placement) -> Float64:
+    """Rows (K, 6) with their boxes brought from the canvas to the image."""
+    boxes = transform_boxes(rows[:, :4], inverse(placement.matrix))
+    return np.concatenate([boxes, rows[:, 4:]], axis=1)
+
+
+def _check(options: PredictOptions, network: Detector) -> None:
     if options.batch < 1 or options.count < 1:
         raise PredictionError(f"batch {options.batch}, count {options.count}: expected 1 or more")
     if not options.scales or not all(math.isfinite(s) and s > 0 for s in options.scales):

@@ -25,7 +25,7 @@ class FrameResult:
     Attributes:
         number: the frame's number in its sequence.
         size: height and width of the image.
-        found: the detections, without attention map.
+        found: the detections, without attention maps.
     """
 
     number: int
@@ -36,7 +36,7 @@ class FrameResult:
     def of(cls, number: int, size: tuple[int, int], found: Prediction, min_score: float) -> FrameResult:
         """Keep what is to be written: fillers only where every row counts (``min_score`` 0)."""
         kept = found.at_least(min_score) if min_score > 0 else found
-        return cls(number, size, replace(kept, attention=None))
+        return cls(number, size, replace(kept, attention={}))
 
     def clipped(self) -> Prediction:
         """Detections cut at the image border; fillers and boxes with no area left inside are left out."""

@@ -12,20 +12,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spotlabel.detector.centernet.losses import Share, alone
-from spotlabel.detector.centernet.tensors import at_least_single
-from spotlabel.detector.contract import Batch, Detector, Found
+from spotlabel.detector.contract import Batch, Detector, Found, Share, alone
 from spotlabel.detector.data.colour import IMAGENET_COLOURS
 from spotlabel.detector.regions.backbones import Parts
 from spotlabel.detector.regions.boxes import clip, decode, large_enough
 from spotlabel.detector.regions.heads import CODING, RoiHeads, Rois, head_losses
-from spotlabel.detector.regions.layers import batch_norms, freeze
+from spotlabel.detector.regions.layers import batch_norms, freeze, uncompiled
 from spotlabel.detector.regions.matching import UNUSED, Objects, match, unlabelled_share, visible_objects
 from spotlabel.detector.regions.nms import keep_best
 from spotlabel.detector.regions.options import LossWeights, RegionOptions
 from spotlabel.detector.regions.pooling import Pooling, roi_align, roi_pool
 from spotlabel.detector.regions.rpn import Level, Proposals, Rpn, propose, rpn_losses
 from spotlabel.detector.regions.sampling import balanced_sample
+from spotlabel.detector.tensors import at_least_single
 
 CANDIDATES = 4000
 """Best boxes of all classes that suppression looks at; more would not change the first ones that it keeps."""
@@ -59,9 +58,11 @@ class FasterRcnn(Detector):
     Attributes:
         generator: draws the samples that are trained on; None takes torch's default one.
         share: averages counts over the processes that train together.
+        towers: names of the modules that start from the part of public weights behind the feature maps.
     """
 
     colours = IMAGENET_COLOURS
+    towers: tuple[str, ...] = ("roi_heads.box_head",)
 
     def __init__(
         self,
@@ -86,6 +87,7 @@ class FasterRcnn(Detector):
                 freeze(module)
         for norm in batch_norms(self):
             freeze(norm)
+        self.train()
 
     def train(self, mode: bool = True) -> FasterRcnn:
         """Switch to training or back; batch norms keep the statistics of their public weights."""
@@ -125,6 +127,7 @@ class FasterRcnn(Detector):
         maps: list[Tensor] = self.backbone(image)
         return Look(maps, maps, {})
 
+    @uncompiled
     @torch.no_grad()
     def choose(self, proposals: Proposals, objects: Objects, labelled: Tensor) -> Rois:
         """A sample of the proposals and of the objects themselves, and what each should become."""
@@ -205,6 +208,7 @@ class FasterRcnn(Detector):
         usable = proposals.valid.unsqueeze(2) & (scores > options.score_floor) & large_enough(boxes, SMALLEST)
         return boxes, torch.where(usable, scores, -torch.inf)
 
+    @uncompiled
     def _best(self, boxes: Tensor, scores: Tensor, count: int) -> Found:
         flat, places = scores.flatten(1).topk(min(CANDIDATES, scores[0].numel()), dim=1)
         candidates = boxes.flatten(1, 2).gather(1, _rows(places))

@@ -36,7 +36,7 @@ class Group:
         return self.rank == 0
 
     def share(self, count: Tensor) -> Tensor:
-        """Mean of a count over the processes; see :data:`spotlabel.detector.centernet.losses.Share`."""
+        """Mean of a count over the processes; see :data:`spotlabel.detector.contract.Share`."""
         if self.world == 1:
             return count
         total = count.detach().clone()

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
-from spotlabel.detector.centernet.losses import LossWeights
-from spotlabel.detector.centernet.network import CenterNet
+from spotlabel.detector.contract import Batch, Detector
 from spotlabel.detector.data.frames import FrameList
 from spotlabel.detector.data.loader import Batches
 from spotlabel.detector.errors import TrainingError
@@ -76,7 +77,7 @@ class Run:
         return len(self.batches) * self.settings.epochs
 
 
-def train(run: Run, network: CenterNet, progress: Progress, trained: Trained) -> bool:
+def train(run: Run, network: Detector, progress: Progress, trained: Trained) -> bool:
     """Train to the end, or until asked to stop.
 
     Args:
@@ -114,7 +115,7 @@ def train(run: Run, network: CenterNet, progress: Progress, trained: Trained) ->
     return True
 
 
-def _forward(run: Run, network: CenterNet) -> nn.Module:
+def _forward(run: Run, network: Detector) -> nn.Module:
     wrapped = run.group.wrapped(network)
     if run.settings.compile:
         wrapped.compile()
@@ -125,7 +126,7 @@ def _epoch(run: Run, forward: nn.Module, trained: Trained, progress: Progress, l
     """The rest of an epoch and its validation; false if asked to stop."""
     forward.train()
     meter, saved = _Meter(run, log), time.monotonic()
-    options = _step_options(run)
+    options = StepOptions(run.settings.clip, run.settings.bf16, run.settings.channels_last)
     for batch in _batches(run, progress):
         if batch is None:
             meter.flush(progress)
@@ -133,6 +134,7 @@ def _epoch(run: Run, forward: nn.Module, trained: Trained, progress: Progress, l
             return False
         for group in trained.optimiser.param_groups:
             group["lr"] = learning_rate(progress.step, run.steps, run.settings)
+        torch.manual_seed(_seed(run, progress.step))
         meter.add(progress, train_step(forward, trained.optimiser, batch, options))
         if trained.averaged:
             trained.averaged.update(trained.network)
@@ -154,7 +156,7 @@ def _epoch(run: Run, forward: nn.Module, trained: Trained, progress: Progress, l
     return True
 
 
-def _batches(run: Run, progress: Progress) -> Iterator[dict[str, Tensor] | None]:
+def _batches(run: Run, progress: Progress) -> Iterator[Batch | None]:
     """The rest of an epoch's batches; a last None if a signal to all processes took the loader's."""
     try:
         yield from run.batches.epoch(progress.epoch, progress.batch)
@@ -171,10 +173,9 @@ def _asked_to_stop(run: Run, step: int) -> bool:
     return run.group.any(run.stop())
 
 
-def _step_options(run: Run) -> StepOptions:
-    settings = run.settings
-    weights = LossWeights(**settings.weights.model_dump())
-    return StepOptions(weights, settings.clip, settings.bf16, settings.channels_last, run.group.share)
+def _seed(run: Run, step: int) -> int:
+    """Of all that is random in a step, so that a run that goes on draws what it would have drawn."""
+    return int(np.random.SeedSequence((run.settings.seed, step, run.group.rank)).generate_state(1)[0])
 
 
 def _save(run: Run, trained: Trained, progress: Progress) -> None:
@@ -237,7 +238,7 @@ def _validate(run: Run, trained: Trained, progress: Progress, log: Log | None) -
     weights = trained.averaged.values if trained.averaged and progress.step else trained.network.state_dict()
     run.group.same(weights)  # running statistics differ between processes
     network.load_state_dict(weights)
-    options = PredictOptions(batch=run.settings.batch_held_out, attention=len(network.seg) > 0)
+    options = PredictOptions(batch=run.settings.batch_held_out, attention=bool(network.attentions))
     switches = Switches(str(run.group.device), run.settings.bf16, run.settings.channels_last)
     predictor = Predictor(network, run.spec, options, switches)
     mine = list(range(run.group.rank, len(run.held_out), run.group.world))
@@ -265,14 +266,14 @@ def _draw(run: Run, predictor: Predictor, progress: Progress, log: Log) -> None:
     if not count:
         return
     indices = [k * len(run.held_out) // count for k in range(count)]
-    attention = "attention (grey 0, yellow 1) | " if predictor.options.attention else ""
-    heading = f"epoch {progress.epoch}   boxes: found (green) over annotated (white) | {attention}mask"
+    maps = "".join(f"{attention.title} (grey 0, yellow 1) | " for attention in predictor.attentions.values())
+    heading = f"epoch {progress.epoch}   boxes: found (green) over annotated (white) | {maps}mask"
     sheet = validation_sheet(predictor, run.held_out, indices, heading)
     write_image(run.folder / "pictures" / f"epoch-{progress.epoch:03}.jpg", sheet)
     log.picture("held out", progress.step, sheet)
 
 
-def new_trained(network: CenterNet, settings: TrainingSettings) -> Trained:
+def new_trained(network: Detector, settings: TrainingSettings) -> Trained:
     """Everything that training changes, at its beginning."""
     averaged = AveragedWeights(network, settings.ema) if settings.ema > 0 else None
     return Trained(network, build_optimiser(network, settings), averaged)

@@ -22,7 +22,7 @@ TRUE, FOUND = (255, 255, 255), (60, 220, 60)
 
 
 def validation_sheet(predictor: Predictor, frames: FrameList, indices: list[int], heading: str) -> Image:
-    """A row per frame: boxes found over those annotated, attention, mask.
+    """A row per frame: boxes found over those annotated, attention maps, mask.
 
     Args:
         predictor: the detector.
@@ -38,8 +38,8 @@ def validation_sheet(predictor: Predictor, frames: FrameList, indices: list[int]
         raw = frames[index]
         found = predictor.predict([raw.image])[0]
         panels = [draw_found(raw, found)]
-        if found.attention is not None:
-            panels.append(draw_attention(raw.image, found.attention))
+        for name, values in found.attention.items():
+            panels.append(draw_attention(raw.image, values, predictor.attentions[name]))
         rows.append([*panels, draw_mask(raw.image, raw.mask)])
         part, position = frames.place(index)
         titles.append(f"{part.video.name} {part.video.masks.numbers[position]}")

@@ -14,7 +14,8 @@ import torch
 import yaml
 from torch import nn
 
-from spotlabel.detector.centernet.network import CenterNet
+from spotlabel.detector.contract import Detector
+from spotlabel.detector.data.colour import Colours
 from spotlabel.detector.data.frames import EpochBatches, FrameList, SampleRules
 from spotlabel.detector.data.labelled import ClassMap, class_map, open_labelled
 from spotlabel.detector.data.loader import Batches, LoaderOptions
@@ -108,9 +109,8 @@ def _start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watche
     if group.leads:
         _clear_partials(folder)
         _write_facts(asked, data)
-    run = Run(
-        folder, data.spec, settings, _batches(data, settings, group), data.held_out, group, stop, watcher
-    )
+    batches = _batches(data, settings, group, network.colours)
+    run = Run(folder, data.spec, settings, batches, data.held_out, group, stop, watcher)
     return train(run, network, progress, trained)
 
 
@@ -134,7 +134,12 @@ def _data(videos: Seq[tuple[Sequence, Path]], settings: TrainingSettings) -> _Da
     )
     classes = class_map(opened, settings.classes)
     _check_objects(split, classes)
-    spec = ModelSpec(preset=settings.preset, backbone=settings.backbone, class_names=classes.names)
+    spec = ModelSpec(
+        preset=settings.preset,
+        backbone=settings.backbone,
+        class_names=classes.names,
+        options=settings.options,
+    )
     return _Data(
         {sequence.name: masks for sequence, masks in videos},
         spec,
@@ -163,8 +168,9 @@ def _tell_slow_sources(data: _Data, watcher: Watcher) -> None:
             )
 
 
-def _network(spec: ModelSpec, settings: TrainingSettings, group: Group) -> CenterNet:
-    network = spec.build()
+def _network(spec: ModelSpec, settings: TrainingSettings, group: Group) -> Detector:
+    network = spec.build(settings.weights)
+    network.share = group.share
     if any(side % network.multiple for side in settings.canvas):
         height, width = settings.canvas
         raise TrainingError(
@@ -176,14 +182,14 @@ def _network(spec: ModelSpec, settings: TrainingSettings, group: Group) -> Cente
     if settings.checkpoint_activations:
         recompute_blocks(network)
     memory = torch.channels_last if settings.channels_last else torch.contiguous_format
-    placed: CenterNet = network.to(group.device).to(memory_format=memory)  # type: ignore[call-overload]
+    placed: Detector = network.to(group.device).to(memory_format=memory)  # type: ignore[call-overload]
     return placed
 
 
-def _batches(data: _Data, settings: TrainingSettings, group: Group) -> Batches:
+def _batches(data: _Data, settings: TrainingSettings, group: Group, colours: Colours) -> Batches:
     order = EpochBatches(len(data.train), settings.batch, settings.seed, rank=group.rank, world=group.world)
     names = ("canvas", "crop", "extent", "colour", "ignore_mode", "index_boxes", "seed")
-    rules = SampleRules(**{name: getattr(settings, name) for name in names})
+    rules = SampleRules(**{name: getattr(settings, name) for name in names}, colours=colours)
     options = LoaderOptions(settings.workers, settings.fast_data, settings.start_method)
     return Batches(data.train, order, rules, group.device, options)
 

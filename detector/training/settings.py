@@ -4,34 +4,24 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from spotlabel.detector.data.frames import Crop
 from spotlabel.detector.data.loader import StartMethod
 from spotlabel.detector.data.samples import IgnoreMode
-from spotlabel.detector.model import BackboneName, PresetName
+from spotlabel.detector.families import bases, family_of, preset_names
+from spotlabel.detector.family import Options
+from spotlabel.detector.model import Choice
+
+_MODERN = "modern"
+"""The base that changes nothing."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class WeightSettings(_Section):
-    """Factors of the loss terms."""
-
-    hm: float = Field(default=1.0, ge=0)
-    wh: float = Field(default=0.1, ge=0)
-    reg: float = Field(default=1.0, ge=0)
-    seg: float = Field(default=1.0, ge=0)
-
-
-class TrainingSettings(_Section):
+class TrainingSettings(Choice):
     """What is trained, on what, and how. The defaults are a modern recipe; see ``docs/training.md``."""
 
-    preset: PresetName = "spotnet-multitask"
-    """Network: centernet, spotnet-multitask, spotnet-released, spotnet-paper or spotnet2."""
-    backbone: BackboneName = "hourglass-104"
-    """What the heads stand on."""
+    place = "training."
+
     init: str = ""
     """Weights to start from: a model of spotlabel, a public CenterNet or SpotNet checkpoint, or for ResNets
     ``imagenet`` (downloads) or ``imagenet:FILE``."""
@@ -77,7 +67,8 @@ class TrainingSettings(_Section):
     """Largest L2 norm of the gradient; 0 does not clip."""
     ema: float = Field(default=0.9998, ge=0, lt=1)
     """Decay of the averaged weights, which are the ones kept; 0 keeps the raw ones."""
-    weights: WeightSettings = WeightSettings()
+    weights: SerializeAsAny[Options] = Field(default=Options(), validate_default=True)
+    """Factors of the loss terms; which ones there are is the family's own (hm, wh, reg, seg)."""
 
     bf16: bool = False
     """Run the network in bfloat16 (losses stay in float32)."""
@@ -87,7 +78,7 @@ class TrainingSettings(_Section):
     checkpoint_activations: bool = False
     """Recompute activations in the backward pass: much less memory for a third more time."""
     fast_data: bool = True
-    """Warp, colour and heatmaps on the device; false makes whole samples on the CPU."""
+    """Warp and colour on the device; false makes whole samples on the CPU."""
     workers: int = Field(default=4, ge=0)
     """Loader processes; no influence on the result."""
     start_method: StartMethod = "forkserver"
@@ -121,51 +112,14 @@ class TrainingSettings(_Section):
     @model_validator(mode="before")
     @classmethod
     def _from_base(cls, values: object) -> object:
-        """``base: released`` stands for the settings of the published models; single ones may be changed."""
-        if not isinstance(values, dict) or "base" not in values:
+        """What is not said is taken from ``base``, then from what the family holds good for the preset."""
+        if not isinstance(values, dict):
             return values
         changes = dict(values)
-        base = changes.pop("base")
-        if base not in BASES:
-            raise ValueError(f"base: expected one of {', '.join(BASES)}")
-        return {**BASES[base], **changes}
-
-
-BASES: dict[str, dict[str, object]] = {
-    "modern": {},
-    # Something real on a CPU in minutes: a sigmoid gate (it learns from scratch) on the smallest hourglass.
-    "small": {
-        "preset": "spotnet-paper",
-        "backbone": "hourglass-tiny",
-        "canvas": (256, 448),
-        "extent": 0.5,
-        "every": 2,
-        "every_held_out": 8,
-        "epochs": 14,
-        "batch": 8,
-        "lr": 2e-3,
-        "warm_up": 20,
-        "ema": 0.99,
-        "weights": {"seg": 5.0},  # its mean over all pixels is small where vehicles are
-        "workers": 0,
-        "remember": 400,
-    },
-    # SpotNet's released training: Perreault et al., CRV 2020, and the options of its repository.
-    "released": {
-        "preset": "spotnet-released",
-        "ignore_mode": "none",
-        "index_boxes": True,
-        "epochs": 140,
-        "batch": 2,
-        "optimiser": "adam",
-        "lr": 1e-5,
-        "weight_decay": 0.0,
-        "schedule": "step",
-        "warm_up": 0,
-        "clip": 0.0,
-        "ema": 0.0,
-        "fast_data": False,
-        "channels_last": False,
-    },
-}
-"""Settings to start from, by name."""
+        base, known = changes.pop("base", _MODERN), {_MODERN: {}, **bases()}
+        if base not in known:
+            raise ValueError(f"base: expected one of {', '.join(known)}")
+        chosen = {**known[base], **changes}
+        preset = chosen.get("preset", cls.model_fields["preset"].default)
+        defaults = family_of(preset).defaults(preset) if preset in preset_names() else {}
+        return {**defaults, **chosen}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from spotlabel.detector.centernet.losses import LossWeights, Share, alone, detection_loss
+from spotlabel.detector.contract import Batch
 
 
 @dataclass(frozen=True)
@@ -17,30 +16,25 @@ class StepOptions:
     """How a step is worked out.
 
     Attributes:
-        weights: factors of the loss terms.
         clip: largest L2 norm of the gradient; 0 does not clip.
         bf16: run the network in bfloat16.
         channels_last: keep the channels of a pixel together in memory.
-        share: averages counts over the processes that train together.
     """
 
-    weights: LossWeights = LossWeights()  # noqa: RUF009 - frozen
     clip: float = 0.0
     bf16: bool = False
     channels_last: bool = False
-    share: Share = alone
 
 
 def train_step(
-    network: nn.Module, optimiser: Optimizer, batch: Mapping[str, Tensor], options: StepOptions
+    network: nn.Module, optimiser: Optimizer, batch: Batch, options: StepOptions
 ) -> dict[str, Tensor]:
     """Improve the network by one batch.
 
     Args:
         network: a detector in training mode, perhaps wrapped or compiled.
         optimiser: of its parameters.
-        batch: ``input`` [B, 3, H, W] and the targets of
-            :func:`spotlabel.detector.centernet.losses.detection_loss`.
+        batch: what to learn from.
         options: see :class:`StepOptions`.
 
     Returns:
@@ -56,10 +50,10 @@ def train_step(
     return {**{name: loss.detach() for name, loss in losses.items()}, "gradient": norm.detach()}
 
 
-def _losses(network: nn.Module, batch: Mapping[str, Tensor], options: StepOptions) -> dict[str, Tensor]:
-    image = batch["input"]
+def _losses(network: nn.Module, batch: Batch, options: StepOptions) -> dict[str, Tensor]:
+    image = batch["image"]
     if options.channels_last:
         image = image.contiguous(memory_format=torch.channels_last)
     with torch.autocast(image.device.type, torch.bfloat16, enabled=options.bf16):
-        stacks = network(image)
-    return detection_loss(stacks, batch, options.weights, options.share)
+        losses: dict[str, Tensor] = network({**batch, "image": image})
+    return losses

@@ -1,13 +1,15 @@
-"""How good a detector is on held-out videos: AP by the benchmarks' rule, IoU of its segmentation."""
+"""How good a detector is on held-out videos: AP by the benchmarks' rule, IoU of attention with the masks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.detector.contract import Attention
 from spotlabel.detector.data.frames import FrameList
 from spotlabel.detector.data.labelled import RawFrame
 from spotlabel.detector.data.samples import FOREGROUND, UNKNOWN
@@ -27,14 +29,14 @@ class Tally:
 
     Attributes:
         matches: per overlap and frame, what became of the detections.
-        both: pixels that are foreground in mask and segmentation.
-        either: pixels that are foreground in at least one of them.
+        both: per attention map that learns the masks, pixels that are foreground in it and in the mask.
+        either: likewise, pixels that are foreground in at least one of them.
         frames: number of frames.
     """
 
     matches: dict[float, list[Matches]] = field(default_factory=lambda: {iou: [] for iou in OVERLAPS})
-    both: int = 0
-    either: int = 0
+    both: Counter[str] = field(default_factory=Counter)
+    either: Counter[str] = field(default_factory=Counter)
     frames: int = 0
 
     def add(self, other: Tally) -> None:
@@ -46,16 +48,19 @@ class Tally:
         self.frames += other.frames
 
     def figures(self) -> dict[str, float]:
-        """``ap50``, ``ap70`` and, where the network segments, ``seg_iou``; in [0, 1]."""
+        """``ap50``, ``ap70`` and ``<map>_iou`` of maps that learn the masks; in [0, 1]."""
         found = {f"ap{round(100 * iou)}": evaluate(matches).ap for iou, matches in self.matches.items()}
-        return {**found, "seg_iou": self.both / self.either} if self.either else found
+        agreement = {
+            f"{name}_iou": self.both[name] / pixels for name, pixels in self.either.items() if pixels
+        }
+        return {**found, **agreement}
 
 
 def tally(predictor: Predictor, frames: FrameList, indices: list[int]) -> Tally:
     """Look at frames and count.
 
     Classes are ignored, as the traffic benchmarks do. Detections that lie at least half in unknown pixels
-    outside all boxes (ignore regions) are left out; unknown pixels do not count for the segmentation.
+    outside all boxes (ignore regions) are left out; unknown pixels do not count for attention maps.
 
     Args:
         predictor: the detector.
@@ -65,7 +70,7 @@ def tally(predictor: Predictor, frames: FrameList, indices: list[int]) -> Tally:
     counted = Tally()
     for group in _groups(frames, indices, predictor.options.batch):
         for raw, found in zip(group, predictor.predict([raw.image for raw in group]), strict=True):
-            counted.add(_tally_frame(raw, found))
+            counted.add(_tally_frame(raw, found, predictor.attentions))
     return counted
 
 
@@ -74,17 +79,20 @@ def _groups(frames: FrameList, indices: list[int], batch: int) -> Iterator[list[
         yield [frames[index] for index in indices[first : first + batch]]
 
 
-def _tally_frame(raw: RawFrame, found: Prediction) -> Tally:
+def _tally_frame(raw: RawFrame, found: Prediction, attentions: Mapping[str, Attention]) -> Tally:
     one = found.at_least(0.0)
     regions = _ignored(raw)
     kept = _covered(one.boxes, regions) < COVERED
     detections = Detections(np.ones(int(kept.sum()), np.int64), _sides(one.boxes[kept]), one.score[kept])
     truth = Truth("", 1, np.ones(len(raw.boxes), np.int64), _sides(raw.boxes.astype(np.float64)))
     counted = Tally({iou: [match_sequence(truth, detections, iou)] for iou in OVERLAPS}, frames=1)
-    if found.attention is not None:
-        known = raw.mask != UNKNOWN
-        wanted, said = (raw.mask == FOREGROUND) & known, (found.attention > 0) & known
-        counted.both, counted.either = int((wanted & said).sum()), int((wanted | said).sum())
+    known = raw.mask != UNKNOWN
+    wanted = raw.mask == FOREGROUND
+    for name, values in found.attention.items():
+        if attentions[name].foreground:
+            said = (values > (0 if attentions[name].logits else 0.5)) & known
+            counted.both[name] = int((wanted & said).sum())
+            counted.either[name] = int((wanted | said).sum())
     return counted
 
 

@@ -12,7 +12,8 @@ from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.dask.address import scheduler_address
 from spotlabel.pipeline.running.job import Outcome
-from spotlabel.pipeline.running.local import Watcher, run_all, usable_cores
+from spotlabel.pipeline.running.local import run_all, usable_cores
+from spotlabel.pipeline.running.watcher import Watcher
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ import click
 from rich.markup import escape
 
 from spotlabel.pipeline.cli.options import console, table
-from spotlabel.pipeline.cli.progress import SilentWatcher, watching
+from spotlabel.pipeline.cli.progress import watching
 from spotlabel.pipeline.compare.figures import Figures, figures, most_changed
 from spotlabel.pipeline.compare.pairs import Pair, Pairing, pair_up, stale_masks
 from spotlabel.pipeline.compare.report import POOLED, report_data, write_report
@@ -19,6 +19,7 @@ from spotlabel.pipeline.compare.stores import Comparison, compare_stores
 from spotlabel.pipeline.pictures.comparison import render_changes
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.running.watcher import SilentWatcher
 from spotlabel.pipeline.store import MaskReader
 
 SHEET = "sheet.png"
@@ -64,18 +65,18 @@ def compare(  # noqa: PLR0917 - one argument per option
       spotlabel compare uavdt uavdt --set data=/data/UAVDT --set-b out=runs/uavdt-egoflow --only M0101
     """
     a, b = load_recipe(recipe_a, [*both, *set_a]), load_recipe(recipe_b, [*both, *set_b])
-    found = pair_up(a, b, only)
-    parts = _compared(found.pairs, quiet or as_json)
-    remarks = _remarks(a, b, found)
+    pairing = pair_up(a, b, only)
+    parts = _compared(pairing.pairs, quiet or as_json)
+    remarks = _remarks(a, b, pairing)
     folder = out or b.out / "compare"
-    facts = {"a": a.effective(), "b": b.effective(), "only_a": found.only_a, "only_b": found.only_b,
+    facts = {"a": a.effective(), "b": b.effective(), "only_a": pairing.only_a, "only_b": pairing.only_b,
              "remarks": remarks}  # fmt: skip
     data = report_data(parts, facts)
     written = write_report(folder, parts, data)
     chosen = most_changed(parts, top)
     if chosen:
         heading = f"A: {a.out}     B: {b.out}"
-        render_changes(folder / SHEET, chosen, {pair.name: pair for pair in found.pairs}, heading)
+        render_changes(folder / SHEET, chosen, {pair.name: pair for pair in pairing.pairs}, heading)
         written.append(folder / SHEET)
     else:
         (folder / SHEET).unlink(missing_ok=True)  # of an earlier run: it would show something else
@@ -103,13 +104,13 @@ def _compare(pair: Pair, watcher: SilentWatcher) -> Comparison:
     return part
 
 
-def _remarks(a: Recipe, b: Recipe, found: Pairing) -> list[str]:
+def _remarks(a: Recipe, b: Recipe, pairing: Pairing) -> list[str]:
     """What deserves a second look: videos in one recipe only, masks that do not fit their recipe."""
     lines = []
-    for side, other, names in (("A", "B", found.only_a), ("B", "A", found.only_b)):
+    for side, other, names in (("A", "B", pairing.only_a), ("B", "A", pairing.only_b)):
         if names:
             lines.append(f"only in {side}, not in {other}: {', '.join(names)}")
-    for pair in found.pairs:
+    for pair in pairing.pairs:
         for side, recipe, item in (("A", a, pair.a), ("B", b, pair.b)):
             if why := stale_masks(recipe, item):
                 lines.append(f"{pair.name}: masks in {side} are not what its recipe asks for: {why}")
@@ -119,7 +120,7 @@ def _remarks(a: Recipe, b: Recipe, found: Pairing) -> list[str]:
 def _tell(parts: list[Comparison]) -> None:
     columns = (
         "sequence", "frames", "boxes", "compared", "mean IoU", "median", "below .5", "foreground",
-        "unknown", "doubted", "believed",
+        "unknown", "believed A", "believed B",
     )  # fmt: skip
     shown = table(*columns, numbers=columns[1:])
     rows = [figures(part.sequence, [part]) for part in parts]
@@ -131,7 +132,7 @@ def _tell(parts: list[Comparison]) -> None:
     pooled = rows[-1]
     click.echo(
         "compared: boxes with foreground to compare, over which IoU is taken; foreground, unknown: share of\n"
-        "the boxes' pixels, A -> B; doubted, believed: number of boxes that only B doubts, or believes"
+        "the boxes' pixels, A -> B; believed A, B: number of boxes that only this version believes"
     )
     click.echo(
         f"pixels of all frames: {pooled.gained} foreground gained, {pooled.lost} lost, "
@@ -148,7 +149,7 @@ def _cells(row: Figures) -> tuple[str, ...]:
         escape(row.sequence), str(row.frames), str(row.boxes), str(row.compared), *ious,
         _percent(row.below_half), f"{_percent(row.foreground_a)} -> {_percent(row.foreground_b)}",
         f"{_percent(row.unknown_a)} -> {_percent(row.unknown_b)}",
-        str(row.newly_doubted), str(row.newly_believed),
+        str(row.believed_only_a), str(row.believed_only_b),
     )  # fmt: skip
 
 

@@ -43,8 +43,8 @@ def jobs(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], as_json
     """
     loaded = load_recipe(recipe, overrides)
     plans = [plan_item(loaded, item) for item in items(loaded, only)]
-    found = standings(loaded.out, [plan.item.sequence.name for plan in plans])
-    rows = [_row(plan, standing) for plan, standing in zip(plans, found, strict=True)]
+    latest = standings(loaded.out, [plan.item.sequence.name for plan in plans])
+    rows = [_row(plan, standing) for plan, standing in zip(plans, latest, strict=True)]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
     else:
@@ -52,7 +52,7 @@ def jobs(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], as_json
         for row in rows:
             shown.add_row(*(escape(row[column]) for column in _COLUMNS))
         console(sys.stdout).print(shown)
-        states = [standing.state for standing in found]
+        states = [standing.state for standing in latest]
         counts = ", ".join(f"{states.count(state)} {state}" for state in sorted({*states}))
         click.echo(f"{sum(plan.idle for plan in plans)} of {len(plans)} videos up to date; jobs: {counts}")
     sys.exit(0 if all(plan.idle for plan in plans) else 1)

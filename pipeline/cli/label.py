@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 import time
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
 import yaml
 from rich.markup import escape
 
+from spotlabel.pipeline.atomic import clear_partials
 from spotlabel.pipeline.cli.backend import backend_options, check_backend, run_videos
 from spotlabel.pipeline.cli.gather import check_wait, gather, wait_option
 from spotlabel.pipeline.cli.options import console, recipe_options, shard_option, table
@@ -21,7 +22,7 @@ from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.local import check_writable
 from spotlabel.pipeline.running.order import longest_first
-from spotlabel.pipeline.store import MaskReader, clear_partials
+from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_item, thresholds_without_effect
 from spotlabel.pipeline.upkeep.shards import Shard, share_of
 
@@ -39,6 +40,33 @@ def _run_options(command: Any) -> Any:
     ):  # fmt: skip
         command = option(command)
     return recipe_options(shard_option(backend_options(command)))
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line says of a run beside the recipe.
+
+    Attributes:
+        jobs: videos at a time; None for one per processor.
+        dry_run: only say what would be done.
+        as_json: print the outcome as JSON.
+        quiet: tell failures only.
+        shard: share of the videos; None for all.
+        backend: ``local`` or ``dask``.
+        scheduler: of the Dask cluster; None without one.
+        wait: seconds to wait for other shards at the end; None not to wait.
+        masks_only: run no labeler.
+    """
+
+    jobs: int | None
+    dry_run: bool
+    as_json: bool
+    quiet: bool
+    shard: Shard | None
+    backend: str
+    scheduler: str | None
+    wait: float | None = None
+    masks_only: bool = False
 
 
 @click.command()
@@ -60,7 +88,7 @@ def label(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **opti
       spotlabel label my-cameras.yaml --shard 4/4 --wait 7200 # the last one sees to the end
       spotlabel label my-cameras.yaml --backend dask --scheduler tcp://head:8786
     """
-    _run(load_recipe(recipe, overrides), only, masks_only=False, **options)
+    _run(load_recipe(recipe, overrides), only, RunOptions(**options))
 
 
 @click.command()
@@ -73,65 +101,61 @@ def relabel(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **op
       spotlabel relabel workflows/uavdt.yaml --set masks.min_fill=0.3
       spotlabel relabel workflows/ua-detrac.yaml --set masks.preset=paper --only MVI_40201
     """
-    _run(load_recipe(recipe, overrides), only, masks_only=True, **options)
+    _run(load_recipe(recipe, overrides), only, RunOptions(**options, masks_only=True))
 
 
-def _run(
-    recipe: Recipe,
-    only: tuple[str, ...],
-    *,
-    masks_only: bool,
-    jobs: int | None,
-    dry_run: bool,
-    as_json: bool,
-    quiet: bool,
-    shard: Shard | None,
-    backend: str,
-    scheduler: str | None,
-    wait: float | None = None,
-) -> None:
+def _run(recipe: Recipe, only: tuple[str, ...], options: RunOptions) -> None:
     """Plan, run what is not idle, tell the outcome, set the exit code."""
-    err = console()
-    check_backend(backend, scheduler, jobs)
-    check_wait(wait, dry_run)
-    found = items(recipe, only)
-    plans = _plan(recipe, share_of(found, shard), masks_only, quiet)
-    if shard and not plans and not quiet:
-        click.echo(f"shard {shard} is empty: there are only {len(found)} videos", err=True)
-    for line in thresholds_without_effect(recipe, found):
+    check_backend(options.backend, options.scheduler, options.jobs)
+    check_wait(options.wait, options.dry_run)
+    videos = items(recipe, only)
+    plans = _plan(recipe, share_of(videos, options.shard), options)
+    if options.shard and not plans and not options.quiet:
+        click.echo(f"shard {options.shard} is empty: there are only {len(videos)} videos", err=True)
+    for line in thresholds_without_effect(recipe, videos):
         click.echo(f"note: {line}", err=True)
-    if dry_run:
-        _tell_plan(recipe, plans, as_json)
+    if options.dry_run:
+        _tell_plan(recipe, plans, options.as_json)
         sys.exit(1 if any(plan.problem for plan in plans) else 0)
+    outcomes = _bring_up_to_date(recipe, plans, options)
+    if options.as_json:
+        click.echo(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
+    elif outcomes and not options.quiet:
+        _tell(outcomes, recipe)
+    _exit_if_failed(outcomes, options)
+    if options.wait is not None:
+        gather(recipe, videos, options.wait, options.quiet)
+
+
+def _bring_up_to_date(recipe: Recipe, plans: list[Plan], options: RunOptions) -> list[Outcome]:
+    """Run what is not idle; one outcome per plan, in their order."""
     check_writable(recipe.out)
     clear_partials(recipe.out)
     names = longest_first(plan.item for plan in plans if not plan.idle)
-    with watching(err, len(names), quiet) as watcher:
-        ran = {o.sequence: o for o in run_videos(recipe, names, (scheduler, jobs), masks_only, watcher)}
-    outcomes = [ran.get(plan.item.sequence.name) or _untouched(plan) for plan in plans]
-    if as_json:
-        click.echo(json.dumps([dataclasses.asdict(outcome) for outcome in outcomes], indent=1))
-    elif outcomes and not quiet:
-        _tell(outcomes, recipe)
+    where = (options.scheduler, options.jobs)
+    with watching(console(), len(names), options.quiet) as watcher:
+        ran = {o.sequence: o for o in run_videos(recipe, names, where, options.masks_only, watcher)}
+    return [ran.get(plan.item.sequence.name) or _untouched(plan) for plan in plans]
+
+
+def _exit_if_failed(outcomes: list[Outcome], options: RunOptions) -> None:
     failed = [outcome for outcome in outcomes if outcome.failed]
     if failed:
-        unwaited = "; not waiting for other shards" if wait is not None else ""
+        unwaited = "; not waiting for other shards" if options.wait is not None else ""
         click.echo(
             f"{len(failed)} of {len(outcomes)} videos failed; the others are whole{unwaited}", err=True
         )
         sys.exit(1)
-    if wait is not None:
-        gather(recipe, found, wait, quiet)
 
 
-def _plan(recipe: Recipe, found: list[Item], masks_only: bool, quiet: bool) -> list[Plan]:
+def _plan(recipe: Recipe, videos: list[Item], options: RunOptions) -> list[Plan]:
     plans: list[Plan] = []
     told = time.monotonic()
-    for item in found:
-        plans.append(plan_item(recipe, item, masks_only))
-        if time.monotonic() - told > _SECONDS_BETWEEN_LINES and not quiet:
+    for item in videos:
+        plans.append(plan_item(recipe, item, options.masks_only))
+        if time.monotonic() - told > _SECONDS_BETWEEN_LINES and not options.quiet:
             told = time.monotonic()
-            click.echo(f"compared {len(plans)} of {len(found)} videos with what is made", err=True)
+            click.echo(f"compared {len(plans)} of {len(videos)} videos with what is made", err=True)
     return plans
 
 

@@ -55,13 +55,13 @@ class _Group(click.Group):
             return super().get_command(ctx, cmd_name)
         module, _, name = LAZY[cmd_name][0].partition(":")
         try:
-            found = getattr(importlib.import_module(module), name)
+            command = getattr(importlib.import_module(module), name)
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] in ("detector", "pipeline"):
                 raise
             return _unavailable(cmd_name, error.name or str(error))
-        assert isinstance(found, click.Command)
-        return found
+        assert isinstance(command, click.Command)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without importing the lazy ones."""

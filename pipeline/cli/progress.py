@@ -1,12 +1,9 @@
-"""Progress on the terminal: bars where there is one, plain lines every few seconds where there is not."""
+"""Progress bars on a terminal; plain lines every few seconds where there is none."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.progress import (
@@ -22,77 +19,7 @@ from rich.progress import (
 from rich.text import Text
 
 from spotlabel.pipeline.running.job import Outcome
-from spotlabel.pipeline.units import clock
-
-_SECONDS_BETWEEN_LINES = 5.0
-
-
-class SilentWatcher:
-    """Shows nothing but failures."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def progress(self, sequence: str, stage: str, done: int, total: int) -> None:
-        """Nothing is shown."""
-
-    def note(self, text: str) -> None:
-        """Nothing is shown."""
-
-    def finished(self, outcome: Outcome) -> None:
-        """Show why a sequence failed."""
-        if outcome.failed:
-            self._console.print(
-                f"{outcome.sequence}: FAILED: {outcome.error}", markup=False, highlight=False, soft_wrap=True
-            )
-
-
-@dataclass
-class _Pace:
-    """Frames done by one stage of one sequence, and since when."""
-
-    started: float = field(default_factory=time.monotonic)
-    first: int = 0
-    told: float = 0.0
-
-    def rate(self, done: int) -> float:
-        """Frames per second since the stage was first heard of."""
-        return (done - self.first) / max(1e-9, time.monotonic() - self.started)
-
-
-class PlainWatcher(SilentWatcher):
-    """One line per sequence and stage every few seconds: for logs and pipes."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
-        self._lock = threading.Lock()
-        self._pace: dict[tuple[str, str], _Pace] = {}
-
-    def _line(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def progress(self, sequence: str, stage: str, done: int, total: int) -> None:
-        """Tell frames, frames per second and the time left, at most every few seconds."""
-        with self._lock:
-            now = time.monotonic()
-            pace = self._pace.setdefault((sequence, stage), _Pace(first=done))
-            if now - max(pace.told, pace.started) < _SECONDS_BETWEEN_LINES:
-                return
-            pace.told = now
-            rate = pace.rate(done)
-            left = (total - done) / rate if rate else 0.0
-            self._line(f"{sequence}: {stage} {done}/{total} frames, {rate:.1f} frames/s, {clock(left)} left")
-
-    def note(self, text: str) -> None:
-        """Tell it."""
-        self._line(text)
-
-    def finished(self, outcome: Outcome) -> None:
-        """Tell what was made, or why it failed."""
-        super().finished(outcome)
-        if not outcome.failed:
-            spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in outcome.seconds.items())
-            self._line(f"{outcome.sequence}: done ({spent or 'another run was quicker'})")
+from spotlabel.pipeline.running.watcher import PlainWatcher, SilentWatcher
 
 
 class BarWatcher(PlainWatcher):
@@ -143,7 +70,7 @@ class _RateColumn(ProgressColumn):
     """Speed in frames (or videos) per second."""
 
     def render(self, task: Task) -> Text:
-        """Text of the column."""
+        """Frames per second; empty for the bar of all videos, and before anything is known."""
         speed = task.finished_speed or task.speed
         if speed is None or task.fields.get("unit") == "videos":
             return Text("")

@@ -47,11 +47,11 @@ def quality(
         return
     columns = ("recipe", "labeler", "sequence", "frames", "F", "IoU", "mean IoU", "boundary F", "unknown")
     shown = table(*columns, numbers=columns[3:])
-    for name, labeler, found in rows:
+    for name, labeler, quality in rows:
         shown.add_row(
-            escape(Path(name).name), labeler, escape(found.sequence), str(found.frames),
-            f"{found.counts.f_measure:.4f}", f"{found.counts.iou:.4f}", f"{found.mean_iou:.4f}",
-            f"{found.boundary_f:.4f}", f"{found.unknown:.2%}",
+            escape(Path(name).name), labeler, escape(quality.sequence), str(quality.frames),
+            f"{quality.counts.f_measure:.4f}", f"{quality.counts.iou:.4f}", f"{quality.mean_iou:.4f}",
+            f"{quality.boundary_f:.4f}", f"{quality.unknown:.2%}",
         )  # fmt: skip
     console(sys.stdout).print(shown)
 
@@ -64,12 +64,18 @@ def _measured(item: Item, every: int) -> Quality:
     return measure(item.sequence, item.mask_path, every)
 
 
-def _as_dict(recipe: str, labeler: str, found: Quality) -> dict[str, Any]:
+def _as_dict(recipe: str, labeler: str, quality: Quality) -> dict[str, Any]:
     """All figures of a sequence; null for what could not be worked out."""
-    counts = found.counts
+    counts = quality.counts
     figures = {
         "f": counts.f_measure, "precision": counts.precision, "recall": counts.recall, "iou": counts.iou,
-        "mean_iou": found.mean_iou, "boundary_f": found.boundary_f, "unknown": found.unknown,
+        "mean_iou": quality.mean_iou, "boundary_f": quality.boundary_f, "unknown": quality.unknown,
     }  # fmt: skip
     known = {name: None if math.isnan(value) else value for name, value in figures.items()}
-    return {"recipe": recipe, "labeler": labeler, "sequence": found.sequence, "frames": found.frames, **known}
+    return {
+        "recipe": recipe,
+        "labeler": labeler,
+        "sequence": quality.sequence,
+        "frames": quality.frames,
+        **known,
+    }

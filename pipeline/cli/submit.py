@@ -9,16 +9,24 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from spotlabel.pipeline.atomic import clear_partials
 from spotlabel.pipeline.cli.gather import check_wait, wait_option
 from spotlabel.pipeline.cli.options import console, recipe_options, table
-from spotlabel.pipeline.cluster.resources import Ask, ask_for, clock, parse_memory, parse_time, size
+from spotlabel.pipeline.cluster.resources import (
+    ResourceRequest,
+    clock,
+    parse_memory,
+    parse_time,
+    resource_request,
+    size,
+)
 from spotlabel.pipeline.cluster.states import Standing, await_jobs, standings
 from spotlabel.pipeline.cluster.submit import (
     Array,
+    JobOptions,
     SubmitError,
-    Wishes,
     arrays,
-    further,
+    sbatch_options,
     submit_here,
     submit_to_slurm,
 )
@@ -26,7 +34,6 @@ from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.frames.glance import about_length, about_size
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.local import check_writable, usable_cores
-from spotlabel.pipeline.store import clear_partials
 from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
 
 
@@ -67,7 +74,7 @@ def submit(
     wait: float | None,
     megabytes: int | None,
     minutes: int | None,
-    **wishes: Any,
+    **options: Any,
 ) -> None:
     """Hand in a job for every video that is not up to date: a Slurm job array through submitit.
 
@@ -86,21 +93,21 @@ def submit(
     check_wait(wait, dry_run)
     _check_engine(local, slurm, dry_run)
     if local:
-        _check_local({"wait": wait, "memory": megabytes, **wishes})
-    loaded, asked = load_recipe(recipe, overrides), _wishes(wishes)
+        _check_local({"wait": wait, "memory": megabytes, **options})
+    loaded, job_options = load_recipe(recipe, overrides), _job_options(options)
     plans = [plan_item(loaded, item) for item in items(loaded, only)]
-    asks, refused = _asks(_without_jobs(loaded, plans), megabytes, minutes)
-    chosen = arrays(asks, None if local else asked.max_parallel)
+    requests, refused = _requests(_without_jobs(loaded, plans), megabytes, minutes)
+    chosen = arrays(requests, None if local else job_options.max_parallel)
     if dry_run:
         _show(plans, chosen)
-    elif not asks:
+    elif not requests:
         click.echo(
             f"nothing to hand in: {sum(plan.idle for plan in plans)} of {len(plans)} videos up to date"
         )
     else:
         check_writable(loaded.out)
         clear_partials(loaded.out)
-        refused |= _run(loaded, chosen, asked, local, wait)
+        refused |= _run(loaded, chosen, job_options, local, wait)
     sys.exit(1 if refused else 0)
 
 
@@ -127,8 +134,8 @@ def _check_local(options: dict[str, Any]) -> None:
             raise click.UsageError(f"{name} is for --slurm: a run on this machine does not heed it")
 
 
-def _wishes(options: dict[str, Any]) -> Wishes:
-    return Wishes(further=further(options.pop("further_options")), **options)
+def _job_options(options: dict[str, Any]) -> JobOptions:
+    return JobOptions(further=sbatch_options(options.pop("further_options")), **options)
 
 
 def _without_jobs(recipe: Recipe, plans: list[Plan]) -> list[Plan]:
@@ -147,21 +154,25 @@ def _without_jobs(recipe: Recipe, plans: list[Plan]) -> list[Plan]:
     return [plan for plan in wanted if plan.item.sequence.name not in busy]
 
 
-def _asks(plans: list[Plan], megabytes: int | None, minutes: int | None) -> tuple[dict[str, Ask], bool]:
-    """What each video asks for, and whether any cannot be handed in (which is told)."""
-    asks, refused = {}, False
+def _requests(
+    plans: list[Plan], megabytes: int | None, minutes: int | None
+) -> tuple[dict[str, ResourceRequest], bool]:
+    """The request of each video, and whether any cannot be handed in (which is told)."""
+    requests, refused = {}, False
     for plan in plans:
         name = plan.item.sequence.name
         try:
             if plan.problem:
                 raise SpotlabelError(plan.problem)
-            ask = ask_for(plan)
+            request = resource_request(plan)
         except (SpotlabelError, OSError) as error:
             click.echo(f"{name}: FAILED, not handed in: {error}", err=True)
             refused = True
             continue
-        asks[name] = replace(ask, megabytes=megabytes or ask.megabytes, minutes=minutes or ask.minutes)
-    return asks, refused
+        requests[name] = replace(
+            request, megabytes=megabytes or request.megabytes, minutes=minutes or request.minutes
+        )
+    return requests, refused
 
 
 def _show(plans: list[Plan], chosen: list[Array]) -> None:
@@ -174,7 +185,7 @@ def _show(plans: list[Plan], chosen: list[Array]) -> None:
             height, width = about_size(frames)
             shown.add_row(
                 str(number), escape(name), items_by_name[name].labeler.name, str(about_length(frames)),
-                f"{width}x{height}", size(array.ask.megabytes), clock(array.ask.minutes),
+                f"{width}x{height}", size(array.request.megabytes), clock(array.request.minutes),
             )  # fmt: skip
     console(sys.stdout).print(shown)
     jobs = sum(len(array.sequences) for array in chosen)
@@ -182,18 +193,18 @@ def _show(plans: list[Plan], chosen: list[Array]) -> None:
     click.echo(f"{jobs} of {len(plans)} videos in {arrays_told}; nothing was handed in")
 
 
-def _run(recipe: Recipe, chosen: list[Array], wishes: Wishes, local: bool, wait: float | None) -> bool:
+def _run(recipe: Recipe, chosen: list[Array], options: JobOptions, local: bool, wait: float | None) -> bool:
     """Hand in, wait if asked to; true if a video has failed."""
     if local:
-        parallel = wishes.max_parallel or usable_cores()
+        parallel = options.max_parallel or usable_cores()
         records = submit_here(
             recipe, chosen, parallel, lambda r: click.echo(f"{r.sequence}: job {r.job}", err=True)
         )
     else:
-        records = submit_to_slurm(recipe, chosen, wishes)
+        records = submit_to_slurm(recipe, chosen, options)
         for array in sorted({(r.job.partition("_")[0], r.minutes, r.megabytes) for r in records}):
             videos = sum(record.job.partition("_")[0] == array[0] for record in records)
-            click.echo(f"job {array[0]}: {_count(videos)}, {Ask(*array[1:])} each")
+            click.echo(f"job {array[0]}: {_count(videos)}, {ResourceRequest(*array[1:])} each")
     names = [record.sequence for record in records]
     if not local and wait is None:
         click.echo(

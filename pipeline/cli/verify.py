@@ -57,10 +57,10 @@ def _stores_of(target: str, overrides: tuple[str, ...]) -> list[Path]:
     if path.suffix == ".h5":
         return [path]
     folder = path if path.is_dir() else load_recipe(target, overrides).out
-    found = sorted(folder.rglob("*.h5"))
-    if not found:
+    stores = sorted(folder.rglob("*.h5"))
+    if not stores:
         raise RecipeError(f"{target}: no store (*.h5) below {folder}; run `spotlabel label` first")
-    return found
+    return stores
 
 
 def _check(file: Path) -> int:

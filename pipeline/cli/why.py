@@ -14,7 +14,7 @@ from spotlabel.pipeline.errors import RecipeError
 from spotlabel.pipeline.recipes.recipe import load_recipe
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.why.boxes import box_index, checked, frame_boxes
-from spotlabel.pipeline.why.origin import origin
+from spotlabel.pipeline.why.origin import find_origin
 from spotlabel.pipeline.why.summary import as_data, box_lines, frame_lines, origin_lines, store_lines
 
 
@@ -50,17 +50,17 @@ def why(  # noqa: PLR0917 - one argument per option
     index = None if frame is None else masks.index_of(frame)
     chosen = None if index is None or box is None else box_index(masks, index, box)
     boxes = [] if index is None else frame_boxes(masks, index)
-    found = origin(masks, load_recipe(recipe, overrides) if recipe else None)
+    traced = find_origin(masks, load_recipe(recipe, overrides) if recipe else None)
     if as_json:
         shown = boxes if chosen is None else [boxes[chosen]]
-        click.echo(json.dumps(as_data(masks, index, shown, found), indent=1))
+        click.echo(json.dumps(as_data(masks, index, shown, traced), indent=1))
         return
     out = console(sys.stdout)
     lines = store_lines(masks) if index is None else frame_lines(masks, index)
     lines += box_lines(boxes[chosen]) if chosen is not None else []
-    out.print(facts_table(lines + origin_lines(found)))
+    out.print(facts_table(lines + origin_lines(traced)))
     out.print()
     if index is not None and chosen is None:
         out.print(boxes_table(boxes))
     else:
-        out.print(origin_table(masks, found))
+        out.print(origin_table(masks, traced))

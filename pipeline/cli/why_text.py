@@ -46,12 +46,12 @@ def boxes_table(boxes: list[BoxFacts]) -> Table:
     return made
 
 
-def origin_table(masks: MaskReader, found: Origin) -> Table:
+def origin_table(masks: MaskReader, origin: Origin) -> Table:
     """What the masks were made from; with a recipe also what it would make otherwise."""
-    judged = found.verdict is not None
+    judged = origin.verdict is not None
     made = table("made from", "", "stale as soon as this changes", *(["now"] if judged else []))
     stage = ""
-    for part in found.parts:
+    for part in origin.parts:
         row = ["" if part.stage == stage else part.stage, part.name, escape(_recorded(masks, part))]
         made.add_row(*row, *([escape(_change(part))] if judged else []))
         stage = part.stage

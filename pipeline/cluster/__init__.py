@@ -1,1 +1,1 @@
-"""Videos as jobs of a batch scheduler: what to ask for, handing them in, how they stand."""
+"""Videos as jobs of a batch scheduler: what they request, handing them in, how they stand."""

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from spotlabel.pipeline.atomic import host_mark
 from spotlabel.pipeline.cluster.records import Record
-from spotlabel.pipeline.store.seal import host_mark
 
 ALIVE = {
     "PENDING": "waiting", "CONFIGURING": "waiting", "REQUEUED": "waiting", "REQUEUE_HOLD": "waiting",
@@ -50,11 +50,11 @@ class Queue:
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
-        found = list(records)
+        known = list(records)
         self.problem = ""
-        self._seen = self._slurm({record.job for record in found if record.engine == "slurm"})
+        self._seen = self._slurm({record.job for record in known if record.engine == "slurm"})
         self._seen |= {
-            record.job: Seen("RUNNING") for record in found if record.engine == "local" and _runs_here(record)
+            record.job: Seen("RUNNING") for record in known if record.engine == "local" and _runs_here(record)
         }
 
     def of(self, record: Record) -> Seen | None:

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from spotlabel.pipeline.atomic import locked_partial
 from spotlabel.pipeline.names import file_stem
-from spotlabel.pipeline.store.seal import locked_partial
 
 _LOG = logging.getLogger("spotlabel")
 

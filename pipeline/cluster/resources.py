@@ -1,4 +1,4 @@
-"""How much memory and time a video's Slurm job asks for: from frames, pixels and the table of costs."""
+"""How much memory and time a video's job requests: from frames, pixels and the table of costs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _MINUTES = (15, 30, 60, 120, 240, 480, 720, 1440, 2880, 5760, 10080)
 
 
 @dataclass(frozen=True, order=True)
-class Ask:
-    """What one job asks for: minutes of wall time and megabytes of memory."""
+class ResourceRequest:
+    """What one job requests of the scheduler: minutes of wall time and megabytes of memory."""
 
     minutes: int
     megabytes: int
@@ -31,8 +31,8 @@ class Ask:
         return f"{clock(self.minutes)}, {size(self.megabytes)}"
 
 
-def ask_for(plan: Plan) -> Ask:
-    """What the job of one video asks for, rounded up to a few steps so that videos share job arrays.
+def resource_request(plan: Plan) -> ResourceRequest:
+    """The request of one video's job, rounded up to a few steps so that videos share job arrays.
 
     Args:
         plan: what has to be done for it.
@@ -48,7 +48,7 @@ def ask_for(plan: Plan) -> Ask:
     megapixels = height * width / 1e6
     minutes = BASE_MINUTES + sum(rate.seconds for rate in rates) * megapixels * length / 60
     megabytes = BASE_MEGABYTES + max(rate.megabytes for rate in rates) * megapixels
-    return Ask(_step(minutes, _MINUTES), _step(megabytes, _MEGABYTES))
+    return ResourceRequest(_step(minutes, _MINUTES), _step(megabytes, _MEGABYTES))
 
 
 def _step(amount: float, steps: tuple[int, ...]) -> int:

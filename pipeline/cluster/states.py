@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from spotlabel.pipeline.cluster.queue import ALIVE, Queue, Seen
 from spotlabel.pipeline.cluster.records import Record, load_record, told_by
+from spotlabel.pipeline.running.polling import poll
 
 _ENDS = {
     "TIMEOUT": "it ran out of time: ask for more with --time",
@@ -21,8 +21,6 @@ _ENDS = {
     "FAILED": "its process was killed",
     "COMPLETED": "it ended without a word",
 }
-_PAUSES = (0.5, 20.0)
-_SECONDS_BETWEEN_LINES = 60.0
 _LOST = "the scheduler no longer knows it; killed, or out of time or memory?"
 
 
@@ -98,22 +96,17 @@ def await_jobs(
     Returns:
         How they stand in the end.
     """
-    end, pause, told, lost = time.monotonic() + seconds, _PAUSES[0], ("", 0.0), set[str]()
-    while True:
-        found = standings(out, sequences)
-        gone = {one.sequence for one in found if one.state == "lost"}
-        now = time.monotonic()
-        if now >= end or not (any(one.alive or one.state == "unknown" for one in found) or gone - lost):
-            return found
-        line = _counts(found)
-        if line != told[0] or now - told[1] >= _SECONDS_BETWEEN_LINES:
-            told = line, now
-            tell(line)
-        time.sleep(min(pause, end - now))
-        lost, pause = gone, min(_PAUSES[1], pause * 1.3)
+    lost = set[str]()
+
+    def ended(jobs: list[Standing]) -> bool:
+        nonlocal lost
+        before, lost = lost, {job.sequence for job in jobs if job.state == "lost"}
+        return lost <= before and not any(job.alive or job.state == "unknown" for job in jobs)
+
+    return poll(lambda: standings(out, sequences), ended, _counts, seconds, tell)
 
 
-def _counts(found: list[Standing]) -> str:
+def _counts(jobs: list[Standing]) -> str:
     """``20 jobs: 4 done, 10 running, 6 waiting``."""
-    states = [one.state for one in found]
-    return f"{len(found)} jobs: " + ", ".join(f"{states.count(state)} {state}" for state in sorted({*states}))
+    states = [job.state for job in jobs]
+    return f"{len(jobs)} jobs: " + ", ".join(f"{states.count(state)} {state}" for state in sorted({*states}))

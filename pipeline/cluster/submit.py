@@ -1,4 +1,4 @@
-"""Handing videos in as jobs through submitit: one array for all that ask for the same."""
+"""Handing videos in as jobs through submitit: one array for all with the same resource request."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from spotlabel.pipeline.atomic import host_mark
 from spotlabel.pipeline.cluster.records import Record, save_record
-from spotlabel.pipeline.cluster.resources import Ask
+from spotlabel.pipeline.cluster.resources import ResourceRequest
 from spotlabel.pipeline.cluster.task import LabelVideo
 from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.local import absolute_tree
-from spotlabel.pipeline.store.seal import host_mark
 
 MOST_JOBS_OF_AN_ARRAY = 1000
 """Slurm refuses more unless its MaxArraySize was raised."""
@@ -34,8 +34,8 @@ class SubmitError(SpotlabelError):
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the user wants of the scheduler, for all jobs alike.
+class JobOptions:
+    """Options of the scheduler that all jobs of a submission share.
 
     Attributes:
         partition: where to run; None for the scheduler's own choice.
@@ -54,9 +54,9 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Array:
-    """Videos that ask for the same, and how many of them may run at a time (None: no limit)."""
+    """Videos with one resource request, and how many of them may run at a time (None: no limit)."""
 
-    ask: Ask
+    request: ResourceRequest
     sequences: tuple[str, ...]
     parallel: int | None = None
 
@@ -75,41 +75,41 @@ def submitit() -> Any:
         ) from error
 
 
-def arrays(asks: dict[str, Ask], max_parallel: int | None) -> list[Array]:
-    """Sort videos into job arrays, whose jobs all ask for the same.
+def arrays(requests: dict[str, ResourceRequest], max_parallel: int | None) -> list[Array]:
+    """Sort videos into job arrays, whose jobs all have the same resource request.
 
     A limit on videos at a time is one on all arrays together: it is dealt out to them, and where it is
     smaller than their number, the small ones join the next larger.
 
     Args:
-        asks: what each video asks for.
+        requests: what the job of each video requests.
         max_parallel: videos at a time; None for no limit.
 
     Raises:
         SubmitError: so small a limit that not every array can run a job.
     """
-    groups: dict[Ask, list[str]] = {}
-    for sequence, ask in asks.items():
-        groups.setdefault(ask, []).append(sequence)
+    groups: dict[ResourceRequest, list[str]] = {}
+    for sequence, request in requests.items():
+        groups.setdefault(request, []).append(sequence)
     ordered = sorted(groups.items())
     while max_parallel and len(ordered) > max(1, max_parallel):
         (small, fewer), (large, more), *rest = ordered
-        joined = Ask(large.minutes, max(small.megabytes, large.megabytes))
+        joined = ResourceRequest(large.minutes, max(small.megabytes, large.megabytes))
         ordered = sorted([(joined, fewer + more), *rest])
     parts = [
-        (ask, tuple(sequences[first : first + MOST_JOBS_OF_AN_ARRAY]))
-        for ask, sequences in ordered
+        (request, tuple(sequences[first : first + MOST_JOBS_OF_AN_ARRAY]))
+        for request, sequences in ordered
         for first in range(0, len(sequences), MOST_JOBS_OF_AN_ARRAY)
     ]
     if max_parallel is None:
-        return [Array(ask, part) for ask, part in parts]
+        return [Array(request, part) for request, part in parts]
     if len(parts) > max_parallel:
         raise SubmitError(
-            f"--max-parallel {max_parallel}: {len(asks)} videos take {len(parts)} job arrays (of at most "
+            f"--max-parallel {max_parallel}: {len(requests)} videos take {len(parts)} job arrays (of at most "
             f"{MOST_JOBS_OF_AN_ARRAY} jobs), each of which runs one at least; say --max-parallel {len(parts)}"
         )
     limits = _dealt([len(part) for _, part in parts], max_parallel)
-    return [Array(ask, part, limit) for (ask, part), limit in zip(parts, limits, strict=True)]
+    return [Array(request, part, limit) for (request, part), limit in zip(parts, limits, strict=True)]
 
 
 def _dealt(sizes: list[int], limit: int) -> list[int]:
@@ -121,7 +121,7 @@ def _dealt(sizes: list[int], limit: int) -> list[int]:
     return places
 
 
-def submit_to_slurm(recipe: Recipe, chosen: list[Array], wishes: Wishes) -> list[Record]:
+def submit_to_slurm(recipe: Recipe, chosen: list[Array], options: JobOptions) -> list[Record]:
     """Hand in job arrays; returns at once.
 
     Raises:
@@ -130,8 +130,8 @@ def submit_to_slurm(recipe: Recipe, chosen: list[Array], wishes: Wishes) -> list
     folder = _new_folder(recipe)
     records = []
     for array in chosen:
-        executor = _slurm_executor(folder, array, wishes)
-        tasks = [_task(recipe, name, wishes.cpus, folder) for name in array.sequences]
+        executor = _slurm_executor(folder, array, options)
+        tasks = [_task(recipe, name, options.cpus, folder) for name in array.sequences]
         try:
             jobs = executor.submit_array(tasks)
         except (RuntimeError, OSError) as error:
@@ -146,7 +146,7 @@ def submit_to_slurm(recipe: Recipe, chosen: list[Array], wishes: Wishes) -> list
     return records
 
 
-def _slurm_executor(folder: Path, array: Array, wishes: Wishes) -> Any:
+def _slurm_executor(folder: Path, array: Array, options: JobOptions) -> Any:
     try:
         executor = submitit().SlurmExecutor(folder, max_num_timeout=_TIMEOUTS_FORGIVEN)
     except RuntimeError as error:
@@ -155,18 +155,18 @@ def _slurm_executor(folder: Path, array: Array, wishes: Wishes) -> Any:
         ) from error
     executor.update_parameters(
         job_name="spotlabel",
-        time=array.ask.minutes,
-        mem=f"{array.ask.megabytes}M",
+        time=array.request.minutes,
+        mem=f"{array.request.megabytes}M",
         nodes=1,
         ntasks_per_node=1,
-        cpus_per_task=wishes.cpus,
-        partition=wishes.partition,
-        account=wishes.account,
+        cpus_per_task=options.cpus,
+        partition=options.partition,
+        account=options.account,
         array_parallelism=array.parallel or len(array.sequences),
         signal_delay_s=_SECONDS_BEFORE_THE_END,
-        srun_args=[f"--cpus-per-task={wishes.cpus}"],  # srun no longer takes it from sbatch (Slurm 22.05)
+        srun_args=[f"--cpus-per-task={options.cpus}"],  # srun no longer takes it from sbatch (Slurm 22.05)
         wckey=None,
-        additional_parameters={"requeue": True, **wishes.further},
+        additional_parameters={"requeue": True, **options.further},
     )
     return executor
 
@@ -178,7 +178,7 @@ def submit_here(
 
     Args:
         recipe: the recipe.
-        chosen: the videos; of what they ask for, only the time counts.
+        chosen: the videos; of their requests only the time counts.
         parallel: videos at a time, >= 1.
         started: told of each job as it starts.
     """
@@ -215,7 +215,8 @@ def _stop_here(running: list[Any]) -> None:
 def _start_here(recipe: Recipe, array: Array, name: str, folder: Path) -> Any:
     executor = submitit().LocalExecutor(folder, max_num_timeout=_TIMEOUTS_FORGIVEN)
     executor.update_parameters(
-        timeout_min=array.ask.minutes, signal_delay_s=min(_SECONDS_BEFORE_THE_END, array.ask.minutes * 30)
+        timeout_min=array.request.minutes,
+        signal_delay_s=min(_SECONDS_BEFORE_THE_END, array.request.minutes * 30),
     )
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C reaches us alone
     try:
@@ -238,7 +239,7 @@ def _task(recipe: Recipe, name: str, threads: int, folder: Path) -> LabelVideo:
 
 def _record(engine: str, job: str, folder: Path, name: str, array: Array) -> Record:
     host = host_mark() if engine == "local" else ""
-    return Record(name, engine, job, folder.name, array.ask.minutes, array.ask.megabytes, host)
+    return Record(name, engine, job, folder.name, array.request.minutes, array.request.megabytes, host)
 
 
 def _last_line(error: BaseException) -> str:
@@ -246,18 +247,18 @@ def _last_line(error: BaseException) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
-def further(words: Iterable[str]) -> dict[str, Any]:
+def sbatch_options(words: Iterable[str]) -> dict[str, Any]:
     """Options of sbatch from ``key=value`` and bare ``key`` words.
 
     Raises:
         SubmitError: not of that form.
     """
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for word in words:
         key, given, value = word.strip().lstrip("-").partition("=")
         if not key.replace("-", "").replace("_", "").isalnum() or (given and not value):
             raise SubmitError(
                 f"--slurm-set {word}: expected an sbatch option as KEY=VALUE or KEY, such as qos=low"
             )
-        found[key.replace("_", "-")] = value if given else True
-    return found
+        options[key.replace("_", "-")] = value if given else True
+    return options

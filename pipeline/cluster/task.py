@@ -14,15 +14,15 @@ from typing import Any
 
 from rich.console import Console
 
-from spotlabel.pipeline.cli.progress import PlainWatcher
+from spotlabel.pipeline.atomic import clear_partials
 from spotlabel.pipeline.cluster.records import Told, tell
 from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
 from spotlabel.pipeline.running.isolate import Children
 from spotlabel.pipeline.running.job import Outcome
-from spotlabel.pipeline.running.local import Watcher, run_one
-from spotlabel.pipeline.store import clear_partials
+from spotlabel.pipeline.running.local import run_one
+from spotlabel.pipeline.running.watcher import PlainWatcher, Watcher
 
 
 class VideoFailed(SpotlabelError):
@@ -69,7 +69,7 @@ class LabelVideo:
         return f"{self.sequence}: evidence {outcome.evidence}, masks {outcome.masks}"
 
     def checkpoint(self) -> Any:
-        """The same video again."""
+        """What submitit puts back into the queue: the same call, which finds what was finished."""
         return import_module("submitit").helpers.DelayedSubmission(self)
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:

@@ -43,8 +43,8 @@ class Figures:
         unknown_b: likewise in B.
         foreground_a: likewise foreground in A.
         foreground_b: likewise foreground in B.
-        newly_doubted: boxes believed in A and not in B.
-        newly_believed: boxes believed in B and not in A.
+        believed_only_a: boxes believed in A and not in B.
+        believed_only_b: boxes believed in B and not in A.
         gained: pixels of whole frames that are background in A and foreground in B.
         lost: foreground in A and background in B.
         to_unknown: known in A and unknown in B.
@@ -64,8 +64,8 @@ class Figures:
     unknown_b: float | None
     foreground_a: float | None
     foreground_b: float | None
-    newly_doubted: int
-    newly_believed: int
+    believed_only_a: int
+    believed_only_b: int
     gained: int
     lost: int
     to_unknown: int
@@ -83,8 +83,8 @@ def figures(name: str, parts: Sequence[Comparison]) -> Figures:
     boxes, frames = (Changes.joined(getattr(p, which) for p in parts) for which in ("boxes", "frames"))
     ious = boxes.iou[~np.isnan(boxes.iou)]
     pixels = int(boxes.pixels.sum())
-    doubted = [int((p.believed_a & ~p.believed_b).sum()) for p in parts]
-    believed = [int((p.believed_b & ~p.believed_a).sum()) for p in parts]
+    only_a = [int((p.believed_a & ~p.believed_b).sum()) for p in parts]
+    only_b = [int((p.believed_b & ~p.believed_a).sum()) for p in parts]
 
     def share(counts: Index) -> float | None:
         return int(counts.sum()) / pixels if pixels else None
@@ -101,8 +101,8 @@ def figures(name: str, parts: Sequence[Comparison]) -> Figures:
         unknown_b=share(boxes.unknown_b),
         foreground_a=share(boxes.foreground_a),
         foreground_b=share(boxes.foreground_b),
-        newly_doubted=sum(doubted),
-        newly_believed=sum(believed),
+        believed_only_a=sum(only_a),
+        believed_only_b=sum(only_b),
         gained=int(frames.gained.sum()),
         lost=int(frames.lost.sum()),
         to_unknown=int(frames.to_unknown.sum()),

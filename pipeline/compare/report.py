@@ -9,10 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from spotlabel.pipeline.atomic import replacing, write_atomically
+from spotlabel.pipeline.atomic import clear_folder, replacing, write_atomically
 from spotlabel.pipeline.compare.figures import BOX_COLUMNS, FRAME_COLUMNS, box_rows, figures, frame_rows
 from spotlabel.pipeline.compare.stores import Comparison
-from spotlabel.pipeline.store.seal import clear_folder
 
 POOLED = "all"
 """Name of the figures over all videos."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +12,10 @@ from spotlabel.labelers.masks.boxes import touched_rects
 from spotlabel.pipeline.boxes import Float32
 from spotlabel.pipeline.compare.changes import Changes, frame_changes
 from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.progress import FrameProgress
 from spotlabel.pipeline.store import MaskReader
 
 Index = npt.NDArray[np.int64]
-Progress = Callable[[int, int], None]
-"""Called with frames done and frames in all."""
 
 
 class CompareError(SpotlabelError):
@@ -61,7 +59,9 @@ class Comparison:
     lone_boxes: tuple[int, int]
 
 
-def compare_stores(a: MaskReader, b: MaskReader, progress: Progress = lambda done, total: None) -> Comparison:
+def compare_stores(
+    a: MaskReader, b: MaskReader, progress: FrameProgress = lambda done, total: None
+) -> Comparison:
     """Compare the masks of one video in two versions.
 
     Frames are matched by number, boxes by their coordinates (:func:`match_boxes`). A box's pixels are those

@@ -1,4 +1,4 @@
-"""From native rectangles to checked tables: the one place where boxes are refused, clipped or dropped."""
+"""From native rectangles to checked tables: the one place where annotated boxes are refused or dropped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.pipeline.boxes import BoxFlag, BoxTable, RegionTable
+from spotlabel.pipeline.boxes import BoxFlag, BoxTable, RegionTable, clip_boxes
 from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.sequence import Annotations, FrameSource
@@ -131,10 +131,9 @@ def _tell_outside(rects: NativeRects, fitted: _Fitted) -> None:
 
 
 def _fit(rects: NativeRects, canvas: Canvas) -> _Fitted:
-    height, width = canvas.size
     _refuse_bad_geometry(rects, canvas)
     ours = rects.xyxy - canvas.origin
-    inside = np.clip(ours, 0, np.array([width, height, width, height], np.float64))
+    inside = clip_boxes(ours, canvas.size)
     xyxy = inside.astype(np.float32)
     has_area = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
     clipped = (inside != ours).any(axis=1)

@@ -70,8 +70,8 @@ def list_sequences(
         DatasetError: no sequence found, or one without images.
     """
     assert isinstance(options, CdnetOptions)
-    found = _sequence_folders(root, categories=reader == "cdnet")
-    wanted = [(name, folder) for name, folder in found if only is None or name == only]
+    sequences = _sequence_folders(root, categories=reader == "cdnet")
+    wanted = [(name, folder) for name, folder in sequences if only is None or name == only]
     return [_sequence(name, folder, options, frame_options, reader) for name, folder in wanted]
 
 
@@ -79,16 +79,16 @@ def _sequence_folders(root: Path, *, categories: bool) -> list[tuple[str, Path]]
     """Name and folder of every sequence."""
     if _is_sequence(root):
         return [(_name(root), root)]
-    found = []
+    sequences = []
     for folder in subfolders(root):
         if _is_sequence(folder):
-            found.append((f"{_name(root)}/{folder.name}" if categories else folder.name, folder))
+            sequences.append((f"{_name(root)}/{folder.name}" if categories else folder.name, folder))
         else:
-            found += [(f"{folder.name}/{s.name}", s) for s in subfolders(folder) if _is_sequence(s)]
-    if not found:
+            sequences += [(f"{folder.name}/{s.name}", s) for s in subfolders(folder) if _is_sequence(s)]
+    if not sequences:
         problem = "no sequence found, looked for <category>/<sequence>/input, <sequence>/input and input"
         raise DatasetError.at(root, "", problem)
-    return found
+    return sequences
 
 
 def _is_sequence(folder: Path) -> bool:

@@ -15,12 +15,14 @@ from spotlabel.pipeline.boxes import RegionTable
 from spotlabel.pipeline.datasets.derived import CLASS_NAMES, derive_boxes, derived_table
 from spotlabel.pipeline.datasets.label_image import by_position, read_label_image
 from spotlabel.pipeline.errors import DatasetError
-from spotlabel.pipeline.measures.pixels import CDNET_MOVING, CDNET_OUTSIDE_ROI, CDNET_UNKNOWN, cdnet_truth
 from spotlabel.pipeline.sequence import Annotations, FrameSource, Image, Sequence
 
 Bool = npt.NDArray[np.bool_]
 
-KNOWN_VALUES = (0, 50, CDNET_OUTSIDE_ROI, CDNET_UNKNOWN, CDNET_MOVING)
+OUTSIDE_ROI = 85
+UNKNOWN = 170
+MOVING = 255
+KNOWN_VALUES = (0, 50, OUTSIDE_ROI, UNKNOWN, MOVING)
 _IS_STRANGE = np.isin(np.arange(256), KNOWN_VALUES, invert=True).astype(np.uint8)
 _JPEG_NOISE = 16
 """How far JPEG may move the values of a black and white image."""
@@ -81,12 +83,12 @@ class CdnetTruth:
         boxes, regions = [], []
         for index in range(len(self.frames)):
             gt = self._read(usable[index]) if index in usable else None
-            if gt is None or (gt == CDNET_OUTSIDE_ROI).all():
+            if gt is None or (gt == OUTSIDE_ROI).all():
                 boxes.append(nothing)
                 regions.append(everything)
             else:
                 # The values in between are 0, 50 and 85.
-                boxes.append(derive_boxes(gt >= CDNET_UNKNOWN))
+                boxes.append(derive_boxes(gt >= UNKNOWN))
                 regions.append(nothing)
         return Annotations(derived_table(boxes), RegionTable.per_frame(regions), CLASS_NAMES)
 
@@ -177,6 +179,23 @@ class EvaluatedFrame:
     valid: Bool
 
 
+def foreground_and_valid(gt: Image, roi: Bool) -> tuple[Bool, Bool]:
+    """Foreground and validity of a CDnet ground-truth image.
+
+    Moving pixels (255) are foreground; static ones (0) and hard shadows (50) are background; pixels outside
+    the region of interest (85, or outside ``roi``) and unknown ones (170) are not evaluated.
+
+    Args:
+        gt: uint8 (H, W), the dataset's values.
+        roi: bool (H, W), the dataset's spatial region of interest.
+
+    Returns:
+        ``foreground`` and ``valid``, both bool (H, W).
+    """
+    valid = roi & (gt != OUTSIDE_ROI) & (gt != UNKNOWN)
+    return gt == MOVING, valid
+
+
 def evaluated_frames(sequence: Sequence) -> Iterator[EvaluatedFrame]:
     """Frames on which CDnet's figures of a sequence are computed, in order, read one by one.
 
@@ -193,4 +212,4 @@ def evaluated_frames(sequence: Sequence) -> Iterator[EvaluatedFrame]:
     for position in truth.evaluated_positions():
         gt = truth(position)
         assert gt is not None  # evaluated positions have a usable file
-        yield EvaluatedFrame(position, *cdnet_truth(gt, roi))
+        yield EvaluatedFrame(position, *foreground_and_valid(gt, roi))

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.pipeline.boxes import BoxFlag, BoxTable, Float32
+from spotlabel.pipeline.boxes import BoxFlag, BoxTable, Float32, clip_boxes
 
 MIN_PIXELS = 60
 """Smaller components are specks of the annotation, not objects."""
@@ -36,14 +36,13 @@ def derive_boxes(
         float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges, 0-based, half-open, inside the image, ordered by
         ``y0``, then ``x0``, ``y1``, ``x1``.
     """
-    height, width = foreground.shape
     plane = np.ascontiguousarray(foreground).view(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(plane, connectivity=8)
     found = stats[1:][stats[1:, cv2.CC_STAT_AREA] >= min_pixels]
     x0, y0 = found[:, cv2.CC_STAT_LEFT], found[:, cv2.CC_STAT_TOP]
     x1, y1 = x0 + found[:, cv2.CC_STAT_WIDTH], y0 + found[:, cv2.CC_STAT_HEIGHT]
     padded = np.stack([x0 - padding, y0 - padding, x1 + padding, y1 + padding], axis=1)
-    boxes = np.clip(padded, 0, [width, height, width, height])
+    boxes = clip_boxes(padded, foreground.shape)
     order = np.lexsort((boxes[:, 2], boxes[:, 3], boxes[:, 0], boxes[:, 1]))
     return np.asarray(boxes[order], np.float32)
 

@@ -68,8 +68,8 @@ def folders(root: Path, given: Path | None, option: str, candidates: Iterable[st
 
 def subfolders(folder: Path, only: str | None = None) -> list[Path]:
     """Folders right below a folder, in natural order; with ``only`` at most the one of this name."""
-    found = entries(folder) if only is None else [folder / only]
-    return [path for path in found if path.is_dir()]
+    candidates = entries(folder) if only is None else [folder / only]
+    return [path for path in candidates if path.is_dir()]
 
 
 def entries(folder: Path) -> list[Path]:
@@ -85,24 +85,24 @@ def image_folders(
     bases: Iterable[Path], image_name: re.Pattern[str], only: str | None = None
 ) -> dict[str, Path]:
     """Folders below ``bases`` that hold at least one image, by name; for equal names the first counts."""
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for base in bases:
         for folder in subfolders(base, only):
-            if folder.name not in found and holds(folder, image_name):
-                found[folder.name] = folder
-    return found
+            if folder.name not in by_name and holds(folder, image_name):
+                by_name[folder.name] = folder
+    return by_name
 
 
-def with_name(found: dict[str, Path], only: str | None) -> dict[str, Path]:
-    """All of ``found``, or at most the entry called ``only``."""
-    return found if only is None else {name: path for name, path in found.items() if name == only}
+def with_name(paths: dict[str, Path], only: str | None) -> dict[str, Path]:
+    """All of ``paths``, or at most the entry called ``only``."""
+    return paths if only is None else {name: path for name, path in paths.items() if name == only}
 
 
 def holds(folder: Path, file_name: re.Pattern[str]) -> bool:
     """Whether a folder has a file whose whole name matches."""
     try:
-        with os.scandir(folder) as found:
-            return any(file_name.fullmatch(entry.name) for entry in found)
+        with os.scandir(folder) as listing:
+            return any(file_name.fullmatch(entry.name) for entry in listing)
     except OSError as error:
         logger.warning("%s: cannot be listed and is left out: %s", folder, error.strerror)
         return False
@@ -130,8 +130,8 @@ def paired(
             logger.warning("%s: %d left out, with %s: %s", root, len(lacking), what, names)
     names_of_both = sorted(images.keys() & annotations.keys(), key=natural_key)
     if not names_of_both:
-        found = f"images of {len(images)} and annotations of {len(annotations)} sequences, none with both"
-        raise DatasetError.at(root, "", f"{found}; looked for {expected}")
+        seen = f"images of {len(images)} and annotations of {len(annotations)} sequences, none with both"
+        raise DatasetError.at(root, "", f"{seen}; looked for {expected}")
     return names_of_both
 
 

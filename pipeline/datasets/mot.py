@@ -79,24 +79,24 @@ def list_sequences(
         DatasetError: there is none, or a ``seqinfo.ini`` cannot be used.
     """
     assert isinstance(options, MotOptions)
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for folder in _sequence_folders(root, only):
         name = folder.absolute().name
         if only not in (None, name):
             continue
-        if name in found:
-            problem = f"a second sequence of this name, the other is {found[name]}"
+        if name in by_name:
+            problem = f"a second sequence of this name, the other is {by_name[name]}"
             raise DatasetError.at(folder, "", problem, "set data to one split")
-        found[name] = folder
+        by_name[name] = folder
     images: dict[str, dict[int, Path]] = {}
     infos: dict[str, SeqInfo] = {}
-    for name, folder in found.items():
+    for name, folder in by_name.items():
         infos[name] = read_seqinfo(folder / "seqinfo.ini")
         image_folder = inside(folder, infos[name].image_folder, infos[name].path, "imDir")
         image_name = re.compile(rf"(\d+)\.(?:{infos[name].suffix})", re.ASCII | re.IGNORECASE)
         if image_folder.is_dir() and holds(image_folder, image_name):
             images[name] = scan_images(image_folder, image_name)
-    files = {name: path for name, folder in found.items() if (path := folder / "gt" / "gt.txt").is_file()}
+    files = {name: path for name, folder in by_name.items() if (path := folder / "gt" / "gt.txt").is_file()}
     names = paired(root, images, files, "<sequence>/img1/*.jpg and <sequence>/gt/gt.txt")
     return [
         _sequence(name, ImageFolder(images[name], frame_options), files[name], infos[name], options)
@@ -152,11 +152,11 @@ def _sequence_folders(root: Path, only: str | None) -> list[Path]:
         return [base]
     if only is not None and _looks_like_sequence(base / only):
         return [base / only]
-    found: list[Path] = []
+    folders_below: list[Path] = []
     for folder in subfolders(base):
         below = [folder] if _looks_like_sequence(folder) else subfolders(folder, only)
-        found += filter(_looks_like_sequence, below)
-    return found
+        folders_below += filter(_looks_like_sequence, below)
+    return folders_below
 
 
 def _looks_like_sequence(folder: Path) -> bool:

@@ -134,7 +134,7 @@ class Collector:
         )
 
     def boxes(self, class_names: tuple[str, ...]) -> NativeBoxes:
-        """What was collected."""
+        """All that was collected; class ids are positions in ``class_names``."""
         return NativeBoxes(
             self.rects(),
             np.array(self.class_id, np.int16),

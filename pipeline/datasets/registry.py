@@ -35,10 +35,10 @@ def load_reader(name: str) -> Reader:
     Raises:
         KeyError: no such reader; the text says which there are.
     """
-    found = _builtin(name) if name in _BUILTIN else _third_party().get(name)
-    if not isinstance(found, Reader):
+    reader = _builtin(name) if name in _BUILTIN else _third_party().get(name)
+    if not isinstance(reader, Reader):
         raise KeyError(f"{name!r} is no dataset reader; {nearest(name, [*_BUILTIN, *_third_party()])}")
-    return found
+    return reader
 
 
 def _builtin(name: str) -> object:

@@ -2,8 +2,9 @@
 
 Images are ``UAV-benchmark-M/M0101/img000001.jpg``, numbered from 1; the camera moves. Files in
 ``UAV-benchmark-MOTD_v1.0/GT`` have rows ``frame, id, left, top, width, height, out-of-view, occlusion,
-category`` and 1 as the left and top image edge: ``_gt_whole`` all objects, ``_gt`` those of the
-tracking benchmark without categories, ``_gt_ignore`` the ignore regions of each frame.
+category`` and 0 as the left and top image edge (so thousands of rows say; none but a 0-based origin keeps
+them inside the image): ``_gt_whole`` all objects, ``_gt`` those of the tracking benchmark without categories,
+``_gt_ignore`` the ignore regions of each frame.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ from spotlabel.pipeline.sequence import Annotations, Camera, FrameSource, Sequen
 logger = logging.getLogger("spotlabel")
 
 NAME = "uavdt"
-VERSION = 1
-ORIGIN = 1.0
+VERSION = 2
+ORIGIN = 0.0
 """Left and top image edge in UAVDT's coordinates."""
 
 IMAGE_NAME = re.compile(r"img(\d+)\.jpg", re.ASCII | re.IGNORECASE)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from spotlabel.pipeline.dealing import deal
 from spotlabel.pipeline.frames.glance import about_length, about_size
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import Plan
+from spotlabel.pipeline.upkeep.shards import deal
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Kind:
 
     @property
     def megapixels(self) -> float:
-        """Of one frame."""
+        """Millions of pixels of one frame."""
         return self.height * self.width / 1e6
 
 
@@ -152,7 +152,7 @@ def estimate(works: list[Work], costs: Costs, cores: int, memory: float | None =
 def makespan(durations: Iterable[float], cores: int) -> float:
     """Time until all are done if each in turn goes to the core that is free first.
 
-    See :func:`spotlabel.pipeline.dealing.deal`.
+    See :func:`spotlabel.pipeline.upkeep.shards.deal`.
     """
     free = [0.0] * cores
     listed = list(durations)

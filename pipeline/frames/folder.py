@@ -40,20 +40,20 @@ def scan_images(folder: Path, pattern: re.Pattern[str] | str) -> dict[int, Path]
         entries = sorted(folder.iterdir())
     except OSError as error:
         raise DatasetError.at(folder, "", f"expected a folder of images: {error.strerror}") from error
-    found: dict[int, Path] = {}
+    by_number: dict[int, Path] = {}
     for path in entries:
         match = matcher.fullmatch(path.name)
         if match is None:
             continue
         number = int(match[group])
-        if number in found:
-            problem = f"two images have frame number {number}: {found[number].name} and {path.name}"
+        if number in by_number:
+            problem = f"two images have frame number {number}: {by_number[number].name} and {path.name}"
             raise DatasetError.at(folder, "", problem, "keep one of them")
-        found[number] = path
-    if not found:
+        by_number[number] = path
+    if not by_number:
         problem = f"no image found, looked for file names like {matcher.pattern}"
         raise DatasetError.at(folder, "", problem)
-    return dict(sorted(found.items()))
+    return dict(sorted(by_number.items()))
 
 
 class ImageFolder:

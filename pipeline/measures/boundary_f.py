@@ -14,11 +14,11 @@ TOLERANCE = 0.008
 """Two outlines agree where they lie within this share of the image's diagonal (DAVIS's ``bound_th``)."""
 
 
-def boundary_f(found: Bool, truth: Bool, valid: Bool | None = None) -> float:
+def boundary_f(predicted: Bool, truth: Bool, valid: Bool | None = None) -> float:
     """Boundary F of one frame: harmonic mean of the shares of either outline that lie near the other.
 
     Args:
-        found: bool (H, W), foreground that was found.
+        predicted: bool (H, W), foreground of the mask.
         truth: bool (H, W), true foreground.
         valid: bool (H, W), false where the truth is not known: outlines there do not count, though they may
             serve as the near one; None for everywhere.
@@ -26,7 +26,7 @@ def boundary_f(found: Bool, truth: Bool, valid: Bool | None = None) -> float:
     Returns:
         0 to 1; 1 if neither has an outline, 0 if just one has.
     """
-    outlines = [outline(found), outline(truth)]
+    outlines = [outline(predicted), outline(truth)]
     reached = [_widened(line) for line in outlines]
     if valid is not None:
         outlines = [line & valid for line in outlines]

@@ -67,8 +67,8 @@ def score_sequence(sequence: Sequence, evidence_file: Path, labeler: str) -> Seq
         )
     counts, frames = PixelCounts(), 0
     for frame in evaluated_frames(sequence):
-        found = evidence.read(frame.position) > evidence.neutral
-        counts += count(found.astype(np.uint8), frame.foreground, frame.valid)
+        predicted = evidence.read(frame.position) > evidence.neutral
+        counts += count(predicted.astype(np.uint8), frame.foreground, frame.valid)
         frames += 1
     reference = REFERENCE_F.get((labeler.split("-", maxsplit=1)[0], sequence.name))
     return SequenceScore(sequence.name, frames, counts, reference)

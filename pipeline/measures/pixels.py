@@ -13,10 +13,6 @@ from spotlabel.labelers.masks.values import FOREGROUND, UNKNOWN
 Bool = npt.NDArray[np.bool_]
 UInt8 = npt.NDArray[np.uint8]
 
-CDNET_OUTSIDE_ROI = 85
-CDNET_UNKNOWN = 170
-CDNET_MOVING = 255
-
 
 @dataclass(frozen=True, slots=True)
 class PixelCounts:
@@ -82,31 +78,14 @@ def count(
     """
     if not mask.shape == truth.shape == valid.shape:
         raise ValueError(f"shapes differ: mask {mask.shape}, truth {truth.shape}, valid {valid.shape}")
-    found, left_open = mask == FOREGROUND, mask == UNKNOWN
-    if not (found | left_open | (mask == 0)).all():
+    predicted, left_open = mask == FOREGROUND, mask == UNKNOWN
+    if not (predicted | left_open | (mask == 0)).all():
         raise ValueError(f"mask values must be 0, {FOREGROUND} or {UNKNOWN}, got {np.unique(mask).tolist()}")
     if unknown == "skip":
         valid = valid & ~left_open
-    code = (2 * truth.astype(np.uint8) + found)[valid]
+    code = (2 * truth.astype(np.uint8) + predicted)[valid]
     tn, fp, fn, tp = np.bincount(code, minlength=4).tolist()
     return PixelCounts(tp=tp, fp=fp, fn=fn, tn=tn)
-
-
-def cdnet_truth(gt: UInt8, roi: Bool) -> tuple[Bool, Bool]:
-    """Foreground and validity of a CDnet ground-truth image.
-
-    Moving pixels (255) are foreground; static ones (0) and hard shadows (50) are background; pixels outside
-    the region of interest (85, or outside ``roi``) and unknown ones (170) are not evaluated.
-
-    Args:
-        gt: uint8 (H, W), the dataset's values.
-        roi: bool (H, W), the dataset's spatial region of interest.
-
-    Returns:
-        ``foreground`` and ``valid``, both bool (H, W).
-    """
-    valid = roi & (gt != CDNET_OUTSIDE_ROI) & (gt != CDNET_UNKNOWN)
-    return gt == CDNET_MOVING, valid
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -101,7 +101,7 @@ def draw_boxes(image: Image, boxes: BoxTable, index: int, class_names: tuple[str
     return drawn
 
 
-def draw_doubts(image: Image, masks: MaskReader, index: int) -> Image:
+def draw_believability(image: Image, masks: MaskReader, index: int) -> Image:
     """The believability of each box that is not believed, in its lower left corner where there is room.
 
     Args:

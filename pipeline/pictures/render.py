@@ -12,8 +12,8 @@ from spotlabel.pipeline.errors import FrameError, StoreError
 from spotlabel.pipeline.names import evidence_path
 from spotlabel.pipeline.pictures.files import write_image
 from spotlabel.pipeline.pictures.layers import (
+    draw_believability,
     draw_boxes,
-    draw_doubts,
     draw_evidence,
     draw_mask,
     draw_regions,
@@ -110,16 +110,16 @@ def _panels(
     return [
         draw_boxes(framed, boxes, index, masks.class_names),
         draw_boxes(shown, boxes, index, ()),
-        draw_doubts(draw_boxes(draw_mask(image, masks.read(index)), boxes, index, ()), masks, index),
+        draw_believability(draw_boxes(draw_mask(image, masks.read(index)), boxes, index, ()), masks, index),
     ]
 
 
 def frame_image(frames: FrameSource, number: int, size: tuple[int, int]) -> Image:
     """The frame of a number, or an empty panel of a size: frames may have come or gone since labelling."""
-    found = np.flatnonzero(frames.numbers == number)
-    if len(found):
+    positions = np.flatnonzero(frames.numbers == number)
+    if len(positions):
         try:
-            return frames.read(int(found[0]))
+            return frames.read(int(positions[0]))
         except FrameError:
             return _empty(size, "this frame cannot be read")
     return _empty(size, "this frame is no longer there")

@@ -65,5 +65,5 @@ def _join(images: Seq[Image], axis: int) -> Image:
 def heading(sequence: str, labeler: str, kind: EvidenceKind | None) -> str:
     """What a sheet shows, in one line."""
     scale = f", bright = {MOTION_SHOWN:g} px/frame" if kind == EvidenceKind.MOTION else ""
-    key = "cyan: foreground, striped: unknown, number: believability of a doubted box"
+    key = "cyan: foreground, striped: unknown, number: believability of a box not believed"
     return f"{sequence}   {' | '.join(COLUMNS)}   evidence: {labeler} ({kind or 'gone'}{scale})   {key}"

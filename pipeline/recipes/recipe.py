@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from spotlabel.labelers.base import Labeler, Settings
 from spotlabel.labelers.errors import LabelerError
-from spotlabel.labelers.masks import PRESETS, MaskSettings, resolve
+from spotlabel.labelers.masks import PRESETS, MaskSettings
 from spotlabel.labelers.registry import load
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.registry import load_reader
@@ -101,14 +101,14 @@ class Recipe:
             DatasetError: the folder is not such a dataset, or names collide.
             RecipeError: a name in ``only`` does not exist.
         """
-        found = self.reader.listed(self.data, self.options, self.frames)
-        names = [sequence.name for sequence in found]
+        listed = self.reader.listed(self.data, self.options, self.frames)
+        names = [sequence.name for sequence in listed]
         check_names(names)
         wanted, known = dict.fromkeys(only), {*names}
         for name in wanted:
             if name not in known:
                 raise RecipeError(f"--only {name}: no such sequence; {nearest(name, names)}")
-        return [sequence for sequence in found if not wanted or sequence.name in wanted]
+        return [sequence for sequence in listed if not wanted or sequence.name in wanted]
 
     def sequence(self, name: str) -> Sequence:
         """One sequence of a dataset that has been listed, without looking into the others where possible.
@@ -263,7 +263,6 @@ def _masks(values: Mapping[str, Any], otherwise: str) -> MaskSettings:
         preset = otherwise
     if not isinstance(preset, str):
         raise RecipeError(f"masks.preset: expected one of {', '.join(PRESETS)}, found {shown(preset)}")
-    try:
-        return resolve(preset, changes)
-    except LabelerError as error:
-        raise RecipeError(f"masks: {error}") from error
+    if preset not in PRESETS:
+        raise RecipeError(f"masks.preset: no preset {preset!r}; {nearest(preset, PRESETS)}")
+    return validated(MaskSettings, PRESETS[preset].model_dump() | changes, "masks")

@@ -119,14 +119,14 @@ def plain_mapping(tree: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _plain_keys(value: Mapping[Any, Any], place: str, above: tuple[int, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    plain: dict[str, Any] = {}
     for key, child in value.items():
         if isinstance(key, bool) or not isinstance(key, (str, int)):
             raise RecipeError(f"{place or 'top level'}: the key {key!r} is no text; put it in quotes")
-        if str(key) in found:
+        if str(key) in plain:
             raise RecipeError(f"{place or 'top level'}: the key '{key}' is there twice")
-        found[str(key)] = _plain(child, f"{place}.{key}".lstrip("."), above)
-    return found
+        plain[str(key)] = _plain(child, f"{place}.{key}".lstrip("."), above)
+    return plain
 
 
 def _plain(value: Any, place: str, above: tuple[int, ...]) -> Any:

@@ -30,6 +30,7 @@ from spotlabel.pipeline.errors import FrameError, SpotlabelError
 from spotlabel.pipeline.forecast.costs import frames_kept
 from spotlabel.pipeline.forecast.estimate import Cost
 from spotlabel.pipeline.frames.glance import about_length
+from spotlabel.pipeline.progress import FrameProgress
 from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
 from spotlabel.pipeline.running.isolate import child_environment
 from spotlabel.pipeline.running.local import absolute_tree
@@ -40,7 +41,7 @@ from spotlabel.pipeline.upkeep.plan import Item, one_item
 
 _SHARE_OF_SHORT_PASS = 4
 _FRAMES_TO_COMPILE = 8
-_Stage = Callable[[Recipe, Item, Annotations, Callable[[int, int], None]], object]
+_Stage = Callable[[Recipe, Item, Annotations, FrameProgress], object]
 _STAGES: dict[str, _Stage] = {"evidence": make_evidence, "masks": make_masks}
 
 
@@ -132,13 +133,13 @@ def _in_child(job: Mapping[str, Any]) -> Cost:
             os.close(write_end)
         told = channel.read()
     try:
-        found = json.loads(told)
+        figures = json.loads(told)
     except json.JSONDecodeError:  # it died before it could tell
         said = done.stderr.strip().splitlines() or [f"its process ended with code {done.returncode}"]
-        found = {"error": said[-1]}
-    if "error" in found:
-        raise CalibrationError(f"{job['sequence']}: nothing could be measured: {found['error']}")
-    return Cost(**found)
+        figures = {"error": said[-1]}
+    if "error" in figures:
+        raise CalibrationError(f"{job['sequence']}: nothing could be measured: {figures['error']}")
+    return Cost(**figures)
 
 
 def main() -> int:

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.running.polling import poll
 from spotlabel.pipeline.upkeep.plan import Item, Plan, plan_item
 
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 30.0
-_SECONDS_BETWEEN_LINES = 60.0
 
-
-def wait_for(recipe: Recipe, found: list[Item], seconds: float, tell: Callable[[str], None]) -> list[Plan]:
+def wait_for(recipe: Recipe, videos: list[Item], seconds: float, tell: Callable[[str], None]) -> list[Plan]:
     """Wait until every video is up to date, or the time is over.
 
     A video that was seen up to date is not looked at again.
 
     Args:
         recipe: the recipe.
-        found: its videos.
+        videos: all that shall be up to date.
         seconds: how long to wait at most; 0 looks once.
         tell: given a line of progress now and then.
 
     Returns:
         Plans of the videos that are still not up to date; empty when all are.
     """
-    end, pause, told = time.monotonic() + seconds, _FIRST_PAUSE, (-1, 0.0)
-    missing = [_look(recipe, item) for item in found]
-    while missing := [plan for plan in missing if not plan.idle]:
-        now = time.monotonic()
-        if now >= end:
-            return missing
-        if len(missing) != told[0] or now - told[1] >= _SECONDS_BETWEEN_LINES:
-            told = len(missing), now
-            tell(_line(missing, len(found), end - now))
-        time.sleep(min(pause, end - now))
-        pause = min(_LONGEST_PAUSE, pause * 1.5)
-        missing = [_look(recipe, plan.item) for plan in missing]
-    return []
+    waited_for = videos
+
+    def missing() -> list[Plan]:
+        nonlocal waited_for
+        plans = [plan for plan in (_look(recipe, item) for item in waited_for) if not plan.idle]
+        waited_for = [plan.item for plan in plans]
+        return plans
+
+    return poll(missing, lambda plans: not plans, lambda plans: _line(plans, len(videos)), seconds, tell)
 
 
 def _look(recipe: Recipe, item: Item) -> Plan:
@@ -47,8 +39,8 @@ def _look(recipe: Recipe, item: Item) -> Plan:
     return plan_item(recipe, item)
 
 
-def _line(missing: list[Plan], videos: int, seconds: float) -> str:
+def _line(missing: list[Plan], videos: int) -> str:
     names = ", ".join(plan.item.sequence.name for plan in missing[:3])
     more = ", ..." if len(missing) > 3 else ""
     done = f"{videos - len(missing)} of {videos} videos up to date"
-    return f"waiting for others: {done}, {seconds:.0f} s left; missing {names}{more}"
+    return f"waiting for others: {done}, missing {names}{more}"

@@ -9,19 +9,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from spotlabel.pipeline.atomic import locked_partial
+from spotlabel.pipeline.progress import VideoProgress
 from spotlabel.pipeline.running.job import Outcome
-from spotlabel.pipeline.store.seal import locked_partial
 
 _LOG_LINES_SHOWN = 3
 _SECONDS_TO_CLEAN_UP = 4.0
-
-Progress = Callable[[str, str, int, int], None]
-"""Called with sequence, stage, frames done, frames in all."""
 
 
 class Stopped(Exception):
@@ -84,7 +82,7 @@ class Children:
             self._changed.wait_for(lambda: self._followers == 0, timeout=_SECONDS_TO_CLEAN_UP)
 
 
-def run_isolated(job: Mapping[str, Any], log: Path, children: Children, progress: Progress) -> Outcome:
+def run_isolated(job: Mapping[str, Any], log: Path, children: Children, progress: VideoProgress) -> Outcome:
     """Run one job in a fresh process.
 
     The child's working directory is empty, since pybgs reads ``./config/*.xml``; whatever it prints goes to a
@@ -157,7 +155,7 @@ def child_environment() -> dict[str, str]:
 
 
 def _converse(
-    child: subprocess.Popen[str], job: Mapping[str, Any], channel: IO[str], progress: Progress
+    child: subprocess.Popen[str], job: Mapping[str, Any], channel: IO[str], progress: VideoProgress
 ) -> Outcome | None:
     """Send the job, follow progress until the child closes its channel, wait for its end."""
     assert child.stdin is not None

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from spotlabel.pipeline.errors import RecipeError, SpotlabelError
+from spotlabel.pipeline.progress import StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.stages.evidence import make_evidence
 from spotlabel.pipeline.stages.masks import make_masks
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import evidence_need, mask_need, one_item
-
-Report = Callable[[str, int, int], None]
-"""Called with the stage's name, frames done and frames in all."""
 
 
 @dataclass
@@ -60,27 +58,27 @@ class Outcome:
         return bool(self.error)
 
 
-def run_sequence(recipe: Recipe, name: str, masks_only: bool, report: Report) -> Outcome:
+def run_sequence(recipe: Recipe, name: str, masks_only: bool, progress: StageProgress) -> Outcome:
     """Bring evidence and masks of one sequence up to date; nothing half-made is left under a final name.
 
     Args:
         recipe: the recipe.
         name: one of its sequences.
         masks_only: never run a labeler; evidence that does not fit is an error.
-        report: progress.
+        progress: called after every frame.
 
     Returns:
         The outcome, with ``error`` set if the video could not be done.
     """
     outcome = Outcome(name)
     try:
-        _run_stages(recipe, outcome, masks_only, report)
+        _run_stages(recipe, outcome, masks_only, progress)
     except (SpotlabelError, OSError, MemoryError) as error:
         outcome.error = " ".join(str(error).split()) or type(error).__name__
     return outcome
 
 
-def _run_stages(recipe: Recipe, outcome: Outcome, masks_only: bool, report: Report) -> None:
+def _run_stages(recipe: Recipe, outcome: Outcome, masks_only: bool, progress: StageProgress) -> None:
     """Annotations come first: a broken file shows before hours of evidence, not after."""
     item = one_item(recipe, outcome.sequence)
     outcome.labeler = item.labeler.name
@@ -95,12 +93,12 @@ def _run_stages(recipe: Recipe, outcome: Outcome, masks_only: bool, report: Repo
         outcome.evidence = "fresh"
     else:
         with _stage(outcome, "evidence"), _warnings_into(outcome.remarks):
-            outcome.bad_frames = make_evidence(recipe, item, annotations, partial(report, "evidence"))
+            outcome.bad_frames = make_evidence(recipe, item, annotations, partial(progress, "evidence"))
     if mask_need(recipe, item).state == State.FRESH:
         outcome.masks = "fresh"
     else:
         with _stage(outcome, "masks"):
-            make_masks(recipe, item, annotations, partial(report, "masks"))
+            make_masks(recipe, item, annotations, partial(progress, "masks"))
     item.cache.save()
 
 

@@ -10,32 +10,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 from joblib import Parallel, delayed
 
+from spotlabel.pipeline.atomic import clear_partials
 from spotlabel.pipeline.errors import RecipeError
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.isolate import Children, Lost, Stopped, run_isolated
 from spotlabel.pipeline.running.job import Outcome
-from spotlabel.pipeline.store import clear_partials
+from spotlabel.pipeline.running.watcher import Watcher
 
 _TRIES = 2
 """A child that dies (not: fails) is tried once more; memory may have been short for a moment."""
-
-
-class Watcher(Protocol):
-    """Whoever shows progress."""
-
-    def progress(self, sequence: str, stage: str, done: int, total: int) -> None:
-        """Frames of one stage of one sequence are done."""
-
-    def note(self, text: str) -> None:
-        """Something worth a line happened."""
-
-    def finished(self, outcome: Outcome) -> None:
-        """A sequence is done or has failed."""
 
 
 class Interrupted(Exception):

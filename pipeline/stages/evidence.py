@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from spotlabel.labelers.base import ClipFrame, Evidence
 from spotlabel.pipeline.errors import FrameError, MissingFrameError, SpotlabelError
 from spotlabel.pipeline.frames import prefetch
 from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.progress import FrameProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations, Image, Sequence
 from spotlabel.pipeline.store import EvidenceWriter, FrameState, StoreInfo
@@ -18,12 +19,9 @@ from spotlabel.pipeline.upkeep.plan import Item
 PREFETCHED_FRAMES = 8
 """Frames decoded ahead of the labeler: enough to hide decoding, 12 MB at 960x540."""
 
-Progress = Callable[[int, int], None]
-"""Called with frames done and frames in all."""
 
-
-class LabelerError(SpotlabelError):
-    """A labeler raised, or did not keep its promise of one evidence per frame."""
+class EvidenceError(SpotlabelError):
+    """Evidence that could not be made: the labeler raised, or did not give one evidence per frame."""
 
 
 class SequenceClip:
@@ -90,7 +88,7 @@ class SequenceClip:
         return ClipFrame(number, image, boxes, regions)
 
 
-def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress: Progress) -> list[str]:
+def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress: FrameProgress) -> list[str]:
     """Run the labeler of an item and write its evidence store.
 
     Args:
@@ -105,7 +103,7 @@ def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress
 
     Raises:
         FrameError: a frame cannot be read and the policy is to fail.
-        LabelerError: the labeler failed.
+        EvidenceError: the labeler failed.
         StoreError: the store could not be written.
     """
     frames = item.sequence.frames
@@ -124,13 +122,13 @@ def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress
     with EvidenceWriter.writing(item.evidence_path, info, item.labeler.kind, item.labeler.neutral) as writer:
         for done, evidence in enumerate(_labelled(item, clip)):
             if done >= len(clip.readable):
-                raise LabelerError(f"{item.labeler.name}: more evidence than frames")
+                raise EvidenceError(f"{item.labeler.name}: more evidence than frames")
             state = FrameState.WARM_UP if evidence.warm_up else FrameState.OK
             writer.put(clip.readable[done], evidence.values, state)
             progress(clip.readable[done] + 1, len(frames))
         made, expected = np.count_nonzero(writer.state), len(frames) - len(clip.unreadable)
         if made != expected:
-            raise LabelerError(f"{item.labeler.name}: evidence for {made} of {expected} frames")
+            raise EvidenceError(f"{item.labeler.name}: evidence for {made} of {expected} frames")
         for index, error in clip.unreadable.items():
             missing = isinstance(error, MissingFrameError)
             writer.mark(index, FrameState.MISSING if missing else FrameState.UNREADABLE)
@@ -144,4 +142,4 @@ def _labelled(item: Item, clip: SequenceClip) -> Iterator[Evidence]:
     except SpotlabelError:
         raise
     except Exception as error:
-        raise LabelerError(f"{item.labeler.name}: {type(error).__name__}: {error}") from error
+        raise EvidenceError(f"{item.labeler.name}: {type(error).__name__}: {error}") from error

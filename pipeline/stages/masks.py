@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from spotlabel.labelers.masks import FrameMask, MaskSettings, draft_mask, finish_mask
 from spotlabel.labelers.masks.cues import Column
 from spotlabel.pipeline.errors import RecipeError, StoreError
+from spotlabel.pipeline.progress import FrameProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations
 from spotlabel.pipeline.stages.neighbours import Candidate, with_neighbours
@@ -17,11 +18,8 @@ from spotlabel.pipeline.store import EvidenceReader, FrameState, MaskWriter, Sto
 from spotlabel.pipeline.upkeep.plan import Item
 from spotlabel.pipeline.validation import nearest
 
-Progress = Callable[[int, int], None]
-"""Called with frames done and frames in all."""
 
-
-def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: Progress) -> None:
+def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: FrameProgress) -> None:
     """Make and store the masks of one sequence.
 
     Args:
@@ -45,12 +43,12 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: P
     drafts = with_neighbours(_candidates(evidence, annotations, selected, settings))
     info = _info(recipe, item, annotations, evidence)
     with MaskWriter.writing(item.mask_path, info, annotations.boxes) as writer:
-        for index, found in enumerate(drafts):
+        for index, draft in enumerate(drafts):
             state = FrameState(int(evidence.state[index]))
-            if found is None:
+            if draft is None:
                 writer.mark(index, state)
             else:
-                candidate, temporal = found
+                candidate, temporal = draft
                 regions, warm_up = annotations.regions.at(index), state == FrameState.WARM_UP
                 made = finish_mask(candidate.draft, temporal, regions, settings, warm_up=warm_up)
                 writer.put(index, made.mask, state, made.fill, made.believed, _columns(made))

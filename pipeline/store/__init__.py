@@ -2,7 +2,7 @@
 
 from spotlabel.pipeline.store.reader import EvidenceReader, MaskReader
 from spotlabel.pipeline.store.schema import BACKGROUND, FOREGROUND, UNKNOWN, FrameState
-from spotlabel.pipeline.store.seal import check_seal, clear_partials
+from spotlabel.pipeline.store.seal import check_seal
 from spotlabel.pipeline.store.writer import EvidenceWriter, MaskWriter, StoreInfo
 
 __all__ = [
@@ -16,5 +16,4 @@ __all__ = [
     "MaskWriter",
     "StoreInfo",
     "check_seal",
-    "clear_partials",
 ]

@@ -294,7 +294,7 @@ class MaskReader(_Reader):
 
     @property
     def believed(self) -> npt.NDArray[np.bool_]:
-        """False for boxes whose evidence was too weak to believe, bool (N,)."""
+        """Whether the rules of the masks believed the box's evidence, bool (N,)."""
         return self.quality["believed"]
 
     def read(self, index: int) -> npt.NDArray[np.uint8]:

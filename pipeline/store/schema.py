@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import IntEnum
 
 import numpy as np
@@ -44,11 +43,6 @@ class FrameState(IntEnum):
 
 
 STATES_WITH_PIXELS = (FrameState.OK, FrameState.WARM_UP)
-
-
-def canonical_json(value: object) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def pack_rows(plane: npt.NDArray[np.bool_] | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

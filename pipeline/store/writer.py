@@ -18,10 +18,11 @@ import numpy.typing as npt
 from spotlabel.labelers.base import EvidenceKind
 from spotlabel.pipeline.boxes import BoxTable
 from spotlabel.pipeline.errors import StoreError
+from spotlabel.pipeline.hashing import canonical_json
 from spotlabel.pipeline.store import schema
 from spotlabel.pipeline.store.plane import Plane, open_frames
 from spotlabel.pipeline.store.reader import EvidenceReader, MaskReader
-from spotlabel.pipeline.store.schema import FrameState, canonical_json
+from spotlabel.pipeline.store.schema import FrameState
 from spotlabel.pipeline.store.seal import USER_BLOCK, publishing
 from spotlabel.pipeline.store.spool import Spool
 
@@ -199,7 +200,7 @@ class MaskWriter(_Writer):
             mask: uint8 (H, W) of ``BACKGROUND``, ``FOREGROUND``, ``UNKNOWN``.
             state: ``OK`` or ``WARM_UP``.
             fill: float32 (n,), share of each of the frame's boxes that is foreground.
-            believed: bool (n,), false where the box's evidence was too weak to believe.
+            believed: bool (n,), whether the rules of the masks believed the box's evidence.
             cues: further columns, float32 (n,), by names of
                 :data:`spotlabel.pipeline.store.schema.CUE_COLUMNS`; those left out are NaN.
 

@@ -64,16 +64,16 @@ class Street:
         chosen = self.settings
         lane, bay = self.road.median + 1.5 * self.road.lane, self.road.edge + 1.25
         seconds = chosen.frames / chosen.fps
-        found = []
+        manoeuvres = []
         if chosen.parked_car:
-            found.append(
+            manoeuvres.append(
                 (PARKED_ID, Manoeuvre(self.road, lane, bay, REST_PARKED, 0.35 * seconds, chosen.speed, False))
             )
         if chosen.starter:
-            found.append(
+            manoeuvres.append(
                 (STARTER_ID, Manoeuvre(self.road, lane, bay, REST_STARTER, 0.5 * seconds, chosen.speed, True))
             )
-        return tuple(found)
+        return tuple(manoeuvres)
 
     def _lanes(self) -> tuple[Lane, ...]:
         lanes = []
@@ -89,12 +89,12 @@ class Street:
         """Lamps, a sign and a tree between the carriageways: they hide what drives behind them."""
         if not self.settings.occluders:
             return []
-        found: list[Thing] = [
+        props: list[Thing] = [
             Lamp(Post(np.array([0, y, 0.0]), 8.5, 0.13, (96, 100, 98))) for y in (19.0, 58.0, 96.0)
         ]
-        found.append(Board(np.array([0, 30.0, 0]), 1.9, 2.3, 3.8, sign_picture()))
-        found.append(tree(self.settings.seed, 40, np.array([0.0, 43.0, 0.0]), self._scale(43.0)))
-        return found
+        props.append(Board(np.array([0, 30.0, 0]), 1.9, 2.3, 3.8, sign_picture()))
+        props.append(tree(self.settings.seed, 40, np.array([0.0, 43.0, 0.0]), self._scale(43.0)))
+        return props
 
     def _scale(self, distance: float) -> float:
         return self._still.focal / distance
@@ -112,12 +112,12 @@ class Street:
 
     def _misplaced(self) -> list[Thing]:
         """The distractors: on the left verge, and on low roofs beside it."""
-        found: list[Thing] = []
+        distractors: list[Thing] = []
         for k in range(self.settings.distractors):
             y = 24.0 + 7.5 * k
             low = house(self.settings.seed, 60 + k, (-30.0, y - 3.5), (-22.0, y + 3.5), 3.2)
-            found.append(distractor(self.settings, k, self.sun, (-14.6, y), low))
-        return found
+            distractors.append(distractor(self.settings, k, self.sun, (-14.6, y), low))
+        return distractors
 
     def camera(self, index: int) -> Pinhole:
         """Standing but for its shake."""
@@ -145,14 +145,14 @@ class Street:
     def vehicles(self, camera: Pinhole, seconds: float) -> list[Vehicle]:
         """Traffic, the parking and the starting car, the car park."""
         chosen = self.settings
-        found = [v for lane in self.lanes for v in lane.vehicles(chosen.seed, chosen.density, seconds)]
+        vehicles = [v for lane in self.lanes for v in lane.vehicles(chosen.seed, chosen.density, seconds)]
         for track, manoeuvre in self.manoeuvres:
             draw = uniforms(chosen.seed, Purpose.VEHICLE, track, 4)
-            found.append(dressed(track, draw, *manoeuvre.at(seconds), class_id=0))
+            vehicles.append(dressed(track, draw, *manoeuvre.at(seconds), class_id=0))
         if self.lot is not None:
-            found += self._parked
-            found += circling(self.lot, chosen.seed, chosen.speed, seconds)
-        return found
+            vehicles += self._parked
+            vehicles += circling(self.lot, chosen.seed, chosen.speed, seconds)
+        return vehicles
 
     def regions(self, camera: Pinhole) -> npt.NDArray[np.float32]:
         """Around the car park, wide enough for any shake."""
@@ -232,15 +232,15 @@ class Street:
 
     def _houses(self) -> list[House]:
         """Rows of houses behind both footpaths, and a few beyond the embankment."""
-        seed, found = self.settings.seed, []
+        seed, houses = self.settings.seed, []
         draw = uniforms(seed, Purpose.SCENERY, 8, 48)
         for k in range(7):
             y, height = 20.0 + 13.2 * k, 9.0 + 9.0 * draw[k]
             front = -31.0 if self.settings.distractors else -17.0 - 1.5 * draw[8 + k]
-            found.append(house(seed, k, (front - 13, y), (front, y + 12.4), float(height)))
+            houses.append(house(seed, k, (front - 13, y), (front, y + 12.4), float(height)))
             near = 38.0 if y < LOT.far + 4 else 19.5
-            found.append(house(seed, 10 + k, (near, y), (near + 13, y + 12.4), float(7 + 9 * draw[16 + k])))
+            houses.append(house(seed, 10 + k, (near, y), (near + 13, y + 12.4), float(7 + 9 * draw[16 + k])))
         for k in range(6):
             x = -62.0 + 22 * k + 8 * draw[24 + k]
-            found.append(house(seed, 20 + k, (x, 150.0), (x + 14, 164.0), float(17 + 16 * draw[32 + k])))
-        return found
+            houses.append(house(seed, 20 + k, (x, 150.0), (x + 14, 164.0), float(17 + 16 * draw[32 + k])))
+        return houses

@@ -142,8 +142,8 @@ class Ground:
 
 def _columns(middle: float, reach: float, x: Grey) -> slice:
     """Columns of the picture in which something ``reach`` metres to both sides of ``middle`` can be seen."""
-    found = np.flatnonzero((np.abs(x - np.float32(middle)) < reach).any(axis=0))
-    return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)
+    columns = np.flatnonzero((np.abs(x - np.float32(middle)) < reach).any(axis=0))
+    return slice(int(columns[0]), int(columns[-1]) + 1) if len(columns) else slice(0, 0)
 
 
 def _marks(road: Road, across: Grey, away: Grey, y: Grey) -> Mask:

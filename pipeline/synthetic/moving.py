@@ -76,7 +76,7 @@ class District:
 
     def _blocks(self) -> list[Thing]:
         """Houses between the roads; distractors take the plots near the start, one each."""
-        seed, found = self.settings.seed, list[Thing]()
+        seed, blocks = self.settings.seed, list[Thing]()
         draw = uniforms(seed, Purpose.SCENERY, 9, 300).reshape(5, 60)
         plots = self._plots()
         away = [np.hypot(SPACING * (c + 1) - LOT.middle, 20.0 * r + 10 - LOT.near) for c, r in plots]
@@ -87,10 +87,10 @@ class District:
             wide, height = 10.0 + 2 * float(draw[1, k]), 4.0 + 8 * float(draw[2, k])
             block = house(seed, k, (x, y), (x + wide, y + 13), height)
             if k in taken:
-                found.append(distractor(self.settings, taken[k], self.sun, (x + wide / 2, y + 6.5), block))
+                blocks.append(distractor(self.settings, taken[k], self.sun, (x + wide / 2, y + 6.5), block))
             elif draw[3, k] < 0.8:
-                found.append(block)
-        return found
+                blocks.append(block)
+        return blocks
 
     def _plots(self) -> list[tuple[int, int]]:
         """Column and row of every plot that the car park leaves free."""
@@ -103,21 +103,21 @@ class District:
         """Trees along the plots and lamps in the medians."""
         seed, scale = self.settings.seed, FOCAL * unit(self.size) / (ALTITUDE / sin(PITCH))
         draw = uniforms(seed, Purpose.SCENERY, 11, 160)
-        found = list[Thing]()
+        props = list[Thing]()
         for k in range(80):
             road, y = ROADS[k % 5], 15.0 * (k // 5) + 8 * float(draw[k])
             side = 1 if draw[80 + k] < 0.5 else -1
             reach = road.edge + road.path + (road.bay if side > 0 else 0) + 1.6
             x = road.centre(float(y)) + side * reach
             if self.lot is None or not (LOT.left - 3 < x < LOT.right + 3 and LOT.near - 3 < y < LOT.far + 3):
-                found.append(tree(seed, k, np.array([x, y, 0.0]), scale))
+                props.append(tree(seed, k, np.array([x, y, 0.0]), scale))
         if self.settings.occluders:
             for road in (ROADS[0], ROADS[2]):
                 for y in np.arange(15.0, PERIOD, 40.0):
                     foot = np.array([road.centre(float(y)), y, 0.0])
-                    found.append(Lamp(Post(foot, 8.0, 0.13, (96, 100, 98))))
-                    found.append(tree(seed, 200 + int(y), foot + np.array([0, 20.0, 0]), scale))
-        return found
+                    props.append(Lamp(Post(foot, 8.0, 0.13, (96, 100, 98))))
+                    props.append(tree(seed, 200 + int(y), foot + np.array([0, 20.0, 0]), scale))
+        return props
 
     def _paint_ground(self) -> Image:
         """One period of the ground from above, uint8 (n, n, 3), rows along +y, columns along +x."""
@@ -202,13 +202,13 @@ class District:
     def vehicles(self, camera: Pinhole, seconds: float) -> list[Vehicle]:
         """Traffic and the car park where they may be in sight."""
         chosen = self.settings
-        found = [v for lane in self.lanes for v in lane.vehicles(chosen.seed, chosen.density, seconds)]
+        vehicles = [v for lane in self.lanes for v in lane.vehicles(chosen.seed, chosen.density, seconds)]
         if self.lot is not None:
-            found += self._parked
-            found += circling(self.lot, chosen.seed, chosen.speed, seconds)
-        spots = np.array([v.position[:2] for v in found]).reshape(-1, 2)
+            vehicles += self._parked
+            vehicles += circling(self.lot, chosen.seed, chosen.speed, seconds)
+        spots = np.array([v.position[:2] for v in vehicles]).reshape(-1, 2)
         offsets, seen = self._seen(spots, camera)
-        return [replace(found[k], position=found[k].position + offsets[k]) for k in seen]
+        return [replace(vehicles[k], position=vehicles[k].position + offsets[k]) for k in seen]
 
     def regions(self, camera: Pinhole) -> npt.NDArray[np.float32]:
         """Around the car park, where it is in sight."""

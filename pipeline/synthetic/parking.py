@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.pipeline.boxes import clip_boxes
 from spotlabel.pipeline.synthetic.actors import Vehicle
 from spotlabel.pipeline.synthetic.chance import Purpose, uniforms
 from spotlabel.pipeline.synthetic.ground import ROW, Lot
@@ -31,14 +32,14 @@ def parked(lot: Lot, seed: int) -> list[Vehicle]:
     low, high = lot.rows
     places = int((high - low) / 2.6)
     draw = uniforms(seed, Purpose.LAYOUT, 100, places * 2 * 6).reshape(-1, 6)
-    found = []
+    standing = []
     for k, share in enumerate(draw):
         if share[0] < 0.66:
             side = 1 if k % 2 else -1
             position = np.array([lot.middle + side * (ROW / 2 + 0.1), low + 1.37 + 2.6 * (k // 2), 0.0])
             heading = (0.0 if share[5] < 0.5 else pi) + (share[4] - 0.5) * 0.06
-            found.append(dressed(STANDING_ID + k, share[1:5], position, heading, class_id=0))
-    return found
+            standing.append(dressed(STANDING_ID + k, share[1:5], position, heading, class_id=0))
+    return standing
 
 
 def circling(lot: Lot, seed: int, speed: float, seconds: float) -> Iterator[Vehicle]:
@@ -107,5 +108,5 @@ def _region(lot: Lot, camera: Pinhole, size: tuple[int, int], margin: float) -> 
     if len(outline) == 0:
         return None
     low, high = np.floor(outline.min(axis=0) - margin)[:2], np.ceil(outline.max(axis=0) + margin)[:2]
-    box = np.concatenate([np.maximum(low, 0), np.minimum(high, [size[1], size[0]])])
+    box = clip_boxes(np.concatenate([low, high])[None], size)[0]
     return box if bool(box[0] < box[2] and box[1] < box[3]) else None

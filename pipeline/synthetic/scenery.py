@@ -75,7 +75,7 @@ class Rooted:
         return square(self.foot, 0.3)
 
     def moved(self, offset: Float) -> Self:
-        """A copy elsewhere."""
+        """The same ``offset`` metres (3,) away."""
         return replace(self, foot=self.foot + offset)
 
     def above(self, across: float, along: float, up: float) -> Float:
@@ -108,12 +108,12 @@ class House:
         return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
 
     def moved(self, offset: Float) -> House:
-        """A copy elsewhere."""
+        """The same ``offset`` metres (3,) away."""
         load = self.load.moved(offset) if self.load is not None else None
         return replace(self, low=self.low + offset, high=self.high + offset, load=load)
 
     def paint(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint it."""
+        """The walls that face the camera, the roof if it is seen from above, then what stands on it."""
         (x0, y0, z0), (x1, y1, z1) = self.low, self.high
         eye = canvas.camera.position
         sides = (
@@ -133,7 +133,7 @@ class House:
             self.load.paint(canvas, moment)
 
     def shadow(self, sun: Float) -> Float | None:
-        """Outline of its shadow."""
+        """Outline of the whole block's shadow, (n, 3)."""
         (x0, y0, z0), (x1, y1, z1) = self.low, self.high
         return cast(np.array([[x, y, z] for x in (x0, x1) for y in (y0, y1) for z in (z0, z1)]), sun)
 
@@ -155,7 +155,7 @@ class Tree(Rooted):
     beat: float
 
     def paint(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint it."""
+        """The trunk, then the crown, whose leaves the wind displaces."""
         Post(self.foot, self.height, 0.14 * self.radius**0.5, (44, 58, 70)).paint(canvas, moment)
         centre, depth = canvas.camera.project(self.above(0, 0, self.height)[None])
         if depth[0] < NEAR:
@@ -194,7 +194,7 @@ class Tree(Rooted):
         )
 
     def shadow(self, sun: Float) -> Float | None:
-        """Outline of its shadow."""
+        """Outline of the crown's shadow, (n, 3); the trunk casts none."""
         angle = np.arange(14) * (2 * pi / 14)
         ring = np.column_stack([np.cos(angle), np.sin(angle), np.zeros(14)]) * (0.9 * self.radius)
         return cast(self.above(0, 0, self.height) + ring, sun)
@@ -209,7 +209,7 @@ class Post(Rooted):
     colour: tuple[float, float, float]
 
     def paint(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint it."""
+        """The light half on the left, the dark one on the right."""
         right = canvas.camera.axes[0] * self.radius
         bottom, top = self.foot, self.above(0, 0, self.height)
         light = (self.colour[0] * 1.35, self.colour[1] * 1.35, self.colour[2] * 1.35)
@@ -217,7 +217,7 @@ class Post(Rooted):
         canvas.polygon(np.array([bottom - right, bottom, top, top - right]), light)
 
     def shadow(self, sun: Float) -> Float | None:
-        """Outline of its shadow."""
+        """Outline of its shadow, (n, 3), as wide as the post."""
         wide = np.array([-sun[1], sun[0], 0]) * self.radius
         top = self.above(0, 0, self.height)
         return cast(np.array([self.foot - wide, self.foot + wide, top - wide, top + wide]), sun)
@@ -236,11 +236,11 @@ class Lamp:
         return square(self.post.foot, 0.3)
 
     def moved(self, offset: Float) -> Lamp:
-        """A copy elsewhere."""
+        """The same ``offset`` metres (3,) away."""
         return replace(self, post=self.post.moved(offset))
 
     def paint(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint it."""
+        """The post, then an arm and a head to each side."""
         self.post.paint(canvas, moment)
         top = self.post.above(0, 0, self.post.height)
         for side in (-1, 1):
@@ -252,7 +252,7 @@ class Lamp:
             )
 
     def shadow(self, sun: Float) -> Float | None:
-        """Outline of its shadow."""
+        """Outline of the post's shadow, (n, 3); arms and heads cast none."""
         return self.post.shadow(sun)
 
 
@@ -287,7 +287,7 @@ class Board(Rooted):
         return sides + self.foot
 
     def paint(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint it."""
+        """The legs, then the picture from the front and a grey back from behind."""
         for side in (0.0,) if self.legs == 1 else (-0.4, 0.4):
             leg = Post(self.above(side * self.width, 0.05, 0), self.bottom + 0.2, 0.07, (92, 92, 92))
             leg.paint(canvas, moment)
@@ -297,7 +297,7 @@ class Board(Rooted):
             canvas.polygon(self._corners(), (110, 112, 112))
 
     def shadow(self, sun: Float) -> Float | None:
-        """Outline of its shadow."""
+        """Outline of the picture's shadow, (n, 3), without the legs."""
         return cast(self._corners(), sun)
 
 
@@ -313,11 +313,11 @@ class Standing:
         return self.vehicle.footprint
 
     def moved(self, offset: Float) -> Standing:
-        """A copy elsewhere."""
+        """The same ``offset`` metres (3,) away."""
         return Standing(replace(self.vehicle, position=self.vehicle.position + offset))
 
     def paint(self, canvas: Canvas, moment: Moment) -> None:
-        """Paint it."""
+        """The vehicle, with 0 in the instance map: it is not in the truth."""
         paint_vehicle(canvas, self.vehicle, moment.sun, 0)
 
     def shadow(self, sun: Float) -> Float | None:

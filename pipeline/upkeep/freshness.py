@@ -18,10 +18,9 @@ from typing import Any
 from spotlabel.labelers.base import Labeler, Settings
 from spotlabel.labelers.masks import MASK_RULES_VERSION, MaskSettings
 from spotlabel.pipeline.datasets.base import ReaderOptions
-from spotlabel.pipeline.hashing import DigestCache, files_digest, text_digest
+from spotlabel.pipeline.hashing import DigestCache, canonical_json, files_digest, text_digest
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import EvidenceReader
-from spotlabel.pipeline.store.schema import canonical_json
 
 EVIDENCE_STAGE_VERSION = 1
 """Rises when the evidence stage itself (not a labeler) would write something else for the same input."""
@@ -140,27 +139,27 @@ def mask_fingerprint(
     }
 
 
-def compare(found: Mapping[str, Any], wanted: Mapping[str, Any], trust: tuple[str, ...] = ()) -> Need:
+def compare(stored: Mapping[str, Any], wanted: Mapping[str, Any], trust: tuple[str, ...] = ()) -> Need:
     """Compare fingerprints part by part.
 
     Args:
-        found: as recorded in the store.
+        stored: as recorded in the store.
         wanted: as of now.
         trust: parts that are not compared.
     """
     differing = [
-        _difference(part, found.get(part), wanted.get(part))
-        for part in sorted({*found, *wanted} - {*trust})
-        if found.get(part) != wanted.get(part)
+        _difference(part, stored.get(part), wanted.get(part))
+        for part in sorted({*stored, *wanted} - {*trust})
+        if stored.get(part) != wanted.get(part)
     ]
     return Need(State.STALE, "; ".join(differing)) if differing else Need(State.FRESH)
 
 
-def _difference(part: str, found: Any, wanted: Any) -> str:
+def _difference(part: str, stored: Any, wanted: Any) -> str:
     """Name what differs: single keys of settings with both values, digests just by name."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        keys = [key for key in sorted({*found, *wanted}) if found.get(key) != wanted.get(key)]
-        return ", ".join(f"{part}.{key}: {found.get(key)} -> {wanted.get(key)}" for key in keys)
+    if isinstance(stored, dict) and isinstance(wanted, dict):
+        keys = [key for key in sorted({*stored, *wanted}) if stored.get(key) != wanted.get(key)]
+        return ", ".join(f"{part}.{key}: {stored.get(key)} -> {wanted.get(key)}" for key in keys)
     if part in ("frames", "annotations", "evidence"):
         return f"{part} changed"
-    return f"{part}: {found} -> {wanted}"
+    return f"{part}: {stored} -> {wanted}"

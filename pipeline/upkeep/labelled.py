@@ -11,6 +11,7 @@ from spotlabel.pipeline.errors import SpotlabelError, StoreError
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.store.seal import sealed_digest
 from spotlabel.pipeline.upkeep.freshness import State, annotations_fingerprint, compare
 from spotlabel.pipeline.upkeep.plan import Item, items
 
@@ -47,18 +48,18 @@ def labelled_sequences(recipe: Recipe, only: Iterable[str] = ()) -> list[Labelle
             of all such videos.
         DatasetError, RecipeError: as :meth:`spotlabel.pipeline.recipes.recipe.Recipe.sequences`.
     """
-    found, problems = [], []
+    labelled, problems = [], []
     for item in items(recipe, only):
         try:
             _check(recipe, item)
         except (SpotlabelError, OSError) as error:
             problems.append(str(error))
             continue
-        found.append(LabelledSequence(item.sequence, item.mask_path))
+        labelled.append(LabelledSequence(item.sequence, item.mask_path))
     if problems:
         rest = f" (and {len(problems) - 1} more videos like it)" if len(problems) > 1 else ""
         raise StoreError(problems[0] + rest)
-    return found
+    return labelled
 
 
 def _check(recipe: Recipe, item: Item) -> None:
@@ -67,7 +68,7 @@ def _check(recipe: Recipe, item: Item) -> None:
         raise StoreError(
             f"{name}: has no masks ({item.mask_path}); run `spotlabel label` with this recipe first"
         )
-    item.cache.sealed(item.mask_path)
+    sealed_digest(item.mask_path, item.cache)
     wanted = {
         "settings": recipe.masks.model_dump(mode="json"),
         "mask rules": MASK_RULES_VERSION,

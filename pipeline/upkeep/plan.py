@@ -17,6 +17,7 @@ from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import EvidenceReader, MaskReader
 from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS
+from spotlabel.pipeline.store.seal import sealed_digest
 from spotlabel.pipeline.upkeep.freshness import Need, State, compare, evidence_fingerprint, mask_fingerprint
 
 _THRESHOLDS = {"motion_threshold": EvidenceKind.MOTION, "distance_threshold": EvidenceKind.DISTANCE}
@@ -144,13 +145,16 @@ def evidence_need(recipe: Recipe, item: Item, masks_only: bool = False) -> Need:
     if not item.evidence_path.exists():
         return Need(State.MISSING)
     try:
-        item.cache.sealed(item.evidence_path)
+        sealed_digest(item.evidence_path, item.cache)
         evidence = EvidenceReader(item.evidence_path, sealed=True)
-        found, bad = evidence.fingerprint, int(np.count_nonzero(~np.isin(evidence.state, STATES_WITH_PIXELS)))
+        stored, bad = (
+            evidence.fingerprint,
+            int(np.count_nonzero(~np.isin(evidence.state, STATES_WITH_PIXELS))),
+        )
     except StoreError as error:
         return Need(State.DAMAGED, str(error))
     trusted = ("frames", "libraries") if masks_only else ()
-    need = compare(found, item.evidence_fingerprint(recipe, with_frames=not masks_only), trusted)
+    need = compare(stored, item.evidence_fingerprint(recipe, with_frames=not masks_only), trusted)
     if need.state == State.FRESH and bad and recipe.frames.on_bad == "fail":
         return Need(State.STALE, f"{bad} frames could not be read, and frames.on_bad is fail")
     return need
@@ -161,12 +165,12 @@ def mask_need(recipe: Recipe, item: Item) -> Need:
     if not item.mask_path.exists():
         return Need(State.MISSING)
     try:
-        item.cache.sealed(item.mask_path)
-        found = MaskReader(item.mask_path, sealed=True).fingerprint
+        sealed_digest(item.mask_path, item.cache)
+        stored = MaskReader(item.mask_path, sealed=True).fingerprint
     except StoreError as error:
         return Need(State.DAMAGED, str(error))
     evidence = EvidenceReader(item.evidence_path, sealed=True)
-    return compare(found, item.mask_fingerprint(recipe, evidence))
+    return compare(stored, item.mask_fingerprint(recipe, evidence))
 
 
 def _after(evidence: Need, item: Item) -> Need:

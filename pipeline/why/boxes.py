@@ -114,13 +114,13 @@ def frame_boxes(masks: MaskReader, frame: int) -> list[BoxFacts]:
     columns = {name: column[rows] for name, column in masks.quality.items()}
     names = [masks.class_names[class_id] for class_id in table.class_id[rows].tolist()]
     rects, mask = _rects(masks, frame, settings), masks.read(frame)
-    doubted = _doubted(names, columns["believed"], settings)
-    said = _Said(FrameState(int(masks.state[frame])), settings, mask, rects, doubted)
-    found = []
+    left_unknown = _left_unknown(names, columns["believed"], settings)
+    said = _Said(FrameState(int(masks.state[frame])), settings, mask, rects, left_unknown)
+    facts = []
     for i, (x0, y0, x1, y1) in enumerate(rects.tolist()):
         crop, row = mask[y0:y1, x0:x1], rows.start + i
         quality = {name: column[i].item() for name, column in columns.items()}
-        found.append(
+        facts.append(
             BoxFacts(
                 index=i,
                 class_name=names[i],
@@ -134,7 +134,7 @@ def frame_boxes(masks: MaskReader, frame: int) -> list[BoxFacts]:
                 why=said.of_box(i, names[i], quality),
             )
         )
-    return found
+    return facts
 
 
 def _rects(masks: MaskReader, frame: int, settings: Mapping[str, Any]) -> Rects:
@@ -151,13 +151,13 @@ def _selected(name: str, settings: Mapping[str, Any]) -> bool:
     return settings.get("classes") is None or name in settings["classes"]
 
 
-def _doubted(
+def _left_unknown(
     names: list[str], believed: npt.NDArray[np.bool_], settings: Mapping[str, Any]
 ) -> npt.NDArray[np.bool_]:
     """Boxes that made their pixels unknown, bool (N,)."""
     selected = np.array([_selected(name, settings) for name in names], np.bool_)
-    weak = selected & ~believed & (settings.get("weak_boxes") == "unknown")
-    return np.asarray(weak | (~selected & (settings.get("other_classes") == "unknown")), np.bool_)
+    not_believed = selected & ~believed & (settings.get("weak_boxes") == "unknown")
+    return np.asarray(not_believed | (~selected & (settings.get("other_classes") == "unknown")), np.bool_)
 
 
 @dataclass(frozen=True)
@@ -169,14 +169,14 @@ class _Said:
         settings: mask settings.
         mask: uint8 (H, W).
         rects: int64 (N, 4), pixels of the boxes.
-        doubted: bool (N,), boxes that made their pixels unknown.
+        left_unknown: bool (N,), boxes that made their pixels unknown.
     """
 
     state: FrameState
     settings: Mapping[str, Any]
     mask: Plane
     rects: Rects
-    doubted: npt.NDArray[np.bool_]
+    left_unknown: npt.NDArray[np.bool_]
 
     def of_box(self, index: int, class_name: str, quality: Mapping[str, float | bool]) -> tuple[str, ...]:
         """Reasons, the decisive one first."""
@@ -187,13 +187,13 @@ class _Said:
         if x1 <= x0 or y1 <= y0:
             return ("not believed: the box holds no pixel",)
         verdict = box_reason(class_name, quality, self.settings)
-        return (verdict,) if self.doubted[index] else (verdict, *self._unknown_inside(index))
+        return (verdict,) if self.left_unknown[index] else (verdict, *self._unknown_inside(index))
 
     def _unknown_inside(self, index: int) -> list[str]:
-        """Where unknown pixels of a box come from that was not itself doubted."""
+        """Where unknown pixels of a box come from that is not itself left unknown."""
         x0, y0, x1, y1 = self.rects[index].tolist()
         unknown = self.mask[y0:y1, x0:x1] == UNKNOWN
-        covers = inside_rects(self.mask.shape, self.rects[self.doubted])[y0:y1, x0:x1].astype(np.bool_)
+        covers = inside_rects(self.mask.shape, self.rects[self.left_unknown])[y0:y1, x0:x1].astype(np.bool_)
         lines = []
         for pixels, where in (
             (unknown & covers, "overlapped by a box that is not believed or of another class"),
@@ -236,7 +236,7 @@ def box_reason(class_name: str, quality: Mapping[str, float | bool], settings: M
     missed = {name: limit for name, limit in least.items() if not float(quality[name]) >= limit}
     kept = settings.get("weak_boxes") != "unknown"
     verdict = "not believed, but kept (masks.weak_boxes is keep)" if kept else "unknown"
-    return f"{verdict}: " + (_against(quality, missed) if missed else f"{filled}, but another rule doubts it")
+    return f"{verdict}: " + (_against(quality, missed) if missed else f"{filled}, but another rule says no")
 
 
 def _least(quality: Mapping[str, float | bool], settings: Mapping[str, Any]) -> dict[str, float]:

@@ -61,7 +61,7 @@ def _out(masks: MaskReader) -> Path:
     return path.parent.parent
 
 
-def origin(masks: MaskReader, recipe: Recipe | None = None) -> Origin:
+def find_origin(masks: MaskReader, recipe: Recipe | None = None) -> Origin:
     """Tell where masks come from.
 
     Args:
@@ -89,11 +89,11 @@ def _item(recipe: Recipe, masks: MaskReader) -> Item:
     try:
         item = one_item(recipe, masks.sequence)
     except SpotlabelError as error:
-        found = [item.sequence.name for item in items(recipe)]  # all of them: only to tell the nearest name
-        if masks.sequence in found:
+        names = [item.sequence.name for item in items(recipe)]  # all of them: only to tell the nearest name
+        if masks.sequence in names:
             raise
         raise RecipeError(
-            f"the recipe has no sequence {masks.sequence!r}; {nearest(masks.sequence, found)}"
+            f"the recipe has no sequence {masks.sequence!r}; {nearest(masks.sequence, names)}"
         ) from error
     beside = evidence_path(_out(masks), item.labeler.name, masks.sequence)
     return dataclasses.replace(item, mask_path=masks.path, evidence_path=beside)
@@ -111,11 +111,11 @@ def _wanted_masks(recipe: Recipe, item: Item) -> dict[str, Any]:
 def _parts(
     recorded: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Part, ...]:
-    found = []
+    listed = []
     for stage, parts in recorded.items():
         for name in sorted({*parts, *wanted[stage]}):
-            found.append(Part(stage, name, parts.get(name), _change(name, parts, wanted[stage])))
-    return tuple(found)
+            listed.append(Part(stage, name, parts.get(name), _change(name, parts, wanted[stage])))
+    return tuple(listed)
 
 
 def _change(name: str, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

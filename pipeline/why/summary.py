@@ -18,7 +18,7 @@ Lines = list[tuple[str, str]]
 
 
 def store_lines(masks: MaskReader) -> Lines:
-    """A whole store."""
+    """About a whole mask store: its sequence, frames by state, boxes by class."""
     boxes = len(masks.boxes.xyxy)
     counts = np.bincount(masks.boxes.class_id, minlength=len(masks.class_names)).tolist()
     by_class = ", ".join(f"{name} {n}" for name, n in zip(masks.class_names, counts, strict=False) if n)
@@ -33,7 +33,7 @@ def store_lines(masks: MaskReader) -> Lines:
 
 
 def frame_lines(masks: MaskReader, index: int) -> Lines:
-    """One frame."""
+    """About one frame: its state, why it is so, and its number of boxes."""
     state = FrameState(int(masks.state[index]))
     reason = frame_reason(state, masks.structure("settings"))
     boxes = masks.boxes.rows(index)
@@ -48,7 +48,7 @@ def frame_lines(masks: MaskReader, index: int) -> Lines:
 
 
 def box_lines(box: BoxFacts) -> Lines:
-    """One box."""
+    """About one box: where it is, its pixels, its quality figures, and why its mask is as it is."""
     x0, y0, x1, y1 = box.xyxy
     track = f", track {box.track}" if box.track >= 0 else ""
     flags = f" ({', '.join(box.flags)})" if box.flags else ""
@@ -62,11 +62,11 @@ def box_lines(box: BoxFacts) -> Lines:
     ]
 
 
-def origin_lines(found: Origin) -> Lines:
+def origin_lines(origin: Origin) -> Lines:
     """The evidence store, and how everything stands to the recipe."""
-    lines = [("evidence", found.evidence)]
-    if found.verdict is not None:
-        evidence, masks = found.verdict
+    lines = [("evidence", origin.evidence)]
+    if origin.verdict is not None:
+        evidence, masks = origin.verdict
         lines.append(("now", f"evidence {evidence}\nmasks {masks}"))
     return lines
 
@@ -89,7 +89,7 @@ def preset_of(settings: dict[str, Any]) -> str:
     return f"preset {name}" + (f" with {changed}" if changed else "")
 
 
-def as_data(masks: MaskReader, index: int | None, boxes: list[BoxFacts], found: Origin) -> dict[str, Any]:
+def as_data(masks: MaskReader, index: int | None, boxes: list[BoxFacts], origin: Origin) -> dict[str, Any]:
     """Everything as plain data; a quality without a value is null."""
     data: dict[str, Any] = {
         "store": str(masks.path),
@@ -102,11 +102,11 @@ def as_data(masks: MaskReader, index: int | None, boxes: list[BoxFacts], found: 
         "labeler_version": int(masks.file.attrs["labeler_version"]),
         "labeler_settings": masks.structure("labeler_settings"),
         "mask_settings": masks.structure("settings"),
-        "made_from": [dataclasses.asdict(part) for part in found.parts],
-        "evidence_store": found.evidence,
+        "made_from": [dataclasses.asdict(part) for part in origin.parts],
+        "evidence_store": origin.evidence,
     }
-    if found.verdict is not None:
-        stages = zip(("evidence", "masks"), found.verdict, strict=True)
+    if origin.verdict is not None:
+        stages = zip(("evidence", "masks"), origin.verdict, strict=True)
         data["now"] = {stage: {"state": str(need.state), "reason": need.reason} for stage, need in stages}
     if index is None:
         data["frames"] = {

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from spotlabel.detector.centernet.checkpoint import CheckpointError
+from spotlabel.detector.checkpoint import CheckpointError
 from spotlabel.detector.model import ModelSpec, load_model, read_model, save_model
 from spotlabel.pipeline.atomic import write_atomically
 from tests.helpers.recipes import leftovers

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 
-from spotlabel.detector.centernet.checkpoint import public_name
 from spotlabel.detector.centernet.network import CenterNet
 from spotlabel.detector.centernet.presets import build_detector
+from spotlabel.detector.checkpoint import public_name
 from spotlabel.detector.networks.backbone import Backbone
 from spotlabel.detector.networks.hourglass import Hourglass, HourglassSize
 from tests.helpers import hash_tensors
@@ -17,6 +19,9 @@ torch.set_num_threads(1)
 
 MINI = HourglassSize(stem=4, dims=(8, 8, 12), modules=(1, 1, 1), stacks=2)
 """The smallest two-stack hourglass: input in multiples of 16 (64 with a U-Net head)."""
+
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Replay(Backbone):
@@ -30,7 +35,7 @@ class Replay(Backbone):
         return self.features
 
 
-def fill_by_name(model: nn.Module) -> nn.Module:
+def fill_by_name(model: Network) -> Network:
     """Give every parameter and buffer its hash value (float64) by public name, and switch to eval mode."""
     state = {k: hash_tensors.parameter(public_name(k), tuple(v.shape)) for k, v in model.state_dict().items()}
     model.load_state_dict(state, assign=True)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +71,28 @@ def spotlabel(*arguments: object, cwd: Path | None = None, **env: str) -> subpro
     )
 
 
+@contextmanager
+def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A running ``spotlabel``; killed at the end whatever happens."""
+    process = subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for_partial(folder: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until a file below an output folder, or below a part of it, is in the making."""
+    deadline = time.monotonic() + 300
+    while not leftovers(folder):
+        assert process.poll() is None, "finished before it could be disturbed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 def stores(out: Path) -> dict[str, bytes]:
     """Every store below an output folder with its bytes."""
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*.h5"))}
@@ -77,11 +103,36 @@ def leftovers(out: Path) -> list[Path]:
     return list(out.rglob(".*.partial"))
 
 
-def crash_labeler(folder: Path, code: str) -> Path:
-    """A package, as if installed in ``folder``, whose class ``Crash`` is the labeler ``crash``."""
+_CRASH = """
+import ctypes, os, signal
+import numpy as np
+from spotlabel.labelers.base import Evidence, EvidenceKind, Settings
+
+class Crash:
+    name, version, kind, neutral = "crash", 1, EvidenceKind.BINARY, 0
+    uses_boxes, libraries, settings_type = False, (), Settings
+
+    def __init__(self, settings):
+        pass
+
+    def label(self, clip):
+        for number, _ in enumerate(clip):
+{before}
+            yield Evidence(np.zeros(clip.size, np.bool_))
+"""
+
+
+def crash_labeler(folder: Path, before: str) -> Path:
+    """A package, as if installed in ``folder``, with the labeler ``crash``, which finds no foreground.
+
+    Args:
+        folder: made here, to stand on the import path.
+        before: code to run before each frame's evidence; knows ``clip`` and ``number``, from 0.
+    """
     info = folder / "crash_labeler-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: crash-labeler\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[spotlabel.labelers]\ncrash = crash_labeler:Crash\n")
+    code = _CRASH.format(before=textwrap.indent(before.strip("\n"), 12 * " "))
     (folder / "crash_labeler.py").write_text(code)
     return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,12 @@ KNOWS_LABELERS = (
 """Parts of the pipeline that know how evidence is made: none of the detector's business."""
 RIM = ("recipes", "upkeep.labelled", "cli", "running")
 """Parts of the pipeline that belong to the command line; only the detector's commands may use them."""
+PIPELINE_ROOMS = (
+    "frames", "synthetic", "store", "datasets", "recipes", "measures", "upkeep", "stages", "compare",
+    "pictures", "why", "forecast", "running", "cluster", "cli",
+)  # fmt: skip
+"""Rooms of the pipeline, each of which may import the rooms before it, and the modules at the root
+(sequence, boxes, names ...), which import no room."""
 
 
 def modules(room: str) -> list[Path]:
@@ -79,3 +86,70 @@ def test_only_the_detectors_commands_know_recipes() -> None:
         if any(below(name, part) for part in RIM)
     }
     assert not wrong
+
+
+def named_modules() -> dict[str, Path]:
+    """Every file of ours by the name it is imported under."""
+    named = {}
+    for room in ("labelers", "pipeline", "detector", "workflows", "benchmarks", "tests"):
+        prefix = "" if room in ("benchmarks", "tests") else "spotlabel."
+        for path in modules(room):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            named[prefix + ".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return named
+
+
+def imports_of_modules() -> dict[str, set[str]]:
+    """For every module of ours, those it imports; ``from package import module`` imports the module."""
+    named = named_modules()
+    graph: dict[str, set[str]] = {}
+    for module, path in named.items():
+        graph[module] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                graph[module] |= {alias.name for alias in node.names} & named.keys()
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                inside = {f"{node.module}.{alias.name}" for alias in node.names}
+                graph[module] |= inside & named.keys()
+                if inside - named.keys():
+                    graph[module] |= {node.module} & named.keys()
+    return graph
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """One circle of a graph, its first name twice; empty if there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = imports_of_modules()
+    assert graph["spotlabel.pipeline.cli.main"] & graph.keys()
+    assert circle(graph) == []
+    assert circle({**graph, "spotlabel.pipeline.errors": {"spotlabel.pipeline.cli.main"}})
+
+
+def test_rooms_of_the_pipeline_import_only_rooms_before_them() -> None:
+    """A new room is entered at its place in :data:`PIPELINE_ROOMS`."""
+    rank = {room: place for place, room in enumerate(PIPELINE_ROOMS)}
+    packages = {path.parent.name for path in (ROOT / "pipeline").glob("*/__init__.py")}
+    assert packages == rank.keys()
+    wrong = set()
+    for module, imports in imports_of_modules().items():
+        if room_of(module) != "pipeline":
+            continue
+        own = pipeline_room(module)
+        for name in imports:
+            other = pipeline_room(name) if room_of(name) == "pipeline" else ""
+            if other and other != own and rank[other] > rank.get(own, -1):
+                wrong.add(f"{module} imports {name}")
+    assert not wrong
+
+
+def pipeline_room(module: str) -> str:
+    """``store`` of ``spotlabel.pipeline.store.seal``; empty for a module at the pipeline's root."""
+    part = module.removeprefix("spotlabel.pipeline.").partition(".")[0]
+    return part if part in PIPELINE_ROOMS else ""

@@ -11,6 +11,7 @@ import pytest
 from spotlabel.pipeline import hashing
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.hashing import DigestCache, file_digest, files_digest
+from spotlabel.pipeline.store.seal import sealed_digest
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_a_damaged_store_is_not_remembered_as_whole(tmp_path: Path) -> None:
     store = tmp_path / "x.h5"
     store.write_bytes(b"no seal")
     with pytest.raises(StoreError, match="not a sealed"):
-        DigestCache(tmp_path / "cache.json").sealed(store)
+        sealed_digest(store, DigestCache(tmp_path / "cache.json"))
 
 
 def test_the_digest_of_many_depends_on_order_names_content_and_facts(tmp_path: Path) -> None:

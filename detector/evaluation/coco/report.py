@@ -111,7 +111,7 @@ def write_report(result: CocoResult, folder: Path) -> list[Path]:
 
 
 def markdown(result: CocoResult) -> str:
-    """The figures as Markdown."""
+    """The figures, then a row for each category."""
     kind = "all categories taken for one" if result.class_agnostic else "mean over categories"
     lines = [f"# COCO: box figures in percent, {kind}", ""]
     lines += [f"{result.images} images, {result.detections} detections.", ""]

@@ -13,6 +13,7 @@ import numpy as np
 from spotlabel.detector.evaluation.records import Detections, Float64, Int64, check_columns
 from spotlabel.detector.evaluation.tables import read_table, whole
 from spotlabel.pipeline.atomic import write_atomically
+from spotlabel.pipeline.boxes import clip_boxes
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ Benchmark = Literal["ua-detrac", "uavdt"]
 
 LAYOUTS: dict[Benchmark, Layout] = {
     "ua-detrac": Layout(7, lambda frame, index, box, score: f"{frame},{index},{box},{score}\n", 0.5),
-    "uavdt": Layout(9, lambda frame, index, box, score: f"{frame},-1,{box},{score},1,-1\n", 1.0),
+    "uavdt": Layout(9, lambda frame, index, box, score: f"{frame},-1,{box},{score},1,-1\n", 0.0),
 }
 """Both start with frame, index (or -1), left, top, width, height, score."""
 
@@ -108,7 +109,7 @@ Rows = Iterator[tuple[int, list[tuple[str, str]]]]
 def _clean_rows(
     frame: Int64, xyxy: Float64, score: np.typing.NDArray[np.float32], image: tuple[int, int], origin: float
 ) -> Rows:
-    clipped = np.clip(xyxy, 0, [image[1], image[0], image[1], image[0]])
+    clipped = clip_boxes(xyxy, image)
     sizes = clipped[:, 2:] - clipped[:, :2]
     boxes = np.concatenate([clipped[:, :2] + origin, sizes], axis=1)
     order = np.lexsort((-score, frame))

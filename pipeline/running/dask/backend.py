@@ -16,16 +16,16 @@ from typing import Any
 
 from distributed import Client, Future, KilledWorker, as_completed
 
+from spotlabel.pipeline.atomic import clear_partials, locked_partial
 from spotlabel.pipeline.frames import video
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.dask.address import DaskError, scheduler_address
 from spotlabel.pipeline.running.dask.worker import run_video, stop_run, unfit
 from spotlabel.pipeline.running.isolate import Children
 from spotlabel.pipeline.running.job import Outcome
-from spotlabel.pipeline.running.local import Watcher, absolute_tree, stopping_on_signals
+from spotlabel.pipeline.running.local import absolute_tree, stopping_on_signals
+from spotlabel.pipeline.running.watcher import Watcher
 from spotlabel.pipeline.sequence import Camera
-from spotlabel.pipeline.store import clear_partials
-from spotlabel.pipeline.store.seal import locked_partial
 from spotlabel.pipeline.upkeep.freshness import library_versions
 
 _SECONDS_TO_CONNECT = 10

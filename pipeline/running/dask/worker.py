@@ -68,8 +68,10 @@ def unfit(common: Mapping[str, Any]) -> str:
     if not Path(data).exists():
         return f"{here} does not see data: {data}; every worker needs that folder under the same path"
     wanted = common["libraries"]
-    found = library_versions(tuple(wanted))
-    others = [f"{name} {found[name]}, not {wanted[name]}" for name in wanted if found[name] != wanted[name]]
+    installed = library_versions(tuple(wanted))
+    others = [
+        f"{name} {installed[name]}, not {wanted[name]}" for name in wanted if installed[name] != wanted[name]
+    ]
     return f"{here} has {', '.join(others)}; install the same versions everywhere" if others else ""
 
 

@@ -7,14 +7,14 @@ import re
 import pytest
 import torch
 
-from spotlabel.detector.centernet.checkpoint import (
+from spotlabel.detector.centernet.presets import build_detector
+from spotlabel.detector.checkpoint import (
     CheckpointError,
     import_public,
     load_public_checkpoint,
     public_name,
     read_public_checkpoint,
 )
-from spotlabel.detector.centernet.presets import build_detector
 from spotlabel.detector.networks.hourglass import HOURGLASS_104, Hourglass
 from tests.helpers.detectors import mini
 

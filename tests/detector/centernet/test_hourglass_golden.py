@@ -76,7 +76,7 @@ def outputs(features, preset, image, gate=None):
     if gate is not None:
         model.gate = gate
     with torch.no_grad():
-        stacks = fill_by_name(model)(image)
+        stacks = fill_by_name(model).outputs(image)
     return by_stack(stacks)
 
 
@@ -156,10 +156,10 @@ def test_released_spotnet_outputs_in_three_precisions(hourglass, image):
         (torch.float32, lambda figures: {"rtol": 0, "atol": 2e-3 * figures[1]}),
     ):
         with torch.no_grad():
-            stacks = model.to(dtype)(image.to(dtype))
+            stacks = model.to(dtype).outputs(image.to(dtype))
         check(by_stack(stacks), RELEASED, tolerance)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        stacks = model(image.float())
+        stacks = model.outputs(image.float())
     assert (stacks[0]["seg"].dtype, stacks[0]["hm"].dtype) == (torch.bfloat16, torch.float32)
     # A single element of a bfloat16 output is only good to some tenth of the spread; means are far better.
     for name, out in by_stack(stacks).items():
@@ -188,21 +188,21 @@ def test_released_spotnet_outputs_in_three_precisions(hourglass, image):
 def test_multiply_accumulates(preset, classes, size, gmac):
     model = on_meta(preset, classes).eval()
     with FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, 3, *size, device="meta"))
+        model.outputs(torch.zeros(1, 3, *size, device="meta"))
     assert counter.get_total_flops() / 2e9 == pytest.approx(gmac, rel=1e-3)
 
 
 def test_inference_leaves_out_the_heads_of_the_first_stack():
     model = on_meta("spotnet-released").eval()
     with FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, 3, 512, 512, device="meta"), last_only=True)
+        model.outputs(torch.zeros(1, 3, 512, 512, device="meta"), last_only=True)
     assert counter.get_total_flops() / 2e9 == pytest.approx(311, rel=5e-3)
 
 
 @pytest.mark.parametrize("size", [(512, 512), (640, 1024), (256, 384)])
 def test_output_shapes(size):
     height, width = size
-    stacks = on_meta("spotnet-released", 4)(torch.zeros(2, 3, height, width, device="meta"))
+    stacks = on_meta("spotnet-released", 4).outputs(torch.zeros(2, 3, height, width, device="meta"))
     assert len(stacks) == 2
     for out in stacks:
         assert {name: tuple(t.shape) for name, t in out.items()} == {
@@ -216,7 +216,7 @@ def test_output_shapes(size):
 @pytest.mark.parametrize("size", [(500, 512), (512, 576), (64, 128)])
 def test_an_input_that_does_not_fit_is_refused(size):
     with pytest.raises(ValueError, match="multiples of 128"):
-        on_meta("centernet")(torch.zeros(1, 3, *size, device="meta"))
+        on_meta("centernet").outputs(torch.zeros(1, 3, *size, device="meta"))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -224,7 +224,7 @@ def test_an_input_that_does_not_fit_is_refused(size):
 def test_small_backbones_carry_every_preset(preset, size, most):
     model = on_meta(preset, 4, size)
     assert count(model) < most
-    out = model(torch.zeros(1, 3, 128, 192, device="meta"))
+    out = model.outputs(torch.zeros(1, 3, 128, 192, device="meta"))
     assert [o["hm"].shape for o in out] == [(1, 4, 32, 48)]
 
 

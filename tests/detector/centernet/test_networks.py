@@ -16,7 +16,7 @@ IMAGE = torch.linspace(-2, 2, 2 * 3 * 64 * 64, dtype=torch.float64).sin().reshap
 
 def run(model):
     with torch.no_grad():
-        return model(IMAGE)
+        return model.outputs(IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_presets(preset, seg, mode, targets):
 def test_the_last_stack_alone_gives_the_same_numbers():
     model = mini("spotnet-released")
     with torch.no_grad():
-        last = model(IMAGE, last_only=True)
+        last = model.outputs(IMAGE, last_only=True)
     assert len(last) == 1
     assert all(torch.equal(last[0][k], v) for k, v in run(model)[1].items())
 
@@ -113,7 +113,7 @@ def test_without_a_gate_the_heatmap_knows_nothing_of_the_segmentation():
     after = run(model)
     assert all(torch.equal(a["hm"], b["hm"]) for a, b in zip(before, after, strict=True))
     assert not torch.equal(before[0]["seg"], after[0]["seg"])
-    model(IMAGE)[1]["hm"].sum().backward()
+    model.outputs(IMAGE)[1]["hm"].sum().backward()
     assert all(p.grad is None for p in model.seg.parameters())
 
 
@@ -123,7 +123,7 @@ def test_the_heatmap_trains_the_segmentation_through_the_gate(mode):
     model.gate = Gate(GateMode(mode))
 
     def loss():
-        return model(IMAGE[:1])[1]["hm"].square().mean()
+        return model.outputs(IMAGE[:1])[1]["hm"].square().mean()
 
     loss().backward()
     weight = model.seg[1][0].conv.weight
@@ -157,7 +157,7 @@ def test_the_unet_head_asks_for_larger_multiples():
     model = mini("spotnet2")
     assert model.multiple == 64
     with pytest.raises(ValueError, match=r"32x64.*multiples of 64"):
-        model(IMAGE[:, :, :32])
+        model.outputs(IMAGE[:, :, :32])
     assert mini("centernet").multiple == 16
 
 

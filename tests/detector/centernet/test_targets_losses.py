@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.nn import functional
 
 from spotlabel.detector.centernet.losses import (
@@ -13,14 +15,9 @@ from spotlabel.detector.centernet.losses import (
     heatmap_loss,
     segmentation_loss,
 )
-from spotlabel.detector.centernet.targets import (
-    centre_targets,
-    draw_gaussian,
-    gaussian,
-    gaussian_radius,
-    known_cells,
-)
+from spotlabel.detector.centernet.targets import batch_targets, gaussian, gaussian_radius, known_cells
 from tests.helpers import hash_tensors
+from tests.helpers.centre_targets import CentreTargets, centre_targets, object_by_object
 from tests.helpers.detectors import mini
 
 
@@ -71,12 +68,44 @@ def test_boxes_are_clipped_and_empty_ones_leave_their_slot():
 
 
 def test_gaussians_are_cut_at_the_border():
-    plane, whole = np.zeros((9, 9), np.float32), np.zeros((29, 29), np.float32)
-    for x, y in ((0, 0), (8, 3), (4, 8)):
-        plane[:], whole[:] = 0, 0
-        draw_gaussian(plane, x, y, 5)
-        draw_gaussian(whole, x + 10, y + 10, 5)
-        assert np.array_equal(plane, whole[10:19, 10:19])
+    for x, y in ((1, 1), (30, 4), (6, 30)):
+        box = np.array([x - 1, y - 1, x + 1, y + 1], np.float32)
+        near, whole = one(box, (32, 32)), one(box + 10, (52, 52))
+        assert np.array_equal(near.hm[0], whole.hm[0, 10:42, 10:42])
+
+
+BOXES = st.lists(
+    st.tuples(*[st.floats(-20, 70, width=32)] * 2, *[st.floats(-3, 60, width=32)] * 2, st.integers(0, 2)),
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(BOXES, st.sampled_from([(32, 48), (24, 24), (5, 64)]), st.sampled_from([8, 128]))
+def test_targets_are_those_of_one_object_after_the_other(rows, grid, slots):
+    table = np.array(rows, np.float32).reshape(-1, 5)
+    boxes, label = np.concatenate([table[:, :2], table[:, :2] + table[:, 2:4]], 1), table[:, 4].astype(int)
+    found = centre_targets(boxes, label, 3, grid, slots)
+    expected = object_by_object(boxes, label, 3, grid, slots)
+    for name in CentreTargets.__dataclass_fields__:
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+
+
+def test_images_of_a_batch_do_not_touch_each_other():
+    boxes = torch.tensor([[[8.0, 8, 40, 32], [20, 20, 60, 60]], [[0, 0, 30, 30], [0, 0, 0, 0]]])
+    plane = torch.ones(2, 1, 64, 64)
+    together = {
+        "image": plane, "extent": torch.full((2, 2), 64), "boxes": boxes, "mask": plane, "known": plane,
+        "classes": torch.tensor([[0, 1], [1, 0]]), "labelled": plane,
+        "present": torch.tensor([[True, True], [True, False]]),
+    }  # fmt: skip
+    both = batch_targets(together, 2, 4)
+    assert both["mask"].sum(1).tolist() == [2, 1]
+    for k in range(2):
+        alone = batch_targets({name: value[k : k + 1] for name, value in together.items()}, 2, 4)
+        assert all(torch.equal(both[name][k : k + 1], alone[name]) for name in alone)
+        expected = centre_targets(boxes[k, : 2 - k] / 4, together["classes"][k, : 2 - k], 2, (16, 16))
+        assert np.array_equal(both["hm"][k], expected.hm)
 
 
 def test_overlapping_objects_keep_the_maximum_and_classes_stay_apart():
@@ -103,11 +132,11 @@ def test_no_objects_give_empty_targets():
 
 
 def test_cells_count_when_most_of_their_pixels_are_known():
-    known = np.ones((8, 12), np.float32)
-    known[0:4, 0:2] = 0
-    known[0:4, 4:7] = 0
-    known[4:8, 8:9] = 0
-    assert known_cells(known, 4).tolist() == [[0, 0, 1], [1, 1, 1]]
+    known = torch.ones(1, 1, 8, 12)
+    known[..., 0:4, 0:2] = 0
+    known[..., 0:4, 4:7] = 0
+    known[..., 4:8, 8:9] = 0
+    assert known_cells(known, 4)[0, 0].tolist() == [[0, 0, 1], [1, 1, 1]]
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +228,7 @@ def batch(seg=True):
 def test_total_is_the_weighted_sum_of_stack_means():
     model, targets = mini("spotnet-released"), batch()
     with torch.no_grad():
-        stacks = model(hash_tensors.tensor("image", (1, 3, 64, 64), -2, 2))
+        stacks = model.outputs(hash_tensors.tensor("image", (1, 3, 64, 64), -2, 2))
     losses = detection_loss(stacks, targets)
     assert set(losses) == {"hm", "wh", "reg", "seg", "total"}
     for name in ("hm", "wh", "reg", "seg"):
@@ -213,5 +242,5 @@ def test_total_is_the_weighted_sum_of_stack_means():
 
 def test_a_network_without_segmentation_needs_no_mask():
     with torch.no_grad():
-        stacks = mini("centernet")(hash_tensors.tensor("image", (1, 3, 64, 64), -2, 2))
+        stacks = mini("centernet").outputs(hash_tensors.tensor("image", (1, 3, 64, 64), -2, 2))
     assert set(detection_loss(stacks, batch(seg=False))) == {"hm", "wh", "reg", "total"}

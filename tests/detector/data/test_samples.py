@@ -5,9 +5,11 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spotlabel.detector.centernet.targets import known_cells
 from spotlabel.detector.data.colour import GREY, jitter, normalise
 from spotlabel.detector.data.samples import IgnoreMode, make_sample
 from spotlabel.detector.data.views import (
@@ -21,6 +23,7 @@ from spotlabel.detector.data.views import (
     rng_of,
 )
 from tests.helpers import hash_tensors
+from tests.helpers.centre_targets import centre_targets
 
 SIZE, CANVAS = (540, 960), (512, 512)
 BOXES = np.array(
@@ -43,35 +46,43 @@ def mask():
 
 
 def sample(image, mask, view, boxes=BOXES, **more):
-    return make_sample(image, mask, boxes, np.zeros(len(boxes), np.int64), classes=1, view=view, **more)
+    return make_sample(image, mask, boxes, np.zeros(len(boxes), np.int64), view=view, **more)
+
+
+def centres(found):
+    """Targets of a sample on the grid of CenterNet."""
+    grid = (found.image.shape[1] // 4, found.image.shape[2] // 4)
+    return centre_targets(found.boxes / 4, found.class_id, 1, grid)
 
 
 def test_validation_sample_golden(image, mask):
     found = sample(image, mask, letterbox_view(SIZE, CANVAS))
-    assert found.input.mean() == pytest.approx(-0.575518, abs=2e-4)
-    assert found.input.std() == pytest.approx(0.894489, abs=2e-4)
-    assert found.seg.mean() == pytest.approx(0.038082, abs=1e-6)
-    hm = found.centres.hm
+    assert found.image.mean() == pytest.approx(-0.575518, abs=2e-4)
+    assert found.image.std() == pytest.approx(0.894489, abs=2e-4)
+    assert found.mask.mean() == pytest.approx(0.038082, abs=1e-6)
+    targets = centres(found)
+    hm = targets.hm
     assert hm.sum() == pytest.approx(33.57959, abs=1e-4)
     assert ((hm == 1).sum(), (hm > 0).sum()) == (4, 188)
-    assert found.centres.ind[:4].tolist() == [4753, 10064, 4093, 12419]
+    assert targets.ind[:4].tolist() == [4753, 10064, 4093, 12419]
     wh = [[8, 5.3333], [26.6667, 20], [3, 3.3333], [6.6667, 5.3333]]
-    assert found.centres.wh[:4] == pytest.approx(np.array(wh), abs=1e-3)
+    assert targets.wh[:4] == pytest.approx(np.array(wh), abs=1e-3)
     reg = [[0.3333, 0.3333], [0, 0], [0.5, 0], [0.3333, 0.3333]]
-    assert found.centres.reg[:4] == pytest.approx(np.array(reg), abs=1e-3)
+    assert targets.reg[:4] == pytest.approx(np.array(reg), abs=1e-3)
 
 
 def test_padded_sample_golden(image, mask):
     found = sample(image, mask, padded_view(SIZE))
-    assert found.input.shape == (3, 640, 1024)
-    assert found.input.mean() == pytest.approx(-0.167999, abs=2e-4)
-    assert found.input.std() == pytest.approx(0.738460, abs=2e-4)
-    assert found.seg.mean() == pytest.approx(0.053635, abs=1e-6)
-    assert found.centres.hm.sum() == pytest.approx(113.23053, abs=1e-4)
-    assert (found.centres.hm > 0).sum() == 652
-    assert found.centres.ind[:4].tolist() == [7720, 27294, 4852, 36366]
-    assert found.centres.wh[:4].tolist() == [[15, 10], [50, 37.5], [7.5, 6.25], [12.5, 10]]
-    assert found.centres.reg[:4].tolist() == [[0.5, 0], [0, 0.25], [0.25, 0.125], [0.25, 0.5]]
+    assert found.image.shape == (3, 640, 1024)
+    assert found.image.mean() == pytest.approx(-0.167999, abs=2e-4)
+    assert found.image.std() == pytest.approx(0.738460, abs=2e-4)
+    assert found.mask.mean() == pytest.approx(0.053635, abs=1e-6)
+    targets = centres(found)
+    assert targets.hm.sum() == pytest.approx(113.23053, abs=1e-4)
+    assert (targets.hm > 0).sum() == 652
+    assert targets.ind[:4].tolist() == [7720, 27294, 4852, 36366]
+    assert targets.wh[:4].tolist() == [[15, 10], [50, 37.5], [7.5, 6.25], [12.5, 10]]
+    assert targets.reg[:4].tolist() == [[0.5, 0], [0, 0.25], [0.25, 0.125], [0.25, 0.5]]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +95,7 @@ def test_padded_sample_golden(image, mask):
 )
 def test_training_sample_golden(image, mask, seed, total, cells):
     view = dataclasses.replace(random_view(SIZE, CANVAS, Rng(seed)), index_boxes=True)
-    found = sample(image, mask, view).centres
+    found = centres(sample(image, mask, view))
     assert found.hm.sum() == pytest.approx(total, abs=1e-4)
     assert [int(i) if m else None for i, m in zip(found.ind[:4], found.mask[:4], strict=True)] == cells
     if seed == 0:
@@ -113,17 +124,17 @@ def test_image_mask_and_boxes_share_their_geometry(seed, draw):
     image = np.repeat(plane[:, :, None] * np.uint8(255), 3, axis=2)
     found = sample(image, plane, view, box)
     black, white = normalise(np.zeros((1, 1, 3), np.float32)), normalise(np.ones((1, 1, 3), np.float32))
-    drawn = (found.input.transpose(1, 2, 0) - black) / (white - black)
-    assert np.abs(drawn - found.seg[0][:, :, None]).max() < 1 / 255
+    drawn = (found.image.transpose(1, 2, 0) - black) / (white - black)
+    assert np.abs(drawn - found.mask[0][:, :, None]).max() < 1 / 255
     x0, y0, x1, y1 = view.boxes(box, size[1])[0]
     y, x = np.mgrid[: canvas[0], : canvas[1]]
     inside = (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
-    soft = (found.seg[0] > 0) & (found.seg[0] < 1)
+    soft = (found.mask[0] > 0) & (found.mask[0] < 1)
     outside_distance = np.maximum(np.maximum(x0 - x, x - x1), np.maximum(y0 - y, y - y1))
     scale = abs(view.matrix[0, 0])
-    assert (found.seg[0][inside] > 0.95).all()
+    assert (found.mask[0][inside] > 0.95).all()
     assert (outside_distance[soft] < scale + 0.05).all()
-    assert (found.seg[0][outside_distance > scale + 0.05] == 0).all()
+    assert (found.mask[0][outside_distance > scale + 0.05] == 0).all()
 
 
 def test_a_flipped_view_mirrors_what_it_shows(image, mask):
@@ -131,8 +142,8 @@ def test_a_flipped_view_mirrors_what_it_shows(image, mask):
     flipped = View(plain.matrix, True, CANVAS)
     mirrored = sample(np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(mask[:, ::-1]), plain)
     found = sample(image, mask, flipped)
-    assert np.array_equal(found.input, mirrored.input)
-    assert np.array_equal(found.seg, mirrored.seg)
+    assert np.array_equal(found.image, mirrored.image)
+    assert np.array_equal(found.mask, mirrored.mask)
     boxes = dataclasses.replace(flipped, index_boxes=True).boxes(BOXES, 960)
     assert (boxes[:, 2] > boxes[:, 0]).all()
     assert boxes[0, [0, 2]] == pytest.approx(np.array([799, 859]) * 512 / 960)
@@ -153,7 +164,7 @@ def test_random_views_show_the_published_range():
 def test_samples_are_repeatable_and_differ_by_epoch_and_index(image, mask):
     def draw(seed, epoch, index):
         rng = rng_of(seed, epoch, index)
-        return sample(image, mask, random_view(SIZE, (128, 128), rng), rng=rng).input.tobytes()
+        return sample(image, mask, random_view(SIZE, (128, 128), rng), rng=rng).image.tobytes()
 
     assert draw(317, 2, 5) == draw(317, 2, 5)
     assert len({draw(317, 2, 5), draw(317, 3, 5), draw(317, 2, 6), draw(318, 2, 5)}) == 4
@@ -187,30 +198,31 @@ def test_unknown_pixels_carry_no_loss_or_turn_black(image, mask):
     view = padded_view(SIZE)
     shift = (slice(50 + 100, 50 + 200), slice(32 + 200, 32 + 400))
     plain = sample(image, holed, view)
-    assert plain.seg_weight.min() == 1
-    assert plain.hm_weight.min() == 1
-    assert plain.seg[0][shift].max() == 0
+    assert plain.known.min() == 1
+    assert plain.labelled.min() == 1
+    assert plain.mask[0][shift].max() == 0
     masked = sample(image, holed, view, ignore_mode=IgnoreMode.MASK_LOSS)
-    assert np.array_equal(masked.input, plain.input)
-    assert masked.seg_weight[0][shift].max() == 0
-    assert (masked.seg_weight == 0).sum() == 150 * 100 + 100 * 200
-    assert masked.hm_weight.shape == (1, 160, 256)
+    assert np.array_equal(masked.image, plain.image)
+    assert masked.known[0][shift].max() == 0
+    assert (masked.known == 0).sum() == 150 * 100 + 100 * 200
+    cells = known_cells(torch.from_numpy(masked.labelled[None]), 4)[0, 0]
+    assert cells.shape == (160, 256)
     # 100 rows from 150 on cover cells 38..61 whole and half of cells 37 and 62.
-    assert masked.hm_weight[0, 38:62, 58:108].max() == 0
-    assert masked.hm_weight[0, :37].min() == 1
+    assert cells[38:62, 58:108].max() == 0
+    assert cells[:37].min() == 1
     black = sample(image, holed, view, ignore_mode=IgnoreMode.BLACKEN)
     zero = normalise(np.zeros((1, 1, 3), np.float32))[0, 0]
-    assert np.array_equal(black.input[:, shift[0], shift[1]].max(axis=(1, 2)), zero)
-    assert black.seg_weight.min() == 1
-    assert not np.array_equal(plain.input, black.input)
+    assert np.array_equal(black.image[:, shift[0], shift[1]].max(axis=(1, 2)), zero)
+    assert black.known.min() == 1
+    assert not np.array_equal(plain.image, black.image)
 
 
 def test_no_boxes_and_boxes_outside_the_view_are_valid(image, mask):
     view = letterbox_view(SIZE, CANVAS)
     for boxes in (np.zeros((0, 4)), np.array([[-300.0, 10, -200, 50], [2000, 10, 2100, 50]])):
         found = sample(image, mask, view, boxes)
-        assert found.centres.mask.sum() == 0
-        assert not found.centres.hm.any()
+        assert centres(found).mask.sum() == 0
+        assert not centres(found).hm.any()
 
 
 def test_a_mask_of_another_size_is_refused(image, mask):
@@ -240,5 +252,5 @@ def test_a_box_nobody_believes_has_no_segmentation_loss_but_heatmap_negatives():
     view = View(np.array([[1, 0, 0], [0, 1, 0]], np.float64), False, (64, 64))
     boxes = np.array([[16.0, 16, 48, 32]])
     found = sample(np.zeros((64, 64, 3), np.uint8), plane, view, boxes, ignore_mode=IgnoreMode.MASK_LOSS)
-    assert np.array_equal(found.seg_weight[0] == 0, plane == 255)
-    assert np.array_equal(found.hm_weight[0] == 0, np.arange(16)[:, None].repeat(16, 1) >= 10)
+    assert np.array_equal(found.known[0] == 0, plane == 255)
+    assert np.array_equal(found.labelled[0] == 0, np.arange(64)[:, None].repeat(64, 1) >= 40)

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from spotlabel.detector.contract import Batch
+from spotlabel.detector.data.batches import stack_objects
+from spotlabel.detector.data.colour import IMAGENET_COLOURS, Colours
 from spotlabel.detector.data.frames import (
     Crop,
     EpochBatches,
@@ -190,9 +193,9 @@ def batches(
     return Batches(frames, EpochBatches(len(frames), 2, seed=1), chosen, CPU, options)
 
 
-def equal(a: list[dict[str, torch.Tensor]], b: list[dict[str, torch.Tensor]]) -> bool:
+def equal(a: list[Batch], b: list[Batch]) -> bool:
     return len(a) == len(b) > 0 and all(
-        x.keys() == y.keys() and all(torch.equal(x[name], y[name]) for name in x)
+        x.keys() == y.keys() and all(torch.equal(v, w) for v, w in zip(x.values(), y.values(), strict=True))
         for x, y in zip(a, b, strict=True)
     )
 
@@ -205,9 +208,52 @@ def test_batches_do_not_depend_on_loader_processes(street: Labelled, method: str
         assert equal(list(alone.epoch(epoch)), list(many.epoch(epoch)))
 
 
+def test_a_batch_is_as_the_contract_says(street: Labelled) -> None:
+    batch = next(batches(street, fast=True).epoch(0))
+    assert {name: (value.dtype, tuple(value.shape)) for name, value in batch.items()} == {
+        "image": (torch.float32, (2, 3, 96, 128)),
+        "extent": (torch.int64, (2, 2)),
+        "boxes": (torch.float32, (2, 16, 4)),
+        "classes": (torch.int64, (2, 16)),
+        "present": (torch.bool, (2, 16)),
+        "mask": (torch.float32, (2, 1, 96, 128)),
+        "known": (torch.float32, (2, 1, 96, 128)),
+        "labelled": (torch.float32, (2, 1, 96, 128)),
+    }
+    assert batch["extent"].tolist() == [[96, 128]] * 2
+
+
+def test_objects_off_the_canvas_leave_their_slots_empty() -> None:
+    rows = [[-9, 5, -1, 20], [-9, 5, 4, 20], [120, 90, 140, 99], [128, 0, 140, 9], [5, 5, 5, 9]]
+    many = np.tile(np.array([[1, 2, 3, 4]], np.float32), (17, 1))
+    boxes, classes, present = stack_objects(
+        [np.array(rows, np.float32), many], [np.arange(1, 6), np.ones(17, np.int64)], (96, 128)
+    )
+    assert boxes.shape == (2, 32, 4)  # slots come by the sixteen
+    assert present.sum(1).tolist() == [2, 17]
+    assert present[0, :5].tolist() == [False, True, True, False, False]
+    assert boxes[0, :5].tolist() == [[0] * 4, rows[1], rows[2], [0] * 4, [0] * 4]
+    assert classes[0, :5].tolist() == [0, 2, 3, 0, 0]
+    assert stack_objects([np.zeros((0, 4), np.float32)], [np.zeros(0, np.int64)], (8, 8))[0].shape == (
+        1,
+        16,
+        4,
+    )
+
+
+def test_colours_are_those_of_the_detector(street: Labelled) -> None:
+    for fast in (False, True):
+        plain, other = (
+            next(batches(street, fast=fast, colour=False, colours=colours).epoch(0))["image"]
+            for colours in (Colours((0, 0, 0), (1, 1, 1)), IMAGENET_COLOURS)
+        )
+        mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_COLOURS.mean, IMAGENET_COLOURS.std))
+        assert torch.allclose(other, (plain - mean) / std, atol=1e-6)
+
+
 def test_samples_of_one_epoch_differ_in_view_and_colour(street: Labelled) -> None:
-    found = ParitySamples(FrameList((part(street),), ONE), SampleRules((96, 128)), 1)
-    a, b, again = (found[Key(*key)].input for key in ((0, 1), (1, 1), (0, 1)))
+    found = ParitySamples(FrameList((part(street),), ONE), SampleRules((96, 128)))
+    a, b, again = (found[Key(*key)].image for key in ((0, 1), (1, 1), (0, 1)))
     assert not np.array_equal(a, b)
     assert np.array_equal(a, again)
 
@@ -226,19 +272,17 @@ def test_the_fast_path_shows_what_the_cpu_path_shows(street: Labelled, mode: Ign
     )
     for a, b in zip(slow, fast, strict=True):
         assert a.keys() == b.keys()
-        for name in ("wh", "reg", "ind", "mask"):
+        for name in ("extent", "boxes", "classes", "present"):
             assert torch.equal(a[name], b[name])
-        assert torch.allclose(a["hm"], b["hm"], atol=1e-6)
-        assert torch.equal(a["hm"] == 1, b["hm"] == 1)
         # In grey levels: warpAffine rounds to 1/32 pixel and to whole levels.
-        assert (a["input"] - b["input"]).abs().mean() * 0.28 * 255 < 1.5
-        assert (a["seg"] - b["seg"]).abs().mean() * 255 < 1.5
-        assert (a["seg_weight"] != b["seg_weight"]).float().mean() < 0.005
-        assert (a["hm_weight"] != b["hm_weight"]).float().mean() < 0.005
+        assert (a["image"] - b["image"]).abs().mean() * 0.28 * 255 < 1.5
+        assert (a["mask"] - b["mask"]).abs().mean() * 255 < 1.5
+        assert (a["known"] != b["known"]).float().mean() < 0.005
+        assert (a["labelled"] != b["labelled"]).float().mean() < 0.005
 
 
 def test_the_fast_path_colours_as_the_cpu_path(street: Labelled) -> None:
-    slow, fast = (next(batches(street, fast=f).epoch(0))["input"] for f in (False, True))
+    slow, fast = (next(batches(street, fast=f).epoch(0))["image"] for f in (False, True))
     assert (slow - fast).abs().mean() < 0.02
 
 
@@ -250,7 +294,7 @@ def test_the_fast_path_takes_frames_of_several_sizes(street: Labelled, tmp_path:
         next(iter(Batches(frames, EpochBatches(12, 12, 0), rules, CPU, LoaderOptions(fast=fast)).epoch(0)))
         for fast in (False, True)
     ]
-    assert (found[0]["input"] - found[1]["input"]).abs().mean() * 0.28 * 255 < 1.5
+    assert (found[0]["image"] - found[1]["image"]).abs().mean() * 0.28 * 255 < 1.5
 
 
 def test_a_mirrored_image_goes_with_its_mask_and_boxes(street: Labelled) -> None:

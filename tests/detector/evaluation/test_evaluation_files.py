@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from spotlabel.detector.centernet.decode import decode, to_image
-from spotlabel.detector.centernet.targets import centre_targets
+from spotlabel.detector.centernet.decode import decode
 from spotlabel.detector.evaluation.average_precision import evaluate
 from spotlabel.detector.evaluation.records import Truth
 from spotlabel.detector.evaluation.traffic import uavdt
 from spotlabel.detector.evaluation.traffic.files import Compat, read_detections, write_detections
 from spotlabel.detector.evaluation.traffic.truth import read_uavdt_truth
-from spotlabel.detector.geometry import padding_matrix, scaled, transform_boxes
+from spotlabel.detector.geometry import inverse, padding_matrix, transform_boxes
 from spotlabel.pipeline.errors import DatasetError
 from tests.helpers import brute_force_ap
+from tests.helpers.centre_targets import centre_targets
 
 UAVDT_SEQUENCES = ("M0205", "M0208", "M0403", "M0601")
 
@@ -80,8 +80,8 @@ def test_clean_files(tmp_path):
         "1,1,0.50,2.50,20.00,538.00,0.25\n1,2,9.50,3.50,3.00,6.00,0.125\n2,1,10.75,20.50,20.25,20.00,0.5\n"
     )
     assert write(tmp_path, "uavdt", Compat.CLEAN) == (
-        "1,-1,1.00,3.00,20.00,538.00,0.25,1,-1\n1,-1,10.00,4.00,3.00,6.00,0.125,1,-1\n"
-        "2,-1,11.25,21.00,20.25,20.00,0.5,1,-1\n"
+        "1,-1,0.00,2.00,20.00,538.00,0.25,1,-1\n1,-1,9.00,3.00,3.00,6.00,0.125,1,-1\n"
+        "2,-1,10.25,20.00,20.25,20.00,0.5,1,-1\n"
     )
 
 
@@ -97,7 +97,7 @@ def test_clean_files_come_back(tmp_path):
     low = rng.uniform(0, 400, (300, 2))
     xyxy = np.concatenate([low, low + rng.uniform(1, 100, (300, 2))], 1)
     frame, score = rng.integers(1, 9, 300), rng.random(300).astype(np.float32).astype(np.float64)
-    for benchmark, origin in (("ua-detrac", 0.5), ("uavdt", 1)):
+    for benchmark, origin in (("ua-detrac", 0.5), ("uavdt", 0)):
         path = tmp_path / f"{benchmark}.txt"
         write_detections(path, benchmark, frame, xyxy, score, image=(540, 960))
         back = read_detections(path, benchmark)
@@ -181,7 +181,7 @@ def test_a_real_sequence_agrees_with_brute_force(shared_data):
 
 def test_perfect_network_outputs_score_one(tmp_path):
     rng = np.random.default_rng(2)
-    matrix = scaled(padding_matrix((540, 1024), (640, 1152)), 0.25)
+    matrix = padding_matrix((540, 1024), (640, 1152)) / 4
     rows = []
     for number in range(1, 9):
         places = rng.permutation(60)[:20]
@@ -193,10 +193,11 @@ def test_perfect_network_outputs_score_one(tmp_path):
         maps[0][:, targets.ind[:20]], maps[1][:, targets.ind[:20]] = targets.wh[:20].T, targets.reg[:20].T
         wh, reg = torch.from_numpy(maps.reshape(2, 1, 2, 160, 288))
         found = decode(torch.from_numpy(targets.hm)[None], wh, reg)[0].numpy()
-        rows.append((np.full(20, number), boxes, np.full(100, number), to_image(found, matrix)))
+        found[:, :4] = transform_boxes(found[:, :4], inverse(matrix))
+        rows.append((np.full(20, number), boxes, np.full(100, number), found))
     frame, boxes, found_frame, found = (np.concatenate(column) for column in zip(*rows, strict=True))
     path = tmp_path / "S.txt"
     write_detections(path, "uavdt", found_frame, found[:, :4], found[:, 4], image=(540, 1024))
-    native = np.concatenate([boxes[:, :2] + 1, boxes[:, 2:] - boxes[:, :2]], 1)
+    native = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1)
     result = evaluate([uavdt.match(Truth("S", 8, frame, native), read_detections(path, "uavdt"))])
     assert (result.ap, result.hits) == (1, 160)

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from spotlabel.detector.centernet.checkpoint import CheckpointError
 from spotlabel.detector.centernet.presets import PRESETS, build_detector
+from spotlabel.detector.checkpoint import CheckpointError
 from spotlabel.detector.networks import imagenet
 from spotlabel.detector.networks.backbones import BACKBONES, build_backbone
 from spotlabel.detector.networks.imagenet import imagenet_weights, load_imagenet
@@ -99,10 +99,10 @@ def test_resnets_carry_every_preset(preset: str) -> None:
     model = build_detector(preset, ResNet(RESNET_18, channels=16), 2).eval()
     size = model.multiple
     with torch.no_grad():
-        (out,) = model(torch.zeros(1, 3, size, 2 * size))
+        (out,) = model.outputs(torch.zeros(1, 3, size, 2 * size))
     assert out["hm"].shape == (1, 2, size // 4, size // 2)
     with pytest.raises(ValueError, match=f"multiples of {model.multiple}"):
-        model(torch.zeros(1, 3, size + 16, size))
+        model.outputs(torch.zeros(1, 3, size + 16, size))
 
 
 def test_unknown_names_are_told_the_known_ones() -> None:

@@ -208,7 +208,7 @@ def test_what_cannot_be_done_gets_one_line(model: Path, recipe: Path, tmp_path: 
     )
     assert "no such sequence; " in refused(model, "--recipe", recipe, "--only", "c")
     plain = saved(tmp_path, "centernet", ("object",))
-    assert "centernet has no segmentation head" in refused(plain, image, "--attention")
+    assert "centernet has no attention maps" in refused(plain, image, "--attention")
     assert "both sides must be multiples of 32" in refused(model, image, "--canvas", "100x64")
     if not torch.cuda.is_available():
         assert "torch finds no GPU here" in refused(model, image, "--device", "cuda")

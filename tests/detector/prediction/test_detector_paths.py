@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from spotlabel.detector.centernet.checkpoint import load_public_checkpoint
+from spotlabel.detector.checkpoint import load_public_checkpoint
 from spotlabel.detector.data.frames import EpochBatches, FrameList, SampleRules
 from spotlabel.detector.data.labelled import ClassMap, open_labelled
 from spotlabel.detector.data.loader import Batches, LoaderOptions

@@ -71,9 +71,9 @@ def test_onnxruntime_finds_the_same_boxes(preset, tmp_path):
             np.testing.assert_allclose(boxes[:peaks], expected.boxes[:peaks], atol=1e-3)
             np.testing.assert_allclose(answers["scores"][k][:peaks], expected.score[:peaks], atol=1e-5)
             assert answers["classes"][k][:peaks].tolist() == expected.class_id[:peaks].tolist()
-            if expected.attention is not None:
+            if expected.attention:
                 cropped = answers["attention"][k, 12 : 12 + HEIGHT, 7 : 7 + WIDTH]
-                np.testing.assert_allclose(cropped, expected.attention, atol=1e-4)
+                np.testing.assert_allclose(cropped, expected.attention["seg"], atol=1e-4)
 
 
 def test_without_the_packages_there_is_one_line(tmp_path, monkeypatch):
@@ -81,6 +81,15 @@ def test_without_the_packages_there_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(PredictionError, match=r"export needs onnx, .* \(pip install spotlabel\[onnx\]\)"):
         export_onnx(tmp_path / "m.onnx", *detector("centernet"), (HEIGHT, WIDTH))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_detector_without_a_graph_is_refused_in_one_line(tmp_path, monkeypatch):
+    pytest.importorskip("onnxscript", reason="needs spotlabel[onnx]")
+    network, spec = detector("centernet")
+    monkeypatch.setattr(network, "graph", lambda count: None)
+    with pytest.raises(PredictionError, match="centernet cannot be written as ONNX"):
+        export_onnx(tmp_path / "m.onnx", network, spec, (HEIGHT, WIDTH))
     assert list(tmp_path.iterdir()) == []
 
 

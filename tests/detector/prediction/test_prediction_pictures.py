@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from spotlabel.detector.contract import Attention
 from spotlabel.detector.prediction.draw import (
     add_legend,
     at_width,
@@ -21,11 +22,13 @@ from spotlabel.detector.prediction.predictor import Prediction
 from spotlabel.pipeline.pictures.files import write_image
 
 GREY = np.full((120, 200, 3), 100, np.uint8)
+SEG = Attention("attention", logits=True, foreground=True)
 
 
 def found(*rows, attention=None):
     table = np.array(rows, np.float64).reshape(-1, 6)
-    return Prediction(table[:, :4], table[:, 4], table[:, 5].astype(np.int64), attention)
+    maps = {} if attention is None else {"seg": attention}
+    return Prediction(table[:, :4], table[:, 4], table[:, 5].astype(np.int64), maps)
 
 
 def test_a_box_is_drawn_on_its_edges_and_nothing_inside_changes():
@@ -59,16 +62,18 @@ def test_attention_colours_foreground_and_leaves_the_rest_grey():
     logits[30:60, 50:90] = 30
     image = GREY.copy()
     image[:, :, 0] = 200
-    drawn = draw_attention(image, logits).astype(int)
+    drawn = draw_attention(image, logits, SEG).astype(int)
     assert (np.ptp(drawn[100, 150]), np.ptp(drawn[45, 70]) > 50) == (0, True)
     assert drawn[45, 70].sum() > drawn[100, 150].sum()
+    shares = (logits > 0).astype(np.float32)
+    assert np.array_equal(draw_attention(image, shares, Attention("where")), drawn)
 
 
 def test_the_legend_is_for_images_with_room_for_it():
     big = np.full((240, 400, 3), 100, np.uint8)
-    assert (add_legend(big)[:150] == 100).all()
-    assert (add_legend(big)[200:] != 100).any()
-    assert add_legend(GREY) is GREY
+    assert (add_legend(big, SEG)[:150] == 100).all()
+    assert (add_legend(big, SEG)[200:] != 100).any()
+    assert add_legend(GREY, SEG) is GREY
 
 
 def test_resizing_takes_boxes_and_attention_along():
@@ -76,7 +81,7 @@ def test_resizing_takes_boxes_and_attention_along():
     image, shown = at_width(GREY, prediction, 50)
     assert image.shape == (30, 50, 3)
     assert shown.boxes.tolist() == [[5, 7.5, 15, 12.5]]
-    assert shown.attention.shape == (30, 50)
+    assert shown.attention["seg"].shape == (30, 50)
     assert fitted(GREY, (60, 300)).shape == (60, 300, 3)
     assert side_by_side([GREY, GREY]).shape == (120, 406, 3)
 
@@ -96,7 +101,7 @@ def picture(path: Path) -> np.ndarray:
 def test_pictures_of_a_clip(tmp_path, attention):
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "frame-000099.png").write_bytes(b"of an earlier run")
-    pictures = Pictures(tmp_path / "p", "cam", ("car",), 0.3, 4)
+    pictures = Pictures(tmp_path / "p", "cam", ("car",), 0.3, 4, {"seg": SEG} if attention else {})
     logits = np.zeros((120, 200), np.float32) if attention else None
     for number, image in enumerate([GREY, GREY, GREY[:60], GREY], 1):
         plane = logits if logits is None or number != 3 else logits[:60]
@@ -118,9 +123,22 @@ def test_a_clip_of_which_nothing_could_be_drawn_has_no_sheet(tmp_path):
 def test_maps_lie_in_the_layout_of_cdnet(tmp_path):
     logits = np.array([[0, 1], [2, 4]], np.float32)
     for clip in ("baseline/highway", "../up"):
-        AttentionMaps(tmp_path / "maps", clip).put(12, found(attention=logits))
+        AttentionMaps(tmp_path / "maps", clip, ["seg"]).put(12, found(attention=logits))
     assert picture(tmp_path / "maps/baseline/highway/in000012.png").tolist() == [[0, 64], [128, 255]]
     assert [path.name for path in tmp_path.iterdir()] == ["maps"]
+
+
+def test_several_maps_stand_side_by_side_and_have_a_tree_each(tmp_path):
+    maps = {"loc": np.zeros((120, 200), np.float32), "cls": np.eye(120, 200, dtype=np.float32)}
+    prediction = Prediction(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64), maps)
+    attentions = {"loc": Attention("where"), "cls": Attention("what")}
+    pictures = Pictures(tmp_path / "p", "cam", ("car",), 0.3, 1, attentions)
+    pictures.put(7, GREY, prediction)
+    assert picture(pictures.finish()).shape == (26 + 6 + 288, 6 + 3 * 486, 3)
+    assert picture(tmp_path / "p/frame-000007.png").shape == (360, 3 * 600 + 2 * 6, 3)
+    AttentionMaps(tmp_path / "maps", "a/b", maps).put(12, prediction)
+    assert picture(tmp_path / "maps/cls/a/b/in000012.png").tolist() == (255 * np.eye(120, 200)).tolist()
+    assert not picture(tmp_path / "maps/loc/a/b/in000012.png").any()
 
 
 def test_nothing_unfinished_is_left_where_a_picture_cannot_be_written(tmp_path):

@@ -50,8 +50,8 @@ def test_clean_rows_are_sorted_clipped_and_in_the_benchmarks_coordinates(tmp_pat
         "4,1,0.75,1.00,10.00,20.00,0.10080145\n"
     )
     assert text(tmp_path, "uavdt") == (
-        "1,-1,122.90,61.20,224.50,135.70,0.75,1,-1\n1,-1,1.00,300.50,144.20,240.50,0.5,1,-1\n"
-        "4,-1,1.25,1.50,10.00,20.00,0.10080145,1,-1\n"
+        "1,-1,121.90,60.20,224.50,135.70,0.75,1,-1\n1,-1,0.00,299.50,144.20,240.50,0.5,1,-1\n"
+        "4,-1,0.25,0.50,10.00,20.00,0.10080145,1,-1\n"
     )
     back = read_detections(tmp_path / "S.txt", "uavdt")
     assert back.frame.tolist() == [1, 1, 4]
@@ -84,7 +84,7 @@ def test_frames_that_are_counted_from_0_are_written_from_1(tmp_path):
 def test_every_image_is_clipped_to_its_own_size(tmp_path):
     frames = [FrameResult.of(n, (h, 50), found([0, 0, 80, 80, 0.5, 0]), 0) for n, h in ((1, 30), (2, 60))]
     write_text(tmp_path / "S.txt", "uavdt", frames)
-    assert read_detections(tmp_path / "S.txt", "uavdt").boxes.tolist() == [[1, 1, 50, 30], [1, 1, 50, 60]]
+    assert read_detections(tmp_path / "S.txt", "uavdt").boxes.tolist() == [[0, 0, 50, 30], [0, 0, 50, 60]]
 
 
 def test_a_sequence_without_detections_is_an_empty_file(tmp_path):
@@ -95,7 +95,7 @@ def test_a_sequence_without_detections_is_an_empty_file(tmp_path):
 
 def test_a_smallest_score_leaves_out_rows_and_fillers():
     rows = FRAMES[0].found
-    assert rows.attention is None
+    assert rows.attention == {}
     assert FrameResult.of(1, SIZE, rows, 0.25).found.score.tolist() == [0.75, 0.5, 0.25]
     assert rows.at_least(0).score.tolist() == [0.75, 0.5, 0.25, 0.125]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from spotlabel.detector.centernet.decode import soft_nms
-from spotlabel.detector.centernet.targets import centre_targets
+from spotlabel.detector.centernet.decode import found_in
+from spotlabel.detector.contract import Detector
 from spotlabel.detector.errors import PredictionError
 from spotlabel.detector.evaluation.average_precision import evaluate
 from spotlabel.detector.evaluation.records import Truth
@@ -19,7 +19,9 @@ from spotlabel.detector.prediction.engine import Engine, Switches, choose_device
 from spotlabel.detector.prediction.placement import Placement
 from spotlabel.detector.prediction.predictor import PredictOptions, Predictor
 from spotlabel.detector.prediction.results import FrameResult, write_text
+from spotlabel.detector.prediction.soft_nms import soft_nms
 from tests.helpers import hash_tensors
+from tests.helpers.centre_targets import centre_targets
 from tests.helpers.detectors import mini
 
 CPU = Switches(device="cpu")
@@ -27,30 +29,34 @@ SPEC = ModelSpec(preset="spotnet-multitask", backbone="hourglass-tiny", class_na
 HEIGHT, WIDTH = 180, 200
 
 
-class Oracle(torch.nn.Module):
+class Oracle(Detector):
     """Finds what it knows to be in image n, whose pixels all have the grey level n + 1; in mirrored images
     (the first column is white) it finds the mirrored boxes.
     """
 
     multiple = 64
-    seg = ()
-
-    class backbone:
-        stride = 4
 
     def __init__(self, truth, matrices, classes=3):
         super().__init__()
+        self.attentions = {}
         self.truth = truth
         self.matrices = {placement.view.canvas: placement.matrix for placement in matrices}
         self.classes = classes
 
-    def forward(self, image, last_only=False):
-        assert last_only
-        outputs = [self.outputs(plane) for plane in image]
-        return [{k: torch.stack([o[k] for o in outputs]) for k in outputs[0]}]
+    def losses(self, batch):
+        raise NotImplementedError
 
-    def outputs(self, plane):
-        grey = ((plane * self.std + self.mean) * 255).round()
+    def find(self, image, count, *, extent=None, flip=False, attention=False):
+        plain = self.outputs(image)
+        return found_in(plain, self.outputs(image.flip(3)) if flip else None, 4, count, attention)
+
+    def outputs(self, image):
+        found = [self.maps(plane) for plane in image]
+        return {k: torch.stack([o[k] for o in found]) for k in found[0]}
+
+    def maps(self, plane):
+        mean, std = (torch.tensor(v)[:, None, None] for v in (self.colours.mean, self.colours.std))
+        grey = ((plane * std + mean) * 255).round()
         canvas = tuple(plane.shape[1:])
         mirrored = bool((grey[0, canvas[0] // 2] == 255).nonzero()[0, 0] > canvas[1] // 2)
         boxes, label = self.truth[int(grey[0, canvas[0] // 2, canvas[1] // 2]) - 1]
@@ -64,10 +70,6 @@ class Oracle(torch.nn.Module):
         maps[1][:, targets.ind[: len(boxes)]] = targets.reg[: len(boxes)].T
         wh, reg = torch.from_numpy(maps.reshape(2, 2, *grid))
         return {"hm": torch.from_numpy(targets.hm).logit(1e-6), "wh": wh, "reg": reg}
-
-    from spotlabel.detector.data.colour import MEAN, STD
-
-    mean, std = torch.from_numpy(MEAN)[:, None, None], torch.from_numpy(STD)[:, None, None]
 
 
 def truth_of(count, seed=0):
@@ -117,7 +119,7 @@ def test_an_oracle_gives_back_its_boxes(options):
         assert best.boxes[order] == pytest.approx(boxes[expected], abs=0.01)
         assert best.class_id[order].tolist() == label[expected].tolist()
         assert (np.diff(found.score) <= 0).all()
-        assert found.attention is None
+        assert found.attention == {}
 
 
 def test_an_oracle_scores_one_through_files_and_evaluator(tmp_path):
@@ -126,7 +128,7 @@ def test_an_oracle_scores_one_through_files_and_evaluator(tmp_path):
     frames = [FrameResult.of(n, (HEIGHT, WIDTH), each, 0.5) for n, each in enumerate(found, 1)]
     write_text(tmp_path / "S.txt", "uavdt", frames)
     rows = np.concatenate([boxes for boxes, _ in truth])
-    native = np.concatenate([rows[:, :2] + 1, rows[:, 2:] - rows[:, :2]], 1)
+    native = np.concatenate([rows[:, :2], rows[:, 2:] - rows[:, :2]], 1)
     known = Truth("S", 6, np.repeat(np.arange(1, 7), 5), native)
     result = evaluate([uavdt.match(known, read_detections(tmp_path / "S.txt", "uavdt"))])
     assert (result.ap, result.hits) == (1, 30)
@@ -169,8 +171,8 @@ def test_images_of_any_sizes_keep_their_order_and_do_not_touch_each_other(networ
     for image, found in zip(images, together, strict=True):
         (alone,) = Predictor(network, SPEC, switches=CPU).predict([image], attention=True)
         same(found, alone, rtol=1e-4, atol=1e-4)
-        assert found.attention.shape == image.shape[:2]
-        np.testing.assert_allclose(found.attention, alone.attention, rtol=1e-4, atol=1e-5)
+        assert found.attention["seg"].shape == image.shape[:2]
+        np.testing.assert_allclose(found.attention["seg"], alone.attention["seg"], rtol=1e-4, atol=1e-5)
         assert found.boxes.dtype == found.score.dtype == np.float64
     assert Predictor(network, SPEC, switches=CPU).predict([]) == []
 
@@ -183,8 +185,8 @@ def test_attention_is_the_segmentation_cropped_to_the_image(network):
     canvas = np.zeros((48, 64, 3), np.uint8)
     canvas[4:44, 7:57] = image
     assert np.array_equal(placement.put(image), canvas)
-    seg = Engine(network, CPU).run(canvas[None], attention=True).attention[0]
-    assert np.array_equal(found.attention, seg[4:44, 7:57])
+    seg = Engine(network, CPU).run(canvas[None], attention=True).attention["seg"][0]
+    assert np.array_equal(found.attention["seg"], seg[4:44, 7:57])
 
 
 def test_one_scale_of_1_is_a_single_scale_and_nms_only_lowers_scores(network):
@@ -218,7 +220,7 @@ def test_several_scales_are_joined_by_soft_nms(network):
     expected = soft_nms(np.concatenate(rows))
     np.testing.assert_allclose(np.column_stack([joined.boxes, joined.score, joined.class_id]), expected)
     assert len(joined) <= 100
-    assert joined.attention.shape == (60, 61)
+    assert joined.attention["seg"].shape == (60, 61)
 
 
 def test_the_flip_test_mirrors_with_the_image():
@@ -227,7 +229,9 @@ def test_the_flip_test_mirrors_with_the_image():
     image = np.floor(hash_tensors.uniform("flip", 36 * 48 * 3) * 256).astype(np.uint8).reshape(36, 48, 3)
     predictor = Predictor(network, SPEC, PredictOptions(flip=True), CPU)
     plain, mirrored = predictor.predict([image, image[:, ::-1]], attention=True)
-    np.testing.assert_allclose(mirrored.attention, plain.attention[:, ::-1], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        mirrored.attention["seg"], plain.attention["seg"][:, ::-1], rtol=1e-3, atol=1e-4
+    )
     np.testing.assert_allclose(mirrored.score, plain.score, rtol=1e-4)
     widths = [np.diff(found.boxes[:, [0, 2]])[:10] for found in (plain, mirrored)]
     np.testing.assert_allclose(*widths, rtol=1e-3, atol=1e-3)
@@ -274,7 +278,7 @@ def test_what_cannot_be_done_is_one_line(network):
     refused("scales", scales=(1.0, float("nan")))
     refused("canvas 100x128: both sides must be multiples of 16", canvas=(100, 128))
     refused("one scale", canvas=(128, 128), scales=(0.5, 1.0))
-    with pytest.raises(PredictionError, match="spotnet-multitask has no segmentation head"):
+    with pytest.raises(PredictionError, match="spotnet-multitask has no attention maps"):
         Predictor(mini("centernet"), SPEC, switches=CPU).predict([], attention=True)
     with pytest.raises(PredictionError, match="expected auto, cpu or cuda"):
         choose_device("gpu")
@@ -303,7 +307,7 @@ class Hungry(Oracle):
         super().__init__([], [])
         self.error = error
 
-    def forward(self, image, last_only=False):
+    def find(self, image, count, **options):
         raise self.error
 
 

@@ -94,7 +94,7 @@ def test_a_signal_saves_the_state_and_the_run_goes_on_from_it(labelled: Path) ->
 def test_two_processes_train_together(labelled: Path) -> None:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     main = "from spotlabel.pipeline.cli import main; main()"
-    script = labelled.parent / "spotlabel.py"
+    script = labelled.parent / "run.py"
     script.write_text(main)
     ran = subprocess.run(
         [*launch, str(script), "train", str(labelled), "--name", "two"],

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from spotlabel.detector.centernet.decode import decode_outputs
 from spotlabel.detector.centernet.gate import GateMode
-from spotlabel.detector.centernet.losses import detection_loss
 from spotlabel.detector.centernet.network import CenterNet
 from spotlabel.detector.centernet.presets import PRESETS, build_detector
+from spotlabel.detector.centernet.targets import batch_targets
+from spotlabel.detector.contract import Batch
+from spotlabel.detector.data.batches import stack_samples
 from spotlabel.detector.data.samples import make_sample
 from spotlabel.detector.data.views import letterbox_view
 from spotlabel.detector.evaluation.average_precision import evaluate
@@ -62,16 +64,10 @@ def scene(seed: int) -> Scene:
 SCENES = [scene(seed) for seed in range(IMAGES)]
 
 
-def batch() -> tuple[Tensor, dict[str, Tensor]]:
-    """Images [B, 3, S, S] and what the losses need of them."""
+def batch() -> Batch:
+    """All scenes as they are."""
     view = letterbox_view((SIZE, SIZE), (SIZE, SIZE))
-    samples = [make_sample(s.image, s.mask, s.boxes, s.label, classes=CLASSES, view=view) for s in SCENES]
-    centres = {
-        name: torch.stack([torch.from_numpy(getattr(s.centres, name)) for s in samples])
-        for name in ("hm", "wh", "reg", "ind", "mask")
-    }
-    seg = torch.stack([torch.from_numpy(s.seg) for s in samples])
-    return torch.stack([torch.from_numpy(s.input) for s in samples]), {**centres, "seg": seg}
+    return stack_samples([make_sample(s.image, s.mask, s.boxes, s.label, view=view) for s in SCENES])
 
 
 def average_precision(outputs: dict[str, Tensor]) -> float:
@@ -103,14 +99,13 @@ def foreground_iou(outputs: dict[str, Tensor], target: Tensor) -> float:
     return float((found & wanted).sum() / (found | wanted).sum())
 
 
-def learnt(model: CenterNet, images: Tensor, targets: dict[str, Tensor]) -> tuple[float, float, float]:
+def learnt(model: CenterNet, batch: Batch) -> tuple[float, float, float]:
     """Heatmap loss, AP and IoU in evaluation mode."""
     model.eval()
     with torch.no_grad():
-        stacks = model(images)
+        last, losses = model.outputs(batch["image"])[-1], model.losses(batch)
     model.train()
-    hm = float(detection_loss(stacks, targets)["hm"])
-    return hm, average_precision(stacks[-1]), foreground_iou(stacks[-1], targets["seg"])
+    return float(losses["hm"]), average_precision(last), foreground_iou(last, batch["mask"])
 
 
 def enough(hm: float, ap: float, iou: float) -> bool:
@@ -120,17 +115,17 @@ def enough(hm: float, ap: float, iou: float) -> bool:
 def overfit(preset: str, backbone: Backbone, most: int) -> tuple[float, float, float]:
     """Train until the batch is learnt, at most ``most`` steps; the figures of the last check."""
     model = build_detector(preset, backbone, CLASSES)
-    images, targets = batch()
-    before = learnt(model, images, targets)
+    learned = batch()
+    before = learnt(model, learned)
     assert not enough(*before)
     optimiser = torch.optim.Adam(model.parameters(), lr=2e-3)
     after = before
     for step in range(1, most + 1):
         optimiser.zero_grad()
-        detection_loss(model(images), targets)["total"].backward()
+        model(learned)["total"].backward()
         optimiser.step()
         if step % CHECK == 0:
-            after = learnt(model, images, targets)
+            after = learnt(model, learned)
             if enough(*after):
                 break
     return after
@@ -156,7 +151,7 @@ def test_a_resnet_learns_one_batch() -> None:
 
 
 def test_the_figures_tell_a_wrong_answer() -> None:
-    _, targets = batch()
+    targets = batch_targets(batch(), CLASSES, 4)
     size = SIZE // 4
     nothing = {
         "hm": torch.full((IMAGES, CLASSES, size, size), -10.0),

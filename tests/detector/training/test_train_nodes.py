@@ -51,7 +51,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def one_node(recipe: Path, name: str) -> None:
     """Two processes under one torchrun."""
-    script = recipe.parent / "spotlabel.py"
+    script = recipe.parent / "run.py"
     script.write_text("from spotlabel.pipeline.cli import main; main()")
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     ran = subprocess.run(
@@ -64,7 +64,7 @@ def one_node(recipe: Path, name: str) -> None:
 def slurm(folder: Path) -> dict[str, str]:
     """The environment of a job of two nodes, with commands that stand in for Slurm's and ours."""
     commands = {
-        "srun": f'exec {sys.executable} {ROOT}/tests/fake_srun.py "$@"',
+        "srun": f'exec {sys.executable} {ROOT}/tests/helpers/fake_srun.py "$@"',
         "scontrol": f'echo "$@" >> {folder}/scontrol.log; echo 127.0.0.1',
         "torchrun": f'exec {sys.executable} -m torch.distributed.run "$@"',
         "spotlabel": f'exec {sys.executable} -c "from spotlabel.pipeline.cli import main; main()" "$@"',

@@ -186,7 +186,7 @@ def test_loader_processes_do_not_change_the_run(
 
 def test_a_kill_while_saving_costs_nothing(tmp_path: Path) -> None:
     """R18 with 20 kills; ``tests/helpers/save_child.py FOLDER 100`` is the campaign."""
-    child = [sys.executable, str(ROOT / "tests" / "save_child.py"), str(tmp_path), "20"]
+    child = [sys.executable, str(ROOT / "tests" / "helpers" / "save_child.py"), str(tmp_path), "20"]
     ran = subprocess.run(
         child, capture_output=True, text=True, env=environment(OMP_NUM_THREADS="1"), timeout=120, check=False
     )

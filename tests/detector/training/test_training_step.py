@@ -12,8 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from spotlabel.detector.centernet.losses import detection_loss
-from spotlabel.detector.centernet.network import CenterNet
+from spotlabel.detector.contract import Batch, Detector
 from spotlabel.detector.errors import TrainingError
 from spotlabel.detector.model import ModelSpec
 from spotlabel.detector.networks.recompute import recompute_blocks
@@ -28,7 +27,7 @@ SPEC = ModelSpec(preset="spotnet-multitask", backbone="hourglass-tiny")
 SIDE = 64
 
 
-def fixed_network() -> CenterNet:
+def fixed_network() -> Detector:
     """The same network in every process; batch statistics held, for they differ with the batch's size."""
     torch.manual_seed(5)
     network = SPEC.build().double()
@@ -38,40 +37,30 @@ def fixed_network() -> CenterNet:
     return network
 
 
-def fixed_batch(count: int) -> dict[str, torch.Tensor]:
-    """Images with 1, 2, 3... objects and one unknown corner."""
+def fixed_batch(count: int, dtype: torch.dtype = torch.float64) -> Batch:
+    """Images, the first with most objects, the last with one; one unknown corner."""
     draw = torch.Generator().manual_seed(7)
-    cells = SIDE // 4
-    hm = torch.rand(count, 1, cells, cells, generator=draw, dtype=torch.float64) * 0.9
-    mask, ind = torch.zeros(count, 8, dtype=torch.float64), torch.zeros(count, 8, dtype=torch.long)
-    for image in range(count):
-        for k in range(count - image):
-            ind[image, k] = 17 * k + image
-            hm[image].view(-1)[17 * k + image] = 1
-            mask[image, k] = 1
-    weight = torch.ones(count, 1, SIDE, SIDE, dtype=torch.float64)
-    weight[0, :, :32] = 0
+    corner = torch.rand(count, 8, 2, generator=draw, dtype=dtype) * (SIDE - 24)
+    size = 4 + torch.rand(count, 8, 2, generator=draw, dtype=dtype) * 20
+    present = torch.arange(8) < torch.arange(count, 0, -1)[:, None]
+    known = torch.ones(count, 1, SIDE, SIDE, dtype=dtype)
+    known[0, :, :32] = 0
     return {
-        "input": torch.randn(count, 3, SIDE, SIDE, generator=draw, dtype=torch.float64),
-        "hm": hm,
-        "wh": torch.rand(count, 8, 2, generator=draw, dtype=torch.float64) * 5,
-        "reg": torch.rand(count, 8, 2, generator=draw, dtype=torch.float64),
-        "ind": ind,
-        "mask": mask,
-        "seg": (torch.rand(count, 1, SIDE, SIDE, generator=draw) > 0.5).double(),
-        "seg_weight": weight,
-        "hm_weight": nn.functional.avg_pool2d(weight, 4),
+        "image": torch.randn(count, 3, SIDE, SIDE, generator=draw, dtype=dtype),
+        "extent": torch.full((count, 2), SIDE),
+        "boxes": torch.cat([corner, corner + size], dim=2) * present[..., None],
+        "classes": torch.zeros(count, 8, dtype=torch.long),
+        "present": present,
+        "mask": (torch.rand(count, 1, SIDE, SIDE, generator=draw) > 0.5).to(dtype),
+        "known": known,
+        "labelled": known,
     }
-
-
-def single(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: v.float() if v.is_floating_point() else v for name, v in batch.items()}
 
 
 def test_two_processes_have_the_gradient_of_one_with_both_batches(tmp_path: Path) -> None:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     ran = subprocess.run(
-        [*launch, str(ROOT / "tests" / "ddp_child.py"), str(tmp_path)],
+        [*launch, str(ROOT / "tests" / "helpers" / "ddp_child.py"), str(tmp_path)],
         capture_output=True,
         text=True,
         env=environment(OMP_NUM_THREADS="1"),
@@ -81,7 +70,7 @@ def test_two_processes_have_the_gradient_of_one_with_both_batches(tmp_path: Path
     assert ran.returncode == 0, ran.stderr[-2000:]
     network = fixed_network()
     batch = fixed_batch(4)
-    detection_loss(network(batch["input"]), batch)["total"].backward()
+    network.losses(batch)["total"].backward()
     for rank in range(2):
         found = load_file(tmp_path / f"{rank}.safetensors")
         for name, parameter in network.named_parameters():
@@ -140,7 +129,7 @@ def test_decay_spares_biases_and_normalisation() -> None:
 # --- switches ----------------------------------------------------------------------------------------------
 
 
-def ran_steps(steps: int, *, recompute: bool = False, **options: object) -> tuple[list[float], CenterNet]:
+def ran_steps(steps: int, *, recompute: bool = False, **options: object) -> tuple[list[float], Detector]:
     torch.manual_seed(3)
     network = SPEC.build().train()
     if recompute:
@@ -148,7 +137,7 @@ def ran_steps(steps: int, *, recompute: bool = False, **options: object) -> tupl
     if options.get("channels_last"):
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = build_optimiser(network, TrainingSettings(lr=1e-3))
-    batch = single(fixed_batch(2))
+    batch = fixed_batch(2, torch.float32)
     chosen = StepOptions(**options)  # type: ignore[arg-type]
     return [float(train_step(network, optimiser, batch, chosen)["total"]) for _ in range(steps)], network
 
@@ -175,7 +164,7 @@ def test_bfloat16_follows_float32() -> None:
 def test_the_gradient_is_clipped_to_its_norm() -> None:
     torch.manual_seed(3)
     network = SPEC.build().train()
-    batch = single(fixed_batch(2))
+    batch = fixed_batch(2, torch.float32)
     norm = float(
         train_step(network, torch.optim.SGD(network.parameters(), lr=0), batch, StepOptions(clip=0.5))[
             "gradient"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spotlabel.detector.contract import Attention
 from spotlabel.detector.data.labelled import RawFrame
 from spotlabel.detector.prediction.predictor import Prediction
 from spotlabel.detector.training.validation import Tally, _tally_frame
@@ -16,9 +17,14 @@ def frame(mask: np.ndarray) -> RawFrame:
 
 
 def prediction(boxes: list[list[float]], scores: list[float], logits: np.ndarray | None = None) -> Prediction:
+    maps = {} if logits is None else {"seg": logits}
     return Prediction(
-        np.array(boxes, np.float64).reshape(-1, 4), np.array(scores), np.zeros(len(scores), np.int64), logits
+        np.array(boxes, np.float64).reshape(-1, 4), np.array(scores), np.zeros(len(scores), np.int64), maps
     )
+
+
+def tallied(raw: RawFrame, found: Prediction) -> Tally:
+    return _tally_frame(raw, found, {"seg": Attention("attention", logits=True, foreground=True)})
 
 
 def test_the_truth_itself_scores_everything() -> None:
@@ -26,7 +32,7 @@ def test_the_truth_itself_scores_everything() -> None:
     mask[10:30, 10:30] = 1
     logits = np.where(mask == 1, 5.0, -5.0).astype(np.float32)
     counted = Tally()
-    counted.add(_tally_frame(frame(mask), prediction([[10, 10, 30, 30]], [0.9], logits)))
+    counted.add(tallied(frame(mask), prediction([[10, 10, 30, 30]], [0.9], logits)))
     assert counted.figures() == {"ap50": 1.0, "ap70": 1.0, "seg_iou": 1.0}
 
 
@@ -35,7 +41,7 @@ def test_detections_in_ignore_regions_are_left_out() -> None:
     mask[:, 40:] = 255
     boxes = [[42, 5, 58, 20], [35, 5, 45, 20], [34, 5, 44, 20], [10, 10, 30, 30]]
     counted = Tally()
-    counted.add(_tally_frame(frame(mask), prediction(boxes, [0.9, 0.8, 0.7, 0.6])))
+    counted.add(tallied(frame(mask), prediction(boxes, [0.9, 0.8, 0.7, 0.6])))
     # The first two lie wholly and half inside and vanish; the third does not: precision 1/2 at full recall.
     assert counted.figures() == {"ap50": 0.5, "ap70": 0.5}
 
@@ -46,5 +52,14 @@ def test_unknown_pixels_do_not_count_for_the_segmentation() -> None:
     logits = np.full(mask.shape, -1, np.float32)
     logits[0:20, 0:20] = 1
     counted = Tally()
-    counted.add(_tally_frame(frame(mask), prediction([], [], logits)))
+    counted.add(tallied(frame(mask), prediction([], [], logits)))
     assert counted.figures()["seg_iou"] == pytest.approx(100 / 300)
+
+
+def test_maps_in_0_to_1_are_cut_in_the_middle_and_others_are_no_masks() -> None:
+    mask = np.zeros((40, 60), np.uint8)
+    mask[10:20, 10:20] = 1
+    share = np.where(mask == 1, 0.6, 0.4).astype(np.float32)
+    found = Prediction(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64), {"loc": share, "cls": share})
+    attentions = {"loc": Attention("where", foreground=True), "cls": Attention("what")}
+    assert _tally_frame(frame(mask), found, attentions).figures() == {"ap50": 0, "ap70": 0, "loc_iou": 1}

@@ -23,14 +23,14 @@ from spotlabel.pipeline.cli.submit import submit
 from spotlabel.pipeline.cluster.queue import Queue, Seen
 from spotlabel.pipeline.cluster.records import Record, Told, save_record, tell
 from spotlabel.pipeline.cluster.resources import (
-    Ask,
-    ask_for,
+    ResourceRequest,
     clock,
     parse_memory,
     parse_time,
+    resource_request,
 )
 from spotlabel.pipeline.cluster.states import standings
-from spotlabel.pipeline.cluster.submit import SubmitError, arrays, further
+from spotlabel.pipeline.cluster.submit import SubmitError, arrays, sbatch_options
 from spotlabel.pipeline.errors import RecipeError
 from spotlabel.pipeline.forecast.costs import RATES
 from spotlabel.pipeline.upkeep.freshness import Need, State
@@ -66,25 +66,29 @@ def test_every_labeler_of_our_own_has_a_rate() -> None:
 
 
 def test_a_job_asks_by_frames_pixels_and_labeler() -> None:
-    short = ask_for(plan("mog2", 10))
+    short = resource_request(plan("mog2", 10))
     assert (clock(short.minutes), short.megabytes) == ("0:15:00", 1500)
-    detrac = ask_for(plan("pawcs", 1500))  # 1500 * 0.5184 * 0.83 s + 10 min: 21 min
+    detrac = resource_request(plan("pawcs", 1500))  # 1500 * 0.5184 * 0.83 s + 10 min: 21 min
     assert (clock(detrac.minutes), detrac.megabytes) == ("0:30:00", 2000)
-    assert ask_for(plan("pawcs", 150_000)) == Ask(1440, 2000)  # 18 h
-    assert ask_for(plan("somebody-elses", 1500)) >= ask_for(plan("pawcs-pybgs", 1500))
-    masks_only = ask_for(plan("pawcs-pybgs", 1500, evidence=State.FRESH))
-    assert masks_only == Ask(15, 1500)
+    assert resource_request(plan("pawcs", 150_000)) == ResourceRequest(1440, 2000)  # 18 h
+    assert resource_request(plan("somebody-elses", 1500)) >= resource_request(plan("pawcs-pybgs", 1500))
+    masks_only = resource_request(plan("pawcs-pybgs", 1500, evidence=State.FRESH))
+    assert masks_only == ResourceRequest(15, 1500)
 
 
 def test_memory_grows_with_the_frames_boxbg_keeps_but_not_with_other_samples() -> None:
-    assert [ask_for(plan("boxbg", 9, samples=n)).megabytes for n in (8, 128, 512)] == [2000, 2000, 6000]
-    assert ask_for(plan("pawcs", 9, samples=512)).megabytes == 2000
+    assert [resource_request(plan("boxbg", 9, samples=n)).megabytes for n in (8, 128, 512)] == [
+        2000,
+        2000,
+        6000,
+    ]
+    assert resource_request(plan("pawcs", 9, samples=512)).megabytes == 2000
 
 
 @given(st.sampled_from(sorted(RATES)), st.integers(1, 10**7), st.integers(1, 10**7))
 def test_more_frames_never_ask_for_less(labeler: str, one: int, other: int) -> None:
     short, long = sorted((one, other))
-    assert ask_for(plan(labeler, short)).minutes <= ask_for(plan(labeler, long)).minutes
+    assert resource_request(plan(labeler, short)).minutes <= resource_request(plan(labeler, long)).minutes
 
 
 @pytest.mark.parametrize(
@@ -123,7 +127,7 @@ def test_a_clock_is_read_back(minutes: int) -> None:
 
 ASKS = st.dictionaries(
     st.text(max_size=4),
-    st.builds(Ask, st.sampled_from([15, 30, 60]), st.sampled_from([1000, 2000, 4000])),
+    st.builds(ResourceRequest, st.sampled_from([15, 30, 60]), st.sampled_from([1000, 2000, 4000])),
     min_size=1,
     max_size=40,
 )
@@ -131,37 +135,37 @@ ASKS = st.dictionaries(
 
 @given(ASKS, st.none() | st.integers(1, 30))
 def test_arrays_hold_every_video_once_and_give_it_no_less_than_it_asks_for(
-    asks: dict[str, Ask], limit: int | None
+    requests: dict[str, ResourceRequest], limit: int | None
 ) -> None:
-    made = arrays(asks, limit)
-    assert sorted(name for array in made for name in array.sequences) == sorted(asks)
+    made = arrays(requests, limit)
+    assert sorted(name for array in made for name in array.sequences) == sorted(requests)
     for array in made:
         for name in array.sequences:
-            assert array.ask.minutes >= asks[name].minutes
-            assert array.ask.megabytes >= asks[name].megabytes
+            assert array.request.minutes >= requests[name].minutes
+            assert array.request.megabytes >= requests[name].megabytes
     if limit is None:
         assert all(array.parallel is None for array in made)
-        assert len(made) == len(set(asks.values()))
+        assert len(made) == len(set(requests.values()))
     else:
         assert all(array.parallel for array in made)
-        assert sum(array.parallel or 0 for array in made) == min(limit, len(asks))
+        assert sum(array.parallel or 0 for array in made) == min(limit, len(requests))
 
 
 def test_arrays_too_large_for_slurm_are_split() -> None:
-    asks = {f"v{i}": Ask(15, 1000) for i in range(2500)}
-    assert [len(array.sequences) for array in arrays(asks, None)] == [1000, 1000, 500]
-    assert [array.parallel for array in arrays(asks, 5)] == [2, 2, 1]
+    requests = {f"v{i}": ResourceRequest(15, 1000) for i in range(2500)}
+    assert [len(array.sequences) for array in arrays(requests, None)] == [1000, 1000, 500]
+    assert [array.parallel for array in arrays(requests, 5)] == [2, 2, 1]
     with pytest.raises(SubmitError, match=r"^--max-parallel 2: .*say --max-parallel 3"):
-        arrays(asks, 2)
+        arrays(requests, 2)
 
 
 def test_further_options_of_sbatch() -> None:
-    assert further(["qos=low", "--exclusive", "mail_user=a=b"]) == {
+    assert sbatch_options(["qos=low", "--exclusive", "mail_user=a=b"]) == {
         "qos": "low", "exclusive": True, "mail-user": "a=b",
     }  # fmt: skip
     for word in ("", "=x", "a b=c", "qos="):
         with pytest.raises(SubmitError, match="KEY=VALUE"):
-            further([word])
+            sbatch_options([word])
 
 
 _SQUEUE = """#!/bin/sh
@@ -234,7 +238,7 @@ def test_a_silent_scheduler_is_not_taken_for_an_answer(tmp_path: Path, scheduler
 
 
 def test_a_local_job_lives_as_long_as_its_own_process(tmp_path: Path) -> None:
-    from spotlabel.pipeline.store.seal import host_mark
+    from spotlabel.pipeline.atomic import host_mark
 
     folder = "20260101-000000-abcdef"
     words = [sys.executable, "-c", "print(flush=True); input()", folder]

@@ -150,7 +150,7 @@ def test_stores_are_matched_by_frame_number_and_box(tmp_path: Path) -> None:
     assert part.boxes.lost.tolist() == [3, 0, 0, 0]
     found = figures("cam", [part])
     assert (found.boxes, found.compared, found.mean_iou, found.below_half) == (4, 2, (4 / 7 + 1) / 2, 0)
-    assert (found.newly_doubted, found.newly_believed) == (4, 0)
+    assert (found.believed_only_a, found.believed_only_b) == (4, 0)
     assert (found.foreground_a, found.unknown_a) == (16 / 24, 8 / 24)
 
 

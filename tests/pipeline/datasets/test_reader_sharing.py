@@ -12,7 +12,7 @@ import pytest
 
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
-from tests.pipeline.store.test_store import one_box_a_frame, some_masks, write_masks
+from tests.helpers.stores import one_box_a_frame, some_masks, write_masks
 
 
 def test_threads_share_a_reader(tmp_path: Path) -> None:

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from spotlabel.pipeline.boxes import BoxFlag
-from spotlabel.pipeline.datasets.uavdt import READER, read_boxes, read_ignore
+from spotlabel.pipeline.datasets.build import Canvas, build_annotations
+from spotlabel.pipeline.datasets.uavdt import ORIGIN, READER, read_boxes, read_ignore
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.sequence import Camera
 from tests.helpers.dataset_files import boxes_of, listed, loaded, regions_of, write_images
 
 GT = "UAV-benchmark-MOTD_v1.0/GT"
-ROWS = "1,1,2,3,10,20,1,1,1\n3,1,11,3,10,20,2,1,2\n3,2,1,1,5,5,3,4,3\n"
-IGNORE = "2,1,1,1,10,10,1,-1,-1\n2,2,31,1,10,10,1,-1,-1\n"
+ROWS = "1,1,2,3,10,20,1,1,1\n3,1,11,3,10,20,2,1,2\n3,2,0,0,5,5,3,4,3\n"
+IGNORE = "2,1,0,0,10,10,1,-1,-1\n2,2,30,0,10,10,1,-1,-1\n"
 
 
 def dataset(root, rows=ROWS, ignore=IGNORE, *, images="UAV-benchmark-M", gt=GT, kind="gt_whole"):
@@ -33,13 +34,13 @@ def test_boxes_flags_classes_and_regions(tmp_path):
     assert sequence.camera is Camera.MOVING
     assert [p.name for p in sequence.annotation_files] == ["M0101_gt_whole.txt", "M0101_gt_ignore.txt"]
     found = sequence.load()
-    assert boxes_of(found) == [[[1, 2, 11, 22]], [], [[10, 2, 20, 22], [0, 0, 5, 5]]]
+    assert boxes_of(found) == [[[2, 3, 12, 23]], [], [[11, 3, 21, 23], [0, 0, 5, 5]]]
     assert regions_of(found) == [[], [[0, 0, 10, 10], [30, 0, 40, 10]], []]
     assert found.class_names == ("car", "truck", "bus")
     assert found.boxes.class_id.tolist() == [0, 1, 2]
     assert found.boxes.track_id.tolist() == [1, 1, 2]
     assert found.boxes.flags.tolist() == [0, BoxFlag.TRUNCATED, BoxFlag.TRUNCATED | BoxFlag.OCCLUDED]
-    assert found.native_origin == 1
+    assert (found.native_origin, found.clipped) == (0, 0)
 
 
 def test_objects_of_the_tracking_benchmark_have_one_class(tmp_path):
@@ -72,7 +73,7 @@ def test_images_alone_are_left_out(tmp_path, caplog):
 
 def test_line_ends_trailing_commas_blank_lines_and_byte_order_mark(tmp_path):
     rows = "\ufeff\r\n1,1,2,3,10,20,1,1,1,\r\n\r\n 3 , 1 , 11 , 3 , 10 , 20 , 1 , 1 , 2 ,,\r\n"
-    assert boxes_of(loaded(READER, dataset(tmp_path, rows))) == [[[1, 2, 11, 22]], [], [[10, 2, 20, 22]]]
+    assert boxes_of(loaded(READER, dataset(tmp_path, rows))) == [[[2, 3, 12, 23]], [], [[11, 3, 21, 23]]]
 
 
 @pytest.mark.parametrize(
@@ -129,6 +130,18 @@ def test_real_files(shared_data, name, whole, kept, ignored):
     assert len(read_boxes(folder / f"{name}_gt.txt", "gt").rects) == kept
     assert len(read_ignore(folder / f"{name}_gt_ignore.txt")) == ignored
     assert len(np.unique(np.stack([boxes.rects.frame, boxes.track_id]), axis=1).T) == whole
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["M0101", "M0204", "M0205", "M0208", "M0403", "M0601"])
+def test_every_box_and_region_of_real_files_lies_inside_the_image(shared_data, name):
+    folder = shared_data / "uavdt" / GT
+    boxes = read_boxes(folder / f"{name}_gt_whole.txt")
+    canvas = Canvas((540, 1024), np.arange(1, 2001), ORIGIN, "refuse")
+    made = build_annotations(boxes, canvas, per_frame=read_ignore(folder / f"{name}_gt_ignore.txt"))
+    assert (made.clipped, made.dropped) == (0, 0)
+    assert made.boxes.xyxy.min() >= 0
+    assert (made.boxes.xyxy.max(axis=0) <= (1024, 540, 1024, 540)).all()
 
 
 @pytest.mark.realdata

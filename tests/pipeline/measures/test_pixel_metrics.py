@@ -9,26 +9,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotlabel.pipeline.measures.pixels import PixelCounts, cdnet_truth, count
+from spotlabel.pipeline.datasets.cdnet_truth import foreground_and_valid
+from spotlabel.pipeline.measures.pixels import PixelCounts, count
 
 GT = np.array([[0, 50, 85, 170, 255, 255]], np.uint8)
 EVERYWHERE = np.ones(GT.shape, bool)
 
 
 def test_cdnet_values() -> None:
-    foreground, valid = cdnet_truth(GT, EVERYWHERE)
+    foreground, valid = foreground_and_valid(GT, EVERYWHERE)
     assert foreground.tolist() == [[False, False, False, False, True, True]]
     assert valid.tolist() == [[True, True, False, False, True, True]]
 
 
 def test_roi_takes_pixels_out() -> None:
-    _, valid = cdnet_truth(GT, np.array([[True, False, True, True, True, False]]))
+    _, valid = foreground_and_valid(GT, np.array([[True, False, True, True, True, False]]))
     assert valid.tolist() == [[True, False, False, False, True, False]]
 
 
 def test_six_labels_counted_by_hand() -> None:
     mask = np.array([[1, 1, 1, 1, 1, 0]], np.uint8)  # static, shadow, outside, unknown, found, missed
-    counts = count(mask, *cdnet_truth(GT, EVERYWHERE))
+    counts = count(mask, *foreground_and_valid(GT, EVERYWHERE))
     assert counts == PixelCounts(tp=1, fp=2, fn=1, tn=0)
     assert counts.precision == pytest.approx(1 / 3)
     assert counts.recall == pytest.approx(1 / 2)
@@ -38,7 +39,7 @@ def test_six_labels_counted_by_hand() -> None:
 
 def test_unknown_mask_pixels() -> None:
     mask = np.array([[255, 1, 0, 0, 255, 1]], np.uint8)
-    foreground, valid = cdnet_truth(GT, EVERYWHERE)
+    foreground, valid = foreground_and_valid(GT, EVERYWHERE)
     assert count(mask, foreground, valid) == PixelCounts(tp=1, fp=1, fn=1, tn=1)
     assert count(mask, foreground, valid, unknown="skip") == PixelCounts(tp=1, fp=1)
 
@@ -58,12 +59,12 @@ def test_ratios_without_anything_to_count() -> None:
 def test_other_mask_values_are_refused(value: int) -> None:
     mask = np.full(GT.shape, value, np.uint8)
     with pytest.raises(ValueError, match=rf"got \[{value}\]"):
-        count(mask, *cdnet_truth(GT, EVERYWHERE))
+        count(mask, *foreground_and_valid(GT, EVERYWHERE))
 
 
 def test_shapes_must_agree() -> None:
     with pytest.raises(ValueError, match=r"mask \(2, 6\), truth \(1, 6\)"):
-        count(np.zeros((2, 6), np.uint8), *cdnet_truth(GT, EVERYWHERE))
+        count(np.zeros((2, 6), np.uint8), *foreground_and_valid(GT, EVERYWHERE))
 
 
 @given(st.lists(st.tuples(st.sampled_from([0, 1, 255]), st.booleans(), st.booleans()), min_size=2))

@@ -9,7 +9,7 @@ import pytest
 
 from spotlabel.labelers.base import EvidenceKind
 from spotlabel.pipeline.boxes import BoxTable
-from spotlabel.pipeline.pictures.layers import draw_doubts, draw_evidence, draw_mask
+from spotlabel.pipeline.pictures.layers import draw_believability, draw_evidence, draw_mask
 from spotlabel.pipeline.pictures.sheet import contact_sheet
 from spotlabel.pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
 from tests.helpers.recipes import spotlabel, tree, write
@@ -35,7 +35,7 @@ def test_stronger_evidence_is_brighter(kind: EvidenceKind) -> None:
     assert drawn[0, 1] > drawn[0, 0]
 
 
-def test_only_doubted_boxes_show_their_believability(tmp_path: Path) -> None:
+def test_only_boxes_not_believed_show_their_believability(tmp_path: Path) -> None:
     boxes = BoxTable(
         np.array([0, 2]),
         np.array([[10, 10, 60, 50], [70, 10, 120, 50]], np.float32),
@@ -49,7 +49,7 @@ def test_only_doubted_boxes_show_their_believability(tmp_path: Path) -> None:
         mask = np.zeros((60, 130), np.uint8)
         writer.put(0, mask, FrameState.OK, values, values > 0.5, {"believability": values})
     image = np.full((60, 130, 3), 90, np.uint8)
-    drawn = draw_doubts(image, MaskReader(tmp_path / "m.h5"), 0)
+    drawn = draw_believability(image, MaskReader(tmp_path / "m.h5"), 0)
     assert (drawn[:, :65] == 90).all()
     assert (drawn[:, 70:120] != 90).any()
 

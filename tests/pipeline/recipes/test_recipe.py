@@ -33,11 +33,11 @@ def test_every_bundled_recipe_loads(name: str) -> None:
         ("lableer=mog2", r"r\.yaml: lableer: unknown key; did you mean 'labeler'\?"),
         (
             "masks.motoin_threshold=2",
-            "masks: unknown mask setting 'motoin_threshold'; did you mean 'motion_t",
+            "masks.motoin_threshold: unknown key; did you mean 'motion_threshold'",
         ),
         ("preset=papr", "preset: .*'default', 'paper' or 'spotnet-released', found 'papr'"),
-        ("masks.preset=papr", "masks: unknown mask preset 'papr'; did you mean 'paper'"),
-        ("masks.motion_threshold=fast", "masks: .*motion_threshold"),
+        ("masks.preset=papr", "masks.preset: no preset 'papr'; did you mean 'paper'"),
+        ("masks.motion_threshold=fast", "masks.motion_threshold: .*found 'fast'"),
         ("labeler=mog3", "labeler.fixed: unknown labeler 'mog3'; did you mean 'mog2'"),
         ("labeler.fxed=mog2", "labeler.fxed|labeler is a single value"),
         (

@@ -8,9 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,13 +23,22 @@ pytest.importorskip("dask_jobqueue", reason="needs spotlabel[dask]")
 
 from spotlabel.pipeline.cli.backend import check_backend  # noqa: E402
 from spotlabel.pipeline.recipes.recipe import load_recipe  # noqa: E402
-from spotlabel.pipeline.running import dask_backend, dask_worker  # noqa: E402
+from spotlabel.pipeline.running.dask import backend, worker  # noqa: E402
 from spotlabel.pipeline.running.dask.address import DaskError, scheduler_address  # noqa: E402
 from spotlabel.pipeline.running.dask.backend import run_on_dask  # noqa: E402
 from spotlabel.pipeline.running.dask.worker import unfit  # noqa: E402
 from spotlabel.pipeline.running.isolate import Stopped  # noqa: E402
 from spotlabel.workflows.dask import jobqueue  # noqa: E402
-from tests.helpers.recipes import command, environment, leftovers, spotlabel, stores, tree, write  # noqa: E402
+from tests.helpers.recipes import (  # noqa: E402
+    environment,
+    leftovers,
+    spotlabel,
+    started,
+    stores,
+    tree,
+    wait_for_partial,
+    write,
+)
 
 NAMES = ("a", "b", "c", "d")
 
@@ -56,26 +63,6 @@ def _paths() -> dict[str, str]:
 
 def label(recipe: Path, cluster: Any, *more: object) -> list[object]:
     return ["label", recipe, "--backend", "dask", "--scheduler", cluster.scheduler_address, *more]
-
-
-@contextmanager
-def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def wait_for_store_in_the_making(out: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
-    while not any(path.suffix == ".partial" for path in (out / "evidence").rglob(".*")):
-        assert process.poll() is None, "finished before it could be disturbed"
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +97,7 @@ def test_a_killed_workers_video_is_made_by_another(tmp_path: Path, cluster: Any)
     with distributed.Client(cluster, set_as_default=False) as client:
         pids = list(client.run(os.getpid).values())
     with started(*label(recipe, cluster)) as process:
-        wait_for_store_in_the_making(out, process)
+        wait_for_partial(out / "evidence", process)
         os.kill(pids[0], signal.SIGKILL)
         _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
@@ -124,7 +111,7 @@ def test_sigterm_stops_what_runs_on_the_workers(tmp_path: Path, cluster: Any) ->
     out = tmp_path / "out"
     recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", out, "a", "b", "c", length=1500))
     with started(*label(recipe, cluster)) as process:
-        wait_for_store_in_the_making(out, process)
+        wait_for_partial(out / "evidence", process)
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
@@ -221,7 +208,7 @@ def test_a_scheduler_file_holds_the_address(tmp_path: Path) -> None:
 
 def test_what_decodes_frames_must_be_the_same_everywhere(tmp_path: Path) -> None:
     recipe = load_recipe(str(write(tmp_path / "r.yaml", tree(tmp_path / "data", tmp_path / "out", "a"))))
-    wanted = dask_backend._libraries(recipe)
+    wanted = backend._libraries(recipe)
     assert wanted["av"] == metadata.version("av")
     other = unfit(common(tmp_path, libraries={**wanted, "av": "0.1"}))
     assert f"has av {wanted['av']}, not 0.1; install" in other
@@ -229,27 +216,27 @@ def test_what_decodes_frames_must_be_the_same_everywhere(tmp_path: Path) -> None
 
 def test_errors_of_others_are_one_line() -> None:
     future = SimpleNamespace(status="error", exception=lambda: RuntimeError("no\n  luck\n"))
-    assert dask_backend._outcome(future, "a").error == "Dask: RuntimeError: no luck"
+    assert backend._outcome(future, "a").error == "Dask: RuntimeError: no luck"
     client = SimpleNamespace(run=lambda *_, **__: {"tcp://h:1": ImportError("no\nmodule")})
     with pytest.raises(DaskError, match=r"h:1 cannot run spotlabel \(ImportError: no module\); install"):
-        dask_backend._check_workers(client, {}, None)  # type: ignore[arg-type]
+        backend._check_workers(client, {}, None)  # type: ignore[arg-type]
 
 
 def test_a_worker_forgets_a_run_when_its_last_video_is_done() -> None:
-    with dask_worker._children_of("r") as one, dask_worker._children_of("r") as two:
+    with worker._children_of("r") as one, worker._children_of("r") as two:
         assert one is two
-    assert "r" not in dask_worker._CHILDREN
-    assert "r" not in dask_worker._VIDEOS
+    assert "r" not in worker._CHILDREN
+    assert "r" not in worker._VIDEOS
 
 
 def test_a_stopped_run_starts_no_child_even_for_a_video_that_comes_late() -> None:
-    with dask_worker._children_of("s") as children:
-        asyncio.run(dask_worker.stop_run("s"))
+    with worker._children_of("s") as children:
+        asyncio.run(worker.stop_run("s"))
         with pytest.raises(Stopped):
             children.start(["true"])
-    with dask_worker._children_of("s") as late, pytest.raises(Stopped):
+    with worker._children_of("s") as late, pytest.raises(Stopped):
         late.start(["true"])
-    assert "s" not in dask_worker._CHILDREN
+    assert "s" not in worker._CHILDREN
 
 
 @pytest.mark.parametrize("address", ["tcp://[::1]:8786", "[fe80::1%eth0]:1", "tls://10.0.0.1:1", "head:8786"])

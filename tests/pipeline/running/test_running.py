@@ -5,10 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,14 +12,15 @@ import pytest
 from tests.helpers.recipes import (
     HEIGHT,
     WIDTH,
-    command,
     crash_labeler,
     environment,
     leftovers,
     spotlabel,
+    started,
     stores,
     tree,
     video,
+    wait_for_partial,
     write,
 )
 
@@ -60,27 +57,6 @@ def test_a_second_run_does_nothing_and_says_so(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.h5")} == before
 
 
-@contextmanager
-def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A running ``spotlabel``; killed at the end whatever happens."""
-    process = subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def _wait_for_partial(out: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 300
-    while not leftovers(out):
-        assert process.poll() is None, "finished before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def test_kill_9_and_run_again_gives_the_same_bytes(tmp_path: Path) -> None:
     data, whole, out = tmp_path / "data", tmp_path / "whole", tmp_path / "out"
     assert (
@@ -90,7 +66,7 @@ def test_kill_9_and_run_again_gives_the_same_bytes(tmp_path: Path) -> None:
     recipe = write(tmp_path / "r.yaml", tree(data, out, "a", "b"))
     for _ in range(3):
         with started("label", recipe, "--jobs", 2) as process:
-            _wait_for_partial(out, process)
+            wait_for_partial(out, process)
     assert not (out / "masks").exists() or stores(out).keys() < stores(whole).keys()
     assert spotlabel("label", recipe).returncode == 0
     assert stores(out) == stores(whole)
@@ -102,7 +78,7 @@ def test_a_polite_stop_is_quick_and_says_how_to_go_on(tmp_path: Path, number: si
     out = tmp_path / "out"
     recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", out, "a", "b", length=2000))
     with started("label", recipe, "--jobs", 2) as process:
-        _wait_for_partial(out, process)
+        wait_for_partial(out, process)
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
@@ -111,40 +87,26 @@ def test_a_polite_stop_is_quick_and_says_how_to_go_on(tmp_path: Path, number: si
     assert leftovers(out) == []
 
 
-_PLUGIN = """
-import ctypes, os, signal, sys
-import numpy as np
-from spotlabel.labelers.base import Evidence, EvidenceKind, Settings
-
-class Crash:
-    name, version, kind, neutral = "crash", 1, EvidenceKind.BINARY, 0
-    uses_boxes, libraries, settings_type = False, (), Settings
-
-    def __init__(self, settings):
-        pass
-
-    def label(self, clip):
-        how = os.environ["CRASH"] if clip.size[0] == 48 else ""
-        for number, frame in enumerate(clip):
-            if how == "raise":
-                raise RuntimeError("no luck with frame 0")
-            if how == "short" and number == 3:
-                return
-            if how == "segfault":
-                print("about to crash", flush=True)
-                ctypes.string_at(0)
-            if how == "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if how == "where":
-                print(os.listdir("."), flush=True)
-            yield Evidence(np.zeros(clip.size, np.bool_))
+_WAYS_TO_CRASH = """
+how = os.environ["CRASH"] if clip.size[0] == 48 else ""
+if how == "raise":
+    raise RuntimeError("no luck with frame 0")
+if how == "short" and number == 3:
+    return
+if how == "segfault":
+    print("about to crash", flush=True)
+    ctypes.string_at(0)
+if how == "kill":
+    os.kill(os.getpid(), signal.SIGKILL)
+if how == "where":
+    print(os.listdir("."), flush=True)
 """
 
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> str:
     """Import path of an installed-looking package with a labeler that crashes in several ways."""
-    return str(crash_labeler(tmp_path / "site", _PLUGIN))
+    return str(crash_labeler(tmp_path / "site", _WAYS_TO_CRASH))
 
 
 @pytest.mark.parametrize(

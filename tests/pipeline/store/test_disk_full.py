@@ -15,13 +15,13 @@ import pytest
 
 from spotlabel.pipeline.store import check_seal
 from tests.conftest import ROOT
-from tests.pipeline.store.test_store import some_masks, write_masks
+from tests.helpers.stores import some_masks, write_masks
 
 _LIMITED_WRITER = """
 import resource, signal, sys
 from pathlib import Path
 from spotlabel.pipeline.errors import StoreError
-from tests.pipeline.store.test_store import some_masks, write_masks
+from tests.helpers.stores import some_masks, write_masks
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 masks = some_masks(20, (48, 64))
 folder = Path(sys.argv[1])
@@ -60,7 +60,7 @@ _TMPFS_WRITER = """
 import subprocess, sys
 from pathlib import Path
 from spotlabel.pipeline.errors import StoreError
-from tests.pipeline.store.test_store import some_masks, write_masks
+from tests.helpers.stores import some_masks, write_masks
 folder = Path(sys.argv[1])
 for pages in range(1, 41):
     if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={pages * 4}k", "none", folder]).returncode:

@@ -19,7 +19,7 @@ from spotlabel.pipeline.boxes import BoxFlag, BoxTable
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
 from spotlabel.pipeline.why.boxes import box_index, box_reason, checked, frame_boxes
-from spotlabel.pipeline.why.origin import origin
+from spotlabel.pipeline.why.origin import find_origin
 from spotlabel.pipeline.why.summary import preset_of
 from tests.helpers.recipes import spotlabel, tree, write
 
@@ -106,9 +106,9 @@ def test_what_is_said_is_what_the_mask_holds(seed: int, padding: int, classes: l
         masks = store(Path(folder) / "m.h5", values=values, box_padding=padding, classes=classes)
         found = frame_boxes(masks, 0)
     for box in found:
-        doubted = box.why[0].startswith("unknown")
-        assert doubted == (not box.quality["believed"])
-        if doubted:
+        unknown = box.why[0].startswith("unknown")
+        assert unknown == (not box.quality["believed"])
+        if unknown:
             assert box.background == 0
         else:
             assert (box.unknown > 0) == (len(box.why) > 1)
@@ -148,8 +148,8 @@ def test_columns_with_a_least_value_are_told_by_it() -> None:
     quality = {"fill": 0.3, "believed": False, "steadiness": 0.25}
     assert box_reason("car", quality, rules) == "unknown: steadiness 25%, masks.min_steadiness is 50%"
     never_judged = {**quality, "steadiness": float("nan")}
-    assert box_reason("car", never_judged, rules) == "unknown: filled 30%, but another rule doubts it"
-    assert box_reason("car", {**quality, "steadiness": 1.0}, rules).endswith("but another rule doubts it")
+    assert box_reason("car", never_judged, rules) == "unknown: filled 30%, but another rule says no"
+    assert box_reason("car", {**quality, "steadiness": 1.0}, rules).endswith("but another rule says no")
 
 
 def test_a_store_that_says_too_little_is_refused(tmp_path: Path) -> None:
@@ -267,15 +267,15 @@ def test_evidence_that_is_gone_is_told(labelled: Path, tmp_path: Path) -> None:
     copy = tmp_path / "masks" / "a.h5"
     copy.parent.mkdir()
     copy.write_bytes((labelled / "out/masks/a.h5").read_bytes())
-    found = origin(MaskReader(copy))
+    found = find_origin(MaskReader(copy))
     assert found.evidence.startswith("not there (")
     assert found.verdict is None
     evidence_file = tmp_path / "evidence/mog2/a.h5"
     evidence_file.parent.mkdir(parents=True)
     evidence_file.write_bytes(b"damaged")
-    assert origin(MaskReader(copy)).evidence.startswith("cannot be read: ")
+    assert find_origin(MaskReader(copy)).evidence.startswith("cannot be read: ")
     evidence_file.write_bytes((labelled / "out/evidence/mog2/a.h5").read_bytes())
-    assert origin(MaskReader(copy)).evidence == str(evidence_file)
+    assert find_origin(MaskReader(copy)).evidence == str(evidence_file)
 
 
 def refused(*arguments: object) -> str:

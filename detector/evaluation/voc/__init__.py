@@ -1,0 +1,1 @@
+"""Detections in still pictures by the rules of PASCAL VOC."""
