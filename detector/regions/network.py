@@ -17,7 +17,7 @@ from spotlabel.detector.data.colour import IMAGENET_COLOURS
 from spotlabel.detector.regions.backbones import Parts
 from spotlabel.detector.regions.boxes import clip, decode, large_enough
 from spotlabel.detector.regions.heads import CODING, RoiHeads, Rois, head_losses
-from spotlabel.detector.regions.layers import batch_norms, freeze
+from spotlabel.detector.regions.layers import batch_norms, freeze, uncompiled
 from spotlabel.detector.regions.matching import UNUSED, Objects, match, unlabelled_share, visible_objects
 from spotlabel.detector.regions.nms import keep_best
 from spotlabel.detector.regions.options import LossWeights, RegionOptions
@@ -58,9 +58,11 @@ class FasterRcnn(Detector):
     Attributes:
         generator: draws the samples that are trained on; None takes torch's default one.
         share: averages counts over the processes that train together.
+        towers: names of the modules that start from the part of public weights behind the feature maps.
     """
 
     colours = IMAGENET_COLOURS
+    towers: tuple[str, ...] = ("roi_heads.box_head",)
 
     def __init__(
         self,
@@ -125,6 +127,7 @@ class FasterRcnn(Detector):
         maps: list[Tensor] = self.backbone(image)
         return Look(maps, maps, {})
 
+    @uncompiled
     @torch.no_grad()
     def choose(self, proposals: Proposals, objects: Objects, labelled: Tensor) -> Rois:
         """A sample of the proposals and of the objects themselves, and what each should become."""
@@ -205,6 +208,7 @@ class FasterRcnn(Detector):
         usable = proposals.valid.unsqueeze(2) & (scores > options.score_floor) & large_enough(boxes, SMALLEST)
         return boxes, torch.where(usable, scores, -torch.inf)
 
+    @uncompiled
     def _best(self, boxes: Tensor, scores: Tensor, count: int) -> Found:
         flat, places = scores.flatten(1).topk(min(CANDIDATES, scores[0].numel()), dim=1)
         candidates = boxes.flatten(1, 2).gather(1, _rows(places))

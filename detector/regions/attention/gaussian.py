@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spotlabel.detector.centernet.losses import Share, alone
-from spotlabel.detector.centernet.tensors import at_least_single
+from spotlabel.detector.contract import Share, alone
 from spotlabel.detector.regions.attention.options import Centres, Fusion, GaussianOptions, GuideHead, Joined
+from spotlabel.detector.tensors import at_least_single
 
 GUIDE_CELLS = 7
 """Largest side of what the two-layer guide head sees: RoIs of 14x14 would give it 200 million weights."""

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from spotlabel.detector.centernet.tensors import at_least_single
 from spotlabel.detector.regions.attention.options import (
     Inversion,
     InvertedOptions,
@@ -23,10 +22,13 @@ from spotlabel.detector.regions.attention.options import (
     Sensitive,
     Suppression,
 )
+from spotlabel.detector.regions.layers import uncompiled
+from spotlabel.detector.tensors import at_least_single
 
 HARD_THRESHOLD = 0.5
 
 
+@uncompiled
 def invert(
     features: Tensor,
     labels: Tensor,
@@ -83,7 +85,6 @@ def choose_rois(eligible: Tensor, share: float, generator: torch.Generator | Non
     return index[drawn.to(index.device)]
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def score_gradients(
     features: Tensor,
     labels: Tensor,

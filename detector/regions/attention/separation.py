@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spotlabel.detector.centernet.losses import Share, alone
-from spotlabel.detector.centernet.tensors import at_least_single
+from spotlabel.detector.contract import Share, alone
 from spotlabel.detector.regions.attention.options import SeparationOptions
+from spotlabel.detector.tensors import at_least_single
 
 
 class Separated(NamedTuple):
