@@ -20,7 +20,7 @@ LIT, OBJECT, UMBRA = 1.0, 1.3, 0.2
 
 
 def a_box_that_holds_a_shadow(body: float = OBJECT) -> tuple[np.ndarray, np.ndarray]:
-    """Brightness ratio and foreground, (24, 30): a body from column 8, and its shadow in rows 18 to 22 from column 2."""
+    """Ratio and foreground, (24, 30): a body from column 8, and its shadow in rows 18 to 22 from column 2."""
     ratio, foreground = np.full((24, 30), LIT, np.float32), np.zeros((24, 30), bool)
     ratio[2:18, 8:28], foreground[2:18, 8:28] = body, True
     ratio[18:23, 2:28], foreground[18:23, 2:28] = UMBRA, True
@@ -189,7 +189,7 @@ def test_small_boxes_and_unknown_light_tell_nothing() -> None:
     assert not shadow_pixels(patch_of(ratio, foreground, [[0, 0, 30, 24]]), ShadowLayout.UNKNOWN, 3).any()
 
 
-def test_what_is_dark_in_an_ignore_region_is_no_witness() -> None:
+def test_what_is_dark_in_an_ignore_region_is_no_vote() -> None:
     ratio, outside, inside = a_box_that_shadow_leaves()
     box = [[3, 3, 17, 17]]
     foreground = inside | outside
@@ -203,7 +203,7 @@ def test_what_is_dark_in_an_ignore_region_is_no_witness() -> None:
 def heard(boxes: list[tuple[float, float, int]]) -> ShadowLayout:
     """Verdict on boxes of 20 x 20 px: brightness of the body, share of the circumference that is dark beside
     the box, and whether something sticks out on the left (1), on the right (2) or on both sides (3)."""
-    witnesses = ShadowVotes()
+    votes = ShadowVotes()
     for body, beside, out in boxes:
         ratio, different = np.full((26, 26), LIT, np.float32), np.zeros((26, 26), bool)
         ratio[4:23, 9:18], different[4:23, 9:18] = body, True
@@ -212,8 +212,8 @@ def heard(boxes: list[tuple[float, float, int]]) -> ShadowLayout:
                 ratio[19:23, columns], different[19:23, columns] = UMBRA, True
         outside = np.zeros((26, 26), bool)
         outside.ravel()[-round(80 * beside) - 3 : -3] = beside > 0
-        witnesses.add(ratio, different, outside, (3, 3, 23, 23))
-    return witnesses.decide()
+        votes.add(ratio, different, outside, (3, 3, 23, 23))
+    return votes.decide()
 
 
 def test_bright_objects_tell_what_shadow_is() -> None:
