@@ -54,14 +54,14 @@ def load(name: str) -> type[Labeler]:
 @cache
 def _third_party() -> dict[str, type[Labeler]]:
     """Labelers of other packages; a misfit is reported, once per process, and left out."""
-    found = {}
+    labelers = {}
     for name, thing in load_plugins(GROUP).items():
         problem = _misfit(name, thing)
         if problem:
             _log.warning("%s: %r %s; left out", GROUP, name, problem)
         else:
-            found[name] = cast(type[Labeler], thing)
-    return found
+            labelers[name] = cast(type[Labeler], thing)
+    return labelers
 
 
 def _misfit(name: str, thing: object) -> str:

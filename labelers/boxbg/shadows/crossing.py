@@ -35,7 +35,7 @@ def crossing_shadow(ratio: Float, outside: Bool, inside: Bool, foreground_count:
 
     Args:
         ratio: float32 (h, w), brightness over the background's, of a box and what is around it.
-        outside: bool (h, w), looks like shadow, and is in no box.
+        outside: bool (h, w), like shadow by its cues, and in no box.
         inside: bool (h, w), foreground of the box that could be shadow by its cues.
         foreground_count: number of foreground pixels of the box.
 
