@@ -57,7 +57,7 @@ class _Group(click.Group):
         try:
             command = getattr(importlib.import_module(module), name)
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] in ("detector", "pipeline"):
+            if (error.name or "").partition(".")[0] == "spotlabel":
                 raise
             return _unavailable(cmd_name, error.name or str(error))
         assert isinstance(command, click.Command)
