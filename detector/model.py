@@ -45,7 +45,7 @@ PresetName = Annotated[str, AfterValidator(_known_preset)]
 class Choice(BaseModel):
     """Which detector: a preset, the backbone it stands on, and settings that its family has of its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
     place: ClassVar[str] = ""
     """Where the values are from, for messages: ``training.`` of a recipe."""
 
