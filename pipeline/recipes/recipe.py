@@ -56,7 +56,7 @@ class _LabelerAsWritten(Settings):
         return LabelerChoice(fixed=self.fixed or preset.fixed, moving=self.moving or preset.moving)
 
 
-class _Layout(Settings):
+class Layout(Settings):
     """Top level of a recipe as written; open sections are checked by the part they belong to."""
 
     data: Path = Path()
@@ -198,7 +198,7 @@ def _parsed(text: str, source: str, overrides: Iterable[str]) -> Recipe:
     except RecipeError as error:
         raise RecipeError(f"{source}: {error}") from error
     if not isinstance(tree, dict):
-        raise RecipeError(f"{source}: expected a mapping with the keys {', '.join(_Layout.model_fields)}")
+        raise RecipeError(f"{source}: expected a mapping with the keys {', '.join(Layout.model_fields)}")
     for override in overrides:
         apply_override(tree, override)
     return build_recipe(tree, where=source)
@@ -218,14 +218,14 @@ def build_recipe(tree: Mapping[str, Any], where: str = "recipe") -> Recipe:
 
 def _without_empty_sections(tree: dict[str, Any]) -> dict[str, Any]:
     """``masks:`` with nothing after it (in a template, say) means the same as no ``masks:``."""
-    kept = {key: value for key, value in tree.items() if value is not None or key not in _Layout.model_fields}
+    kept = {key: value for key, value in tree.items() if value is not None or key not in Layout.model_fields}
     if isinstance(kept.get("evidence"), dict):
         kept["evidence"] = {name: values or {} for name, values in kept["evidence"].items()}
     return kept
 
 
 def _build(tree: Mapping[str, Any]) -> Recipe:
-    layout = validated(_Layout, tree, "")
+    layout = validated(Layout, tree, "")
     options = dict(layout.dataset)
     name = options.pop("reader", None)
     if not isinstance(name, str):
