@@ -36,7 +36,13 @@ class EvidenceKind(StrEnum):
 class Settings(BaseModel):
     """Frozen typed settings; unknown keys and NaN are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_default=True,
+        use_attribute_docstrings=True,  # the recipe's schema and docs/settings.md are made of them
+    )
 
 
 @dataclass(frozen=True, slots=True)

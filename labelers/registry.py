@@ -48,7 +48,12 @@ def load(name: str) -> type[Labeler]:
     plugins = _third_party()
     if name in plugins:
         return plugins[name]
-    raise unknown_name("labeler", name, [*BUILTIN, *plugins])
+    raise unknown_name("labeler", name, labeler_names())
+
+
+def labeler_names() -> list[str]:
+    """Names of all labelers there are: ours, then those of other packages."""
+    return [*BUILTIN, *_third_party()]
 
 
 @cache

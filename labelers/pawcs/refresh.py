@@ -1,4 +1,4 @@
-"""Refresh: the words of the model rebuilt from one frame, at the start and whenever the scene changed as a whole."""
+"""Refresh: the model's words rebuilt from one frame, at the start and when the scene changed as a whole."""
 
 from __future__ import annotations
 
