@@ -45,7 +45,7 @@ PresetName = Annotated[str, AfterValidator(_known_preset)]
 class Choice(BaseModel):
     """Which detector: a preset, the backbone it stands on, and settings that its family has of its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
     place: ClassVar[str] = ""
     """Where the values are from, for messages: ``training.`` of a recipe."""
 
@@ -114,12 +114,13 @@ def save_model(
     write_atomically(path, save(tensors, as_metadata(FORMAT, spec.model_dump(mode="json"))))
 
 
-def load_model(path: Path) -> tuple[Detector, ModelSpec]:
+def load_model(path: Path | str) -> tuple[Detector, ModelSpec]:
     """Read a detector, on the CPU, in evaluation mode.
 
     Raises:
         CheckpointError: no such file, not a model of spotlabel, or weights that are not those of its network.
     """
+    path = Path(path)
     spec, tensors = read_model(path)
     network = spec.build()
     _check_names(path, network.state_dict(), tensors, spec)
