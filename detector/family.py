@@ -36,8 +36,13 @@ class Family(ABC):
     options: type[Options] = Options
     bases: Mapping[str, Mapping[str, object]] = {}
 
-    def defaults(self, preset: str) -> Mapping[str, object]:
-        """Settings of training that a preset has unless a base or the user says otherwise."""
+    def defaults(self, preset: str, backbone: str | None) -> Mapping[str, object]:
+        """Settings of training that hold unless a base or the user says otherwise.
+
+        Args:
+            preset: one of :attr:`presets`.
+            backbone: the one that was said, if it was; it may be none of :attr:`backbones`.
+        """
         return {}
 
     def settled(self, preset: str, backbone: str, options: Options) -> Options:
@@ -67,8 +72,8 @@ class Family(ABC):
             weights: factors of the loss terms, of the type :attr:`weights`; its defaults if not given.
         """
 
-    def load_public(self, network: Detector, tensors: Mapping[str, Tensor]) -> ImportReport:
-        """Copy what fits of a detector's weights, ours or public ones; what does not fit stays as it is.
+    def load_own(self, network: Detector, tensors: Mapping[str, Tensor]) -> ImportReport:
+        """Copy what fits of the weights of one of our detectors; what does not fit stays as it is.
 
         Args:
             network: built by this family.
@@ -78,6 +83,10 @@ class Family(ABC):
             CheckpointError: nothing fits.
         """
         return import_public(network, {public_name(name): value for name, value in tensors.items()})
+
+    def load_public(self, network: Detector, tensors: Mapping[str, Tensor]) -> ImportReport:
+        """The same for weights that others published, which may know other names and colours."""
+        return self.load_own(network, tensors)
 
     def load_imagenet(self, network: Detector, backbone: str, file: Path | None) -> ImportReport:
         """Start a detector's backbone from ImageNet weights.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from spotlabel.detector.checkpoint import CheckpointError, ImportReport, import_public
 from spotlabel.detector.regions.backbones import SingleMap
@@ -22,6 +23,8 @@ IMAGENET_NAMES = {
 }
 """What :func:`spotlabel.detector.networks.imagenet.imagenet_weights` calls the weights of our backbones."""
 CLASSIFIERS = ("fc.", "classifier.6.")
+ATTENTIONS = ("class_head.", "separation.", "gaussian.")
+"""What attentions add to the plain detector."""
 
 
 def load_torchvision(network: FasterRcnn, tensors: Mapping[str, Tensor]) -> ImportReport:
@@ -30,7 +33,7 @@ def load_torchvision(network: FasterRcnn, tensors: Mapping[str, Tensor]) -> Impo
     They expect RGB images and ours are BGR, so the input channels of the first convolution are turned round.
 
     Args:
-        network: a plain detector on a backbone of the same size.
+        network: a detector on a backbone of the same size; what attentions add stays as it is.
         tensors: by torchvision's names, of its first releases or its later ones.
 
     Returns:
@@ -41,7 +44,10 @@ def load_torchvision(network: FasterRcnn, tensors: Mapping[str, Tensor]) -> Impo
         CheckpointError: the weights are of another network; ours may hold some of them by then.
     """
     renamed = {_plain(name): value for name, value in tensors.items()}
-    return _copied(network, _turned(renamed, "body.conv1.weight"), "torchvision's weights", ())
+    turned = _turned(renamed, "body.conv1.weight")
+    return _copied(
+        network, turned, "torchvision's weights", (), lambda name: not name.startswith(ATTENTIONS)
+    )
 
 
 def load_imagenet(network: FasterRcnn, weights: Mapping[str, Tensor]) -> ImportReport:
@@ -69,6 +75,30 @@ def load_imagenet(network: FasterRcnn, weights: Mapping[str, Tensor]) -> ImportR
             if name.startswith(network.towers[0])
         }
     return _copied(network, renamed, "ImageNet weights", CLASSIFIERS, lambda name: name.startswith("body."))
+
+
+def twin_towers(network: nn.Module, report: ImportReport) -> ImportReport:
+    """Give a detector of two towers (``als``) the box tower's weights in the class tower, if it got none.
+
+    Args:
+        network: a detector that weights were copied into.
+        report: of these.
+
+    Returns:
+        The report, where the tower's tensors count as copied.
+    """
+    towers = dict(network.named_children())
+    if "class_head" not in towers or any(name.startswith("class_head.") for name in report.copied):
+        return report
+    towers["class_head"].load_state_dict(network.get_submodule("roi_heads.box_head").state_dict())
+    twins = tuple(
+        name
+        for name in report.new
+        if name.startswith("class_head.")
+        and name.replace("class_head.", "roi_heads.box_head.", 1) in report.copied
+    )
+    new = tuple(name for name in report.new if name not in twins)
+    return replace(report, copied=report.copied + twins, new=new)
 
 
 def _plain(name: str) -> str:
@@ -104,7 +134,7 @@ def _copied(
     tensors: Mapping[str, Tensor],
     what: str,
     left_out: tuple[str, ...],
-    needed: Callable[[str], bool] = lambda _: True,
+    needed: Callable[[str], bool],
 ) -> ImportReport:
     report = import_public(network, tensors)
     lacking = [name for name in report.new if needed(name)]
