@@ -238,7 +238,8 @@ def _validate(run: Run, trained: Trained, progress: Progress, log: Log | None) -
     weights = trained.averaged.values if trained.averaged and progress.step else trained.network.state_dict()
     run.group.same(weights)  # running statistics differ between processes
     network.load_state_dict(weights)
-    options = PredictOptions(batch=run.settings.batch_held_out, attention=bool(network.attentions))
+    compared = any(attention.foreground for attention in network.attentions.values())
+    options = PredictOptions(batch=run.settings.batch_held_out, attention=compared)
     switches = Switches(str(run.group.device), run.settings.bf16, run.settings.channels_last)
     predictor = Predictor(network, run.spec, options, switches)
     mine = list(range(run.group.rank, len(run.held_out), run.group.world))
