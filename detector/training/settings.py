@@ -13,7 +13,7 @@ from spotlabel.detector.families import bases, family_of, preset_names
 from spotlabel.detector.family import Options
 from spotlabel.detector.model import Choice
 
-_MODERN = "modern"
+MODERN = "modern"
 """The base that changes nothing."""
 
 
@@ -122,7 +122,7 @@ class TrainingSettings(Choice):
         if not isinstance(values, dict):
             return values
         changes = dict(values)
-        base, known = changes.pop("base", _MODERN), {_MODERN: {}, **bases()}
+        base, known = changes.pop("base", MODERN), {MODERN: {}, **bases()}
         if base not in known:
             raise ValueError(f"base: expected one of {', '.join(known)}")
         chosen = {**known[base], **changes}
