@@ -61,11 +61,14 @@ class Choice(BaseModel):
     def _fits(cls, backbone: str, info: ValidationInfo) -> str:
         return check_backbone(info.data["preset"], backbone) if "preset" in info.data else backbone
 
-    @field_validator("options", "weights", mode="plain", check_fields=False)
+    @field_validator("options", mode="plain")
     @classmethod
-    def _of_family(cls, values: object, info: ValidationInfo) -> Options:
-        preset, kind = info.data.get("preset"), str(info.field_name)
-        return own_settings(preset, kind, values, f"{cls.place}{kind}") if preset else Options()
+    def _options_of_family(cls, values: object, info: ValidationInfo) -> Options:
+        if not {"preset", "backbone"} <= info.data.keys():
+            return Options()  # one of them is told as the error
+        preset, backbone = info.data["preset"], info.data["backbone"]
+        options = own_settings(preset, "options", values, f"{cls.place}options")
+        return family_of(preset).settled(preset, backbone, options)
 
     @model_serializer(mode="wrap")
     def _without_empty_options(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

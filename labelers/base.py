@@ -1,4 +1,4 @@
-"""What every labeler is: frames of one video in, one evidence array per frame out.
+"""Interface of a labeler: frames of one video in, one evidence array per frame out.
 
 A labeler sees arrays only. Where the frames come from, where the evidence goes and what happens to a
 frame that cannot be read is the pipeline's business: a labeler meets readable frames only, in order.

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spotlabel.detector.centernet.tensors import Outputs, at_least_single, gather_cells, uncompiled
+from spotlabel.detector.centernet.tensors import Outputs, gather_cells
 from spotlabel.detector.contract import MAX_DETECTIONS, Found
+from spotlabel.detector.tensors import at_least_single, uncompiled
 
 
 def peaks(scores: Tensor) -> Tensor:

@@ -14,9 +14,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from spotlabel.detector.centernet.tensors import at_least_single, gather_cells
+from spotlabel.detector.centernet.tensors import gather_cells
 from spotlabel.detector.contract import Share, alone
 from spotlabel.detector.family import Options
+from spotlabel.detector.tensors import at_least_single
 
 SCORE_FLOOR = 1e-4
 

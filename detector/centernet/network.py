@@ -21,10 +21,11 @@ from spotlabel.detector.centernet.heads import (
 )
 from spotlabel.detector.centernet.losses import LossWeights, detection_loss
 from spotlabel.detector.centernet.targets import batch_targets
-from spotlabel.detector.centernet.tensors import Outputs, uncompiled
+from spotlabel.detector.centernet.tensors import Outputs
 from spotlabel.detector.centernet.unet import UNetHead
 from spotlabel.detector.contract import Attention, Batch, Detector, Found
 from spotlabel.detector.networks.backbone import Backbone
+from spotlabel.detector.tensors import uncompiled
 
 SEG = Attention("attention", logits=True, foreground=True)
 """The segmentation logits, which steer the other heads where there is a gate."""

@@ -77,7 +77,7 @@ class Batches:
             pin_memory=device.type == "cuda",
             persistent_workers=self.options.workers > 0,
             multiprocessing_context=self.options.start_method if self.options.workers else None,
-            worker_init_fn=_single_threaded,
+            worker_init_fn=single_threaded,
             generator=torch.Generator(),  # its own: drawing worker seeds must not touch the global stream
         )
 
@@ -110,7 +110,7 @@ def _collated(samples: list[Any], collate: Callable[[list[Any]], Any]) -> Any:
     return next((s for s in samples if isinstance(s, SpotlabelError)), None) or collate(samples)
 
 
-def _single_threaded(_worker: int) -> None:
+def single_threaded(_worker: int) -> None:
     """One thread per loader process: there are as many processes as cores already.
 
     An interrupt at the terminal reaches them, too; the training process decides what becomes of it.

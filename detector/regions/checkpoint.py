@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor
 
-from spotlabel.detector.centernet.checkpoint import CheckpointError, ImportReport, import_public
+from spotlabel.detector.checkpoint import CheckpointError, ImportReport, import_public
 from spotlabel.detector.regions.backbones import SingleMap
 from spotlabel.detector.regions.network import FasterRcnn
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spotlabel.detector.centernet.losses import Share, alone
-from spotlabel.detector.centernet.tensors import at_least_single
+from spotlabel.detector.contract import Share, alone
 from spotlabel.detector.regions.boxes import Weights, encode
 from spotlabel.detector.regions.layers import exact, started
+from spotlabel.detector.tensors import at_least_single
 
 CODING: Weights = (10, 10, 5, 5)
 

@@ -12,9 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spotlabel.detector.centernet.losses import Share, alone
-from spotlabel.detector.centernet.tensors import at_least_single
-from spotlabel.detector.contract import Batch, Detector, Found
+from spotlabel.detector.contract import Batch, Detector, Found, Share, alone
 from spotlabel.detector.data.colour import IMAGENET_COLOURS
 from spotlabel.detector.regions.backbones import Parts
 from spotlabel.detector.regions.boxes import clip, decode, large_enough
@@ -26,6 +24,7 @@ from spotlabel.detector.regions.options import LossWeights, RegionOptions
 from spotlabel.detector.regions.pooling import Pooling, roi_align, roi_pool
 from spotlabel.detector.regions.rpn import Level, Proposals, Rpn, propose, rpn_losses
 from spotlabel.detector.regions.sampling import balanced_sample
+from spotlabel.detector.tensors import at_least_single
 
 CANDIDATES = 4000
 """Best boxes of all classes that suppression looks at; more would not change the first ones that it keeps."""

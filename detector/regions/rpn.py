@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spotlabel.detector.centernet.losses import Share, alone
-from spotlabel.detector.centernet.tensors import at_least_single
+from spotlabel.detector.contract import Share, alone
 from spotlabel.detector.regions.anchors import cell_anchors, grid_anchors
 from spotlabel.detector.regions.boxes import Weights, clip, decode, encode, large_enough
 from spotlabel.detector.regions.layers import exact, started
@@ -18,6 +17,7 @@ from spotlabel.detector.regions.matching import UNUSED, Objects, match, unlabell
 from spotlabel.detector.regions.nms import keep_best
 from spotlabel.detector.regions.options import RegionOptions
 from spotlabel.detector.regions.sampling import balanced_sample
+from spotlabel.detector.tensors import at_least_single
 
 CODING: Weights = (1, 1, 1, 1)
 SMALLEST = 1e-3

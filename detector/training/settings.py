@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from spotlabel.detector.data.frames import Crop
 from spotlabel.detector.data.loader import StartMethod
 from spotlabel.detector.data.samples import IgnoreMode
-from spotlabel.detector.families import bases, family_of, preset_names
+from spotlabel.detector.families import bases, family_of, own_settings, preset_names
 from spotlabel.detector.family import Options
 from spotlabel.detector.model import Choice
 
@@ -53,12 +53,12 @@ class TrainingSettings(Choice):
     """How often the training frames are gone through."""
     batch: int = Field(default=16, ge=1)
     """Images per step and process."""
-    optimiser: Literal["adam", "adamw"] = "adamw"
-    """Adam, or Adam with decoupled weight decay."""
+    optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
+    """Adam, Adam with decoupled weight decay, or SGD with a momentum of 0.9."""
     lr: float = Field(default=1.25e-4, gt=0)
     """Learning rate after the warm-up."""
     weight_decay: float = Field(default=1e-4, ge=0)
-    """Only for ``adamw``; biases and normalisation are left alone."""
+    """Not for ``adam``; biases and normalisation are left alone."""
     schedule: Literal["cosine", "step"] = "cosine"
     """How the rate falls after the warm-up: along a cosine to a hundredth, or in steps at ``milestones``."""
     milestones: tuple[float, ...] = (90 / 140, 120 / 140)
@@ -101,6 +101,12 @@ class TrainingSettings(Choice):
     """Batch normalisation over all GPUs that train together; worth it below 8 images per GPU."""
     pictures: int = Field(default=6, ge=0)
     """Validation frames drawn after each epoch."""
+
+    @field_validator("weights", mode="plain")
+    @classmethod
+    def _weights_of_family(cls, values: object, info: ValidationInfo) -> Options:
+        preset = info.data.get("preset")
+        return own_settings(preset, "weights", values, f"{cls.place}weights") if preset else Options()
 
     @field_validator("canvas")
     @classmethod

@@ -29,6 +29,10 @@ PIPELINE_ROOMS = (
 (sequence, boxes, names ...), which import no room."""
 
 
+FAMILIES = ("centernet", "regions")
+"""Families of detectors; all but the register of families know a detector by its contract."""
+
+
 def modules(room: str) -> list[Path]:
     return sorted((ROOT / room).rglob("*.py"))
 
@@ -153,3 +157,29 @@ def pipeline_room(module: str) -> str:
     """``store`` of ``spotlabel.pipeline.store.seal``; empty for a module at the pipeline's root."""
     part = module.removeprefix("spotlabel.pipeline.").partition(".")[0]
     return part if part in PIPELINE_ROOMS else ""
+
+
+def test_only_the_register_knows_families_of_detectors() -> None:
+    families = [f"spotlabel.detector.{name}" for name in FAMILIES]
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules("detector")
+        if path.relative_to(ROOT / "detector").parts[0] not in (*FAMILIES, "families.py")
+        for name in imported(path)
+        if any(name == family or name.startswith(f"{family}.") for family in families)
+    }
+    registered = imported(ROOT / "detector" / "families.py")
+    assert "spotlabel.detector.centernet.family" in registered
+    assert not wrong
+
+
+def test_families_of_detectors_do_not_know_each_other() -> None:
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for family in FAMILIES
+        for path in modules(f"detector/{family}")
+        for name in imported(path)
+        for other in FAMILIES
+        if other != family and f"{name}.".startswith(f"spotlabel.detector.{other}.")
+    }
+    assert not wrong

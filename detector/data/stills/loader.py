@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from spotlabel.detector.contract import Batch
 from spotlabel.detector.data.frames import Key
-from spotlabel.detector.data.loader import LoaderOptions, _single_threaded
+from spotlabel.detector.data.loader import LoaderOptions, single_threaded
 from spotlabel.detector.data.stills.picture import Int64, Stills
 from spotlabel.detector.data.stills.sample import StillRules, StillSample, make_still_sample, stack_stills
 from spotlabel.detector.data.views import rng_of
@@ -120,7 +120,7 @@ class StillBatches:
             pin_memory=device.type == "cuda",
             persistent_workers=workers > 0,
             multiprocessing_context=self.options.start_method if workers else None,
-            worker_init_fn=_single_threaded,
+            worker_init_fn=single_threaded,
             generator=torch.Generator(),  # its own: drawing worker seeds must not touch the global stream
         )
 
