@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spotlabel.detector.contract import Batch, Detector, Found, Share, alone
+from spotlabel.detector.contract import Batch, Detector, Found
 from spotlabel.detector.data.colour import IMAGENET_COLOURS
 from spotlabel.detector.regions.backbones import Parts
 from spotlabel.detector.regions.boxes import clip, decode, large_enough
@@ -38,12 +38,12 @@ class Look(NamedTuple):
     Attributes:
         proposing: feature maps that regions are proposed from and located on, finest first.
         classifying: feature maps that they are classified on; the same ones in the plain detector.
-        attention: what attention says, by name; [B, 1, h, w].
+        attention: logits of attentions by name, one [B, 1, h, w] per feature map.
     """
 
     proposing: list[Tensor]
     classifying: list[Tensor]
-    attention: dict[str, Tensor]
+    attention: dict[str, list[Tensor]]
 
 
 class FasterRcnn(Detector):
@@ -57,7 +57,6 @@ class FasterRcnn(Detector):
 
     Attributes:
         generator: draws the samples that are trained on; None takes torch's default one.
-        share: averages counts over the processes that train together.
     """
 
     colours = IMAGENET_COLOURS
@@ -77,7 +76,6 @@ class FasterRcnn(Detector):
         self.multiple = parts.backbone.multiple
         self.attentions = {}
         self.generator: torch.Generator | None = None
-        self.share: Share = alone
         if options.pooling is Pooling.POOL and parts.backbone.pooled > 1:
             raise ValueError("pooling: pool reads one feature map; a pyramid needs align")
         for stage in parts.backbone.stages()[: options.frozen_stages]:
@@ -165,7 +163,7 @@ class FasterRcnn(Detector):
         """Terms of attentions, unweighted; none in the plain detector."""
         return {}
 
-    def attention_maps(self, look: Look, canvas: tuple[int, int]) -> dict[str, Tensor]:
+    def attention_maps(self, look: Look, found: Found, canvas: tuple[int, int]) -> dict[str, Tensor]:
         """The maps of :attr:`attentions`, [B, H, W] on a canvas of H x W; none in the plain detector."""
         return {}
 
@@ -188,8 +186,10 @@ class FasterRcnn(Detector):
             seen, found = self._candidates(self.look(mirrored(image, extent)), extent)
             boxes = torch.cat([boxes, mirrored_boxes(seen, extent)], dim=1)
             scores = torch.cat([scores, found], dim=1)
-        maps = self.attention_maps(look, (height, width)) if attention else {}
-        return self._best(boxes, scores, count, maps)
+        best = self._best(boxes, scores, count)
+        if not attention:
+            return best
+        return best._replace(attention=self.attention_maps(look, best, (height, width)))
 
     def _candidates(self, look: Look, extent: Tensor) -> tuple[Tensor, Tensor]:
         """Boxes [B, P, C, 4] and scores [B, P, C]; -inf where there is none."""
@@ -205,7 +205,7 @@ class FasterRcnn(Detector):
         return boxes, torch.where(usable, scores, -torch.inf)
 
     @uncompiled
-    def _best(self, boxes: Tensor, scores: Tensor, count: int, maps: dict[str, Tensor]) -> Found:
+    def _best(self, boxes: Tensor, scores: Tensor, count: int) -> Found:
         flat, places = scores.flatten(1).topk(min(CANDIDATES, scores[0].numel()), dim=1)
         candidates = boxes.flatten(1, 2).gather(1, _rows(places))
         classes = places % self.classes
@@ -218,7 +218,7 @@ class FasterRcnn(Detector):
             functional.pad(found_boxes, (0, 0, 0, missing)),
             functional.pad(found_scores, (0, missing)),
             functional.pad(found_classes, (0, missing)),
-            maps,
+            {},
         )
 
 
