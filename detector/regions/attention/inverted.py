@@ -22,8 +22,7 @@ from spotlabel.detector.regions.attention.options import (
     Sensitive,
     Suppression,
 )
-from spotlabel.detector.regions.layers import uncompiled
-from spotlabel.detector.tensors import at_least_single
+from spotlabel.detector.tensors import at_least_single, uncompiled
 
 HARD_THRESHOLD = 0.5
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from spotlabel.detector.centernet.checkpoint import CheckpointError
+from spotlabel.detector.checkpoint import CheckpointError
 from spotlabel.detector.networks.resnet import RESNET_18, Trunk
 from spotlabel.detector.regions.backbones import Parts, Pyramid, Vgg16, resnet_c4
 from spotlabel.detector.regions.checkpoint import load_imagenet, load_torchvision
