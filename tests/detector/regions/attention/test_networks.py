@@ -1,4 +1,4 @@
-"""The attentions in Faster R-CNN: sizes, what a preset changes of the plain detector, where attention goes."""
+"""The attentions in Faster R-CNN: sizes, what a preset changes of the plain detector, what is learnt."""
 
 from __future__ import annotations
 
