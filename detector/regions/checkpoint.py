@@ -13,6 +13,14 @@ from spotlabel.detector.regions.network import FasterRcnn
 PREDICTOR = "roi_heads.box_predictor."
 """Layers of as many classes as there are: those of COCO's 91 stay out of a detector of others."""
 VGG_LAYERS = {"classifier.0.": "roi_heads.box_head.fc6.", "classifier.3.": "roi_heads.box_head.fc7."}
+IMAGENET_NAMES = {
+    "resnet-50-c4": "resnet50",
+    "resnet-101-c4": "resnet101",
+    "resnet-50-fpn": "resnet50",
+    "resnet-101-fpn": "resnet101",
+    "vgg-16": "vgg16",
+}
+"""What :func:`spotlabel.detector.networks.imagenet.imagenet_weights` calls the weights of our backbones."""
 CLASSIFIERS = ("fc.", "classifier.6.")
 
 
@@ -54,6 +62,12 @@ def load_imagenet(network: FasterRcnn, weights: Mapping[str, Tensor]) -> ImportR
     renamed = {_place(name, single): value for name, value in weights.items()}
     for first in ("body.conv1.weight", "body.features.0.weight"):
         renamed = _turned(renamed, first)
+    for tower in network.towers[1:]:
+        renamed |= {
+            tower + name.removeprefix(network.towers[0]): value
+            for name, value in renamed.items()
+            if name.startswith(network.towers[0])
+        }
     return _copied(network, renamed, "ImageNet weights", CLASSIFIERS, lambda name: name.startswith("body."))
 
 

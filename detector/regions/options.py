@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from spotlabel.detector.regions.attention.options import GaussianOptions, InvertedOptions, SeparationOptions
 from spotlabel.detector.regions.pooling import Pooling
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -25,6 +26,10 @@ class LossWeights(BaseModel):
     """Class of a region."""
     boxes: float = Field(default=1.0, ge=0)
     """From proposals to boxes."""
+    attention: float = Field(default=1.0, ge=0)
+    """Is there an object at a cell? (``als``)"""
+    guide: float = Field(default=1.0, ge=0)
+    """Class of a region by what its Gaussians highlight. (``lga``)"""
 
 
 class RegionOptions(BaseModel):
@@ -85,6 +90,13 @@ class RegionOptions(BaseModel):
     frozen_stages: int = Field(default=2, ge=0, le=5)
     """First stages of the backbone that keep their weights: 1 is the first convolution, 2 also the first
     stage of blocks. Makes sense with ImageNet weights alone."""
+
+    als: SeparationOptions = SeparationOptions()
+    """Attentive layer separation, for ``als``."""
+    ian: InvertedOptions = InvertedOptions()
+    """Inverted attention, for ``ian``."""
+    lga: GaussianOptions = GaussianOptions()
+    """Gaussian attention, for ``lga``."""
 
     @model_validator(mode="after")
     def _meant(self) -> RegionOptions:

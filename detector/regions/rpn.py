@@ -12,7 +12,7 @@ from torch.nn import functional
 from spotlabel.detector.contract import Share, alone
 from spotlabel.detector.regions.anchors import cell_anchors, grid_anchors
 from spotlabel.detector.regions.boxes import Weights, clip, decode, encode, large_enough
-from spotlabel.detector.regions.layers import exact, started
+from spotlabel.detector.regions.layers import exact, started, uncompiled
 from spotlabel.detector.regions.matching import UNUSED, Objects, match, unlabelled_share
 from spotlabel.detector.regions.nms import keep_best
 from spotlabel.detector.regions.options import RegionOptions
@@ -112,6 +112,7 @@ class Rpn(nn.Module):
         return levels
 
 
+@uncompiled
 @torch.no_grad()
 def propose(levels: Sequence[Level], extent: Tensor, before: int, after: int, overlap: float) -> Proposals:
     """The best proposals of each picture.
@@ -136,6 +137,7 @@ def propose(levels: Sequence[Level], extent: Tensor, before: int, after: int, ov
     return Proposals(found.gather(1, kept.unsqueeze(2).expand(-1, -1, 4)), valid)
 
 
+@uncompiled
 def rpn_losses(
     levels: Sequence[Level],
     objects: Objects,
