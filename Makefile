@@ -26,7 +26,7 @@ TRUTH ?=
 
 .PHONY: help setup demo test lint format clean clean-runs
 .PHONY: labels masks status show compare verify ua-detrac uavdt cdnet davis
-.PHONY: train detect evaluate
+.PHONY: train detect evaluate reference package-test
 .PHONY: quality believability ablation campaign scale cluster-test
 .PHONY: bench bench-labelers bench-pawcs bench-evaluate bench-training
 
@@ -86,6 +86,13 @@ evaluate: .venv/.ready  ## measure these detections: make evaluate DATASET=ua-de
 
 ua-detrac uavdt cdnet davis:  ## label one dataset: make ua-detrac DATA=/data/UA-DETRAC
 	$(MAKE) labels DATASET=$@
+
+reference: .venv/.ready  ## docs/settings.md and workflows/recipe.schema.json, from the settings' own docstrings
+	$(SPOTLABEL) schema > workflows/recipe.schema.json
+	$(SPOTLABEL) schema --markdown > docs/settings.md
+
+package-test: .venv/.ready  ## build wheel and sdist, install them into a fresh environment and use them there
+	bash scripts/check-package.sh $(abspath $(BIN)/python)
 
 bench: .venv/.ready  ## measure the label path: mask stage, stores, rim of the evidence stage
 	$(BIN)/python -m benchmarks.bench_labels

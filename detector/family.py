@@ -40,6 +40,19 @@ class Family(ABC):
         """Settings of training that a preset has unless a base or the user says otherwise."""
         return {}
 
+    def settled(self, preset: str, backbone: str, options: Options) -> Options:
+        """Options with nothing left open: what was not said is as the preset and its backbone want it.
+
+        Args:
+            preset: one of :attr:`presets`.
+            backbone: one of :attr:`backbones`.
+            options: of the type :attr:`options`; ``model_fields_set`` names what was said.
+
+        Returns:
+            Options of the same type, which come back unchanged when they are given here again.
+        """
+        return options
+
     @abstractmethod
     def build(
         self, preset: str, backbone: str, classes: int, options: Options, weights: Options | None = None
@@ -50,7 +63,7 @@ class Family(ABC):
             preset: one of :attr:`presets`.
             backbone: one of :attr:`backbones`.
             classes: number of object classes.
-            options: of the type :attr:`options`.
+            options: settled ones, of the type :attr:`options`.
             weights: factors of the loss terms, of the type :attr:`weights`; its defaults if not given.
         """
 

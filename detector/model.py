@@ -45,7 +45,7 @@ PresetName = Annotated[str, AfterValidator(_known_preset)]
 class Choice(BaseModel):
     """Which detector: a preset, the backbone it stands on, and settings that its family has of its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
     place: ClassVar[str] = ""
     """Where the values are from, for messages: ``training.`` of a recipe."""
 
@@ -61,11 +61,14 @@ class Choice(BaseModel):
     def _fits(cls, backbone: str, info: ValidationInfo) -> str:
         return check_backbone(info.data["preset"], backbone) if "preset" in info.data else backbone
 
-    @field_validator("options", "weights", mode="plain", check_fields=False)
+    @field_validator("options", mode="plain")
     @classmethod
-    def _of_family(cls, values: object, info: ValidationInfo) -> Options:
-        preset, kind = info.data.get("preset"), str(info.field_name)
-        return own_settings(preset, kind, values, f"{cls.place}{kind}") if preset else Options()
+    def _options_of_family(cls, values: object, info: ValidationInfo) -> Options:
+        if not {"preset", "backbone"} <= info.data.keys():
+            return Options()  # one of them is told as the error
+        preset, backbone = info.data["preset"], info.data["backbone"]
+        options = own_settings(preset, "options", values, f"{cls.place}options")
+        return family_of(preset).settled(preset, backbone, options)
 
     @model_serializer(mode="wrap")
     def _without_empty_options(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -111,12 +114,13 @@ def save_model(
     write_atomically(path, save(tensors, as_metadata(FORMAT, spec.model_dump(mode="json"))))
 
 
-def load_model(path: Path) -> tuple[Detector, ModelSpec]:
+def load_model(path: Path | str) -> tuple[Detector, ModelSpec]:
     """Read a detector, on the CPU, in evaluation mode.
 
     Raises:
         CheckpointError: no such file, not a model of spotlabel, or weights that are not those of its network.
     """
+    path = Path(path)
     spec, tensors = read_model(path)
     network = spec.build()
     _check_names(path, network.state_dict(), tensors, spec)

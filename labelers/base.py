@@ -1,4 +1,4 @@
-"""What every labeler is: frames of one video in, one evidence array per frame out.
+"""Interface of a labeler: frames of one video in, one evidence array per frame out.
 
 A labeler sees arrays only. Where the frames come from, where the evidence goes and what happens to a
 frame that cannot be read is the pipeline's business: a labeler meets readable frames only, in order.
@@ -36,7 +36,13 @@ class EvidenceKind(StrEnum):
 class Settings(BaseModel):
     """Frozen typed settings; unknown keys and NaN are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_default=True,
+        use_attribute_docstrings=True,  # the recipe's schema and docs/settings.md are made of them
+    )
 
 
 @dataclass(frozen=True, slots=True)

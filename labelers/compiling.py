@@ -24,7 +24,8 @@ def compile_cached(function: F, sources: str, **options: Any) -> F:
     Args:
         function: a function that numba can compile in nopython mode.
         sources: digest of all sources that the function may call, see :func:`sources_digest`. numba renews
-            cached code when the function's own file changes, but inlined code comes from other files too.
+            cached code when the function's own file changes, but inlined code and constants come from other
+            files too.
         options: further options of ``numba.njit``.
 
     Returns:
@@ -40,9 +41,15 @@ def compile_cached(function: F, sources: str, **options: Any) -> F:
     return cast(F, dispatcher)
 
 
-def sources_digest(folder: Path) -> str:
-    """Digest of the Python files of a package."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
-        digest.update(path.read_bytes())
+def sources_digest(*folders: Path) -> str:
+    """Digest of the Python files of packages, of all packages below them, and of this file.
+
+    Args:
+        folders: the packages from which compiled functions take other compiled functions or constants.
+    """
+    digest = hashlib.sha256(Path(__file__).read_bytes())  # the options of compilation
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            name, content = path.relative_to(folder).as_posix().encode(), path.read_bytes()
+            digest.update(b"%d %s %d\n%s" % (len(name), name, len(content), content))
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""The error of this package, and how an unknown name is reported."""
+"""The error of the labelers, and the text of errors about names and settings."""
 
 from __future__ import annotations
 

@@ -20,16 +20,16 @@ def load_plugins(group: str) -> dict[str, object]:
     Returns:
         The imported objects by entry point name, in order of their names.
     """
-    found: dict[str, object] = {}
+    loaded: dict[str, object] = {}
     for point in sorted(entry_points(group=group), key=lambda point: (point.name, point.value)):
-        if point.name in found:
+        if point.name in loaded:
             _log.warning("%s: %r offered twice; %s is left out", group, point.name, point.value)
             continue
         try:
-            found[point.name] = point.load()
+            loaded[point.name] = point.load()
         # A plugin's import runs anyone's code; whatever it raises must not stop the others.
         except Exception as error:
             reason = " ".join(str(error).split())
             name, value, kind = point.name, point.value, type(error).__name__
             _log.warning("%s: cannot load %r (%s): %s: %s; left out", group, name, value, kind, reason)
-    return found
+    return loaded

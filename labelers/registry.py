@@ -19,9 +19,9 @@ BUILTIN: dict[str, str] = {
     "egoflow": "spotlabel.labelers.egomotion.egoflow:Egoflow",
     "egoflow-cut": "spotlabel.labelers.egomotion.egoflow_cut:EgoflowCut",
     "farneback": "spotlabel.labelers.flow.farneback:Farneback",
-    "filled-box": "spotlabel.labelers.filled_box:FilledBox",
-    "knn": "spotlabel.labelers.opencv_subtractors:Knn",
-    "mog2": "spotlabel.labelers.opencv_subtractors:Mog2",
+    "filled-box": "spotlabel.labelers.baselines.filled_box:FilledBox",
+    "knn": "spotlabel.labelers.baselines.opencv_subtractors:Knn",
+    "mog2": "spotlabel.labelers.baselines.opencv_subtractors:Mog2",
     "pawcs": "spotlabel.labelers.pawcs.labeler:Pawcs",
     "pawcs-distance": "spotlabel.labelers.pawcs.labeler:PawcsDistance",
     "pawcs-held": "spotlabel.labelers.pawcs.labeler:PawcsHeld",
@@ -48,20 +48,25 @@ def load(name: str) -> type[Labeler]:
     plugins = _third_party()
     if name in plugins:
         return plugins[name]
-    raise unknown_name("labeler", name, [*BUILTIN, *plugins])
+    raise unknown_name("labeler", name, labeler_names())
+
+
+def labeler_names() -> list[str]:
+    """Names of all labelers there are: ours, then those of other packages."""
+    return [*BUILTIN, *_third_party()]
 
 
 @cache
 def _third_party() -> dict[str, type[Labeler]]:
     """Labelers of other packages; a misfit is reported, once per process, and left out."""
-    found = {}
+    labelers = {}
     for name, thing in load_plugins(GROUP).items():
         problem = _misfit(name, thing)
         if problem:
             _log.warning("%s: %r %s; left out", GROUP, name, problem)
         else:
-            found[name] = cast(type[Labeler], thing)
-    return found
+            labelers[name] = cast(type[Labeler], thing)
+    return labelers
 
 
 def _misfit(name: str, thing: object) -> str:

@@ -1,4 +1,4 @@
-"""Frames that a labeler could not treat as the others: one warning for all of them."""
+"""One warning for all frames that a labeler could not treat as the others, with their number."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 _log = logging.getLogger("spotlabel")
 
-CAMERA_UNTOLD = "the background outside the boxes did not tell the camera's motion"
+CAMERA_MOTION_UNKNOWN = "the background outside the boxes did not tell the camera's motion"
 """What is said of frames without an estimate of the camera's motion."""
 
 

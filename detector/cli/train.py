@@ -12,15 +12,12 @@ import click
 import yaml
 
 from spotlabel.detector.cli.training_watch import TrainingWatcher
+from spotlabel.detector.from_recipe import asked
 from spotlabel.detector.training.distributed import joined
-from spotlabel.detector.training.run import Asked, describe, start
-from spotlabel.detector.training.settings import TrainingSettings
+from spotlabel.detector.training.run import describe, start
 from spotlabel.pipeline.cli.options import console, recipe_options
-from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.recipes.recipe import load_recipe
 from spotlabel.pipeline.running.local import Interrupted, check_writable
-from spotlabel.pipeline.upkeep.labelled import labelled_sequences
-from spotlabel.pipeline.validation import validated
 
 _SECONDS_OF_ONE_STOP = 3.0
 """Signals this close together are one request: Slurm tells every process, torchrun its own again."""
@@ -66,24 +63,22 @@ def train(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], name: 
       spotlabel train demo-train --name attention --set training.preset=spotnet-paper
       torchrun --nproc-per-node 4 --no-python spotlabel train ua-detrac --set data=/data/UA-DETRAC
     """
-    chosen = load_recipe(recipe, overrides)
-    settings = validated(TrainingSettings, dict(chosen.training), "training")
-    folder = chosen.out / "training" / file_stem(name or settings.preset)
-    videos = [(found.sequence, found.masks) for found in labelled_sequences(chosen, only)]
+    wanted = asked(load_recipe(recipe, overrides), only, name, options["again"])
     if options["dry_run"]:
-        click.echo(f"would train into {folder}:")
-        click.echo(yaml.safe_dump(describe(videos, settings), sort_keys=False), nl=False)
+        click.echo(f"would train into {wanted.folder}:")
+        described = describe(wanted.videos, wanted.settings)
+        click.echo(yaml.safe_dump(described, sort_keys=False), nl=False)
         return
-    check_writable(folder)
+    check_writable(wanted.folder)
     stop = _Stop()
     with joined(options["device"]) as group:
         watcher = TrainingWatcher(console(), options["quiet"] or not group.leads)
         try:
-            complete = start(Asked(videos, settings, folder, options["again"]), group, stop, watcher)
+            complete = start(wanted, group, stop, watcher)
         finally:
             watcher.close()
         if group.leads and complete:
-            watcher.summary(folder, console(sys.stdout))
+            watcher.summary(wanted.folder, console(sys.stdout))
     if not complete:
         click.echo("the state is saved; run the same command again to go on", err=True)
         sys.exit(128 + (stop.signal or signal.SIGTERM))

@@ -6,13 +6,16 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, AdamW, Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from spotlabel.detector.training.settings import TrainingSettings
 
+MOMENTUM = 0.9
+"""Of SGD."""
+
 
 def build_optimiser(network: nn.Module, settings: TrainingSettings) -> Optimizer:
-    """Adam, or AdamW whose decay spares biases and normalisation."""
+    """Adam; or AdamW or SGD, whose decay spares biases and normalisation."""
     if settings.optimiser == "adam":
         return Adam(network.parameters(), lr=settings.lr)
     matrices = [p for p in network.parameters() if p.ndim > 1]
@@ -21,6 +24,8 @@ def build_optimiser(network: nn.Module, settings: TrainingSettings) -> Optimizer
         {"params": matrices, "weight_decay": settings.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
+    if settings.optimiser == "sgd":
+        return SGD(groups, lr=settings.lr, momentum=MOMENTUM)
     return AdamW(groups, lr=settings.lr)
 
 

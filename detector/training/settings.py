@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from spotlabel.detector.data.frames import Crop
 from spotlabel.detector.data.loader import StartMethod
 from spotlabel.detector.data.samples import IgnoreMode
-from spotlabel.detector.families import bases, family_of, preset_names
+from spotlabel.detector.families import bases, family_of, own_settings, preset_names
 from spotlabel.detector.family import Options
 from spotlabel.detector.model import Choice
 
@@ -50,17 +50,21 @@ class TrainingSettings(Choice):
     """Videos to validate on; empty holds out one in six."""
 
     epochs: int = Field(default=30, ge=1)
+    """How often the training frames are gone through."""
     batch: int = Field(default=16, ge=1)
     """Images per step and process."""
-    optimiser: Literal["adam", "adamw"] = "adamw"
+    optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
+    """Adam, Adam with decoupled weight decay, or SGD with a momentum of 0.9."""
     lr: float = Field(default=1.25e-4, gt=0)
     """Learning rate after the warm-up."""
     weight_decay: float = Field(default=1e-4, ge=0)
-    """Only for ``adamw``; biases and normalisation are left alone."""
+    """Not for ``adam``; biases and normalisation are left alone."""
     schedule: Literal["cosine", "step"] = "cosine"
+    """How the rate falls after the warm-up: along a cosine to a hundredth, or in steps at ``milestones``."""
     milestones: tuple[float, ...] = (90 / 140, 120 / 140)
     """Where ``step`` multiplies the rate by ``drop``, as shares of the run."""
     drop: float = Field(default=0.1, gt=0, le=1)
+    """Factor of the rate at each milestone."""
     warm_up: int = Field(default=500, ge=0)
     """Steps over which the rate rises from 0; at most a tenth of the run."""
     clip: float = Field(default=10.0, ge=0)
@@ -73,6 +77,7 @@ class TrainingSettings(Choice):
     bf16: bool = False
     """Run the network in bfloat16 (losses stay in float32)."""
     channels_last: bool = True
+    """Keep images and weights in the memory order that tensor cores like; only rounding may differ."""
     compile: bool = False
     """Compile the network with torch.compile."""
     checkpoint_activations: bool = False
@@ -86,6 +91,7 @@ class TrainingSettings(Choice):
     remember: int = Field(default=0, ge=0)
     """Decoded frames to keep in memory, per loader process."""
     seed: int = Field(default=317, ge=0)
+    """Of weights, order of the frames and augmentation; 317 is CenterNet's."""
 
     save_minutes: float = Field(default=10.0, gt=0)
     """Write the state at least this often, and at the end of each epoch."""
@@ -95,6 +101,12 @@ class TrainingSettings(Choice):
     """Batch normalisation over all GPUs that train together; worth it below 8 images per GPU."""
     pictures: int = Field(default=6, ge=0)
     """Validation frames drawn after each epoch."""
+
+    @field_validator("weights", mode="plain")
+    @classmethod
+    def _weights_of_family(cls, values: object, info: ValidationInfo) -> Options:
+        preset = info.data.get("preset")
+        return own_settings(preset, "weights", values, f"{cls.place}weights") if preset else Options()
 
     @field_validator("canvas")
     @classmethod

@@ -1,4 +1,4 @@
-"""What tells a pixel from its background: brightness, colour, texture, each measured against the noise."""
+"""Cues of a pixel against its background: brightness ratio, deviation, texture and colour, and their bins."""
 
 from __future__ import annotations
 
@@ -8,71 +8,71 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.boxbg.compiled import compiled
-from spotlabel.labelers.boxbg.planes import Planes, mean_rows, measured
+from spotlabel.labelers.boxbg.cue_planes import Planes, compute_planes, mean_rows
 
 Float = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
-Kinds = npt.NDArray[np.int32]
+Bins = npt.NDArray[np.int32]
 
-LIGHT_EDGES = np.linspace(-2.6, 1.2, 25).astype(np.float32)
-"""Logarithm of the brightness over the background's."""
+RATIO_EDGES = np.linspace(-2.6, 1.2, 25).astype(np.float32)
+"""Logarithm of the brightness ratio: a pixel's brightness over the background's."""
 DEVIATION_EDGES = np.array([1, 2, 3, 4.5, 7, 12], np.float32)
 """Largest difference of a channel, in standard deviations."""
 TEXTURE_EDGES = np.array([1.5, 3, 5, 8, 14], np.float32)
-"""Gradient that the background under the same light does not have, in units of half the noise."""
+"""Gradient that the background in the same light does not have, in units of half the noise."""
 COLOUR_EDGES = np.array([1, 2, 3.5, 6], np.float32)
-"""Colour that the background under the same light does not have, in units of three quarters of the noise."""
-SHAPE = tuple(len(edges) + 1 for edges in (LIGHT_EDGES, DEVIATION_EDGES, TEXTURE_EDGES, COLOUR_EDGES))
-"""Bins of each cue."""
-KINDS = int(np.prod(SHAPE))
-"""Number of kinds of pixels."""
+"""Colour that the background in the same light does not have, in units of three quarters of the noise."""
+BIN_SHAPE = tuple(len(edges) + 1 for edges in (RATIO_EDGES, DEVIATION_EDGES, TEXTURE_EDGES, COLOUR_EDGES))
+"""Number of bins of each cue."""
+BIN_COUNT = int(np.prod(BIN_SHAPE))
+"""Number of joint bins."""
 PLAIN_TEXTURE, PLAIN_COLOUR = 3, 3
 """Bins of texture and colour below these are plain: no more than the background in that light would have."""
-_ROUGH, _TINTED = TEXTURE_EDGES[PLAIN_TEXTURE - 1], COLOUR_EDGES[PLAIN_COLOUR - 1]
-_LIGHTEST, _LIGHT_STEPS = np.float32(4), np.float32(1024)
+_PLAIN_TEXTURE, _PLAIN_COLOUR = TEXTURE_EDGES[PLAIN_TEXTURE - 1], COLOUR_EDGES[PLAIN_COLOUR - 1]
+_LARGEST_RATIO, _RATIO_STEPS = np.float32(4), np.float32(1024)
 """Ratios of brightness are looked up in steps of 1/1024 up to 4, which is beyond the last edge."""
-_RATIOS = np.maximum(np.arange(int(_LIGHTEST * _LIGHT_STEPS) + 1), 1) / _LIGHT_STEPS
-_LIGHT_BINS = np.searchsorted(LIGHT_EDGES, np.log(_RATIOS), side="right").astype(np.int32)
-_HALF, _MOST, _ONE = np.float32(0.5), np.float32(0.75), np.float32(1)
+_RATIOS = np.maximum(np.arange(int(_LARGEST_RATIO * _RATIO_STEPS) + 1), 1) / _RATIO_STEPS
+_RATIO_BINS = np.searchsorted(RATIO_EDGES, np.log(_RATIOS), side="right").astype(np.int32)
+_HALF, _THREE_QUARTERS, _ONE = np.float32(0.5), np.float32(0.75), np.float32(1)
 
 
 class Cues(NamedTuple):
     """Cues of a patch.
 
     Attributes:
-        kind: int32 (H, W), 0 to ``KINDS - 1``: the bins of all four cues in one number.
+        bins: int32 (H, W), 0 to ``BIN_COUNT - 1``: its joint bin: the bins of all four cues in one number.
         deviation: float32 (H, W), largest difference of a channel, in standard deviations.
-        light: float32 (H, W), brightness over the background's, of means over 3x3 pixels.
+        ratio: float32 (H, W), brightness over the background's, of means over 3x3 pixels.
         plain: bool (H, W), without texture or colour of its own.
     """
 
-    kind: Kinds
+    bins: Bins
     deviation: Float
-    light: Float
+    ratio: Float
     plain: npt.NDArray[np.bool_]
 
 
-def cues(image: UInt8, level: UInt8, sigma: UInt8, curve: Float) -> Cues:
-    """Compare a patch with its background; kinds are of means over 3x3 pixels.
+def measure_cues(image: UInt8, level: UInt8, sigma: UInt8, exposure: Float) -> Cues:
+    """Compare a patch with its background; bins are of means over 3x3 pixels.
 
     Args:
         image: uint8 (H, W, 3).
-        level: uint8 (H, W, 3), background in the place of the image.
+        level: uint8 (H, W, 3), the background there.
         sigma: uint8 (H, W, 3), its standard deviation in quarters of a grey level, > 0.
-        curve: float32 (256, 3), level in the image's exposure of each level of the background.
+        exposure: float32 (256, 3), level in the image's exposure of each level of the background.
     """
-    kind, plain = np.zeros(image.shape[:2], np.int32), np.zeros(image.shape[:2], np.bool_)
-    if not kind.size:
-        return Cues(kind, kind.astype(np.float32), np.ones(kind.shape, np.float32), plain)
-    planes = measured(image, level, sigma, curve)
-    _sort(planes, kind, plain)
-    return Cues(kind, planes.deviation[1:-1, 1:-1].copy(), planes.light.copy(), plain)
+    bins, plain = np.zeros(image.shape[:2], np.int32), np.zeros(image.shape[:2], np.bool_)
+    if not bins.size:
+        return Cues(bins, bins.astype(np.float32), np.ones(bins.shape, np.float32), plain)
+    planes = compute_planes(image, level, sigma, exposure)
+    _assign_bins(planes, bins, plain)
+    return Cues(bins, planes.deviation[1:-1, 1:-1].copy(), planes.ratio.copy(), plain)
 
 
 @compiled
-def _sort(planes: Planes, kind: Kinds, plain: npt.NDArray[np.bool_]) -> None:
-    """The bins of each pixel: the number of edges at or below each value; and whether it is plain."""
-    height, width = kind.shape
+def _assign_bins(planes: Planes, bins: Bins, plain: npt.NDArray[np.bool_]) -> None:
+    """The joint bin of each pixel, by the number of edges at or below each cue; and whether it is plain."""
+    height, width = bins.shape
     column = np.empty(width + 2, np.float32)
     deviation, texture = np.empty(width, np.float32), np.empty(width, np.float32)
     for y in range(height):
@@ -81,17 +81,17 @@ def _sort(planes: Planes, kind: Kinds, plain: npt.NDArray[np.bool_]) -> None:
         for x in range(width):
             noise = planes.noise[y, x]
             rough = texture[x] / (_HALF * noise + _ONE)
-            tint = planes.colour[y, x] / (_MOST * noise + _ONE)
-            found = _LIGHT_BINS[np.int32(min(planes.light[y, x], _LIGHTEST) * _LIGHT_STEPS)] * (
+            tint = planes.colour[y, x] / (_THREE_QUARTERS * noise + _ONE)
+            index = _RATIO_BINS[np.int32(min(planes.ratio[y, x], _LARGEST_RATIO) * _RATIO_STEPS)] * (
                 len(DEVIATION_EDGES) + 1
             )
             for k in range(len(DEVIATION_EDGES)):
-                found += deviation[x] >= DEVIATION_EDGES[k]
-            found *= len(TEXTURE_EDGES) + 1
+                index += deviation[x] >= DEVIATION_EDGES[k]
+            index *= len(TEXTURE_EDGES) + 1
             for k in range(len(TEXTURE_EDGES)):
-                found += rough >= TEXTURE_EDGES[k]
-            found *= len(COLOUR_EDGES) + 1
+                index += rough >= TEXTURE_EDGES[k]
+            index *= len(COLOUR_EDGES) + 1
             for k in range(len(COLOUR_EDGES)):
-                found += tint >= COLOUR_EDGES[k]
-            kind[y, x] = found
-            plain[y, x] = rough < _ROUGH and tint < _TINTED
+                index += tint >= COLOUR_EDGES[k]
+            bins[y, x] = index
+            plain[y, x] = rough < _PLAIN_TEXTURE and tint < _PLAIN_COLOUR

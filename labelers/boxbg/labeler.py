@@ -1,4 +1,4 @@
-"""Labeler ``boxbg``: the two passes."""
+"""Labeler ``boxbg``: the two passes, first over samples to fit a model of the video, then over all frames."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Settings
-from spotlabel.labelers.boxbg.samples import collect
-from spotlabel.labelers.boxbg.scene import NEUTRAL, learn
+from spotlabel.labelers.boxbg.samples import collect_samples
 from spotlabel.labelers.boxbg.settings import BoxbgSettings
+from spotlabel.labelers.boxbg.video_model import NEUTRAL, fit_video_model
 from spotlabel.labelers.tally import Tally
 
 
@@ -19,8 +19,8 @@ class Boxbg:
 
     Evidence is the lesser of two scores, in steps of 1/16 above 128: by how many standard deviations a
     channel differs from the background beyond ``sigmas``, and the logarithm of the odds of object against
-    background, averaged along the edges of the image, beyond ``odds``. What is told to be shadow by where it
-    lies has at most 64. It is 0 further than 12 px from every box.
+    background, averaged along the edges of the image, beyond ``odds``. What is told to be cast shadow by
+    where it lies has at most 64. It is 0 further than 12 px from every box.
     """
 
     name: ClassVar[str] = "boxbg"
@@ -42,13 +42,13 @@ class Boxbg:
         """
         diagonal = float(np.hypot(*clip.size))
         margin = round(self._settings.box_margin * diagonal)
-        samples = collect(clip, self._settings.samples, margin)
+        samples = collect_samples(clip, self._settings.samples, margin)
         if not samples.numbers:
             return
-        scene = learn(samples, self._settings, round(self._settings.ring * diagonal))
+        model = fit_video_model(samples, self._settings, round(self._settings.ring * diagonal))
         lost = Tally("the camera shows something else", "their masks are unknown unless masks.warm_up=keep")
         for frame in clip:
-            evidence = scene.evidence(frame, margin)
+            evidence = model.evidence(frame, margin)
             lost.count(frame.number, evidence.warm_up)
             yield evidence
         lost.report(self.name)

@@ -1,4 +1,4 @@
-"""The median over time of what can be seen, per pixel and channel, compiled."""
+"""Temporal median and median absolute deviation of the visible background, compiled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BAND = 16
 def _select(
     values: npt.NDArray[np.uint8], rank: npt.NDArray[np.unsignedinteger], found: npt.NDArray[np.uint8]
 ) -> None:
-    """Of every column the value of a rank (0 is the smallest), bit by bit from the highest.
+    """Order statistic of every column: the value of a rank (0 is the smallest), bit by bit from the highest.
 
     A bit is set where no more than ``rank`` values lie below what it gives: counts along whole rows, which
     compile to vector instructions, where sorting column by column does not.
@@ -41,22 +41,22 @@ def _select(
 
 
 @compiled
-def _choose(
-    sight: npt.NDArray[np.uint8],
+def _mark_unused(
+    visibility: npt.NDArray[np.uint8],
     unused: npt.NDArray[np.uint8],
     rank: npt.NDArray[np.unsignedinteger],
     seen: npt.NDArray[np.uint16],
 ) -> None:
     """Which frames do not count at each pixel of a row (255, else 0), how many do, and the median's rank."""
-    count, width = sight.shape
+    count, width = visibility.shape
     best = np.zeros(width, np.uint8)
     seen[:] = 0
     for k in range(count):
         for x in range(width):
-            best[x] = max(best[x], sight[k, x])
+            best[x] = max(best[x], visibility[k, x])
     for k in range(count):
         for x in range(width):
-            use = np.uint8((sight[k, x] == best[x]) & (best[x] > 0))
+            use = np.uint8((visibility[k, x] == best[x]) & (best[x] > 0))
             seen[x] += use
             for c in range(3):
                 unused[k, 3 * x + c] = use - np.uint8(1)
@@ -68,19 +68,20 @@ def _choose(
 @compiled
 def _fit(
     images: npt.NDArray[np.uint8],
-    sight: npt.NDArray[np.uint8],
+    visibility: npt.NDArray[np.uint8],
     rank: npt.NDArray[np.unsignedinteger],
     fitted: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.uint16]],
 ) -> None:
-    """Row by row, which the processor's cache holds; colours side by side: (K, H, 3 W), (H, 3 W).
+    """Median and median absolute deviation, row by row, which the processor's cache holds.
 
+    Colours lie side by side: images (K, H, 3 W), visibility (K, H, W), results (H, 3 W) and (H, W).
     What does not count is made the largest value there is: none below any other.
     """
     count, height, size = images.shape
     centre, spread, seen = fitted
     values, unused = np.empty((2, count, size), np.uint8)
     for y in range(height):
-        _choose(sight[:, y], unused, rank, seen[y])
+        _mark_unused(visibility[:, y], unused, rank, seen[y])
         for k in range(count):
             for i in range(size):
                 values[k, i] = images[k, y, i] | unused[k, i]
@@ -92,23 +93,24 @@ def _fit(
         _select(values, rank, spread[y])
 
 
-def robust_fit(
-    images: Sequence[npt.NDArray[np.uint8]], sight: Sequence[npt.NDArray[np.uint8]]
+def temporal_median(
+    images: Sequence[npt.NDArray[np.uint8]], visibility: Sequence[npt.NDArray[np.uint8]]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.uint16]]:
-    """Median and spread over time of each pixel, over the frames that show it.
+    """Median and standard deviation over time of each pixel, over the frames that show it.
 
-    A pixel is taken from the frames with the clearest sight of it that there is: those in ignore regions
-    count only where no frame is clear.
+    A pixel is taken from the frames in which its visibility is highest: those with an ignore region there
+    count only where no frame shows it outside one.
 
     Args:
         images: uint8 (H, W, 3) each, at least one.
-        sight: uint8 (H, W) each, 0 where the pixel must not be used, greater for clearer sight.
+        visibility: uint8 (H, W) each, 0 where the pixel must not be used, see
+            :func:`spotlabel.labelers.boxbg.samples.visibility_mask`.
 
     Returns:
         The median, uint8 (H, W, 3); the standard deviation, float32 (H, W, 3), from the median absolute
         deviation; the number of frames used, uint16 (H, W), 0 where nothing is known and the rest is 0.
     """
-    (height, width), count = sight[0].shape, len(sight)
+    (height, width), count = visibility[0].shape, len(visibility)
     centre, spread = np.zeros((2, height, 3 * width), np.uint8)
     seen = np.zeros((height, width), np.uint16)
     narrow = np.uint8 if count < 256 else np.uint16  # of narrow counts, twice as many are worked on at a time
@@ -118,7 +120,7 @@ def robust_fit(
     for top in range(0, height, _BAND):
         rows = slice(top, min(top + _BAND, height))
         for k in range(count):
-            levels[k, : rows.stop - top], planes[k, : rows.stop - top] = images[k][rows], sight[k][rows]
+            levels[k, : rows.stop - top], planes[k, : rows.stop - top] = images[k][rows], visibility[k][rows]
         band = levels[:, : rows.stop - top].reshape(count, -1, 3 * width)
         _fit(band, planes[:, : rows.stop - top], rank, (centre[rows], spread[rows], seen[rows]))
     known = (seen > 0)[..., None]

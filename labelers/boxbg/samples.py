@@ -1,4 +1,4 @@
-"""First pass: frames spread evenly over a video, in bounded memory."""
+"""Background samples: frames spread evenly over a video, each with its visibility mask, in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,72 +13,78 @@ from spotlabel.labelers.masks.boxes import paint, touched_rects
 
 UInt8 = npt.NDArray[np.uint8]
 
-HIDDEN, DOUBTFUL, CLEAR = 0, 1, 2
-"""What a frame shows at a pixel: a boxed object; an ignore region, where an object may be; background."""
+OCCLUDED, UNCERTAIN, VISIBLE = 0, 1, 2
+"""Values of a visibility mask: background occluded by a boxed object; an ignore region, where an object may
+occlude it; background visible."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Some frames of a video.
+    """Background samples of a video.
 
     Attributes:
         numbers: of the frames, rising.
         images: uint8 (H, W, 3) each.
-        sight: uint8 (H, W) each, ``HIDDEN``, ``DOUBTFUL`` or ``CLEAR``.
+        visibility: uint8 (H, W) each, visibility masks of ``OCCLUDED``, ``UNCERTAIN`` or ``VISIBLE``.
         boxes: float32 (N, 4) each.
         regions: float32 (M, 4) each, ignore regions.
     """
 
     numbers: list[int]
     images: list[UInt8]
-    sight: list[UInt8]
+    visibility: list[UInt8]
     boxes: list[npt.NDArray[np.float32]]
     regions: list[npt.NDArray[np.float32]]
 
 
-def collect(clip: Clip, most: int, margin: int) -> Samples:
+def collect_samples(clip: Clip, max_count: int, margin: int) -> Samples:
     """Read every n-th frame of a clip, n the smallest power of two that is enough.
 
     If fewer than half of these can be read, all frames are, and of those that can every n-th is kept.
 
     Args:
         clip: the video.
-        most: number of frames to keep at most.
-        margin: px by which boxes hide more than they hold.
+        max_count: number of frames to keep at most.
+        margin: px around boxes that count as occluded.
     """
     stride = 1
-    while stride * most < len(clip):
+    while stride * max_count < len(clip):
         stride *= 2
     kept = list(clip.sampled(stride))
     if 2 * stride * len(kept) < len(clip):
-        kept = _spread(iter(clip), most)
+        kept = _spread(iter(clip), max_count)
     return Samples(
         numbers=[frame.number for frame in kept],
         images=[frame.image for frame in kept],
-        sight=[sight(frame, margin) for frame in kept],
+        visibility=[visibility_mask(frame, margin) for frame in kept],
         boxes=[frame.boxes for frame in kept],
         regions=[frame.regions for frame in kept],
     )
 
 
-def _spread(frames: Iterator[ClipFrame], most: int) -> list[ClipFrame]:
+def _spread(frames: Iterator[ClipFrame], max_count: int) -> list[ClipFrame]:
     """Every n-th of some frames, n the smallest power of two that is enough."""
     kept: list[ClipFrame] = []
     stride = 1
     for index, frame in enumerate(frames):
-        if len(kept) == most and index % stride == 0:
+        if len(kept) == max_count and index % stride == 0:
             kept, stride = kept[::2], 2 * stride
         if index % stride == 0:
             kept.append(frame)
     return kept
 
 
-def sight(frame: ClipFrame, margin: int) -> UInt8:
-    """What a frame shows at each pixel: uint8 (H, W), ``HIDDEN``, ``DOUBTFUL`` or ``CLEAR``."""
+def visibility_mask(frame: ClipFrame, margin: int) -> UInt8:
+    """Where a frame shows the background: uint8 (H, W), ``OCCLUDED``, ``UNCERTAIN`` or ``VISIBLE``.
+
+    Args:
+        frame: with its boxes and ignore regions.
+        margin: px around boxes that count as occluded.
+    """
     shape = (frame.image.shape[0], frame.image.shape[1])
-    plane = np.full(shape, CLEAR, np.uint8)
-    paint(plane, touched_rects(frame.regions, shape), DOUBTFUL)
-    paint(plane, grown_rects(frame.boxes, shape, margin), HIDDEN)
+    plane = np.full(shape, VISIBLE, np.uint8)
+    paint(plane, touched_rects(frame.regions, shape), UNCERTAIN)
+    paint(plane, grown_rects(frame.boxes, shape, margin), OCCLUDED)
     return plane
 
 

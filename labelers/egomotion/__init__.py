@@ -1,1 +1,5 @@
-"""Moving cameras: how the camera moved, and what moves beside it."""
+"""Labelers for moving cameras: the camera's motion (homographies), and what moves or differs beside it.
+
+``egoflow`` needs camera, residual and speed; ``egoflow-cut`` camera, background and grabcut; both see a clip
+through a window of frames.
+"""

@@ -1,6 +1,6 @@
-"""How the camera moved between two frames, told from what is outside the boxes.
+"""Camera motion between two frames: a homography fitted by RANSAC to corners tracked outside the boxes.
 
-Corners outside the boxes are followed from one frame to the other and back (pyramidal Lucas-Kanade), and a
+Corners outside the boxes are tracked from one frame to the other and back (pyramidal Lucas-Kanade), and a
 homography is fitted to those that return to where they started, by RANSAC (Fischler and Bolles, CACM 1981).
 A homography is exact for a camera that only turns or zooms, and for a scene that is a plane.
 """
@@ -18,24 +18,24 @@ Plane = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
-MOST_CORNERS = 500
-"""Corners that are followed; more cost time and add nothing to eight unknowns."""
-LOOKED_AT, LEVELS = (21, 21), 4
+MAX_CORNERS = 500
+"""Corners that are tracked; more cost time and add nothing to eight unknowns."""
+LK_WINDOW, LK_LEVELS = (21, 21), 4
 """Window of Lucas-Kanade, px, and levels of its pyramid above the image."""
-LOST = 0.7
+MAX_ROUND_TRIP = 0.7
 """A corner that returns to further than this from where it started was lost, px."""
-INLIER = 1.0
+MAX_INLIER_DISTANCE = 1.0
 """A corner belongs to the background's motion if the homography misses it by at most this, px."""
-FEWEST = 24
-"""Fewer corners of the background tell nothing: eight unknowns, each with several witnesses."""
-CELLS, FEWEST_CELLS = 4, 4
+MIN_CORNERS = 24
+"""Fewer corners of the background tell nothing: eight unknowns, each from several corners."""
+CELLS, MIN_CELLS = 4, 4
 """Of 4 x 4 cells of the image so many must hold corners: a homography fitted to one place is wild
 elsewhere."""
-AGREEING = 0.4
-"""At least this share of the followed corners must be inliers."""
+MIN_INLIER_SHARE = 0.4
+"""At least this share of the tracked corners must be inliers."""
 STILL = 0.05
 """A camera that moves no place of the image by more than this stands still, px."""
-BETTER = 1.2
+AT_REST = 1.2
 """... and so it does if rest misses the corners by at most so many times what the homography misses them by:
 the estimate is then within its own noise."""
 
@@ -59,7 +59,7 @@ class CameraMotion:
 
     def then(self, later: CameraMotion) -> CameraMotion:
         """Motion followed by a later one; known if both are."""
-        return CameraMotion(_normal(later.homography @ self.homography), self.known and later.known)
+        return CameraMotion(_normalised(later.homography @ self.homography), self.known and later.known)
 
     def largest_shift(self, shape: tuple[int, ...]) -> float:
         """How far it moves what it moves most in an image of height and width ``shape``, px."""
@@ -67,7 +67,7 @@ class CameraMotion:
 
     def reversed(self) -> CameraMotion:
         """From the second frame to the first."""
-        return CameraMotion(_normal(np.linalg.inv(self.homography)), self.known)
+        return CameraMotion(_normalised(np.linalg.inv(self.homography)), self.known)
 
 
 STANDING = CameraMotion(np.eye(3))
@@ -86,29 +86,32 @@ def camera_motion(start: Grey, end: Grey, background: Plane) -> CameraMotion:
         The homography; the identity, not known, where the background shows too few corners, in too few
         places, or too few that move together.
     """
-    here, there = _followed(start, end, background)
-    if len(here) < FEWEST or _cells(here, start.shape) < FEWEST_CELLS:
+    here, there = _tracked_corners(start, end, background)
+    if len(here) < MIN_CORNERS or _cells(here, start.shape) < MIN_CELLS:
         return UNKNOWN_MOTION
     # OpenCV's RANSAC seeds its own generator with a constant: the same corners give the same homography.
-    found, inliers = cv2.findHomography(here, there, cv2.RANSAC, INLIER)
-    if found is None or not np.isfinite(found).all():
+    fitted, inliers = cv2.findHomography(here, there, cv2.RANSAC, MAX_INLIER_DISTANCE)
+    if fitted is None or not np.isfinite(fitted).all():
         return UNKNOWN_MOTION
     chosen = inliers.ravel() > 0
-    if chosen.sum() < max(FEWEST, AGREEING * len(here)) or _cells(here[chosen], start.shape) < FEWEST_CELLS:
+    if (
+        chosen.sum() < max(MIN_CORNERS, MIN_INLIER_SHARE * len(here))
+        or _cells(here[chosen], start.shape) < MIN_CELLS
+    ):
         return UNKNOWN_MOTION
-    homography = _normal(found)
-    if not _sane(homography, start.shape):
+    homography = _normalised(fitted)
+    if not _plausible(homography, start.shape):
         return UNKNOWN_MOTION
-    rest = _missed(here[chosen], there[chosen]) <= BETTER * _missed(
+    at_rest = _median_error(here[chosen], there[chosen]) <= AT_REST * _median_error(
         moved(here[chosen], homography), there[chosen]
     )
-    if rest or _shifts(homography, start.shape).max() <= STILL:
+    if at_rest or _shifts(homography, start.shape).max() <= STILL:
         return STANDING
     return CameraMotion(homography)
 
 
-def unboxed(boxes: npt.NDArray[np.float32], shape: tuple[int, int], dilation: float) -> Plane:
-    """Where no box is near: uint8 (H, W), 255 or 0.
+def background_mask(boxes: npt.NDArray[np.float32], shape: tuple[int, int], dilation: float) -> Plane:
+    """Mask of the background, where no box is near: uint8 (H, W), 255 or 0.
 
     Args:
         boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges.
@@ -123,8 +126,8 @@ def unboxed(boxes: npt.NDArray[np.float32], shape: tuple[int, int], dilation: fl
     return plane
 
 
-def seen_from(image: npt.NDArray[np.uint8], motion: CameraMotion) -> npt.NDArray[np.uint8]:
-    """Another frame as it would look had the camera not moved.
+def warped_to(image: npt.NDArray[np.uint8], motion: CameraMotion) -> npt.NDArray[np.uint8]:
+    """Another frame warped to the view of this one, as it would look had the camera not moved.
 
     Args:
         image: uint8 (H, W) or (H, W, 3), the other frame.
@@ -150,17 +153,21 @@ def moved(points: Points, homography: Matrix) -> Points:
     )
 
 
-def _followed(start: Grey, end: Grey, background: Plane) -> tuple[Points, Points]:
+def _tracked_corners(start: Grey, end: Grey, background: Plane) -> tuple[Points, Points]:
     """Corners of the background of ``start`` and where they are in ``end``, float32 (N, 2) each."""
-    apart = max(4.0, float(np.sqrt(start.size / (4 * MOST_CORNERS))))
-    corners = cv2.goodFeaturesToTrack(start, MOST_CORNERS, 0.002, apart, mask=background)
+    apart = max(4.0, float(np.sqrt(start.size / (4 * MAX_CORNERS))))
+    corners = cv2.goodFeaturesToTrack(start, MAX_CORNERS, 0.002, apart, mask=background)
     none = np.zeros((0, 2), np.float32)
     if corners is None:
         return none, none
-    there, found, _ = cv2.calcOpticalFlowPyrLK(start, end, corners, None, winSize=LOOKED_AT, maxLevel=LEVELS)
-    back, returned, _ = cv2.calcOpticalFlowPyrLK(end, start, there, None, winSize=LOOKED_AT, maxLevel=LEVELS)
-    missed = np.linalg.norm((back - corners).reshape(-1, 2), axis=1)
-    good = (found.ravel() > 0) & (returned.ravel() > 0) & (missed <= LOST)
+    there, tracked, _ = cv2.calcOpticalFlowPyrLK(
+        start, end, corners, None, winSize=LK_WINDOW, maxLevel=LK_LEVELS
+    )
+    back, returned, _ = cv2.calcOpticalFlowPyrLK(
+        end, start, there, None, winSize=LK_WINDOW, maxLevel=LK_LEVELS
+    )
+    round_trip = np.linalg.norm((back - corners).reshape(-1, 2), axis=1)
+    good = (tracked.ravel() > 0) & (returned.ravel() > 0) & (round_trip <= MAX_ROUND_TRIP)
     return corners.reshape(-1, 2)[good], there.reshape(-1, 2)[good]
 
 
@@ -182,12 +189,12 @@ def _shifts(homography: Matrix, shape: tuple[int, ...]) -> npt.NDArray[np.float6
     return np.asarray(np.linalg.norm(moved(grid, homography) - grid, axis=1), np.float64)
 
 
-def _missed(found: Points, wanted: Points) -> float:
-    """Median distance of points (N, 2), px."""
-    return float(np.median(np.linalg.norm(found - wanted, axis=1)))
+def _median_error(points: Points, wanted: Points) -> float:
+    """Median distance of points (N, 2) from where they are wanted, px."""
+    return float(np.median(np.linalg.norm(points - wanted, axis=1)))
 
 
-def _sane(homography: Matrix, shape: tuple[int, ...]) -> bool:
+def _plausible(homography: Matrix, shape: tuple[int, ...]) -> bool:
     """Whether a camera can do that from one frame to the next: no mirroring, no jump, no collapse."""
     corners = _grid(shape)[[0, 2, 8, 6]]
     image = moved(corners, homography)
@@ -195,6 +202,6 @@ def _sane(homography: Matrix, shape: tuple[int, ...]) -> bool:
     return bool(0.25 < area < 4 and _shifts(homography, shape).max() < 0.75 * max(shape))
 
 
-def _normal(homography: npt.NDArray[np.floating]) -> Matrix:
+def _normalised(homography: npt.NDArray[np.floating]) -> Matrix:
     """Scaled so that the last element is 1."""
     return np.asarray(homography / homography[2, 2], np.float64)

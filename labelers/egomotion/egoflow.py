@@ -1,7 +1,7 @@
 """Labeler ``egoflow``: how fast each pixel moves beside the camera's own motion; for moving cameras.
 
 The camera's motion is estimated outside the boxes (:mod:`spotlabel.labelers.egomotion.camera`), its
-neighbours are brought to the frame's own view, and dense flow to them is what moves by itself. Where the
+neighbours are warped to the frame's own view, and dense flow to them is what moves by itself. Where the
 camera stands still the evidence is that of the labeler ``farneback``, bit for bit. Away from boxes it is 0.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Settings, encode_motion
 from spotlabel.labelers.egomotion.speed import EgoflowSettings, speeds
 from spotlabel.labelers.egomotion.window import windows
-from spotlabel.labelers.tally import CAMERA_UNTOLD, Tally
+from spotlabel.labelers.tally import CAMERA_MOTION_UNKNOWN, Tally
 
 
 class Egoflow:
@@ -38,12 +38,12 @@ class Egoflow:
         Where the boxes leave too little background to tell the camera's motion, speed is that of plain flow,
         and a warning says for how many frames. A clip of one frame gives zeros, marked as warm-up.
         """
-        plain = Tally(CAMERA_UNTOLD, "these have plain flow, camera motion included")
+        plain = Tally(CAMERA_MOTION_UNKNOWN, "these have plain flow, camera motion included")
         for window in windows(clip, 1, self._settings.dilation):
             if len(window.views) == 1:
                 yield Evidence(np.zeros(clip.size, np.uint8), warm_up=True)
                 continue
-            found = speeds(window, self._settings)
-            plain.count(window.view.frame.number, not found.told)
-            yield Evidence(encode_motion(found.speed))
+            measured = speeds(window, self._settings)
+            plain.count(window.view.frame.number, not measured.camera_known)
+            yield Evidence(encode_motion(measured.speed))
         plain.report(self.name)

@@ -1,8 +1,8 @@
 """Labeler ``egoflow-cut``: outlines of what is in the boxes; for moving cameras.
 
-The camera's motion is estimated as by ``egoflow``. The scene behind each box, as other frames show it once
-brought to this frame's view, and colour are checked against each other in every box; see
-:mod:`spotlabel.labelers.egomotion.cut`.
+The camera's motion is estimated as by ``egoflow``. The difference from the background behind each box, as
+reference frames show it once registered to this frame's view, and colour are checked against each other in
+every box; see :mod:`spotlabel.labelers.egomotion.grabcut`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import numpy.typing as npt
 from pydantic import Field
 
 from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Settings
-from spotlabel.labelers.egomotion.backdrop import Witness, backdrop, witnesses
-from spotlabel.labelers.egomotion.cut import outline
+from spotlabel.labelers.egomotion.background import Reference, background_difference, reference_frames
+from spotlabel.labelers.egomotion.grabcut import outline
 from spotlabel.labelers.egomotion.residual import Place
 from spotlabel.labelers.egomotion.window import View, windows
-from spotlabel.labelers.tally import CAMERA_UNTOLD, Tally
+from spotlabel.labelers.tally import CAMERA_MOTION_UNKNOWN, Tally
 
 RING = 0.15
-"""So much of a box's side is looked at around it, and at least :data:`NARROWEST` px."""
-NARROWEST = 12
+"""So much of a box's side is looked at around it, and at least :data:`MIN_RING` px."""
+MIN_RING = 12
 
 
 class EgoflowCutSettings(Settings):
@@ -33,7 +33,7 @@ class EgoflowCutSettings(Settings):
     dilation: float = Field(0.05, ge=0, le=1)
     """The background is looked at outside the boxes grown on every side by this share of their side."""
     reach: int = Field(12, ge=1, le=64)
-    """How far, in frames, to look for the scene behind a box; so many frames on either side are held."""
+    """How far, in frames, to look for the background behind a box; so many frames on either side are held."""
     most_pixels: int = Field(40_000, ge=1_000, le=4_000_000)
     """Boxes with more pixels than that, surroundings included, are worked on at a coarser scale."""
     most_in_all: int = Field(70_000, ge=1_000)
@@ -41,7 +41,7 @@ class EgoflowCutSettings(Settings):
 
 
 class EgoflowCut:
-    """Outlines from the scene behind and colour."""
+    """Outlines from background difference and colour."""
 
     name: ClassVar[str] = "egoflow-cut"
     version: ClassVar[int] = 3
@@ -57,33 +57,33 @@ class EgoflowCut:
     def label(self, clip: Clip) -> Iterator[Evidence]:
         """Yield true inside the outlines; false outside the boxes.
 
-        Where the camera's motion cannot be told, colour alone decides, and a warning says for how many
+        Where the camera's motion is unknown, colour alone decides, and a warning says for how many
         frames. In a clip of one frame it does so too.
         """
-        plain = Tally(CAMERA_UNTOLD, "these have outlines by colour alone")
+        plain = Tally(CAMERA_MOTION_UNKNOWN, "these have outlines by colour alone")
         for window in windows(clip, self._settings.reach, self._settings.dilation):
-            asked = witnesses(window, self._settings.reach)
+            references = reference_frames(window, self._settings.reach)
             if len(window.views) > 1:
-                plain.count(window.view.frame.number, not asked)
-            yield Evidence(self._outlines(window.view, asked))
+                plain.count(window.view.frame.number, not references)
+            yield Evidence(self._outlines(window.view, references))
         plain.report(self.name)
 
-    def _outlines(self, view: View, asked: list[Witness]) -> npt.NDArray[np.bool_]:
+    def _outlines(self, view: View, references: list[Reference]) -> npt.NDArray[np.bool_]:
         """Foreground of all boxes of a frame, bool (H, W)."""
-        found = np.zeros(view.grey.shape, np.bool_)
-        pairs = [_places(box, found.shape) for box in view.boxes]
-        held = [(inner, place) for inner, place in pairs if _pixels(inner)]
+        mask = np.zeros(view.grey.shape, np.bool_)
+        pairs = [_places(box, mask.shape) for box in view.boxes]
+        visible = [(inner, place) for inner, place in pairs if _pixels(inner)]
         scale = min(
-            1.0, (self._settings.most_in_all / max(sum(_pixels(place) for _, place in held), 1)) ** 0.5
+            1.0, (self._settings.most_in_all / max(sum(_pixels(place) for _, place in visible), 1)) ** 0.5
         )
-        for inner, place in held:
+        for inner, place in visible:
             own = min(scale, (self._settings.most_pixels / _pixels(place)) ** 0.5)
-            found[place] |= _outline(view, asked, inner, place, own)
-        return found
+            mask[place] |= _outline(view, references, inner, place, own)
+        return mask
 
 
 def _outline(
-    view: View, asked: list[Witness], inner: Place, place: Place, scale: float
+    view: View, references: list[Reference], inner: Place, place: Place, scale: float
 ) -> npt.NDArray[np.bool_]:
     """Foreground of one box on the patch around it, bool (h, w), worked out at a scale of at most 1."""
     rows, columns = place
@@ -95,13 +95,14 @@ def _outline(
     small = outline(
         cv2.resize(view.frame.image[place], size[::-1], interpolation=cv2.INTER_AREA),
         cv2.resize(box, size[::-1], interpolation=cv2.INTER_NEAREST) > 0,
-        backdrop(view, place, size, asked),
+        background_difference(view, place, size, references),
     )
     full = cv2.resize(small.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
     return np.asarray(full & (box > 0), np.bool_)
 
 
 def _pixels(place: Place) -> int:
+    """Number of pixels; 0 where it lies outside the image."""
     rows, columns = place
     return int(max(0, rows.stop - rows.start) * max(0, columns.stop - columns.start))
 
@@ -109,7 +110,7 @@ def _pixels(place: Place) -> int:
 def _places(box: npt.NDArray[np.float32], shape: tuple[int, ...]) -> tuple[Place, Place]:
     """Rows and columns of a box, and of it with its surroundings, both inside the image."""
     x0, y0, x1, y1 = (float(edge) for edge in box)
-    dx, dy = max(NARROWEST, RING * (x1 - x0)), max(NARROWEST, RING * (y1 - y0))
+    dx, dy = max(MIN_RING, RING * (x1 - x0)), max(MIN_RING, RING * (y1 - y0))
     return _place(x0, y0, x1, y1, shape), _place(x0 - dx, y0 - dy, x1 + dx, y1 + dy, shape)
 
 

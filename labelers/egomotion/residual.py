@@ -1,4 +1,4 @@
-"""What moves beside the camera: flow from a frame to its neighbour as a camera at rest would have seen it.
+"""Residual flow: from a frame to its neighbour, registered to it, less what the background does (parallax).
 
 Near things and far things shift differently when the camera travels, which no homography tells. So flow that
 is left outside the boxes is fitted, around each box, by a field linear in x and y and taken off inside it.
@@ -23,10 +23,10 @@ CONTEXT = 16
 """Flow of a patch is computed with so many px around it, for OpenCV takes what lies outside for black."""
 SPACING = 4
 """The field is fitted to every so-manieth pixel in x and y."""
-FEWEST_SAMPLES = 60
+MIN_SAMPLES = 60
 """Fewer samples around a box are not fitted."""
-WORTH_FITTING = 0.15
-"""A background whose flow has a median length below this needs no field, px per frame of distance."""
+MIN_BACKGROUND_FLOW = 0.15
+"""A background whose flow has a median length below this needs no field, px per frame."""
 ROUNDS = 8
 """Rounds of reweighting."""
 
@@ -60,7 +60,7 @@ def patch_flow(here: Grey, there: Grey, place: Place, settings: ResidualSettings
         here: uint8 (H, W), the frame.
         there: uint8 (H, W), the neighbour as seen from it.
         place: rows and columns of the patch.
-        settings: the flow's.
+        settings: which flow.
 
     Returns:
         float32 (h, w, 2), px.
@@ -73,8 +73,8 @@ def patch_flow(here: Grey, there: Grey, place: Place, settings: ResidualSettings
     return flow[CONTEXT:-CONTEXT, CONTEXT:-CONTEXT]
 
 
-def without_background(flow: Flow, background: Plane, gap: float) -> Flow:
-    """Take off what the background does.
+def subtract_background_flow(flow: Flow, background: Plane, gap: float) -> Flow:
+    """Subtract the flow of the background, where a linear field explains it.
 
     Args:
         flow: float32 (h, w, 2), px.
@@ -86,11 +86,13 @@ def without_background(flow: Flow, background: Plane, gap: float) -> Flow:
     """
     samples = background[::SPACING, ::SPACING] > 0
     values = flow[::SPACING, ::SPACING][samples]
-    if len(values) < FEWEST_SAMPLES or _typical(values) <= WORTH_FITTING * gap:
+    if len(values) < MIN_SAMPLES or _median_length(values) <= MIN_BACKGROUND_FLOW * gap:
         return flow
     left = flow - _linear_field(values, samples, (flow.shape[0], flow.shape[1]))
     # A field that does not explain at least half of it would only be noise carried into the box.
-    return left if _typical(left[::SPACING, ::SPACING][samples]) < 0.5 * _typical(values) else flow
+    return (
+        left if _median_length(left[::SPACING, ::SPACING][samples]) < 0.5 * _median_length(values) else flow
+    )
 
 
 def _linear_field(values: Flow, samples: npt.NDArray[np.bool_], shape: tuple[int, int]) -> Flow:
@@ -111,8 +113,8 @@ def _linear_field(values: Flow, samples: npt.NDArray[np.bool_], shape: tuple[int
     return np.asarray(field, np.float32)
 
 
-def _typical(values: Flow) -> float:
-    """Median length."""
+def _median_length(values: Flow) -> float:
+    """Median length of vectors (N, 2), px."""
     return float(np.median(np.linalg.norm(values, axis=-1)))
 
 

@@ -1,4 +1,4 @@
-"""A few frames around each frame of a clip, with the camera's motion between them."""
+"""Sliding window of a few frames around each frame of a clip, with the camera's motion between them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.base import Clip, ClipFrame
-from spotlabel.labelers.egomotion.camera import STANDING, CameraMotion, Grey, Plane, camera_motion, unboxed
+from spotlabel.labelers.egomotion.camera import (
+    STANDING,
+    CameraMotion,
+    Grey,
+    Plane,
+    background_mask,
+    camera_motion,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +72,26 @@ def windows(clip: Clip, reach: int, dilation: float) -> Iterator[Window]:
     Args:
         clip: the frames.
         reach: so many frames before and after, where there are so many.
-        dilation: see :func:`spotlabel.labelers.egomotion.camera.unboxed`.
+        dilation: see :func:`spotlabel.labelers.egomotion.camera.background_mask`.
     """
-    held: deque[View] = deque(maxlen=2 * reach + 1)
+    recent: deque[View] = deque(maxlen=2 * reach + 1)
     index = -1
     for index, view in enumerate(_views(clip, dilation)):
-        held.append(view)
+        recent.append(view)
         if index >= reach:
-            yield Window(tuple(held), len(held) - 1 - reach)
+            yield Window(tuple(recent), len(recent) - 1 - reach)
     count = index + 1
     for late in range(max(count - reach, 0), count):
-        keep = tuple(held)[max(0, len(held) - (count - late) - reach) :]
+        keep = tuple(recent)[max(0, len(recent) - (count - late) - reach) :]
         yield Window(keep, len(keep) - (count - late))
 
 
 def _views(clip: Clip, dilation: float) -> Iterator[View]:
+    """Every frame with the camera's motion from the one before."""
     before: View | None = None
     for frame in clip:
         grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
-        background = unboxed(frame.boxes, clip.size, dilation)
+        background = background_mask(frame.boxes, clip.size, dilation)
         if before is None:
             before = View(frame, grey, background, STANDING, 0.0)
         else:

@@ -1,4 +1,4 @@
-"""Dense optical flow between neighbouring frames: the part that both flow labelers share."""
+"""Dense optical flow (Farneback) between neighbouring frames, which all labelers of moving cameras share."""
 
 from __future__ import annotations
 

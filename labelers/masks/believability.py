@@ -1,4 +1,4 @@
-"""One number for how far a box's mask can be believed, from the cues of :mod:`spotlabel.labelers.masks.cues`.
+"""Believability: how far a box's mask can be trusted, in one number made of its cues.
 
 Each cue becomes a part between 0 (failed) and 1 (nothing to complain of), linear up to the value from which
 more of it means nothing:
@@ -31,7 +31,7 @@ FULL_FILL = 0.5
 FULL_SIZE = 12.0
 """From this many px on the shorter side, the uncertain rim of a mask is a small part of it."""
 WEIGHTS = {"fill": 1.0, "contact": 0.1, "agreement": 0.35, "temporal": 0.9, "own": 0.5, "size": 0.3}
-"""What a part takes away of belief if it fails altogether."""
+"""What a part takes away of believability if it fails altogether."""
 
 
 def parts(cues: Cues, temporal: Column) -> dict[str, Column]:
@@ -51,24 +51,25 @@ def parts(cues: Cues, temporal: Column) -> dict[str, Column]:
     }
 
 
-def combine(found: Mapping[str, Column], weights: Mapping[str, float]) -> Column:
+def combine(by_name: Mapping[str, Column], weights: Mapping[str, float]) -> Column:
     """The formula of this module.
 
     Args:
-        found: parts by name, each (N,), 0 to 1, NaN where a part cannot be judged.
+        by_name: parts by name, each (N,), 0 to 1, NaN where a part cannot be judged.
         weights: weight of each part, 0 to 1.
 
     Returns:
         float32 (N,), 0 to 1.
     """
-    taken = np.array([[weights[name]] for name in found], np.float32) * (1 - np.stack(list(found.values())))
+    taken = np.array([[weights[name]] for name in by_name], np.float32)
+    taken = taken * (1 - np.stack(list(by_name.values())))
     taken[np.isnan(taken)] = 0
-    belief: Column = (1 - taken).prod(axis=0)
-    return belief
+    left: Column = (1 - taken).prod(axis=0)
+    return left
 
 
 def believability(cues: Cues, temporal: Column) -> Column:
-    """How far the masks of N boxes can be believed: float32 (N,), 0 to 1; 0 for boxes without foreground.
+    """Believability of the masks of N boxes: float32 (N,), 0 to 1; 0 for boxes without foreground.
 
     Args:
         cues: cues of the boxes.

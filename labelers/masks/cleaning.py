@@ -102,7 +102,7 @@ def large_blobs(plane: Plane, min_blob: int) -> Plane:
 
 def _holds(outline: Any, min_blob: int) -> bool:
     """Whether an outline encloses at least ``min_blob`` px, those it runs through included."""
-    # The polygon through the pixels' centres holds less than the pixels do: counting is for doubtful cases.
+    # The polygon through the pixels' centres holds less than the pixels do: count where it decides nothing.
     if min_blob <= 1 or cv2.contourArea(outline) >= min_blob:
         return True
     x, y, width, height = cv2.boundingRect(outline)

@@ -1,4 +1,4 @@
-"""What a mask and its evidence tell about each box: how far the foreground in it can be trusted.
+"""Cues of a box: what mask and evidence tell about how far its foreground can be trusted.
 
 Every cue comes from evidence, mask and boxes alone; no frame is looked at. How they are put together is in
 :mod:`spotlabel.labelers.masks.believability`.
@@ -197,7 +197,7 @@ def own_fills(mask: Plane, rects: Rects, overlap: Column) -> Column:
     Returns:
         float32 (N,), 0 to 1; 0 where others cover all of the box, NaN where none overlaps it.
     """
-    found = np.full(len(rects), np.nan, np.float32)
+    fills = np.full(len(rects), np.nan, np.float32)
     places = rects.tolist()
     for box in np.flatnonzero(overlap > 0).tolist():
         x0, y0, x1, y1 = places[box]
@@ -207,8 +207,8 @@ def own_fills(mask: Plane, rects: Rects, overlap: Column) -> Column:
             if other != box and left < x1 and right > x0 and top < y1 and bottom > y0:
                 own[max(top - y0, 0) : bottom - y0, max(left - x0, 0) : right - x0] = 0
         area = cv2.countNonZero(own)
-        found[box] = np.count_nonzero(own & 1) / area if area else 0.0
-    return found
+        fills[box] = np.count_nonzero(own & 1) / area if area else 0.0
+    return fills
 
 
 def short_sides(rects: Rects) -> Column:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from spotlabel.labelers.base import EvidenceKind
 from spotlabel.labelers.masks.believability import believability
+from spotlabel.labelers.masks.believed import believed_boxes, make_unknown, unknown_boxes
 from spotlabel.labelers.masks.boxes import (
     has_pixels,
     inside_rects,
@@ -32,7 +33,6 @@ from spotlabel.labelers.masks.boxes import (
 )
 from spotlabel.labelers.masks.cleaning import foreground, large_blobs, solid_blobs, threshold_level
 from spotlabel.labelers.masks.cues import Column, Cues, box_cues
-from spotlabel.labelers.masks.doubt import doubt, doubtful_boxes
 from spotlabel.labelers.masks.settings import MaskSettings
 from spotlabel.labelers.masks.shapes import Shapes, box_shapes
 from spotlabel.labelers.masks.values import UNKNOWN, Boxes, Plane, Rects
@@ -69,9 +69,8 @@ class FrameMask:
         cues: as of the draft: of the foreground before anything became unknown.
         temporal: float32 (N,), IoU with neighbouring frames' masks along the track; NaN if there is none.
         believability: float32 (N,), 0 to 1; see :mod:`spotlabel.labelers.masks.believability`.
-        believed: bool (N,), the box is selected, has pixels, is filled by ``min_fill`` or more and has a
-            believability of ``min_believability`` or more; false for every box of a frame that is unknown
-            because of warm-up.
+        believed: bool (N,), see :func:`spotlabel.labelers.masks.believed.believed_boxes`; false for every box
+            of a frame that is unknown because of warm-up.
     """
 
     mask: Plane
@@ -158,18 +157,17 @@ def finish_mask(
     mask, rects, selected, cues = draft.mask, draft.rects, draft.selected, draft.cues
     if temporal is None:
         temporal = np.full(len(rects), np.nan, np.float32)
-    belief = believability(cues, temporal)
+    score = believability(cues, temporal)
     if warm_up and settings.warm_up == "unknown":
-        nobody = np.zeros(len(rects), np.bool_)
-        return FrameMask(unknown_mask((mask.shape[0], mask.shape[1])), cues, temporal, belief, nobody)
-    enough = (cues.fill >= settings.min_fill) & (belief >= settings.min_believability)
-    believed = selected & has_pixels(rects) & enough
-    doubted = doubtful_boxes(selected, believed, settings)
-    if doubted.any():
-        doubt(mask, rects[doubted], rects[believed])
+        none = np.zeros(len(rects), np.bool_)
+        return FrameMask(unknown_mask((mask.shape[0], mask.shape[1])), cues, temporal, score, none)
+    believed = believed_boxes(selected, rects, cues.fill, score, settings)
+    unknown = unknown_boxes(selected, believed, settings)
+    if unknown.any():
+        make_unknown(mask, rects[unknown], rects[believed])
     if settings.ignore_regions == "unknown" and len(regions):
         paint(mask, touched_rects(regions, (mask.shape[0], mask.shape[1])), UNKNOWN)
-    return FrameMask(mask, cues, temporal, belief, believed)
+    return FrameMask(mask, cues, temporal, score, believed)
 
 
 def unknown_mask(shape: tuple[int, int]) -> Plane:

@@ -40,8 +40,8 @@ DEFAULT = MaskSettings(
     min_fill=0.2,
     min_believability=0.4,
 )
-"""Ours, three values: gaps in vehicles closed and filled, and no belief in boxes whose foreground is too
-little or hangs on threshold, cleaning or frame; 0.4 is measured, see docs/believability.md."""
+"""Ours, three values: gaps in vehicles closed and filled; boxes are not believed whose foreground is
+too little or hangs on threshold, cleaning or frame; 0.4 is measured, see docs/believability.md."""
 
 PRESETS: dict[str, MaskSettings] = {"default": DEFAULT, "paper": PAPER, "spotnet-released": SPOTNET_RELEASED}
 """Presets by the name a recipe uses."""

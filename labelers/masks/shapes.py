@@ -1,4 +1,4 @@
-"""The foreground of a box on a grid that is fixed to the box: its shape, whatever its place and size."""
+"""Shape of a box: its foreground sampled on a grid that is fixed to the box, whatever its place and size."""
 
 from __future__ import annotations
 

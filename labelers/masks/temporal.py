@@ -1,4 +1,4 @@
-"""Whether an object keeps its shape from frame to frame, judged along its track.
+"""Temporal consistency: whether an object keeps its shape from frame to frame along its track.
 
 Two boxes of a track are compared cell by cell of their shapes (:mod:`spotlabel.labelers.masks.shapes`),
 which shifts and scales the one mask onto the other by the boxes' own move. Nothing else is needed of a
@@ -10,11 +10,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.labelers.masks.boxes import has_pixels
 from spotlabel.labelers.masks.cues import Column
 from spotlabel.labelers.masks.shapes import Shapes
 from spotlabel.labelers.masks.values import Rects
 
 NO_TRACK = -1
+"""Track of a box that belongs to none."""
 
 Tracks = npt.NDArray[np.int64]
 
@@ -31,8 +33,7 @@ def comparable_tracks(tracks: Tracks, rects: Rects, shape: tuple[int, int]) -> T
         shape: height and width of the image.
     """
     inside = (rects[:, 0] > 0) & (rects[:, 1] > 0) & (rects[:, 2] < shape[1]) & (rects[:, 3] < shape[0])
-    some = (rects[:, 2] > rects[:, 0]) & (rects[:, 3] > rects[:, 1])
-    return np.where(inside & some, tracks, NO_TRACK)
+    return np.where(inside & has_pixels(rects), tracks, NO_TRACK)
 
 
 def shape_iou(first: Shapes, second: Shapes) -> Column:
@@ -67,6 +68,6 @@ def neighbour_iou(first: tuple[Tracks, Shapes], second: tuple[Tracks, Shapes]) -
     pairs = [(place[track], row) for row, track in enumerate(second[0].tolist()) if track in place]
     if pairs:
         rows, others = (list(column) for column in zip(*pairs, strict=True))
-        found = shape_iou(first[1][rows], second[1][others])
-        one[rows], other[others] = found, found
+        iou = shape_iou(first[1][rows], second[1][others])
+        one[rows], other[others] = iou, iou
     return one, other

@@ -1,4 +1,4 @@
-"""Where PAWCS runs: on the CPU, or on a GPU by numba-cuda."""
+"""Engine of PAWCS by device: on the CPU, or on a GPU by numba-cuda."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PAWCS over one video, frame by frame."""
+"""Engine of PAWCS on the CPU: one video, frame by frame, in bands of rows on threads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from spotlabel.labelers.pawcs.model import (
     turn_back_clock,
 )
 from spotlabel.labelers.pawcs.postprocess import clean, dilate, median_size
-from spotlabel.labelers.pawcs.refresh import refresh_globals, refresh_rows
+from spotlabel.labelers.pawcs.refresh import Refresh, refresh_globals, refresh_rows
 from spotlabel.labelers.pawcs.rng import NO_STREAM, c_library_stream, frame_key
 from spotlabel.labelers.pawcs.rows import create_newcomers, create_rows, create_scratch
 from spotlabel.labelers.pawcs.settings import PawcsSettings, Rules
@@ -273,23 +273,11 @@ class PawcsEngine:
     def _refresh(self, base: int, fresh: bool = False, forget: bool = False) -> None:
         """Rebuild the dictionaries from the last frame."""
         key = np.uint64(frame_key(self._settings.seed, self._frame, _SALT_REFRESH))
-        self._over_bands(
-            lambda start, stop: refresh_rows(
-                start,
-                stop,
-                self._planes,
-                self._words,
-                self._maps,
-                self._rules,
-                self._clock,
-                self._offset,
-                base,
-                fresh,
-                forget,
-                key,
-                self._stream,
-            )
-        )
+        refresh = Refresh(
+            self._planes, self._words, self._maps, self._rules, self._clock, self._offset,
+            base, fresh, forget, key, self._stream,
+        )  # fmt: skip
+        self._over_bands(lambda start, stop: refresh_rows(start, stop, refresh))
         refresh_globals(self._globals, self._words, self._maps, self._rules, self._clock, self._offset, fresh)
         self._over_bands(self._order_globals)
 

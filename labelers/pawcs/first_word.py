@@ -1,4 +1,4 @@
-"""Row-wise passes before the pixel-wise step: thresholds, the best word, what is drawn by lot.
+"""Row-wise passes before the pixel-wise step: thresholds, the best local word, random draws.
 
 Seven to nine of ten pixels are background by their best word alone. These passes find that out for a whole
 row with vector instructions; arithmetic and rounding are those of the pixel-wise comparison in :mod:`words`.
@@ -174,7 +174,7 @@ def match_first(
     descriptor: Ints,
     matched: Bytes,
 ) -> None:
-    """Where the best word matches and does not take the pixel's looks.
+    """Where the best word matches and does not take the pixel's appearance.
 
     Args:
         head: int64 (W, 2 HEAD), the head words of the row.
@@ -188,7 +188,7 @@ def match_first(
         doubled: whether it counts no more for flat pixels, since all count double already.
         renewed: written, second halves of the best words as they are after a match.
         descriptor: written, descriptor distances.
-        matched: written: MATCHES, DIFFERS, or UNKNOWN where the word might take the pixel's looks.
+        matched: written: MATCHES, DIFFERS, or UNKNOWN where the word might take the pixel's appearance.
     """
     for x in range(intra.size):
         word, high = head[x, 0] & BITS_48, head[x, 1]

@@ -20,7 +20,7 @@ _BITS_SCALE = 4
 
 @inlined
 def fits_global(features: npt.NDArray[np.int64], pixel: Pixel, bits: int) -> bool:
-    """Whether a pixel (or its best word) looks like a global word: bit count and colour."""
+    """Whether a pixel (or its best word) matches a global word: bit count and colour."""
     if abs(bits - features[4]) > pixel.descriptor_limit // _BITS_SCALE:
         return False
     l1 = colour_l1(pixel.c0, pixel.c1, pixel.c2, features[1], features[2], features[3])
@@ -32,7 +32,7 @@ def fits_global(features: npt.NDArray[np.int64], pixel: Pixel, bits: int) -> boo
 
 @inlined
 def find_global(words: GlobalWords, pixel: Pixel, bits: int) -> int:
-    """First global word, in this pixel's order, that looks like it; -1 if none does."""
+    """First global word, in this pixel's order, that matches it; -1 if none does."""
     for place in range(words.totals.size):
         slot = int64(words.local_order[pixel.number, place])
         if fits_global(words.features[slot], pixel, bits):
@@ -52,7 +52,7 @@ def learn_global(words: GlobalWords, slot: int, y: int, x: int, weight: float) -
 
 @inlined
 def set_global(words: GlobalWords, slot: int, pixel: Pixel) -> None:
-    """Make a global word look like a pixel; its weights are the caller's business."""
+    """Give a global word a pixel's appearance; its weights are the caller's business."""
     words.features[slot, 0] = pixel.descriptor
     words.features[slot, 1] = pixel.c0
     words.features[slot, 2] = pixel.c1
@@ -63,7 +63,7 @@ def set_global(words: GlobalWords, slot: int, pixel: Pixel) -> None:
 
 @compiled
 def replace_global(words: GlobalWords, pixel: Pixel, weight: float) -> None:
-    """The last global word gives way to one that looks like ``pixel`` and has its weight there."""
+    """The last global word gives way to one with the appearance of ``pixel`` and has its weight there."""
     slot = words.order[words.order.size - 1]
     words.maps[slot] = 0
     set_global(words, slot, pixel)

@@ -1,4 +1,4 @@
-"""PAWCS as labelers: the mask, the distance behind it, and masks with learning held inside boxes."""
+"""Labelers ``pawcs``, ``pawcs-distance``, ``pawcs-held``: masks, distances, learning held inside boxes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of one video: arrays by field (structure of arrays), packed words.
+"""Model of PAWCS for one video: local words, global words and maps, as arrays by field with packed words.
 
 A local word takes two int64. The first holds the descriptor (bits 0-47) and the first two colour channels
 (48-55, 56-63); the second the third channel (0-7), the frame of its first occurrence (16-31), of the last

@@ -1,4 +1,4 @@
-"""The order of local words by weight, and how long it lasts.
+"""Order of a pixel's local words by weight, and until which frame it is known to last.
 
 Weights fall with time in a way that is known in advance, so two words in order stay in order until a frame
 that can be computed. ``Words.sorted_until`` holds the first such frame over the tail of a pixel's list, and

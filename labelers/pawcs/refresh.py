@@ -1,6 +1,8 @@
-"""Building the dictionaries from one frame: at the start and whenever the scene changed as a whole."""
+"""Refresh: the model's words rebuilt from one frame, at the start and when the scene changed as a whole."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -49,26 +51,10 @@ def _sample_shifts() -> npt.NDArray[np.int64]:
 _SHIFTS = _sample_shifts()
 
 
-@compiled
-def refresh_rows(
-    start: int,
-    stop: int,
-    planes: npt.NDArray[np.uint8],
-    words: Words,
-    maps: Maps,
-    rules: Rules,
-    clock: int,
-    offset: int,
-    base: int,
-    fresh: bool,
-    forget: bool,
-    key: np.uint64,
-    stream: npt.NDArray[np.uint32],
-) -> None:
-    """Fill the local words of rows start..stop-1 from samples of the neighbourhood.
+class Refresh(NamedTuple):
+    """What the local words of all pixels are rebuilt from.
 
-    Args:
-        start, stop: rows within the modelled area.
+    Attributes:
         planes: uint8 (3, H, W), the last frame.
         words, maps: the model.
         rules: parameters.
@@ -79,38 +65,48 @@ def refresh_rows(
         forget: take all occurrences from the words that there are.
         key, stream: of the random numbers.
     """
-    width = planes.shape[2]
-    count = HEAD + tail_size(words)
+
+    planes: npt.NDArray[np.uint8]
+    words: Words
+    maps: Maps
+    rules: Rules
+    clock: int
+    offset: int
+    base: int
+    fresh: bool
+    forget: bool
+    key: np.uint64
+    stream: npt.NDArray[np.uint32]
+
+
+@compiled
+def refresh_rows(start: int, stop: int, refresh: Refresh) -> None:
+    """Fill the local words of rows start..stop-1, in the modelled area, from samples of the neighbourhood."""
     for y in range(start, stop):
-        for x in range(RIM, width - RIM):
-            index = y * width + x
-            distance = maps.distance[y, x]
-            near = colour_limit(rules, distance)
-            alike = descriptor_limit(rules, distance, int64(maps.unstable[y, x]))
-            if forget:
-                _forget(words, index, count)
-            used = 0 if fresh else count
-            for sample in range(_SAMPLES):
-                shift = _SHIFTS[draw(_SUM, stream, key, index, sample)]
-                other_x = min(max(x + shift[0], RIM), width - RIM - 1)
-                other_y = min(max(y + shift[1], RIM), planes.shape[1] - RIM - 1)
-                used = _add_sample(
-                    words,
-                    index,
-                    planes,
-                    maps,
-                    other_y,
-                    other_x,
-                    near,
-                    alike,
-                    used,
-                    count,
-                    clock,
-                    offset,
-                    base,
-                )
-            _fill(words, index, used, count, near, clock, key, stream)
-            words.sorted_until[index] = 0
+        for x in range(RIM, refresh.planes.shape[2] - RIM):
+            _refresh_pixel(refresh, y, x)
+
+
+@inlined
+def _refresh_pixel(refresh: Refresh, y: int, x: int) -> None:
+    """Fill the local words of pixel (y, x)."""
+    words, maps, rules = refresh.words, refresh.maps, refresh.rules
+    height, width = refresh.planes.shape[1], refresh.planes.shape[2]
+    count = HEAD + tail_size(words)
+    index = y * width + x
+    distance = maps.distance[y, x]
+    near = colour_limit(rules, distance)
+    alike = descriptor_limit(rules, distance, int64(maps.unstable[y, x]))
+    if refresh.forget:
+        _forget(words, index, count)
+    used = 0 if refresh.fresh else count
+    for sample in range(_SAMPLES):
+        shift = _SHIFTS[draw(_SUM, refresh.stream, refresh.key, index, sample)]
+        other_x = min(max(x + shift[0], RIM), width - RIM - 1)
+        other_y = min(max(y + shift[1], RIM), height - RIM - 1)
+        used = _add_sample(refresh, index, other_y, other_x, near, alike, used)
+    _fill(refresh, index, used, near)
+    words.sorted_until[index] = 0
 
 
 @inlined
@@ -122,22 +118,21 @@ def _forget(words: Words, pixel: int, count: int) -> None:
 
 
 @inlined
-def _add_sample(
-    words: Words,
-    pixel: int,
-    planes: npt.NDArray[np.uint8],
-    maps: Maps,
-    y: int,
-    x: int,
-    near: int,
-    alike: int,
-    used: int,
-    count: int,
-    clock: int,
-    offset: int,
-    base: int,
-) -> int:
-    """Let pixel (y, x) strengthen a matching word or become one, sorted in; returns the number of words."""
+def _add_sample(refresh: Refresh, pixel: int, y: int, x: int, near: int, alike: int, used: int) -> int:
+    """Let pixel (y, x) strengthen a matching word of another or become one, sorted in.
+
+    Args:
+        refresh: the words of ``pixel`` are written.
+        pixel: row-major index of the pixel whose words they are.
+        y, x: the sample.
+        near, alike: limits on colour and descriptor distance.
+        used: number of words before.
+
+    Returns:
+        The number of words.
+    """
+    planes, words, maps, clock = refresh.planes, refresh.words, refresh.maps, refresh.clock
+    count = HEAD + tail_size(words)
     a0, a1, a2 = int64(planes[0, y, x]), int64(planes[1, y, x]), int64(planes[2, y, x])
     descriptor = maps.descriptor[y, x]
     index = 0
@@ -157,8 +152,8 @@ def _add_sample(
     if index == used:
         index = min(used, count - 1)
         used = min(used + 1, count)
-        put_word(words, pixel, index, pack_low(descriptor, a0, a1), pack_high(a2, clock, clock, base))
-    _sort_in(words, pixel, index, clock, offset)
+        put_word(words, pixel, index, pack_low(descriptor, a0, a1), pack_high(a2, clock, clock, refresh.base))
+    _sort_in(words, pixel, index, clock, refresh.offset)
     return used
 
 
@@ -175,17 +170,10 @@ def _sort_in(words: Words, pixel: int, index: int, clock: int, offset: int) -> N
 
 
 @inlined
-def _fill(
-    words: Words,
-    pixel: int,
-    used: int,
-    count: int,
-    near: int,
-    clock: int,
-    key: np.uint64,
-    stream: npt.NDArray[np.uint32],
-) -> None:
+def _fill(refresh: Refresh, pixel: int, used: int, near: int) -> None:
     """Fill empty places with copies of earlier words, all channels moved by the same amount."""
+    words, clock, key, stream = refresh.words, refresh.clock, refresh.key, refresh.stream
+    count = HEAD + tail_size(words)
     for index in range(used, count):
         source = draw(index, stream, key, pixel, _DRAW_SOURCE + index)
         shift = draw(near // 3 + 1, stream, key, pixel, _DRAW_SHIFT + index) - near // 6

@@ -1,4 +1,4 @@
-"""Neighbour updates: a background pixel passes its looks on to a neighbour's words (TIP 2016, III-C)."""
+"""Neighbour updates: a background pixel passes its appearance on to a neighbour's words (TIP 2016, III-C)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from spotlabel.labelers.pawcs.words import FULL_WEIGHT
 
 @inlined
 def replace_last_word(words: Words, target: int, pixel: Pixel, tick: Tick) -> None:
-    """The weakest word of ``target`` gives way to a word that looks like ``pixel``."""
+    """The weakest word of ``target`` gives way to one with the appearance of ``pixel``."""
     index = HEAD + tail_size(words) - 1
     low = pack_low(pixel.descriptor, pixel.c0, pixel.c1)
     put_word(words, target, index, low, pack_high(pixel.c2, tick.clock, tick.clock, pixel.step))

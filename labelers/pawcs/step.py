@@ -1,4 +1,4 @@
-"""The per-pixel step of one frame, in two phases.
+"""The pixel-wise step of one frame, in two phases: segmentation, feedback and neighbour updates.
 
 Phase one takes rows independently of each other: it writes nothing but its own pixels' state, illumination
 counters of its own row and global map cells of its own pair of rows, and notes what it wants of others.
@@ -51,8 +51,8 @@ from spotlabel.labelers.pawcs.spread import replace_last_word, spread
 from spotlabel.labelers.pawcs.words import scan_words
 
 FOREGROUND = 255
-_NEAR = np.array(((-1, 1), (0, 1), (1, 1), (-1, 0), (1, 0), (-1, -1), (0, -1), (1, -1)), np.int64)
-_FAR = np.array([(x, y) for y in (2, 1, 0, -1, -2) for x in (-2, -1, 0, 1, 2) if x or y], np.int64)
+NEAR = np.array(((-1, 1), (0, 1), (1, 1), (-1, 0), (1, 0), (-1, -1), (0, -1), (1, -1)), np.int64)
+FAR = np.array([(x, y) for y in (2, 1, 0, -1, -2) for x in (-2, -1, 0, 1, 2) if x or y], np.int64)
 
 
 class Model(NamedTuple):
@@ -284,9 +284,9 @@ def _ask_neighbour(model: Model, frame: Frame, pixel: Pixel, slot: int, at_once:
     """Choose a neighbour to spread to; spread at once or note it."""
     height, width = model.maps.raw.shape
     if pixel.flat or frame.tick.moving:
-        shift = _FAR[draw(24, frame.stream, frame.tick.key, pixel.number, DRAW_DIRECTION)]
+        shift = FAR[draw(24, frame.stream, frame.tick.key, pixel.number, DRAW_DIRECTION)]
     else:
-        shift = _NEAR[draw(8, frame.stream, frame.tick.key, pixel.number, DRAW_DIRECTION)]
+        shift = NEAR[draw(8, frame.stream, frame.tick.key, pixel.number, DRAW_DIRECTION)]
     x = min(max(pixel.x + shift[0], RIM), width - RIM - 1)
     y = min(max(pixel.y + shift[1], RIM), height - RIM - 1)
     if at_once:

@@ -64,8 +64,8 @@ def scan_words(
 ) -> tuple[float, int, int]:
     """Compare a pixel with its words, best first, until enough weight agrees (WACV 2015, section 3.2).
 
-    Matching words are renewed, words that differ by illumination may take the pixel's looks, and one ordering
-    pass by weight goes over the list.
+    Matching words are renewed, words that differ by illumination may take the pixel's appearance, and one
+    ordering pass by weight goes over the list.
 
     Args:
         words, maps: the model; words of this pixel and illumination counters are written.
@@ -88,8 +88,8 @@ def scan_words(
     while index < HEAD and total < pixel.needed:
         low, high = words.head[pixel.number, 2 * index], words.head[pixel.number, 2 * index + 1]
         word_weight = scratch.weights[index, pixel.x]
-        if _may_match(pixel, low, high):
-            low, high, mix, distance = _compare(
+        if may_match(pixel, low, high):
+            low, high, mix, distance = compare_word(
                 maps, pixel, tick, table, scratch.patch, index, low, high, word_weight, stream
             )
             if distance != NO_MATCH:
@@ -153,7 +153,7 @@ def _scan_tail(
         candidates &= candidates - 1
         low, high = lows[place], highs[place]
         word_weight = weight(high, tick.clock, tick.weight_offset)
-        new_low, new_high, mix, distance = _compare(
+        new_low, new_high, mix, distance = compare_word(
             maps, pixel, tick, table, scratch.patch, HEAD + place, low, high, word_weight, stream
         )
         if distance != NO_MATCH:
@@ -170,7 +170,7 @@ def _scan_tail(
 
 
 @inlined
-def _may_match(pixel: Pixel, low: int, high: int) -> bool:
+def may_match(pixel: Pixel, low: int, high: int) -> bool:
     """Whether a word passes the cheap tests: bounds of its mix and descriptor distance."""
     l1 = colour_l1(pixel.c0, pixel.c1, pixel.c2, (low >> 48) & 0xFF, (low >> 56) & 0xFF, high & 0xFF)
     intra = hamming(pixel.descriptor, low & BITS_48)
@@ -188,7 +188,7 @@ def _candidates(
     colour_limit: int,
     descriptor_limit: int,
 ) -> int:
-    """Places of the words that pass :func:`_may_match`, as bits."""
+    """Places of the words that pass :func:`may_match`, as bits."""
     found = int64(0)
     for place in range(lows.size):
         low = lows[place]
@@ -200,7 +200,7 @@ def _candidates(
 
 
 @inlined
-def _compare(
+def compare_word(
     maps: Maps,
     pixel: Pixel,
     tick: Tick,
@@ -215,8 +215,8 @@ def _compare(
     """Compare a pixel with one of its words.
 
     Returns:
-        The word, renewed if it matches and perhaps with the pixel's looks; its mix distance; its descriptor
-        distance, or NO_MATCH.
+        The word, renewed if it matches and perhaps with the pixel's appearance; its mix distance; its
+        descriptor distance, or NO_MATCH.
     """
     c0, c1, c2 = (low >> 48) & 0xFF, (low >> 56) & 0xFF, high & 0xFF
     l1 = colour_l1(pixel.c0, pixel.c1, pixel.c2, c0, c1, c2)
@@ -250,7 +250,7 @@ def _count_step(maps: Maps, pixel: Pixel, tick: Tick, word_weight: float) -> int
 def _takes_illumination(
     maps: Maps, pixel: Pixel, tick: Tick, index: int, stream: npt.NDArray[np.uint32]
 ) -> bool:
-    """Whether a word takes the pixel's looks; if so, marks the pixel and its horizontal neighbours."""
+    """Whether a word takes the pixel's appearance; if so, marks the pixel and its horizontal neighbours."""
     y, x = pixel.y, pixel.x
     if (maps.unstable[y, x] != 0 and not pixel.flat) or maps.held[y, x] != 0:
         return False

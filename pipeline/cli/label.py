@@ -20,9 +20,9 @@ from spotlabel.pipeline.cli.plans import plan_row, plan_table
 from spotlabel.pipeline.cli.progress import watching
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.running.labelling import untouched
 from spotlabel.pipeline.running.local import check_writable
 from spotlabel.pipeline.running.order import longest_first
-from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_item, thresholds_without_effect
 from spotlabel.pipeline.upkeep.shards import Shard, share_of
 
@@ -135,7 +135,7 @@ def _bring_up_to_date(recipe: Recipe, plans: list[Plan], options: RunOptions) ->
     where = (options.scheduler, options.jobs)
     with watching(console(), len(names), options.quiet) as watcher:
         ran = {o.sequence: o for o in run_videos(recipe, names, where, options.masks_only, watcher)}
-    return [ran.get(plan.item.sequence.name) or _untouched(plan) for plan in plans]
+    return [ran.get(plan.item.sequence.name) or untouched(plan) for plan in plans]
 
 
 def _exit_if_failed(outcomes: list[Outcome], options: RunOptions) -> None:
@@ -157,13 +157,6 @@ def _plan(recipe: Recipe, videos: list[Item], options: RunOptions) -> list[Plan]
             told = time.monotonic()
             click.echo(f"compared {len(plans)} of {len(videos)} videos with what is made", err=True)
     return plans
-
-
-def _untouched(plan: Plan) -> Outcome:
-    item = plan.item
-    masks = MaskReader(item.mask_path, sealed=True)  # `plan_item` has just checked it
-    boxes = len(masks.boxes.xyxy)
-    return Outcome(item.sequence.name, item.labeler.name, len(masks), "fresh", "fresh", boxes=boxes)
 
 
 def _tell_plan(recipe: Recipe, plans: list[Plan], as_json: bool) -> None:

@@ -16,6 +16,7 @@ from spotlabel.pipeline.cli.jobs import jobs, log
 from spotlabel.pipeline.cli.label import label, relabel
 from spotlabel.pipeline.cli.plan import plan
 from spotlabel.pipeline.cli.quality import quality
+from spotlabel.pipeline.cli.recipes import recipes
 from spotlabel.pipeline.cli.show import show
 from spotlabel.pipeline.cli.status import status
 from spotlabel.pipeline.cli.submit import submit
@@ -38,6 +39,7 @@ LAZY = {
         "spotlabel.detector.cli.evaluate:evaluate",
         "Measure detections by a benchmark's own rules.",
     ),
+    "schema": ("spotlabel.detector.cli.schema:schema", "Print all settings of a recipe as a JSON schema."),
     "train": ("spotlabel.detector.cli.train:train", "Train a detector on labelled videos."),
 }
 """Commands that are imported when they are asked for (most need torch, the others must not wait), and their
@@ -57,7 +59,7 @@ class _Group(click.Group):
         try:
             command = getattr(importlib.import_module(module), name)
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] in ("detector", "pipeline"):
+            if (error.name or "").partition(".")[0] == "spotlabel":
                 raise
             return _unavailable(cmd_name, error.name or str(error))
         assert isinstance(command, click.Command)
@@ -124,6 +126,6 @@ def main() -> None:
 
 
 for command in (
-    label, relabel, status, plan, show, compare, why, verify, quality, demo, submit, jobs, log,
+    label, relabel, status, plan, show, compare, why, verify, quality, demo, recipes, submit, jobs, log,
 ):  # fmt: skip
     main.add_command(command)

@@ -43,6 +43,7 @@ class SbiOptions(CdnetOptions):
     """Options of the reader ``sbi``; the ground truth of HighwayI's first frame is bad."""
 
     unusable_truth: dict[str, tuple[int, ...]] = Field(default_factory=_sbi_unusable)
+    """Frame numbers whose ground truth is wrong, by sequence name; treated as frames without ground truth."""
 
 
 def list_sequences(

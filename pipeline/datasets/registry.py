@@ -24,6 +24,12 @@ _BUILTIN = {
 }
 
 
+def reader_names() -> list[str]:
+    """Names of all readers there are: ours, then those of other packages."""
+    others = (name for name, thing in _third_party().items() if isinstance(thing, Reader))
+    return [*_BUILTIN, *(name for name in others if name not in _BUILTIN)]
+
+
 @cache
 def _third_party() -> dict[str, object]:
     return load_plugins(ENTRY_POINT_GROUP)
@@ -37,7 +43,7 @@ def load_reader(name: str) -> Reader:
     """
     reader = _builtin(name) if name in _BUILTIN else _third_party().get(name)
     if not isinstance(reader, Reader):
-        raise KeyError(f"{name!r} is no dataset reader; {nearest(name, [*_BUILTIN, *_third_party()])}")
+        raise KeyError(f"{name!r} is no dataset reader; {nearest(name, reader_names())}")
     return reader
 
 

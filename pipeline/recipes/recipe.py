@@ -29,7 +29,9 @@ class LabelerChoice(Settings):
     """Which labeler makes the evidence of a fixed and of a moving camera."""
 
     fixed: str
+    """Labeler of fixed cameras."""
     moving: str
+    """Labeler of moving cameras."""
 
     def for_camera(self, camera: Camera) -> str:
         """Name of the labeler for a camera kind."""
@@ -40,7 +42,9 @@ class _LabelerAsWritten(Settings):
     """The recipe's ``labeler`` section; one name means both, and what is left out is the preset's."""
 
     fixed: str | None = None
+    """Labeler of fixed cameras; the preset's if not set."""
     moving: str | None = None
+    """Labeler of moving cameras; the preset's if not set."""
 
     @model_validator(mode="before")
     @classmethod
@@ -52,18 +56,28 @@ class _LabelerAsWritten(Settings):
         return LabelerChoice(fixed=self.fixed or preset.fixed, moving=self.moving or preset.moving)
 
 
-class _Layout(Settings):
+class Layout(Settings):
     """Top level of a recipe as written; open sections are checked by the part they belong to."""
 
     data: Path = Path()
+    """Root folder of the dataset; a relative path starts at the working directory."""
     out: Path
+    """Root folder of everything that is made: evidence, masks, pictures, logs, trained detectors."""
     dataset: dict[str, Any]
+    """How the dataset is read: ``reader`` names the reader, the other keys are its options."""
     frames: FrameOptions = FrameOptions()
+    """How frames are decoded."""
     preset: PresetName = "default"
+    """Labelers and mask rules by one word: ``default`` (the best measured), ``paper`` (the SpotNet paper) or
+    ``spotnet-released`` (the published code); what the recipe says itself comes first."""
     labeler: _LabelerAsWritten = _LabelerAsWritten()
+    """Who makes the evidence: one labeler, or one for fixed and one for moving cameras."""
     evidence: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Settings of single labelers, by labeler; changing one makes its evidence again."""
     masks: dict[str, Any] = Field(default_factory=dict)
+    """How evidence and boxes become masks; changing these runs no labeler."""
     training: dict[str, Any] = Field(default_factory=dict)
+    """How a detector is trained on the masks."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +198,7 @@ def _parsed(text: str, source: str, overrides: Iterable[str]) -> Recipe:
     except RecipeError as error:
         raise RecipeError(f"{source}: {error}") from error
     if not isinstance(tree, dict):
-        raise RecipeError(f"{source}: expected a mapping with the keys {', '.join(_Layout.model_fields)}")
+        raise RecipeError(f"{source}: expected a mapping with the keys {', '.join(Layout.model_fields)}")
     for override in overrides:
         apply_override(tree, override)
     return build_recipe(tree, where=source)
@@ -204,14 +218,14 @@ def build_recipe(tree: Mapping[str, Any], where: str = "recipe") -> Recipe:
 
 def _without_empty_sections(tree: dict[str, Any]) -> dict[str, Any]:
     """``masks:`` with nothing after it (in a template, say) means the same as no ``masks:``."""
-    kept = {key: value for key, value in tree.items() if value is not None or key not in _Layout.model_fields}
+    kept = {key: value for key, value in tree.items() if value is not None or key not in Layout.model_fields}
     if isinstance(kept.get("evidence"), dict):
         kept["evidence"] = {name: values or {} for name, values in kept["evidence"].items()}
     return kept
 
 
 def _build(tree: Mapping[str, Any]) -> Recipe:
-    layout = validated(_Layout, tree, "")
+    layout = validated(Layout, tree, "")
     options = dict(layout.dataset)
     name = options.pop("reader", None)
     if not isinstance(name, str):

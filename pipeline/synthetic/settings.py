@@ -19,9 +19,9 @@ class SceneSettings(Settings):
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Decides layout, vehicles and noise."""
     width: int = Field(default=480, ge=32, le=4096)
-    """Pixels."""
+    """Width of the picture, pixels."""
     height: int = Field(default=270, ge=32, le=4096)
-    """Pixels; the picture's geometry scales with ``sqrt(width * height)``."""
+    """Height of the picture, pixels; its geometry scales with ``sqrt(width * height)``."""
     frames: int = Field(default=200, ge=1, le=1_000_000)
     """Number of frames."""
     camera: Camera = Camera.FIXED

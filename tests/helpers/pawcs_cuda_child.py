@@ -20,7 +20,7 @@ from spotlabel.labelers.base import ClipFrame
 from spotlabel.labelers.pawcs import PawcsDistance
 from spotlabel.labelers.pawcs import engine as engine_module
 from spotlabel.labelers.pawcs.cuda.batch import PawcsBatch
-from spotlabel.labelers.pawcs.cuda.light import TAKES_IF_LIT
+from spotlabel.labelers.pawcs.cuda.illumination import TAKES_IF_LIT
 from spotlabel.labelers.pawcs.engine import PawcsEngine
 from spotlabel.labelers.pawcs.model import CLOCK_LIMIT, Words
 from spotlabel.labelers.pawcs.settings import PawcsSettings
@@ -75,12 +75,12 @@ def model_equal(cpu: PawcsEngine, batch: PawcsBatch, number: int) -> dict[str, b
 def count_events(batch: PawcsBatch, events: Counter[str]) -> None:
     """Count what is rare, so that the caller knows that it was put to the test."""
     state: Any = batch._state
-    events["light_chain"] += int((state.found.light.copy_to_host() == TAKES_IF_LIT).sum())
+    events["light_chain"] += int((state.findings.illumination.copy_to_host() == TAKES_IF_LIT).sum())
     events["illumination"] += int((state.maps.illumination.copy_to_host() > 0).sum())
     events["newcomers"] += int(state.newcomers.asked.copy_to_host().sum())
     events["gains"] += int((state.newcomers.gained.copy_to_host() > 0).sum())
-    events["neighbours"] += int((state.found.target.copy_to_host() >= 0).sum())
-    raw, foreground = state.maps.raw.copy_to_host().ravel(), state.found.foreground.copy_to_host().ravel()
+    events["neighbours"] += int((state.findings.target.copy_to_host() >= 0).sum())
+    raw, foreground = state.maps.raw.copy_to_host().ravel(), state.findings.foreground.copy_to_host().ravel()
     events["foreground"] += int((raw > 0).sum())
     events["saved"] += int(((raw == 0) & (foreground > 0)).sum())
     hosts: list[Any] = list(batch.videos)

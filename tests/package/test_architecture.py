@@ -20,13 +20,17 @@ KNOWS_LABELERS = (
 )  # fmt: skip
 """Parts of the pipeline that know how evidence is made: none of the detector's business."""
 RIM = ("recipes", "upkeep.labelled", "cli", "running")
-"""Parts of the pipeline that belong to the command line; only the detector's commands may use them."""
+"""Parts of the pipeline that belong to the rim; of the detector only its own rim may use them."""
 PIPELINE_ROOMS = (
     "frames", "synthetic", "store", "datasets", "recipes", "measures", "upkeep", "stages", "compare",
     "pictures", "why", "forecast", "running", "cluster", "cli",
 )  # fmt: skip
 """Rooms of the pipeline, each of which may import the rooms before it, and the modules at the root
 (sequence, boxes, names ...), which import no room."""
+
+
+FAMILIES = ("centernet", "regions")
+"""Families of detectors; all but the register of families know a detector by its contract."""
 
 
 def modules(room: str) -> list[Path]:
@@ -77,11 +81,11 @@ def test_the_detector_does_not_know_how_evidence_is_made() -> None:
     assert not wrong
 
 
-def test_only_the_detectors_commands_know_recipes() -> None:
+def test_only_the_detectors_rim_knows_recipes() -> None:
     wrong = {
         f"{path.relative_to(ROOT)} imports {name}"
         for path in modules("detector")
-        if path.parent.name != "cli"
+        if path.parent.name != "cli" and path.name != "from_recipe.py"
         for name in imported(path)
         if any(below(name, part) for part in RIM)
     }
@@ -153,3 +157,29 @@ def pipeline_room(module: str) -> str:
     """``store`` of ``spotlabel.pipeline.store.seal``; empty for a module at the pipeline's root."""
     part = module.removeprefix("spotlabel.pipeline.").partition(".")[0]
     return part if part in PIPELINE_ROOMS else ""
+
+
+def test_only_the_register_knows_families_of_detectors() -> None:
+    families = [f"spotlabel.detector.{name}" for name in FAMILIES]
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules("detector")
+        if path.relative_to(ROOT / "detector").parts[0] not in (*FAMILIES, "families.py")
+        for name in imported(path)
+        if any(name == family or name.startswith(f"{family}.") for family in families)
+    }
+    registered = imported(ROOT / "detector" / "families.py")
+    assert "spotlabel.detector.centernet.family" in registered
+    assert not wrong
+
+
+def test_families_of_detectors_do_not_know_each_other() -> None:
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for family in FAMILIES
+        for path in modules(f"detector/{family}")
+        for name in imported(path)
+        for other in FAMILIES
+        if other != family and f"{name}.".startswith(f"spotlabel.detector.{other}.")
+    }
+    assert not wrong

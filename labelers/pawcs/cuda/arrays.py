@@ -11,7 +11,7 @@ from numba import cuda
 
 from spotlabel.labelers.pawcs.cuda import kernels
 from spotlabel.labelers.pawcs.cuda.host import HostVideo
-from spotlabel.labelers.pawcs.cuda.views import NOBODY, DeviceWords, Findings, Frames, Looks
+from spotlabel.labelers.pawcs.cuda.views import NOBODY, DeviceWords, Findings, Frames, PixelStates
 from spotlabel.labelers.pawcs.model import HEAD, GlobalWords, Maps, Tick, Words, create_words
 from spotlabel.labelers.pawcs.rows import Newcomers
 
@@ -57,8 +57,10 @@ class DeviceState:
             _zeros((count, 3, height, width), np.uint8), _zeros((count, 256), np.uint8),
             _zeros((count, 7), np.int64), _zeros((count, 3), np.float32), _zeros((count,), np.uint64),
         )  # fmt: skip
-        self.looks = Looks(flat(np.float32), flat(np.int32), flat(np.int32), flat(np.int32), flat(np.uint8))
-        self.found = Findings(
+        self.states = PixelStates(
+            flat(np.float32), flat(np.int32), flat(np.int32), flat(np.int32), flat(np.uint8)
+        )
+        self.findings = Findings(
             flat(np.float32), flat(np.int32), flat(np.int32), flat(np.uint8), flat(np.uint8), flat(np.int64),
             flat(np.uint8), cuda.to_device(np.full(pixels, NOBODY, np.int32)),
         )  # fmt: skip
@@ -76,7 +78,7 @@ class DeviceState:
     def memory(self) -> int:
         """Bytes of all arrays."""
         parts = (
-            self.words, self.maps, self.globals, self.frames, self.looks, self.found, self.newcomers
+            self.words, self.maps, self.globals, self.frames, self.states, self.findings, self.newcomers
         )  # fmt: skip
         return (
             sum(_bytes(array) for part in parts for array in part) + _bytes(self.flats) + _bytes(self.offsets)

@@ -106,13 +106,14 @@ class PawcsBatch:
         pixels = -(-rows * width // _THREADS), count
         cells = -(-(height // 2) * (width // 2) // _THREADS), count
         words, maps, globals_ = state.words, state.maps, state.globals
-        frames, looks, found, newcomers = state.frames, state.looks, state.found, state.newcomers
-        _run(kernels.compare_words, pixels, words, maps, frames, looks, found, rules)
-        _run(kernels.settle_pixels, pixels, words, maps, globals_, frames, looks, found)
-        _run(kernels.settle_cells, cells, maps, globals_, frames, looks, found)
-        _run(kernels.adapt_pixels, pixels, maps, frames, looks, found, rules)
-        _run(kernels.grant_updates, pixels, words, maps, frames, looks, found)
-        _run(kernels.gather_rows, (-(-rows // 32), count), maps, frames, looks, found, newcomers, state.flats)
+        frames, states, findings, newcomers = state.frames, state.states, state.findings, state.newcomers
+        _run(kernels.compare_words, pixels, words, maps, frames, states, findings, rules)
+        _run(kernels.settle_pixels, pixels, words, maps, globals_, frames, states, findings)
+        _run(kernels.settle_cells, cells, maps, globals_, frames, states, findings)
+        _run(kernels.adapt_pixels, pixels, maps, frames, states, findings, rules)
+        _run(kernels.grant_updates, pixels, words, maps, frames, states, findings)
+        row_blocks = (-(-rows // 32), count)
+        _run(kernels.gather_rows, row_blocks, maps, frames, states, findings, newcomers, state.flats)
         _run(kernels.settle_globals, (1, count), maps, globals_, frames, newcomers, state.offsets)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spotlabel.labelers.pawcs.cuda.views import NEWCOMER, NOTHING, Findings, Looks, pixel_of
+from spotlabel.labelers.pawcs.cuda.views import NEWCOMER, NOTHING, Findings, PixelStates, pixel_of
 from spotlabel.labelers.pawcs.evidence import NEUTRAL
 from spotlabel.labelers.pawcs.global_words import (
     MAP_SCALE,
@@ -21,10 +21,10 @@ from spotlabel.labelers.pawcs.rows import Newcomers
 from spotlabel.labelers.pawcs.step import FOREGROUND
 
 
-def consult(words: GlobalWords, found: Findings, pixel: Pixel, tick: Tick) -> None:
+def consult(words: GlobalWords, findings: Findings, pixel: Pixel, tick: Tick) -> None:
     """Find the global word that may save a foreground pixel, or that a background pixel strengthens."""
     number, rate = pixel.number, pixel.update_rate
-    foreground = found.foreground[number] != 0
+    foreground = findings.foreground[number] != 0
     slot = int64(NOTHING)
     purpose = DRAW_RESCUE if foreground else DRAW_LEARN
     if (foreground and pixel.flat) or chance(tick.key, number, purpose, rate):
@@ -32,43 +32,45 @@ def consult(words: GlobalWords, found: Findings, pixel: Pixel, tick: Tick) -> No
         if slot < 0:
             newcomer = not foreground and chance(tick.key, number, DRAW_REPLACE, 2 * rate)
             slot = int64(NEWCOMER) if newcomer else int64(NOTHING)
-    found.slot[number] = slot
+    findings.slot[number] = slot
 
 
-def settle_cell(words: GlobalWords, maps: Maps, found: Findings, looks: Looks, row: int, column: int) -> None:
+def settle_cell(
+    words: GlobalWords, maps: Maps, findings: Findings, states: PixelStates, row: int, column: int
+) -> None:
     """Raw segmentation of the pixels that share a cell of the weight maps, in their order.
 
     Args:
         words: of one video; the cell's weights are written.
         maps: ``raw``, and ``level`` of saved pixels, are written.
-        found: ``slot`` is left at the word that gained ``total``, at NEWCOMER or at NOTHING.
-        looks: of this frame.
+        findings: ``slot`` is left at the word that gained ``total``, at NEWCOMER or at NOTHING.
+        states: of this frame.
         row, column: of the cell.
     """
     height, width = maps.raw.shape
     for y in range(MAP_SCALE * row, min(MAP_SCALE * row + MAP_SCALE, height - RIM)):
         for x in range(MAP_SCALE * column, min(MAP_SCALE * column + MAP_SCALE, width - RIM)):
             number = y * width + x
-            slot, total = int64(found.slot[number]), found.total[number]
+            slot, total = int64(findings.slot[number]), findings.total[number]
             raw = int64(0)
-            if found.foreground[number] != 0:
+            if findings.foreground[number] != 0:
                 raw = int64(FOREGROUND)
                 if slot != NOTHING:
-                    share = float32(2) if looks.flat[number] != 0 else float32(4)
-                    if total + words.maps[slot, row, column] / share >= looks.needed[number]:
+                    share = float32(2) if states.flat[number] != 0 else float32(4)
+                    if total + words.maps[slot, row, column] / share >= states.needed[number]:
                         raw = int64(0)
                         maps.level[y, x] = NEUTRAL
                 slot = int64(NOTHING)
             elif slot < NEWCOMER and learn_global(words, slot, y, x, total) == float32(0):
                 slot = int64(NOTHING)
             maps.raw[y, x] = raw
-            found.slot[number] = slot
+            findings.slot[number] = slot
 
 
 def gather_row(
     newcomers: Newcomers,
-    found: Findings,
-    looks: Looks,
+    findings: Findings,
+    states: PixelStates,
     maps: Maps,
     planes: Bytes,
     tick: Tick,
@@ -82,12 +84,12 @@ def gather_row(
     flats = int64(0)
     for x in range(RIM, width - RIM):
         number = y * width + x
-        flats += int64(looks.flat[number])
-        slot = int64(found.slot[number])
+        flats += int64(states.flat[number])
+        slot = int64(findings.slot[number])
         if slot == NEWCOMER:
-            note_newcomer(newcomers, pixel_of(looks, maps, planes, tick, y, x), found.total[number])
+            note_newcomer(newcomers, pixel_of(states, maps, planes, tick, y, x), findings.total[number])
         elif slot != NOTHING:
-            newcomers.gained[y, slot] += found.total[number]
+            newcomers.gained[y, slot] += findings.total[number]
     return flats
 
 

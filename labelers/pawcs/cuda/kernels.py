@@ -21,23 +21,23 @@ from spotlabel.labelers.pawcs.cuda.globals import (
     order_pixel,
     settle_cell,
 )
-from spotlabel.labelers.pawcs.cuda.light import settle_light
+from spotlabel.labelers.pawcs.cuda.illumination import settle_illumination
 from spotlabel.labelers.pawcs.cuda.primitives import MODULES, REPLACED
-from spotlabel.labelers.pawcs.cuda.scan import judge, look, scan
+from spotlabel.labelers.pawcs.cuda.scan import describe_pixel, judge, scan
 from spotlabel.labelers.pawcs.cuda.transplant import Transplanter
 from spotlabel.labelers.pawcs.cuda.views import (
     ACTIVE,
     DeviceWords,
     Findings,
     Frames,
-    Looks,
     PixelScratch,
+    PixelStates,
     findings_of,
     globals_of,
-    looks_of,
     maps_of,
     newcomers_of,
     pixel_of,
+    states_of,
     tick_of,
     words_of,
 )
@@ -57,7 +57,7 @@ def _place(thread: int, height: int, width: int) -> tuple[int, int]:
 
 
 def _compare_words(
-    words: DeviceWords, maps: Maps, frames: Frames, looks: Looks, found: Findings, rules: Rules
+    words: DeviceWords, maps: Maps, frames: Frames, states: PixelStates, findings: Findings, rules: Rules
 ) -> None:
     """Each pixel against its words."""
     thread, video = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x, cuda.blockIdx.y
@@ -65,18 +65,23 @@ def _compare_words(
     if y < 0 or frames.counters[video, ACTIVE] == 0:
         return
     patch, note = cuda.local.array(48, np.uint8), cuda.local.array(1, np.int64)
-    own_words, own_maps, own_looks = words_of(words, video), maps_of(maps, video), looks_of(looks, video)
+    own_words, own_maps, own_states = words_of(words, video), maps_of(maps, video), states_of(states, video)
     planes, table, tick = frames.planes[video], frames.table[video], tick_of(frames, video)
     number = y * maps.raw.shape[2] + x
-    look(own_maps, own_looks, planes, table, rules, patch, y, x)
+    describe_pixel(own_maps, own_states, planes, table, rules, patch, y, x)
     best = weight(word_high(own_words, number, 0), tick.clock, tick.weight_offset)
-    own_looks.needed[number] = best / (own_maps.distance[y, x] * float32(2))
-    pixel = pixel_of(own_looks, own_maps, planes, tick, y, x)
-    scan(own_words, own_maps, findings_of(found, video), pixel, tick, table, patch, note)
+    own_states.needed[number] = best / (own_maps.distance[y, x] * float32(2))
+    pixel = pixel_of(own_states, own_maps, planes, tick, y, x)
+    scan(own_words, own_maps, findings_of(findings, video), pixel, tick, table, patch, note)
 
 
 def _settle_pixels(
-    words: DeviceWords, maps: Maps, globals_: GlobalWords, frames: Frames, looks: Looks, found: Findings
+    words: DeviceWords,
+    maps: Maps,
+    globals_: GlobalWords,
+    frames: Frames,
+    states: PixelStates,
+    findings: Findings,
 ) -> None:
     """What each pixel does once its neighbours have been compared."""
     thread, video = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x, cuda.blockIdx.y
@@ -84,15 +89,21 @@ def _settle_pixels(
     if y < 0 or frames.counters[video, ACTIVE] == 0:
         return
     scratch = PixelScratch(cuda.local.array(48, np.uint8), cuda.local.array(256, np.float32))
-    own_words, own_maps, own_found = words_of(words, video), maps_of(maps, video), findings_of(found, video)
+    own_words, own_maps, own_findings = (
+        words_of(words, video),
+        maps_of(maps, video),
+        findings_of(findings, video),
+    )
     planes, tick = frames.planes[video], tick_of(frames, video)
-    pixel = pixel_of(looks_of(looks, video), own_maps, planes, tick, y, x)
-    settle_light(own_words, own_maps, own_found, pixel)
-    judge(own_words, own_maps, own_found, pixel, tick, planes, frames.table[video], scratch)
-    consult(globals_of(globals_, video), own_found, pixel, tick)
+    pixel = pixel_of(states_of(states, video), own_maps, planes, tick, y, x)
+    settle_illumination(own_words, own_maps, own_findings, pixel)
+    judge(own_words, own_maps, own_findings, pixel, tick, planes, frames.table[video], scratch)
+    consult(globals_of(globals_, video), own_findings, pixel, tick)
 
 
-def _settle_cells(maps: Maps, globals_: GlobalWords, frames: Frames, looks: Looks, found: Findings) -> None:
+def _settle_cells(
+    maps: Maps, globals_: GlobalWords, frames: Frames, states: PixelStates, findings: Findings
+) -> None:
     """What the pixels of each cell of the global maps give it and take from it."""
     video = cuda.blockIdx.y
     width = globals_.maps.shape[3]
@@ -102,26 +113,32 @@ def _settle_cells(maps: Maps, globals_: GlobalWords, frames: Frames, looks: Look
         return
     if frames.counters[video, ACTIVE] != 0:
         settle_cell(
-            globals_of(globals_, video), maps_of(maps, video), findings_of(found, video),
-            looks_of(looks, video), row, column,
+            globals_of(globals_, video), maps_of(maps, video), findings_of(findings, video),
+            states_of(states, video), row, column,
         )  # fmt: skip
 
 
-def _adapt_pixels(maps: Maps, frames: Frames, looks: Looks, found: Findings, rules: Rules) -> None:
+def _adapt_pixels(maps: Maps, frames: Frames, states: PixelStates, findings: Findings, rules: Rules) -> None:
     """Feedback of each pixel, and whom it asks to learn from it."""
     thread, video = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x, cuda.blockIdx.y
     y, x = _place(thread, maps.raw.shape[1], maps.raw.shape[2])
     if y < 0 or frames.counters[video, ACTIVE] == 0:
         return
     unused = cuda.local.array(1, np.int64)
-    own_maps, own_found, own_looks = maps_of(maps, video), findings_of(found, video), looks_of(looks, video)
+    own_maps, own_findings, own_states = (
+        maps_of(maps, video),
+        findings_of(findings, video),
+        states_of(states, video),
+    )
     tick = tick_of(frames, video)
-    adapt(own_maps, own_found, own_looks, rules, tick, y, x)
-    pixel = pixel_of(own_looks, own_maps, frames.planes[video], tick, y, x)
-    choose_neighbour(own_maps, own_found, pixel, tick, unused)
+    adapt(own_maps, own_findings, own_states, rules, tick, y, x)
+    pixel = pixel_of(own_states, own_maps, frames.planes[video], tick, y, x)
+    choose_neighbour(own_maps, own_findings, pixel, tick, unused)
 
 
-def _grant_updates(words: DeviceWords, maps: Maps, frames: Frames, looks: Looks, found: Findings) -> None:
+def _grant_updates(
+    words: DeviceWords, maps: Maps, frames: Frames, states: PixelStates, findings: Findings
+) -> None:
     """Neighbour updates, by the pixel that learns."""
     thread, video = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x, cuda.blockIdx.y
     y, x = _place(thread, maps.raw.shape[1], maps.raw.shape[2])
@@ -129,13 +146,13 @@ def _grant_updates(words: DeviceWords, maps: Maps, frames: Frames, looks: Looks,
         return
     unused = cuda.local.array(1, np.int64)
     grant(
-        words_of(words, video), maps_of(maps, video), findings_of(found, video), looks_of(looks, video),
+        words_of(words, video), maps_of(maps, video), findings_of(findings, video), states_of(states, video),
         frames.planes[video], tick_of(frames, video), unused, y, x,
     )  # fmt: skip
 
 
 def _gather_rows(
-    maps: Maps, frames: Frames, looks: Looks, found: Findings, newcomers: Newcomers, flats: Ints
+    maps: Maps, frames: Frames, states: PixelStates, findings: Findings, newcomers: Newcomers, flats: Ints
 ) -> None:
     """What each row does to the global words, and its number of flat pixels into ``flats``, int32 (V, H)."""
     video = cuda.blockIdx.y
@@ -143,7 +160,7 @@ def _gather_rows(
     if y >= maps.raw.shape[1] - RIM or frames.counters[video, ACTIVE] == 0:
         return
     flats[video, y] = gather_row(
-        newcomers_of(newcomers, video), findings_of(found, video), looks_of(looks, video),
+        newcomers_of(newcomers, video), findings_of(findings, video), states_of(states, video),
         maps_of(maps, video), frames.planes[video], tick_of(frames, video), y,
     )  # fmt: skip
 

@@ -87,7 +87,7 @@ def _draw(bound: int, stream: Any, key: np.uint64, pixel: int, purpose: int) -> 
 
 
 def _note_illumination(maps: Maps, pixel: Pixel, tick: Tick, index: int, stream: Any) -> bool:
-    """Whether the word may take the pixel's looks goes into ``stream[0]``; see :mod:`light`."""
+    """Whether the word may take the pixel's appearance goes into ``stream[0]``; see :mod:`illumination`."""
     steady = maps.unstable[pixel.y, pixel.x] == 0 or pixel.flat
     if steady and maps.held[pixel.y, pixel.x] == 0:
         stream[0] = 1

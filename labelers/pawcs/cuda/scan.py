@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from spotlabel.labelers.pawcs.cuda.light import decide, record
-from spotlabel.labelers.pawcs.cuda.views import Findings, Local, Looks
+from spotlabel.labelers.pawcs.cuda.illumination import decide, record
+from spotlabel.labelers.pawcs.cuda.views import Findings, Local, PixelStates
 from spotlabel.labelers.pawcs.evidence import background_level, foreground_level
 from spotlabel.labelers.pawcs.first_word import limit_row
 from spotlabel.labelers.pawcs.jit import float32, int64
@@ -29,11 +29,11 @@ from spotlabel.labelers.pawcs.model import (
 from spotlabel.labelers.pawcs.order import order_step
 from spotlabel.labelers.pawcs.settings import Rules
 from spotlabel.labelers.pawcs.spread import replace_last_word
-from spotlabel.labelers.pawcs.words import HEAVIEST, NO_MATCH, _compare, _may_match
+from spotlabel.labelers.pawcs.words import HEAVIEST, NO_MATCH, compare_word, may_match
 
 
-def look(
-    maps: Maps, looks: Looks, planes: Bytes, table: Bytes, rules: Rules, patch: Bytes, y: int, x: int
+def describe_pixel(
+    maps: Maps, states: PixelStates, planes: Bytes, table: Bytes, rules: Rules, patch: Bytes, y: int, x: int
 ) -> None:
     """Describe a pixel and give it its thresholds; ``patch`` is left filled with its neighbours."""
     number = y * maps.raw.shape[1] + x
@@ -44,14 +44,15 @@ def look(
     here, there = slice(x, x + 1), slice(number, number + 1)
     limit_row(
         maps.distance[y, here], maps.rate[y, here], maps.unstable[y, here], maps.descriptor[y, here], rules,
-        looks.colour_limit[there], looks.descriptor_limit[there], looks.update_rate[there], looks.flat[there],
+        states.colour_limit[there], states.descriptor_limit[there], states.update_rate[there],
+        states.flat[there],
     )  # fmt: skip
 
 
 def scan(
     words: Local,
     maps: Maps,
-    found: Findings,
+    findings: Findings,
     pixel: Pixel,
     tick: Tick,
     table: Bytes,
@@ -62,7 +63,8 @@ def scan(
 
     Args:
         words, maps: of one video; words of the pixel are written.
-        found: ``total``, ``colour``, ``descriptor``, ``foreground``, ``light``, ``postponed`` are written.
+        findings: ``total``, ``colour``, ``descriptor``, ``foreground``, ``illumination``,
+            ``postponed`` are written.
         pixel, tick: the current pixel and frame.
         table: similarity thresholds.
         patch: uint8 (48,), the pixel's neighbours.
@@ -78,9 +80,9 @@ def scan(
         word_weight = weight(high, tick.clock, tick.weight_offset)
         if total < pixel.needed:
             low = word_low(words, number, index)
-            if _may_match(pixel, low, high):
+            if may_match(pixel, low, high):
                 note[0] = 0
-                low, high, mix, distance = _compare(
+                low, high, mix, distance = compare_word(
                     maps, pixel, tick, table, patch, index, low, high, word_weight, note
                 )
                 if note[0] != 0:
@@ -103,9 +105,9 @@ def scan(
             dark, lit = _swap_bits(dark, index), _swap_bits(lit, index)
         else:
             last_weight = word_weight
-    found.total[number], found.colour[number], found.descriptor[number] = total, colour, descriptor
-    found.foreground[number] = 1 if total < pixel.needed else 0
-    record(words, maps, found, pixel, dark, lit)
+    findings.total[number], findings.colour[number], findings.descriptor[number] = total, colour, descriptor
+    findings.foreground[number] = 1 if total < pixel.needed else 0
+    record(words, maps, findings, pixel, dark, lit)
 
 
 def _swap_bits(bits: int, index: int) -> int:
@@ -118,7 +120,7 @@ def _swap_bits(bits: int, index: int) -> int:
 def judge(
     words: Local,
     maps: Maps,
-    found: Findings,
+    findings: Findings,
     pixel: Pixel,
     tick: Tick,
     planes: Bytes,
@@ -129,17 +131,17 @@ def judge(
 
     Args:
         words, maps: of one video; words of the pixel and ``level`` are written.
-        found: as the scan left it.
+        findings: as the scan left it.
         pixel, tick, planes, table: the current pixel and frame.
         scratch: a PixelScratch; ``patch`` and ``levels`` are written.
     """
     number = pixel.number
-    if found.foreground[number] != 0:
+    if findings.foreground[number] != 0:
         if tick.with_level:
             maps.level[pixel.y, pixel.x] = foreground_level(words, pixel, tick, planes, table, scratch)
-        if found.total[number] < tick.newcomer_weight and maps.held[pixel.y, pixel.x] == 0:
+        if findings.total[number] < tick.newcomer_weight and maps.held[pixel.y, pixel.x] == 0:
             replace_last_word(words, number, pixel, tick)
     elif tick.with_level:
         maps.level[pixel.y, pixel.x] = background_level(
-            pixel, int64(found.colour[number]), int64(found.descriptor[number])
+            pixel, int64(findings.colour[number]), int64(findings.descriptor[number])
         )

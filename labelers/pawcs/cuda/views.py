@@ -1,4 +1,4 @@
-"""What a batch of videos keeps on the device, and one video's or one pixel's part of it.
+"""Arrays that a batch of videos keeps on the device, and views of one video's or one pixel's part of them.
 
 All arrays have a leading axis of V videos. Local words lie plane by plane, (V, N, P): neighbouring threads
 work on neighbouring pixels and so read neighbouring addresses.
@@ -58,8 +58,8 @@ class Frames(NamedTuple):
     key: npt.NDArray[np.uint64]
 
 
-class Looks(NamedTuple):
-    """A pixel's state, as this frame needs it, (V, P); see :class:`spotlabel.labelers.pawcs.rows.Rows`."""
+class PixelStates(NamedTuple):
+    """State of pixels, as this frame needs it, (V, P); see :class:`spotlabel.labelers.pawcs.rows.Rows`."""
 
     needed: Floats
     colour_limit: Ints
@@ -75,9 +75,9 @@ class Findings(NamedTuple):
         total: float32, sum of matching weights.
         colour, descriptor: int32, smallest mix and descriptor distance of a match.
         foreground: uint8, no local consensus.
-        light: uint8, see :mod:`spotlabel.labelers.pawcs.cuda.light`.
-        postponed: int64, places of words that take the pixel's looks if the left neighbour's did.
-        slot: uint8, global word that looks like the pixel, or NOTHING or NEWCOMER.
+        illumination: uint8, see :mod:`spotlabel.labelers.pawcs.cuda.illumination`.
+        postponed: int64, places of words that take the pixel's appearance if the left neighbour's did.
+        slot: uint8, global word that matches the pixel, or NOTHING or NEWCOMER.
         target: int32, pixel that is asked to learn from this one, or NOBODY.
     """
 
@@ -85,7 +85,7 @@ class Findings(NamedTuple):
     colour: Ints
     descriptor: Ints
     foreground: Bytes
-    light: Bytes
+    illumination: Bytes
     postponed: Longs
     slot: Bytes
     target: Ints
@@ -126,19 +126,19 @@ def globals_of(words: GlobalWords, video: int) -> GlobalWords:
     )  # fmt: skip
 
 
-def looks_of(looks: Looks, video: int) -> Looks:
-    """Looks of one video."""
-    return Looks(
-        looks.needed[video], looks.colour_limit[video], looks.descriptor_limit[video],
-        looks.update_rate[video], looks.flat[video],
+def states_of(states: PixelStates, video: int) -> PixelStates:
+    """PixelStates of one video."""
+    return PixelStates(
+        states.needed[video], states.colour_limit[video], states.descriptor_limit[video],
+        states.update_rate[video], states.flat[video],
     )  # fmt: skip
 
 
-def findings_of(found: Findings, video: int) -> Findings:
+def findings_of(findings: Findings, video: int) -> Findings:
     """Findings of one video."""
     return Findings(
-        found.total[video], found.colour[video], found.descriptor[video], found.foreground[video],
-        found.light[video], found.postponed[video], found.slot[video], found.target[video],
+        findings.total[video], findings.colour[video], findings.descriptor[video], findings.foreground[video],
+        findings.illumination[video], findings.postponed[video], findings.slot[video], findings.target[video],
     )  # fmt: skip
 
 
@@ -158,14 +158,14 @@ def tick_of(frames: Frames, video: int) -> Tick:
     )  # fmt: skip
 
 
-def pixel_of(looks: Looks, maps: Maps, planes: Bytes, tick: Tick, y: int, x: int) -> Pixel:
-    """A pixel whose looks are known."""
+def pixel_of(states: PixelStates, maps: Maps, planes: Bytes, tick: Tick, y: int, x: int) -> Pixel:
+    """A pixel from its state in this frame."""
     number = y * maps.raw.shape[1] + x
-    flat = looks.flat[number] != 0
+    flat = states.flat[number] != 0
     return Pixel(
         number, x, y, maps.descriptor[y, x],
         int64(planes[0, y, x]), int64(planes[1, y, x]), int64(planes[2, y, x]),
-        flat, int64(looks.colour_limit[number]), int64(looks.descriptor_limit[number]),
-        looks.needed[number], (1 + tick.cooldown) << int64(flat or tick.bootstrapping),
-        int64(looks.update_rate[number]),
+        flat, int64(states.colour_limit[number]), int64(states.descriptor_limit[number]),
+        states.needed[number], (1 + tick.cooldown) << int64(flat or tick.bootstrapping),
+        int64(states.update_rate[number]),
     )  # fmt: skip

@@ -10,6 +10,7 @@ import torch
 from click.testing import CliRunner
 
 from spotlabel.detector.checkpoint import load_public_checkpoint
+from spotlabel.detector.contract import Batch
 from spotlabel.detector.data.frames import EpochBatches, FrameList, SampleRules
 from spotlabel.detector.data.labelled import ClassMap, open_labelled
 from spotlabel.detector.data.loader import Batches, LoaderOptions
@@ -28,7 +29,7 @@ NAME = "Straße 交通 №1"
 ONE = ClassMap(("object",), merge=True)
 
 
-def batches(part: Part, workers: int, canvas: tuple[int, int] = (64, 64)) -> list[dict[str, torch.Tensor]]:
+def batches(part: Part, workers: int, canvas: tuple[int, int] = (64, 64)) -> list[Batch]:
     frames = FrameList((part,), ONE)
     order = EpochBatches(len(frames), 2, seed=1)
     options = LoaderOptions(workers, start_method="fork")
@@ -44,8 +45,8 @@ def test_none_two_or_four_loader_processes_give_the_same_batches(tmp_path: Path)
     for others in (two, four):
         for a, b in zip(alone, others, strict=True):
             assert a.keys() == b.keys()
-            assert all(torch.equal(a[name], b[name]) for name in a)
-    views = {row.numpy().tobytes() for batch in alone for row in batch["input"]}
+            assert all(torch.equal(v, w) for v, w in zip(a.values(), b.values(), strict=True))
+    views = {row.numpy().tobytes() for batch in alone for row in batch["image"]}
     assert len(views) == 8  # every sample of the epoch has its own view and colours
 
 
@@ -67,8 +68,8 @@ def test_images_and_masks_in_folders_of_any_name(tmp_path: Path) -> None:
     opened = open_labelled(sequence, path)
     (first, _) = batches(Part(opened, tuple(opened.usable())), workers=0)
     assert opened.name == NAME
-    assert first["seg"].max() == 1
-    assert first["mask"].sum() == 2
+    assert first["mask"].max() == 1
+    assert first["present"].sum() == 2
 
 
 def test_models_and_checkpoints_of_any_name(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from spotlabel.labelers.base import ClipFrame
+from spotlabel.labelers.boxbg.background import fit_background
 from spotlabel.labelers.boxbg.labeler import Boxbg
-from spotlabel.labelers.boxbg.model import fit_background
-from spotlabel.labelers.boxbg.pose import PoseFinder
-from spotlabel.labelers.boxbg.samples import collect
+from spotlabel.labelers.boxbg.registration import Registrar
+from spotlabel.labelers.boxbg.samples import collect_samples
 from spotlabel.labelers.boxbg.settings import BoxbgSettings
 from tests.helpers.boxbg_videos import HEIGHT, WIDTH, Actor, Video, crosses, iou, labelled
 from tests.helpers.clips import texture
@@ -64,14 +64,16 @@ def test_a_wandering_camera_and_frames_of_elsewhere_do_not_poison_the_background
     for index, frame in enumerate(video.frames):
         image = elsewhere if index % 3 == 1 else drifting(video, index)
         video.frames[index] = ClipFrame(index, image, frame.boxes)
-    samples = collect(video, 60, 1)
-    background, poses = fit_background(samples, BoxbgSettings())
-    lost = [index for index, pose in enumerate(poses) if pose is None]
+    samples = collect_samples(video, 60, 1)
+    background, registrations = fit_background(samples, BoxbgSettings())
+    lost = [index for index, registration in enumerate(registrations) if registration is None]
     assert lost == list(range(1, 60, 3))
-    anchor = int(np.argmin([pose.shift if pose else np.inf for pose in poses]))
-    exact = PoseFinder(still.frames[0].image, np.ones(video.size, bool), True)
-    pose = exact.find(video.frames[anchor].image, samples.sight[anchor])
-    truth = cv2.warpAffine(still.frames[0].image, pose.matrix, (WIDTH, HEIGHT))
+    anchor = int(
+        np.argmin([registration.shift if registration else np.inf for registration in registrations])
+    )
+    exact = Registrar(still.frames[0].image, np.ones(video.size, bool), True)
+    registration = exact.register(video.frames[anchor].image, samples.visibility[anchor])
+    truth = cv2.warpAffine(still.frames[0].image, registration.matrix, (WIDTH, HEIGHT))
     middle = np.s_[30:90, 50:110]
     assert np.abs(background.at(0)[middle].astype(int) - truth[middle]).mean() < 4
 

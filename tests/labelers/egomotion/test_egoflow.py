@@ -109,7 +109,7 @@ def test_parallax_is_no_motion(monkeypatch):
 
     for drive in (0.0, 3.0, -3.0):
         assert paces(drive) == pytest.approx([abs(drive)] * 5, abs=0.3)
-    monkeypatch.setattr(speed, "without_background", lambda flow, *_: flow)
+    monkeypatch.setattr(speed, "subtract_background_flow", lambda flow, *_: flow)
     assert min(paces(0.0)) > 3
 
 

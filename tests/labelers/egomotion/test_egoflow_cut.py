@@ -1,4 +1,4 @@
-"""Labeler ``egoflow-cut``: outlines from motion, the scene behind and colour."""
+"""Labeler ``egoflow-cut``: outlines from background difference and colour."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 
 from spotlabel.labelers.base import ClipFrame
-from spotlabel.labelers.egomotion import cut
-from spotlabel.labelers.egomotion.backdrop import Backdrop, backdrop, witnesses
+from spotlabel.labelers.egomotion import grabcut
+from spotlabel.labelers.egomotion.background import (
+    BackgroundDifference,
+    background_difference,
+    reference_frames,
+)
 from spotlabel.labelers.egomotion.egoflow import Egoflow
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut, EgoflowCutSettings
 from spotlabel.labelers.egomotion.window import windows
@@ -49,12 +53,14 @@ def test_exposure_drift_does_not_matter():
 def test_the_scene_behind_is_seen_where_the_vehicle_was_not():
     scene = Scene(CAMERAS["pan"], drive=(9.0, 0.0), count=13)
     window = list(windows(scene, 6, 0.1))[6]
-    behind = backdrop(window.view, np.s_[40:140, 40:220], (100, 180), witnesses(window, 6))
+    behind = background_difference(
+        window.view, np.s_[40:140, 40:220], (100, 180), reference_frames(window, 6)
+    )
     truth = scene.truth[6][40:140, 40:220]
     assert behind.seen[truth].mean() > 0.9
-    assert (behind.difference[truth & behind.seen] > cut.UNLIKE * behind.noise).mean() > 0.8
+    assert (behind.difference[truth & behind.seen] > grabcut.MIN_SIGMAS * behind.noise).mean() > 0.8
     ground = behind.seen & (cv2.dilate(truth.astype(np.uint8), np.ones((9, 9))) == 0)
-    assert (behind.difference[ground] > cut.UNLIKE * behind.noise).mean() < 0.02
+    assert (behind.difference[ground] > grabcut.MIN_SIGMAS * behind.noise).mean() < 0.02
 
 
 def test_what_never_moves_has_no_scene_behind_and_is_cut_by_colour():
@@ -62,7 +68,9 @@ def test_what_never_moves_has_no_scene_behind_and_is_cut_by_colour():
     window = list(windows(scene, 6, 0.1))[4]
     x0, y0, x1, y1 = (int(edge) for edge in window.view.boxes[0])
     place = np.s_[y0 - 12 : y1 + 12, x0 - 12 : x1 + 12]
-    behind = backdrop(window.view, place, window.view.grey[place].shape, witnesses(window, 6))
+    behind = background_difference(
+        window.view, place, window.view.grey[place].shape, reference_frames(window, 6)
+    )
     assert not behind.seen[18:-18, 18:-18].any()
     assert scene.iou(outlines(scene)) > scene.iou([np.ones(scene.size, bool)] * 8)
 
@@ -136,10 +144,12 @@ def test_colour_decides_where_no_scene_behind_was_seen():
     box, vehicle = np.zeros(shape, bool), np.zeros(shape, bool)
     box[10:50, 10:70], vehicle[15:45, 20:60] = True, True
     image = np.where(vehicle[..., None], np.uint8([200, 40, 40]), np.uint8([40, 120, 60]))
-    unseen = Backdrop(np.full(shape, 255, np.uint8), np.zeros(shape, bool), 1.5)
-    assert np.array_equal(cut.outline(image, box, unseen), vehicle)
-    half = Backdrop(np.where(vehicle, np.uint8(90), np.uint8(1)), np.arange(80) < np.full(shape, 40), 1.5)
-    assert np.array_equal(cut.outline(image, box, half), vehicle)
+    unseen = BackgroundDifference(np.full(shape, 255, np.uint8), np.zeros(shape, bool), 1.5)
+    assert np.array_equal(grabcut.outline(image, box, unseen), vehicle)
+    half = BackgroundDifference(
+        np.where(vehicle, np.uint8(90), np.uint8(1)), np.arange(80) < np.full(shape, 40), 1.5
+    )
+    assert np.array_equal(grabcut.outline(image, box, half), vehicle)
 
 
 def test_the_scene_behind_decides_where_colour_cannot():
@@ -147,8 +157,8 @@ def test_the_scene_behind_decides_where_colour_cannot():
     box, vehicle = np.zeros(shape, bool), np.zeros(shape, bool)
     box[10:50, 10:70], vehicle[15:45, 20:60] = True, True
     image = np.random.default_rng(0).integers(60, 120, (*shape, 3), np.uint8)
-    seen = Backdrop(np.where(vehicle, np.uint8(90), np.uint8(1)), np.ones(shape, bool), 1.5)
-    found = cut.outline(image, box, seen)
+    seen = BackgroundDifference(np.where(vehicle, np.uint8(90), np.uint8(1)), np.ones(shape, bool), 1.5)
+    found = grabcut.outline(image, box, seen)
     disc = np.ones((9, 9), np.uint8)  # the edge is colour's to draw, within 3 px and their corners
     assert found[cv2.erode(vehicle.astype(np.uint8), disc) > 0].all()
     assert not found[cv2.dilate(vehicle.astype(np.uint8), disc) == 0].any()

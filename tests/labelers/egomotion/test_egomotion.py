@@ -9,12 +9,12 @@ import pytest
 from spotlabel.labelers.egomotion.camera import (
     STANDING,
     UNKNOWN_MOTION,
+    background_mask,
     camera_motion,
     moved,
-    seen_from,
-    unboxed,
+    warped_to,
 )
-from spotlabel.labelers.egomotion.residual import without_background
+from spotlabel.labelers.egomotion.residual import subtract_background_flow
 from spotlabel.labelers.egomotion.window import windows
 from tests.helpers.clips import texture
 from tests.helpers.moving_scenes import HEIGHT, WIDTH, Scene, turning
@@ -28,11 +28,11 @@ def test_camera_motion_is_the_one_that_was():
     away = np.array([[1, 0, -40], [0, 1, -40], [0, 0, 1.0]])
     start, end = ground[40:-40, 40:-40], cv2.warpPerspective(ground, matrix @ away, (WIDTH, HEIGHT))
     boxes = np.array([[80, 60, 160, 120]], np.float32)
-    motion = camera_motion(np.ascontiguousarray(start), end, unboxed(boxes, start.shape, 0.1))
+    motion = camera_motion(np.ascontiguousarray(start), end, background_mask(boxes, start.shape, 0.1))
     corners = np.array([[20, 20], [220, 20], [220, 160], [20, 160]], np.float32)
     assert motion.known
     assert np.abs(moved(corners, motion.homography) - moved(corners, matrix)).max() < 0.3
-    again = seen_from(end, motion)
+    again = warped_to(end, motion)
     assert np.abs(again[20:-20, 20:-20].astype(int) - start[20:-20, 20:-20]).mean() < 2
 
 
@@ -69,10 +69,12 @@ def test_largest_shift_is_where_the_image_is_moved_most(shape):
 
 @pytest.mark.parametrize("picture", [np.zeros((HEIGHT, WIDTH), np.uint8), texture(HEIGHT, WIDTH, 5)])
 def test_a_background_that_shows_nothing_or_is_hidden_tells_nothing(picture):
-    hidden = unboxed(np.array([[0, 0, WIDTH, HEIGHT - 8]], np.float32), picture.shape, 0.05)
+    hidden = background_mask(np.array([[0, 0, WIDTH, HEIGHT - 8]], np.float32), picture.shape, 0.05)
     assert camera_motion(picture, picture, hidden) is UNKNOWN_MOTION
     if not picture.any():
-        assert camera_motion(picture, picture, unboxed(NO_BOXES, picture.shape, 0.05)) is UNKNOWN_MOTION
+        assert (
+            camera_motion(picture, picture, background_mask(NO_BOXES, picture.shape, 0.05)) is UNKNOWN_MOTION
+        )
 
 
 def test_a_linear_field_of_the_background_is_taken_off_and_a_block_is_left():
@@ -80,10 +82,10 @@ def test_a_linear_field_of_the_background_is_taken_off_and_a_block_is_left():
     field = np.stack([0.5 + 0.02 * y, 0.01 * x - 0.4], axis=2)
     flow = field.copy()
     flow[40:80, 50:110] += [2.0, 0.0]
-    flow[:20, :30] += [5.0, 5.0]  # somebody unboxed walks by
+    flow[:20, :30] += [5.0, 5.0]  # somebody without a box walks by
     background = np.full((120, 160), 255, np.uint8)
     background[30:90, 40:120] = 0
-    rest = without_background(flow, background, 1.0)
+    rest = subtract_background_flow(flow, background, 1.0)
     assert np.abs(rest[40:80, 50:110] - [2.0, 0.0]).max() < 0.02
     assert np.abs(rest[30:38, 40:120]).max() < 0.02
 
@@ -91,7 +93,7 @@ def test_a_linear_field_of_the_background_is_taken_off_and_a_block_is_left():
 def test_disorder_is_not_fitted():
     flow = np.random.default_rng(0).normal(0, 2, (80, 80, 2)).astype(np.float32)
     background = np.full((80, 80), 255, np.uint8)
-    rest = without_background(flow, background, 1.0)
+    rest = subtract_background_flow(flow, background, 1.0)
     assert np.array_equal(rest, flow)
 
 

@@ -89,7 +89,7 @@ def test_default_preset_does_not_believe_an_empty_box(kind):
 @pytest.mark.realdata
 def test_default_beats_filling_boxes_on_a_real_road(shared_data):
     folder = shared_data / "cdnet/baseline/highway"
-    from spotlabel.labelers.opencv_subtractors import Mog2, Mog2Settings
+    from spotlabel.labelers.baselines.opencv_subtractors import Mog2, Mog2Settings
     from tests.helpers.clips import ListClip, images, run
 
     numbers = range(560, 700, 2)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from spotlabel.labelers.filled_box import FilledBox
+from spotlabel.labelers.baselines.filled_box import FilledBox
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.measures.boundary_f import boundary_f, outline
 from spotlabel.pipeline.measures.quality import measure, true_frames

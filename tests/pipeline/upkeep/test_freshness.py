@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import pytest
 
-from spotlabel.labelers.opencv_subtractors import Mog2
+from spotlabel.labelers.baselines.opencv_subtractors import Mog2
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.store import MaskReader

@@ -1,8 +1,8 @@
-"""Edges: the outline of what is in one box, from two cues that fail in different places.
+"""Segmentation of one box by GrabCut, seeded by the background difference.
 
-The backdrop (:mod:`spotlabel.labelers.egomotion.backdrop`) decides where it was seen, and colour (GrabCut:
-Rother, Kolmogorov and Blake, SIGGRAPH 2004) draws the edge between what is sure and settles what was not
-seen. Each is checked before it is believed. Motion had a say once; measured, it cost time and gained nothing.
+The two fail in different places. The difference decides where the background was seen, and colour (GrabCut:
+Rother, Kolmogorov and Blake, SIGGRAPH 2004) draws the edge between what is sure and settles what was unseen.
+Each is checked before it is used. Flow was a third cue once; measured, it cost time and gained nothing.
 """
 
 from __future__ import annotations
@@ -11,51 +11,51 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.egomotion.backdrop import Backdrop
+from spotlabel.labelers.egomotion.background import BackgroundDifference
 from spotlabel.labelers.egomotion.camera import Plane
 
 Bool = npt.NDArray[np.bool_]
 
-UNLIKE = 6.0
-"""Foreground differs from the scene behind it by so many times the noise."""
-LEAST_FILL, MOST_FILL = 0.2, 0.95
+MIN_SIGMAS = 6.0
+"""Foreground differs from the background behind it by so many times the noise."""
+MIN_FILL, MAX_FILL = 0.2, 0.95
 """Vehicles fill more than a fifth of their box, and never all of it."""
-AGREEMENT = 0.5
+MIN_AGREEMENT = 0.5
 """The outline must share so much (IoU) with the foreground it started from."""
 BAND = 0.04
 """The edge is looked for within this share of the square root of the foreground's area."""
-THINNEST = 3
+MIN_BAND = 3
 """... and at least within so many px."""
 ROUNDS = 1
 """Of GrabCut: the start is good, more rounds change nothing but the time."""
-FEWEST = 10
+MIN_PIXELS = 10
 """GrabCut needs so many pixels of either kind: five colours each."""
 
 
-def outline(image: npt.NDArray[np.uint8], box: Bool, behind: Backdrop) -> Bool:
-    """What of a box is foreground.
+def outline(image: npt.NDArray[np.uint8], box: Bool, behind: BackgroundDifference) -> Bool:
+    """Foreground of a box.
 
     Args:
         image: uint8 (h, w, 3), the box with what is around it.
         box: bool (h, w), where the box is.
-        behind: comparison with the scene behind.
+        behind: the patch against the background behind it.
 
     Returns:
         bool (h, w), false outside the box.
     """
-    unlike = behind.difference > UNLIKE * behind.noise
-    full = _solid((unlike | ~behind.seen) & box)
-    if _share(full, box) < LEAST_FILL or not behind.seen[box].any():
+    unlike = behind.difference > MIN_SIGMAS * behind.noise
+    full = _cleaned((unlike | ~behind.seen) & box)
+    if _share(full, box) < MIN_FILL or not behind.seen[box].any():
         return _by_colour(image, box)  # what differs is too small to be a vehicle, or nothing was compared
-    found = _grab_cut(image, _seeds(full, box, behind.seen))
-    if _iou(found, full) < AGREEMENT:
+    cut = _grab_cut(image, _seeds(full, box, behind.seen))
+    if _iou(cut, full) < MIN_AGREEMENT:
         return full if np.mean(behind.seen[box]) > 0.5 else _by_colour(image, box)
-    return _solid(found & box)
+    return _cleaned(cut & box)
 
 
 def _seeds(full: Bool, box: Bool, decided: Bool) -> Plane:
-    """GrabCut's mask: sure well inside the decided foreground and well outside it, open in between."""
-    radius = max(THINNEST, int(BAND * np.sqrt(np.count_nonzero(full))))
+    """GrabCut's seeds: sure well inside the decided foreground and well outside it, probable in between."""
+    radius = max(MIN_BAND, int(BAND * np.sqrt(np.count_nonzero(full))))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     plane = full.astype(np.uint8)
     inner = cv2.erode(plane, disc, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
@@ -68,15 +68,15 @@ def _seeds(full: Bool, box: Bool, decided: Bool) -> Plane:
 
 def _by_colour(image: npt.NDArray[np.uint8], box: Bool) -> Bool:
     """GrabCut from the box alone; the box where even that says nothing sensible."""
-    found = _grab_cut(image, np.where(box, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)) & box
-    share = _share(found, box)
-    return _solid(found) if LEAST_FILL <= share <= MOST_FILL else box
+    cut = _grab_cut(image, np.where(box, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)) & box
+    share = _share(cut, box)
+    return _cleaned(cut) if MIN_FILL <= share <= MAX_FILL else box
 
 
 def _grab_cut(image: npt.NDArray[np.uint8], seeds: Plane) -> Bool:
     """Foreground, bool (h, w); the seeds' own answer where a kind has too few pixels to learn from."""
     front = (seeds == cv2.GC_FGD) | (seeds == cv2.GC_PR_FGD)
-    if min(np.count_nonzero(front), np.count_nonzero(~front)) < FEWEST:
+    if min(np.count_nonzero(front), np.count_nonzero(~front)) < MIN_PIXELS:
         return np.asarray(front, np.bool_)
     cv2.setRNGSeed(1)  # its k-means draws from OpenCV's common generator
     labels = seeds.copy()
@@ -85,7 +85,7 @@ def _grab_cut(image: npt.NDArray[np.uint8], seeds: Plane) -> Bool:
     return np.asarray((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), np.bool_)
 
 
-def _solid(mask: Bool) -> Bool:
+def _cleaned(mask: Bool) -> Bool:
     """Small gaps closed, holes filled, specks of under 2 % of the whole removed."""
     side = 9 if mask.size > 10000 else 3
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
@@ -99,6 +99,7 @@ def _solid(mask: Bool) -> Bool:
 
 
 def _iou(a: Bool, b: Bool) -> float:
+    """Intersection over union of two masks."""
     return _share(a & b, a | b)
 
 

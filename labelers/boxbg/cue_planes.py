@@ -1,4 +1,4 @@
-"""The arithmetic of the cues, compiled: what :mod:`spotlabel.labelers.boxbg.cues` bins, pixel by pixel.
+"""Differences of an image from its background, pixel by pixel, of which the cues are made; compiled.
 
 Planes are one pixel larger than the patch on every side, where they continue as its outermost pixels, so that
 the loops over 3x3 pixels need no case for the border. Colours of a row lie side by side: (H, 3 W).
@@ -30,30 +30,30 @@ class Planes(NamedTuple):
     """Work space, float32.
 
     Attributes:
-        seen: (H + 2, 3 W + 6), the image.
-        exposed: (H + 2, 3 W + 6), its background.
+        image: (H + 2, 3 W + 6), the image.
+        background: (H + 2, 3 W + 6), its background in the image's exposure.
         grey: (H + 2, W + 2), mean of the image's channels.
-        ground: (H + 2, W + 2), mean of the background's.
+        background_grey: (H + 2, W + 2), mean of the background's channels.
         deviation: (H + 2, W + 2), largest difference of a channel, in standard deviations.
         texture: (H + 2, W + 2), gradient beyond that of the background in this light, grey levels per px.
-        light: (H, W), brightness over the background's.
+        ratio: (H, W), brightness over the background's.
         noise: (H, W), mean standard deviation of the background, less in the shade.
         colour: (H, W), largest difference of a channel from the background in this light, grey levels.
     """
 
-    seen: Float
-    exposed: Float
+    image: Float
+    background: Float
     grey: Float
-    ground: Float
+    background_grey: Float
     deviation: Float
     texture: Float
-    light: Float
+    ratio: Float
     noise: Float
     colour: Float
 
 
-def measured(image: UInt8, level: UInt8, sigma: UInt8, curve: Float) -> Planes:
-    """Planes of a patch that is not empty; arguments as of :func:`spotlabel.labelers.boxbg.cues.cues`.
+def compute_planes(image: UInt8, level: UInt8, sigma: UInt8, exposure: Float) -> Planes:
+    """Planes of a patch that is not empty; arguments as of ``measure_cues``.
 
     They lie in memory that the thread's next call uses again.
     """
@@ -62,7 +62,7 @@ def measured(image: UInt8, level: UInt8, sigma: UInt8, curve: Float) -> Planes:
         np.ascontiguousarray(plane).reshape(height, 3 * width) for plane in (image, level, sigma)
     )
     planes = _planes(height, width)
-    _differ(image, level, sigma, np.ascontiguousarray(curve), planes)
+    _differ(image, level, sigma, np.ascontiguousarray(exposure), planes)
     _relight(planes)
     _texture(planes)
     return planes
@@ -83,68 +83,70 @@ def _planes(height: int, width: int) -> Planes:
 
 
 @compiled
-def _differ(image: UInt8, level: UInt8, sigma: UInt8, curve: Float, planes: Planes) -> None:
-    height, width = planes.light.shape
+def _differ(image: UInt8, level: UInt8, sigma: UInt8, exposure: Float, planes: Planes) -> None:
+    """Deviation in standard deviations, and what the other cues start from."""
+    height, width = planes.ratio.shape
     for y in range(height):
         for x in range(width):
             most = grey = ground = noise = np.float32(0)
             for c in range(3):
                 i = 3 * x + c
-                here, there = np.float32(image[y, i]), curve[level[y, i], c]
+                here, there = np.float32(image[y, i]), exposure[level[y, i], c]
                 spread = np.float32(sigma[y, i]) * _QUARTER
-                planes.seen[y + 1, i + 3] = here
-                planes.exposed[y + 1, i + 3] = there
+                planes.image[y + 1, i + 3] = here
+                planes.background[y + 1, i + 3] = there
                 most = max(most, abs(here - there) / spread)
                 grey += here
                 ground += there
                 noise += spread
             planes.deviation[y + 1, x + 1] = most
             planes.grey[y + 1, x + 1] = grey * _THIRD
-            planes.ground[y + 1, x + 1] = ground * _THIRD
+            planes.background_grey[y + 1, x + 1] = ground * _THIRD
             planes.noise[y, x] = noise * _THIRD
-    _continue(planes.seen, 3)
-    _continue(planes.exposed, 3)
-    _continue(planes.grey, 1)
-    _continue(planes.ground, 1)
-    _continue(planes.deviation, 1)
+    _pad_border(planes.image, 3)
+    _pad_border(planes.background, 3)
+    _pad_border(planes.grey, 1)
+    _pad_border(planes.background_grey, 1)
+    _pad_border(planes.deviation, 1)
 
 
 @compiled
 def _relight(planes: Planes) -> None:
-    """Light, and what it does to noise and colour: over means of 3x3 pixels."""
-    height, width = planes.light.shape
+    """Brightness ratio, noise and colour in that light: of means over 3x3 pixels."""
+    height, width = planes.ratio.shape
     near, far = np.empty(3 * width, np.float32), np.empty(3 * width, np.float32)
     column = np.empty(3 * width + 6, np.float32)
     for y in range(height):
-        mean_rows(planes.seen, y, 3, column, near)
-        mean_rows(planes.exposed, y, 3, column, far)
+        mean_rows(planes.image, y, 3, column, near)
+        mean_rows(planes.background, y, 3, column, far)
         for x in range(width):
             i = 3 * x
             bright, dull = near[i] + near[i + 1] + near[i + 2], far[i] + far[i + 1] + far[i + 2]
-            light = (bright * _THIRD + _DARK) / (dull * _THIRD + _DARK)
-            planes.light[y, x] = light
-            planes.noise[y, x] *= min(light, _ONE)
+            ratio = (bright * _THIRD + _DARK) / (dull * _THIRD + _DARK)
+            planes.ratio[y, x] = ratio
+            planes.noise[y, x] *= min(ratio, _ONE)
             most = np.float32(0)
             for c in range(3):
-                most = max(most, abs(near[i + c] - light * far[i + c]))
+                most = max(most, abs(near[i + c] - ratio * far[i + c]))
             planes.colour[y, x] = most
 
 
 @compiled
 def _texture(planes: Planes) -> None:
-    """Length of the difference of two gradients (Sobel)."""
-    height, width = planes.light.shape
+    """Length of the difference of the gradients (Sobel) of image and background in this light."""
+    height, width = planes.ratio.shape
     for y in range(height):
         for x in range(width):
-            light = planes.light[y, x]
-            across = _across(planes.grey, y, x) - light * _across(planes.ground, y, x)
-            down = _down(planes.grey, y, x) - light * _down(planes.ground, y, x)
+            ratio = planes.ratio[y, x]
+            across = _across(planes.grey, y, x) - ratio * _across(planes.background_grey, y, x)
+            down = _down(planes.grey, y, x) - ratio * _down(planes.background_grey, y, x)
             planes.texture[y + 1, x + 1] = np.sqrt(across * across + down * down) * _EIGHTH
-    _continue(planes.texture, 1)
+    _pad_border(planes.texture, 1)
 
 
 @compiled
 def _across(p: Float, y: int, x: int) -> Any:
+    """Horizontal Sobel filter, eight times the gradient."""
     left, right = (
         p[y, x] + _TWO * p[y + 1, x] + p[y + 2, x],
         p[y, x + 2] + _TWO * p[y + 1, x + 2] + p[y + 2, x + 2],
@@ -154,6 +156,7 @@ def _across(p: Float, y: int, x: int) -> Any:
 
 @compiled
 def _down(p: Float, y: int, x: int) -> Any:
+    """Vertical Sobel filter, eight times the gradient."""
     top, foot = (
         p[y, x] + _TWO * p[y, x + 1] + p[y, x + 2],
         p[y + 2, x] + _TWO * p[y + 2, x + 1] + p[y + 2, x + 2],
@@ -171,7 +174,7 @@ def mean_rows(plane: Float, y: int, step: int, column: Float, mean: Float) -> No
 
 
 @compiled
-def _continue(plane: Float, step: int) -> None:
+def _pad_border(plane: Float, step: int) -> None:
     """Give a plane's border, one pixel wide, the values of the pixels next to it."""
     height, width = plane.shape
     for y in range(1, height - 1):

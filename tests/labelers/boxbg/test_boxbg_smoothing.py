@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from spotlabel.labelers.boxbg.edges import along_edges, over_squares
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.boxbg.settings import BoxbgSettings
+from spotlabel.labelers.boxbg.smoothing import box_filter, guided_filter
 from tests.helpers.boxbg_videos import Actor, Video, crosses, iou, labelled
 
 SIZE = 60
@@ -32,20 +32,20 @@ def test_odds_do_not_cross_an_edge_of_the_image() -> None:
     odds = np.where(np.arange(SIZE) >= SIZE // 2, 3.0, -1.0).astype(np.float32) * np.ones(
         (SIZE, 1), np.float32
     )
-    refined = along_edges(odds, halves(60, 160), WHOLE, 0.0)
-    assert ((refined > 0) == (odds > 0)).all()
-    assert not ((over_squares(odds) > 0) == (odds > 0)).all()  # the stronger side swells
+    gauss_newton = guided_filter(odds, halves(60, 160), WHOLE, 0.0)
+    assert ((gauss_newton > 0) == (odds > 0)).all()
+    assert not ((box_filter(odds) > 0) == (odds > 0)).all()  # the stronger side swells
 
 
 def test_noise_is_averaged_over_more_than_a_square() -> None:
     odds, truth = noisy_halves(), np.broadcast_to(np.arange(SIZE) >= SIZE // 2, (SIZE, SIZE))
-    wrong = np.mean((along_edges(odds, halves(60, 160), WHOLE, 0.0) > 0) != truth)
-    assert wrong < 0.5 * np.mean((over_squares(odds) > 0) != truth)
+    wrong = np.mean((guided_filter(odds, halves(60, 160), WHOLE, 0.0) > 0) != truth)
+    assert wrong < 0.5 * np.mean((box_filter(odds) > 0) != truth)
 
 
 def test_flat_images_give_plain_means() -> None:
     odds = np.full((SIZE, SIZE), 1.5, np.float32)
-    assert along_edges(odds, halves(90, 90), WHOLE, 0.0) == pytest.approx(1.5, abs=1e-4)
+    assert guided_filter(odds, halves(90, 90), WHOLE, 0.0) == pytest.approx(1.5, abs=1e-4)
 
 
 def test_a_box_in_which_edges_mislead_keeps_its_squares() -> None:
@@ -55,8 +55,8 @@ def test_a_box_in_which_edges_mislead_keeps_its_squares() -> None:
     odds[:, SIZE + SIZE // 2 :] = 3.0
     image = np.hstack([halves(90, 90), halves(60, 160)])
     boxes = np.array([[15, 15, 45, 45], [SIZE, 0, 2 * SIZE, SIZE]])
-    square = over_squares(odds)
-    both = along_edges(odds, image, boxes, 0.0)
+    square = box_filter(odds)
+    both = guided_filter(odds, image, boxes, 0.0)
     assert np.array_equal(both[15:45, 15:45], square[15:45, 15:45])
     assert not np.array_equal(both[5:-5, SIZE + 5 : -5], square[5:-5, SIZE + 5 : -5])
 
@@ -68,7 +68,7 @@ def test_edges_give_the_same_with_any_number_of_threads() -> None:
         results = []
         for threads in (1, 4):
             cv2.setNumThreads(threads)
-            results.append(along_edges(odds, image, WHOLE, 0.0))
+            results.append(guided_filter(odds, image, WHOLE, 0.0))
     finally:
         cv2.setNumThreads(before)
     assert np.array_equal(*results)

@@ -1,4 +1,8 @@
-"""Points at which a frame is compared with the background, and the arithmetic over them, compiled."""
+"""Template of the background for registration: points of strong gradient, and Gauss-Newton over them.
+
+Inverse compositional alignment (Baker and Matthews, IJCV 2004): the steepest descent images, here values at
+points, are those of the background, which is the same for every frame.
+"""
 
 from __future__ import annotations
 
@@ -8,46 +12,47 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.boxbg.compiled import compiled
-from spotlabel.labelers.boxbg.samples import HIDDEN
+from spotlabel.labelers.boxbg.samples import OCCLUDED
 
 Float = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 UInt8 = npt.NDArray[np.uint8]
-Places = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.intp]
 
 MOTION = 4
-"""Columns of motion: zoom, turn, shift in x, shift in y. The column after them is brightness."""
-_PROBES = 4000
-"""Points at which a frame is compared with the background."""
+"""Parameters of a motion: zoom, turn, shift in x, shift in y. A column for brightness comes after theirs."""
+_POINTS = 4000
+"""Points of a template at most."""
 _CELLS = 24
-"""The probes are spread over so many cells along the longer side of the image."""
+"""The points are spread over so many cells along the longer side of the image."""
 _STEPS = 8
 """Gauss-Newton steps at most."""
 _OUTLIER = 3.0
-"""Differences beyond this many typical ones count less and less (Huber)."""
+"""Residuals beyond this many standard deviations count less and less (Huber)."""
 _BINS = 8
-"""The median of differences is found to this share of a grey level."""
+"""The median of residuals is found to within 1 / this of a grey level."""
 
 
-class Probes(NamedTuple):
+class Template(NamedTuple):
     """Some points of the background.
 
     Attributes:
         x: float32 (N,), column.
         y: float32 (N,), row.
-        level: float32 (N,), grey level that is expected there.
-        steep: float32 (N, 5), what zoom, turn (radians), shifts (px) and brightness change of it.
+        level: float32 (N,), grey level there.
+        steepest_descent: float32 (N, 5), derivative of the level by zoom, turn (radians), shifts (px) and
+            brightness.
         centre: x and y of the centre of the image, about which is zoomed and turned.
     """
 
     x: Float
     y: Float
     level: Float
-    steep: Float
+    steepest_descent: Float
     centre: tuple[float, float]
 
 
-def probes_on(grey: Float, gx: Float, gy: Float, known: npt.NDArray[np.bool_]) -> Probes:
+def make_template(grey: Float, gx: Float, gy: Float, known: npt.NDArray[np.bool_]) -> Template:
     """The points of strong gradient, the same number at most from every cell of a grid.
 
     Args:
@@ -61,34 +66,40 @@ def probes_on(grey: Float, gx: Float, gy: Float, known: npt.NDArray[np.bool_]) -
     x, y = columns - centre[0], rows - centre[1]
     dx, dy = gx[rows, columns], gy[rows, columns]
     # Brightness has a column of its own, lest an offset pass for motion.
-    steep = np.stack([dx * x + dy * y, dy * x - dx * y, dx, dy, np.ones_like(dx)], axis=1)
-    places = columns.astype(np.float32), rows.astype(np.float32)
-    return Probes(*places, grey[rows, columns], steep.astype(np.float32), centre)
+    steepest_descent = np.stack([dx * x + dy * y, dy * x - dx * y, dx, dy, np.ones_like(dx)], axis=1)
+    x, y = columns.astype(np.float32), rows.astype(np.float32)
+    return Template(x, y, grey[rows, columns], steepest_descent.astype(np.float32), centre)
 
 
-def chosen(probes: Probes, use: npt.NDArray[np.bool_], curve: Float) -> Probes:
-    """Some of the probes, bool (N,), in another exposure: float32 (256,), level of each level."""
-    level = curve[probes.level[use].astype(np.intp)]
-    return Probes(probes.x[use], probes.y[use], level, probes.steep[use], probes.centre)
+def visible_template(template: Template, use: npt.NDArray[np.bool_], exposure: Float) -> Template:
+    """The part of a template that a frame shows, in the frame's exposure.
+
+    Args:
+        template: N points.
+        use: bool (N,), the points that the frame shows.
+        exposure: float32 (256,), level in the frame of each level of the background.
+    """
+    level = exposure[template.level[use].astype(np.intp)]
+    return Template(template.x[use], template.y[use], level, template.steepest_descent[use], template.centre)
 
 
 @compiled
-def brightness_ratios(
-    image: UInt8, sight: UInt8, place: tuple[Places, Places], levels: Float, ratios: Float
+def exposure_ratios(
+    image: UInt8, visibility: UInt8, points: tuple[Indices, Indices], levels: Float, ratios: Float
 ) -> int:
-    """Levels of a frame over the background's, per channel, at the points that it shows; tells how many.
+    """Levels of a frame over the background's, per channel, at the points that it shows; and their number.
 
     Args:
         image: uint8 (H, W, 3).
-        sight: uint8 (H, W), see :func:`spotlabel.labelers.boxbg.samples.sight`.
-        place: rows and columns of the points, (N,) each.
+        visibility: uint8 (H, W), see :func:`spotlabel.labelers.boxbg.samples.visibility_mask`.
+        points: rows and columns, (N,) each.
         levels: float32 (N, 3), the background there.
         ratios: float32 (3, N), whose first columns are written.
     """
-    rows, columns = place
+    rows, columns = points
     count = 0
     for i in range(len(rows)):
-        if sight[rows[i], columns[i]] != HIDDEN:
+        if visibility[rows[i], columns[i]] != OCCLUDED:
             for c in range(3):
                 ratios[c, count] = np.float32(image[rows[i], columns[i], c]) / levels[i, c]
             count += 1
@@ -96,7 +107,7 @@ def brightness_ratios(
 
 
 @compiled
-def matrix_of(motion: Float64, centre: tuple[float, float]) -> Any:
+def similarity_matrix(motion: Float64, centre: tuple[float, float]) -> Any:
     """Zoom and turn about the centre of the image, then the shift: float64 (2, 3), from (4,)."""
     zoom, turn, dx, dy = motion[0], motion[1], motion[2], motion[3]
     cx, cy = centre
@@ -107,7 +118,7 @@ def matrix_of(motion: Float64, centre: tuple[float, float]) -> Any:
 
 
 @compiled
-def displacement(matrix: Float64, centre: tuple[float, float]) -> float:
+def largest_displacement(matrix: Float64, centre: tuple[float, float]) -> float:
     """Largest displacement of a corner of the image, px along x or y."""
     most = 0.0
     for right in range(2):
@@ -120,15 +131,15 @@ def displacement(matrix: Float64, centre: tuple[float, float]) -> float:
 
 
 @compiled
-def sampled(image: UInt8 | Float, probes: Probes, matrix: Float64, values: Float) -> None:
-    """An image (H, W) at the probes moved along, bilinear, continued beyond its border."""
+def sample_template(image: UInt8 | Float, template: Template, matrix: Float64, values: Float) -> None:
+    """Write an image (H, W) at a template's points under a transform, bilinear, clamped at the border."""
     height, width = image.shape
     right, foot = np.float32(width - 1), np.float32(height - 1)
     a, b, c = np.float32(matrix[0, 0]), np.float32(matrix[0, 1]), np.float32(matrix[0, 2])
     d, e, f = np.float32(matrix[1, 0]), np.float32(matrix[1, 1]), np.float32(matrix[1, 2])
     for i in range(len(values)):
-        x = _held(a * probes.x[i] + b * probes.y[i] + c, right)
-        y = _held(d * probes.x[i] + e * probes.y[i] + f, foot)
+        x = _clamped(a * template.x[i] + b * template.y[i] + c, right)
+        y = _clamped(d * template.x[i] + e * template.y[i] + f, foot)
         x0, y0 = np.intp(x), np.intp(y)
         x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
         u, v = x - np.float32(x0), y - np.float32(y0)
@@ -139,57 +150,59 @@ def sampled(image: UInt8 | Float, probes: Probes, matrix: Float64, values: Float
 
 
 @compiled
-def _held(value: Any, most: Any) -> Any:
-    """A number from 0 to another; 0 for what is none."""
+def _clamped(value: Any, largest: Any) -> Any:
+    """A number cut to 0 and another; 0 for NaN."""
     if not value > 0:
         return np.float32(0)
-    return min(value, most)
+    return min(value, largest)
 
 
 @compiled
-def residual(grey: UInt8, probes: Probes, matrix: Float64) -> float:
-    """Mean difference of a frame, uint8 (H, W), from what is expected at the probes, grey levels."""
-    error = np.empty(len(probes.level), np.float32)
-    sampled(grey, probes, matrix, error)
+def mean_residual(grey: UInt8, template: Template, matrix: Float64) -> float:
+    """Mean absolute difference of a frame, uint8 (H, W), from the template under a transform, grey levels."""
+    error = np.empty(len(template.level), np.float32)
+    sample_template(grey, template, matrix, error)
     total = 0.0
     for i in range(len(error)):
-        total += abs(error[i] - probes.level[i])
+        total += abs(error[i] - template.level[i])
     return total / len(error)
 
 
 @compiled
-def refined(grey: UInt8, probes: Probes, motion: Float64, first: int, limits: tuple[float, float]) -> Any:
-    """Gauss-Newton from a first guess: float64 (4,).
+def gauss_newton(
+    grey: UInt8, template: Template, motion: Float64, first: int, limits: tuple[float, float]
+) -> Any:
+    """Refine a motion by Gauss-Newton steps: float64 (4,).
 
     Args:
         grey: uint8 (H, W).
-        probes: what it should show; at least one.
-        motion: float64 (4,), the guess.
-        first: motions from this column on are free.
+        template: what it should show; at least one point.
+        motion: float64 (4,), where to start.
+        first: parameters from this one on are free.
         limits: contrast of the frame over the background's; and the step, px, that is too small to go on.
     """
     contrast, small = limits
     motion = motion.copy()
-    error = np.empty(len(probes.level), np.float32)
+    error = np.empty(len(template.level), np.float32)
     for _ in range(_STEPS):
-        sampled(grey, probes, matrix_of(motion, probes.centre), error)
+        sample_template(grey, template, similarity_matrix(motion, template.centre), error)
         for i in range(len(error)):
-            error[i] -= probes.level[i]
-        limit = np.float32(_OUTLIER * (1.4826 * _median_size(error) + 1.0))
-        normal, right = _equations(probes.steep, error, limit, first)
-        if not _solved(normal, right):
+            error[i] -= template.level[i]
+        limit = np.float32(_OUTLIER * (1.4826 * _median_absolute(error) + 1.0))
+        normal, right = _normal_equations(template.steepest_descent, error, limit, first)
+        if not _solve_in_place(normal, right):
             break
         step = np.zeros(MOTION)
         step[first:] = right[first:MOTION] / contrast
         motion -= step
-        if displacement(matrix_of(step, probes.centre), probes.centre) < small:
+        if largest_displacement(similarity_matrix(step, template.centre), template.centre) < small:
             break
     return motion
 
 
 @compiled
-def _median_size(error: Float) -> float:
-    """Median of the sizes of differences, to half a bin."""
+def _median_absolute(error: Float) -> float:
+    """Median of the absolute residuals, to half a bin."""
     counts = np.zeros(256 * _BINS + 1, np.int32)
     for i in range(len(error)):
         counts[np.intp(min(abs(error[i]) * np.float32(_BINS), np.float32(256 * _BINS)))] += 1
@@ -201,25 +214,25 @@ def _median_size(error: Float) -> float:
 
 
 @compiled
-def _equations(steep: Float, error: Float, limit: Any, first: int) -> Any:
+def _normal_equations(steepest_descent: Float, error: Float, limit: Any, first: int) -> Any:
     """Normal equations with Huber weights: float64 (5, 5), its lower half, and (5,); from ``first`` on."""
-    size = steep.shape[1]
+    size = steepest_descent.shape[1]
     normal, right = np.zeros((size, size)), np.zeros(size)
     for i in range(len(error)):
         weight = min(np.float32(1), limit / max(abs(error[i]), np.float32(1e-6)))
         for j in range(first, size):
-            weighted = np.float64(weight * steep[i, j])
+            weighted = np.float64(weight * steepest_descent[i, j])
             right[j] += weighted * error[i]
             for k in range(first, j + 1):
-                normal[j, k] += weighted * steep[i, k]
+                normal[j, k] += weighted * steepest_descent[i, k]
     for j in range(size):
         normal[j, j] += 1e-6 if j >= first else 1.0
     return normal, right
 
 
 @compiled
-def _solved(normal: Float64, right: Float64) -> bool:
-    """Solve symmetric equations, of which the lower half is read, in place; false if they do not tell."""
+def _solve_in_place(normal: Float64, right: Float64) -> bool:
+    """Solve symmetric equations, of which the lower half is read, in place; false if they are singular."""
     size = len(right)
     for j in range(size):
         if not normal[j, j] > 0:
@@ -236,12 +249,12 @@ def _solved(normal: Float64, right: Float64) -> bool:
     return True
 
 
-def _strong_points(strength: Float) -> tuple[Places, Places]:
+def _strong_points(strength: Float) -> tuple[Indices, Indices]:
     """Rows and columns of the strongest pixels, the same number at most from every cell of a grid."""
     height, width = strength.shape
     side = max(-(-max(height, width) // _CELLS), 4)
     cells = -(-height // side) * -(-width // side)
-    each = max(_PROBES // cells, 1)
+    each = max(_POINTS // cells, 1)
     rows, columns = [], []
     for top in range(0, height, side):
         for left in range(0, width, side):

@@ -1,0 +1,108 @@
+"""Label the videos of a recipe on this machine, from Python: what ``spotlabel label`` and ``relabel`` do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from spotlabel.pipeline.atomic import clear_partials
+from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.running.local import Watcher, check_writable, run_all, usable_cores
+from spotlabel.pipeline.running.order import longest_first
+from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item, thresholds_without_effect
+
+_log = logging.getLogger("spotlabel")
+
+
+class LabellingError(SpotlabelError):
+    """Videos failed; those that did not are whole.
+
+    Attributes:
+        outcomes: of all videos, the failed ones with their ``error``.
+    """
+
+    def __init__(self, outcomes: list[Outcome]) -> None:
+        failed = [outcome for outcome in outcomes if outcome.failed]
+        first = f"{failed[0].sequence}: {failed[0].error}"
+        super().__init__(f"{len(failed)} of {len(outcomes)} videos failed; the first: {first}")
+        self.outcomes = outcomes
+
+
+def label(
+    recipe: Recipe, *, only: Iterable[str] = (), jobs: int | None = None, watcher: Watcher | None = None
+) -> list[Outcome]:
+    """Bring evidence and masks of a recipe's videos up to date, each video in a process of its own.
+
+    What is up to date is left alone. Stopped at any moment, the same call goes on where it was.
+
+    Args:
+        recipe: the recipe, of :func:`spotlabel.load_recipe`.
+        only: names of the sequences to label; empty takes all.
+        jobs: videos at a time, >= 1; None takes one per processor.
+        watcher: told of everything as it happens; None tells nobody.
+
+    Returns:
+        One outcome per video, in the order of the dataset.
+
+    Raises:
+        LabellingError: one or more videos failed; it holds the outcomes of all of them.
+        DatasetError: the dataset cannot be listed.
+        RecipeError: no such sequence, or the output folder cannot be written to.
+        Interrupted: SIGINT or SIGTERM came; finished videos are kept.
+        ValueError: ``jobs`` is below 1.
+    """
+    return _run(recipe, only, jobs, watcher, masks_only=False)
+
+
+def relabel(
+    recipe: Recipe, *, only: Iterable[str] = (), jobs: int | None = None, watcher: Watcher | None = None
+) -> list[Outcome]:
+    """Make the masks again from cached evidence, with other thresholds for example. Runs no labeler.
+
+    Arguments, result and errors are those of :func:`label`; a video without evidence that fits fails.
+    """
+    return _run(recipe, only, jobs, watcher, masks_only=True)
+
+
+def untouched(plan: Plan) -> Outcome:
+    """Outcome of a video that is up to date."""
+    item = plan.item
+    masks = MaskReader(item.mask_path, sealed=True)  # `plan_item` has just checked it
+    boxes = len(masks.boxes.xyxy)
+    return Outcome(item.sequence.name, item.labeler.name, len(masks), "fresh", "fresh", boxes=boxes)
+
+
+def _run(
+    recipe: Recipe, only: Iterable[str], jobs: int | None, watcher: Watcher | None, *, masks_only: bool
+) -> list[Outcome]:
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs: expected 1 or more, found {jobs}")
+    found = items(recipe, only)
+    plans = [plan_item(recipe, item, masks_only) for item in found]
+    for line in thresholds_without_effect(recipe, found):
+        _log.warning("%s", line)
+    check_writable(recipe.out)
+    clear_partials(recipe.out)
+    names = longest_first(plan.item for plan in plans if not plan.idle)
+    made = run_all(recipe, names, jobs or usable_cores(), masks_only, watcher or _Silent())
+    ran = {outcome.sequence: outcome for outcome in made}
+    outcomes = [ran.get(plan.item.sequence.name) or untouched(plan) for plan in plans]
+    if any(outcome.failed for outcome in outcomes):
+        raise LabellingError(outcomes)
+    return outcomes
+
+
+class _Silent:
+    """Tells nobody: outcomes and :class:`LabellingError` say everything."""
+
+    def progress(self, sequence: str, stage: str, done: int, total: int) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
+
+    def finished(self, outcome: Outcome) -> None:
+        pass
