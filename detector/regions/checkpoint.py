@@ -62,6 +62,12 @@ def load_imagenet(network: FasterRcnn, weights: Mapping[str, Tensor]) -> ImportR
     renamed = {_place(name, single): value for name, value in weights.items()}
     for first in ("body.conv1.weight", "body.features.0.weight"):
         renamed = _turned(renamed, first)
+    for tower in network.towers[1:]:
+        renamed |= {
+            tower + name.removeprefix(network.towers[0]): value
+            for name, value in renamed.items()
+            if name.startswith(network.towers[0])
+        }
     return _copied(network, renamed, "ImageNet weights", CLASSIFIERS, lambda name: name.startswith("body."))
 
 

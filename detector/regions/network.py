@@ -57,9 +57,11 @@ class FasterRcnn(Detector):
 
     Attributes:
         generator: draws the samples that are trained on; None takes torch's default one.
+        towers: names of the modules that start from the part of public weights behind the feature maps.
     """
 
     colours = IMAGENET_COLOURS
+    towers: tuple[str, ...] = ("roi_heads.box_head",)
 
     def __init__(
         self,

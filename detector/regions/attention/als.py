@@ -25,6 +25,8 @@ class SplitRcnn(FasterRcnn):
     The box tower keeps the plain detector's name; the class tower starts as its copy.
     """
 
+    towers = ("roi_heads.box_head", "class_head")
+
     def __init__(
         self, parts: Parts, classes: int, options: RegionOptions, weights: LossWeights | None = None
     ) -> None:
@@ -52,7 +54,7 @@ class AlsRcnn(SplitRcnn):
         super().__init__(parts, classes, options, weights)
         self.separation = LayerSeparation(parts.backbone.channels, options.als)
         self.attentions = {
-            "loc": Attention("localisation attention", logits=True),
+            "loc": Attention("localisation attention", logits=True, foreground=True),
             "cls": Attention("classification attention", logits=True),
         }
 

@@ -22,11 +22,12 @@ from spotlabel.detector.regions.attention.options import (
     Sensitive,
     Suppression,
 )
-from spotlabel.detector.tensors import at_least_single
+from spotlabel.detector.tensors import at_least_single, uncompiled
 
 HARD_THRESHOLD = 0.5
 
 
+@uncompiled
 def invert(
     features: Tensor,
     labels: Tensor,
@@ -83,7 +84,6 @@ def choose_rois(eligible: Tensor, share: float, generator: torch.Generator | Non
     return index[drawn.to(index.device)]
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def score_gradients(
     features: Tensor,
     labels: Tensor,
