@@ -108,7 +108,7 @@ class FasterRcnn(Detector):
         )
         rois = self.choose(proposals, objects, batch["labelled"])
         terms |= self.roi_losses(look, rois) | self.attention_losses(look, batch)
-        weighted = [getattr(self.weights, name, 1.0) * term for name, term in terms.items()]
+        weighted = [getattr(self.weights, name) * term for name, term in terms.items()]
         return {**terms, "total": torch.stack(weighted).sum()}
 
     def look(self, image: Tensor) -> Look:
