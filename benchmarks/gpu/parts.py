@@ -1,0 +1,46 @@
+"""The parts of a run, in order of value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+_BASE = ("numpy", "cv2", "pydantic", "yaml")
+_STORES = (*_BASE, "h5py", "simplejpeg", "av", "defusedxml")
+_NETWORK = ("numpy", "cv2", "pydantic", "torch", "safetensors")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing to find out.
+
+    Attributes:
+        name: for ``--only``; also the module of :mod:`benchmarks.gpu` that has its ``run``.
+        title: what it tells.
+        needs: modules that must be there.
+        seconds: most that it may take.
+    """
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    seconds: int
+
+    def missing(self) -> list[str]:
+        """Modules that are not installed here."""
+        return [name for name in self.needs if find_spec(name) is None]
+
+
+PARTS = (
+    Part("pawcs", "PAWCS: masks beside the CPU's, frames/s", (*_STORES, "numba", "click"), 170),
+    Part("steps", "Training step by switch, largest batch", (*_NETWORK, "click"), 110),
+    Part("loading", "Training from JPEG and stores: waiting for data", (*_STORES, *_NETWORK), 100),
+    Part("inference", "Detection with and without overlap of decoding", (*_STORES, *_NETWORK), 60),
+    Part(
+        "demo", "The demo's training to its AP; stop and go on", (*_STORES, *_NETWORK, "numba", "click"), 110
+    ),
+    Part("memory", "A full card, told in words", (*_STORES, *_NETWORK), 30),
+    Part("group", "Processes that train together: NCCL with one", _NETWORK, 30),
+    Part("compiled", "Training step compiled", (*_NETWORK, "click"), 120),
+)
+"""The last is the one that a run cut short can best do without."""
