@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-_BASE = ("numpy", "cv2", "pydantic", "yaml")
-_STORES = (*_BASE, "h5py", "simplejpeg", "av", "defusedxml")
-_NETWORK = ("numpy", "cv2", "pydantic", "torch", "safetensors")
+_ARRAYS = ("numpy", "cv2", "pydantic", "h5py")
+_FRAMES = (*_ARRAYS, "yaml", "av", "simplejpeg")
+_NETWORK = ("torch", "safetensors")
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,18 @@ class Part:
 
 
 PARTS = (
-    Part("pawcs", "PAWCS: masks beside the CPU's, frames/s", (*_STORES, "numba", "click"), 170),
-    Part("steps", "Training step by switch, largest batch", (*_NETWORK, "click"), 110),
-    Part("loading", "Training from JPEG and stores: waiting for data", (*_STORES, *_NETWORK), 100),
-    Part("inference", "Detection with and without overlap of decoding", (*_STORES, *_NETWORK), 60),
+    Part("pawcs", "PAWCS: masks beside the CPU's, frames/s", (*_FRAMES, "numba", "click"), 170),
+    Part("steps", "Training step by switch, largest batch", (*_ARRAYS, *_NETWORK, "click"), 110),
+    Part("loading", "Training from JPEG and stores: waiting for data", (*_FRAMES, *_NETWORK), 100),
+    Part("inference", "Detection with and without overlap of decoding", (*_FRAMES, *_NETWORK), 60),
     Part(
-        "demo", "The demo's training to its AP; stop and go on", (*_STORES, *_NETWORK, "numba", "click"), 110
+        "demo",
+        "The demo's training to its AP; stop and go on",
+        (*_FRAMES, *_NETWORK, "numba", "click", "defusedxml", "joblib", "rich"),
+        110,
     ),
-    Part("memory", "A full card, told in words", (*_STORES, *_NETWORK), 30),
-    Part("group", "Processes that train together: NCCL with one", _NETWORK, 30),
-    Part("compiled", "Training step compiled", (*_NETWORK, "click"), 120),
+    Part("memory", "A full card, told in words", (*_FRAMES, *_NETWORK), 30),
+    Part("group", "Processes that train together: NCCL with one", (*_ARRAYS, *_NETWORK, "click"), 30),
+    Part("compiled", "Training step compiled", (*_ARRAYS, *_NETWORK, "click"), 120),
 )
 """The last is the one that a run cut short can best do without."""

@@ -18,13 +18,16 @@ from benchmarks.gpu.steps import largest
 from tests.conftest import ROOT
 from tests.helpers.recipes import environment
 
+pytestmark = pytest.mark.timeout(1500)
+
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Every part's result, and the page under ``page``."""
     out = tmp_path_factory.mktemp("gpu")
     ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.gpu", "--device", "cpu", "--quick", "--out", str(out)],
+        [sys.executable, "-m", "benchmarks.gpu", "--device", "cpu", "--quick", "--minutes", "24",
+         "--out", str(out)],
         cwd=ROOT, env=environment(OMP_NUM_THREADS="1"), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -102,8 +105,9 @@ def test_a_part_is_stopped_when_its_time_is_up(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(command, "_SHORTEST", 0.0)
     assert command.main(["--device", "cpu", "--out", str(tmp_path), "--minutes", "0.001"]) == 1
     assert json.loads((tmp_path / "demo.json").read_text())["state"] == "stopped"
-    assert command.main(["--device", "cpu", "--out", str(tmp_path), "--minutes", "0"]) == 1
-    assert json.loads((tmp_path / "demo.json").read_text())["state"] == "stopped"
+    monkeypatch.setattr(command, "_SHORTEST", 10.0)
+    assert command.main(["--device", "cpu", "--out", str(tmp_path), "--minutes", "0.1"]) == 1
+    assert json.loads((tmp_path / "demo.json").read_text())["state"] == "not run"
 
 
 @pytest.mark.parametrize("true", [0, 1, 2, 15, 16, 17, 40, 100, 127, 128, 300])
