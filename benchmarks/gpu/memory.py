@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.gpu.material import videos_to_train_on
 from benchmarks.gpu.setting import Record, Setting
-from spotlabel.detector.model import BackboneName, ModelSpec
+from spotlabel.detector.model import ModelSpec
 from spotlabel.detector.prediction.engine import Switches
 from spotlabel.detector.prediction.predictor import PredictOptions, Predictor
 from spotlabel.detector.training.distributed import joined
@@ -52,7 +52,7 @@ def told(job: Callable[[], object]) -> str:
     raise RuntimeError("memory was enough: nothing was tried")
 
 
-def _detect(backbone: BackboneName, batch: int, side: int, device: str) -> None:
+def _detect(backbone: str, batch: int, side: int, device: str) -> None:
     spec = ModelSpec(preset="spotnet-paper", backbone=backbone)
     predictor = Predictor(spec.build(), spec, PredictOptions(batch=batch), Switches(device))
     if device == "cpu":
