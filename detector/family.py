@@ -72,8 +72,8 @@ class Family(ABC):
             weights: factors of the loss terms, of the type :attr:`weights`; its defaults if not given.
         """
 
-    def load_own(self, network: Detector, tensors: Mapping[str, Tensor]) -> ImportReport:
-        """Copy what fits of the weights of one of our detectors; what does not fit stays as it is.
+    def load_public(self, network: Detector, tensors: Mapping[str, Tensor]) -> ImportReport:
+        """Copy what fits of a detector's weights, ours or public ones; what does not fit stays as it is.
 
         Args:
             network: built by this family.
@@ -83,10 +83,6 @@ class Family(ABC):
             CheckpointError: nothing fits.
         """
         return import_public(network, {public_name(name): value for name, value in tensors.items()})
-
-    def load_public(self, network: Detector, tensors: Mapping[str, Tensor]) -> ImportReport:
-        """The same for weights that others published, which may know other names and colours."""
-        return self.load_own(network, tensors)
 
     def load_imagenet(self, network: Detector, backbone: str, file: Path | None) -> ImportReport:
         """Start a detector's backbone from ImageNet weights.

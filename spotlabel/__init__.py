@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         evaluate_coco,
         evaluate_ua_detrac,
         evaluate_uavdt,
+        evaluate_voc,
     )
     from spotlabel.detector.from_recipe import TrainedModel, train
     from spotlabel.detector.model import load_model
@@ -46,6 +47,7 @@ __all__ = [
     "evaluate_coco",
     "evaluate_ua_detrac",
     "evaluate_uavdt",
+    "evaluate_voc",
     "label",
     "load_model",
     "load_recipe",
@@ -56,6 +58,7 @@ __all__ = [
 _HOMES = {
     "spotlabel.detector.evaluation.folders": (
         "evaluate_attention", "evaluate_coco", "evaluate_ua_detrac", "evaluate_uavdt",
+        "evaluate_voc",
     ),
     "spotlabel.detector.from_recipe": ("TrainedModel", "train"),
     "spotlabel.detector.model": ("load_model",),

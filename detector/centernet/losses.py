@@ -23,12 +23,16 @@ SCORE_FLOOR = 1e-4
 
 
 class LossWeights(Options):
-    """Factors of the terms in the total."""
+    """Factors of the terms in the total (CenterNet, Zhou et al. 2019; SpotNet adds ``seg``)."""
 
     hm: float = Field(default=1.0, ge=0)
+    """Heatmap of the objects' centres: focal loss."""
     wh: float = Field(default=0.1, ge=0)
+    """Width and height: L1, in cells of the output grid."""
     reg: float = Field(default=1.0, ge=0)
+    """Offset of the centre within its cell: L1."""
     seg: float = Field(default=1.0, ge=0)
+    """Segmentation, where the network has such a head: binary cross-entropy per pixel."""
 
 
 def clamped_sigmoid(logits: Tensor) -> Tensor:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from operator import or_
 from typing import Any, Literal
 
 import click
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.fields import FieldInfo
 
-from spotlabel.detector.training.settings import BASES, TrainingSettings
+from spotlabel.detector.families import FAMILIES, MODERN, base_names, preset_names
+from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.pipeline.recipes.reference import settings_reference
 from spotlabel.pipeline.recipes.schema import recipe_schema
 
@@ -33,11 +37,38 @@ def schema(markdown: bool) -> None:
 
 
 def training_as_written() -> type[BaseModel]:
-    """The section ``training`` with the key ``base``, which stands for other settings."""
-    changed = "; ".join(f"`{name}`: {_listed(base) or 'the defaults'}" for name, base in BASES.items())
-    says = f"Settings to start from, single ones of which may be changed. {changed}."
-    base: Any = (Literal[tuple(BASES)], Field("modern", description=says))
-    return create_model("Training", __base__=TrainingSettings, __doc__=TrainingSettings.__doc__, base=base)
+    """The section ``training`` as it may be written, ``base`` and the families' own settings included."""
+    changed = "; ".join(
+        f"`{name}` of {', '.join(family.presets)}: {_listed(base)}"
+        for family in FAMILIES
+        for name, base in family.bases.items()
+    )
+    says = f"Settings to start from, single ones of which may differ. `{MODERN}`: the defaults; {changed}."
+    known = TrainingSettings.model_fields
+    backbones = dict.fromkeys(name for family in FAMILIES for name in family.backbones)
+    fields: dict[str, Any] = {
+        "base": (_one_of(base_names()), Field(MODERN, description=says)),
+        **{name: (field.annotation, field) for name, field in known.items()},
+        "preset": (_one_of(preset_names()), _narrowed(known["preset"])),
+        "backbone": (_one_of(backbones), _narrowed(known["backbone"])),
+        "options": (_own("options"), Field(default_factory=dict, description=known["options"].description)),
+        "weights": (_own("weights"), Field(default_factory=dict, description=known["weights"].description)),
+    }
+    closed = ConfigDict(extra="forbid")
+    return create_model("Training", __config__=closed, __doc__=TrainingSettings.__doc__, **fields)
+
+
+def _narrowed(field: FieldInfo) -> Any:
+    return Field(field.default, description=field.description)
+
+
+def _one_of(names: Iterable[str]) -> Any:
+    return Literal[tuple(names)]
+
+
+def _own(kind: Literal["options", "weights"]) -> Any:
+    """Settings of any of the families."""
+    return reduce(or_, dict.fromkeys(getattr(family, kind) for family in FAMILIES))
 
 
 def _listed(values: Mapping[str, object]) -> str:

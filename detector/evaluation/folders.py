@@ -11,6 +11,8 @@ from spotlabel.detector.evaluation.attention.run import AttentionResult, run_att
 from spotlabel.detector.evaluation.coco.report import CocoResult, run_coco
 from spotlabel.detector.evaluation.traffic.benchmarks import Request, Result, run_detrac, run_uavdt
 from spotlabel.detector.evaluation.traffic.uavdt import IOU
+from spotlabel.detector.evaluation.voc import metrics as voc
+from spotlabel.detector.evaluation.voc.report import VocResult, run_voc
 
 AnyPath = str | os.PathLike[str]
 
@@ -96,6 +98,24 @@ def evaluate_coco(truth: AnyPath, detections: AnyPath, *, class_agnostic: bool =
         EvaluationError: pycocotools is not installed, or there is not one object.
     """
     return run_coco(Path(truth), Path(detections), class_agnostic)
+
+
+def evaluate_voc(truth: AnyPath, split: str, detections: AnyPath, *, iou: float = voc.IOU) -> VocResult:
+    """PASCAL VOC's AP per class and its mean, with 11 points and as an area (Everingham et al., 2010).
+
+    Args:
+        truth: folder of a year, with ``Annotations/`` and ``ImageSets/Main/``.
+        split: name of the list of pictures, ``ImageSets/Main/<split>.txt``.
+        detections: folder of ``comp4_det_<split>_<class>.txt``.
+        iou: smallest overlap of a match, in (0, 1].
+
+    Raises:
+        DatasetError: a file is missing or cannot be used.
+        EvaluationError: no object that counts.
+        ValueError: ``iou`` is not in (0, 1].
+    """
+    _check_iou(iou)
+    return run_voc(Path(truth), split, Path(detections), iou)
 
 
 def evaluate_attention(

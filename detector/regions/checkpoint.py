@@ -1,11 +1,10 @@
-"""Public weights in region-based detectors: torchvision's Faster R-CNN, and ImageNet's in trunk and head."""
+"""Weights for region-based detectors: our own, torchvision's Faster R-CNN, ImageNet's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from spotlabel.detector.checkpoint import CheckpointError, ImportReport, import_public
 from spotlabel.detector.regions.backbones import SingleMap
@@ -23,8 +22,26 @@ IMAGENET_NAMES = {
 }
 """What :func:`spotlabel.detector.networks.imagenet.imagenet_weights` calls the weights of our backbones."""
 CLASSIFIERS = ("fc.", "classifier.6.")
-ATTENTIONS = ("class_head.", "separation.", "gaussian.")
-"""What attentions add to the plain detector."""
+HIDDEN = "rpn.head.conv."
+"""Torchvision's name of the layer that we call ``rpn.head.hidden``: it tells whose weights there are."""
+PLAIN = ("body.", "fpn.", "rpn.", "roi_heads.")
+"""What the plain detector is made of; attentions have more."""
+
+
+def load_detector(network: FasterRcnn, tensors: Mapping[str, Tensor]) -> ImportReport:
+    """Copy the weights of a whole detector: one of ours, of any classes and attentions, or torchvision's.
+
+    Args:
+        network: receives them; a second tower starts from the first where the weights know one alone.
+        tensors: by our names, where what fits is copied, or by torchvision's; see :func:`load_torchvision`.
+
+    Raises:
+        CheckpointError: nothing fits, or torchvision's weights are of another network.
+    """
+    if any(name.startswith(HIDDEN) for name in tensors):
+        return load_torchvision(network, tensors)
+    own = {name.removeprefix("backbone."): value for name, value in tensors.items()}
+    return import_public(network, _in_all_towers(network, own))
 
 
 def load_torchvision(network: FasterRcnn, tensors: Mapping[str, Tensor]) -> ImportReport:
@@ -33,7 +50,7 @@ def load_torchvision(network: FasterRcnn, tensors: Mapping[str, Tensor]) -> Impo
     They expect RGB images and ours are BGR, so the input channels of the first convolution are turned round.
 
     Args:
-        network: a detector on a backbone of the same size; what attentions add stays as it is.
+        network: a detector on a backbone of the same size; attentions keep their random weights.
         tensors: by torchvision's names, of its first releases or its later ones.
 
     Returns:
@@ -43,11 +60,8 @@ def load_torchvision(network: FasterRcnn, tensors: Mapping[str, Tensor]) -> Impo
     Raises:
         CheckpointError: the weights are of another network; ours may hold some of them by then.
     """
-    renamed = {_plain(name): value for name, value in tensors.items()}
-    turned = _turned(renamed, "body.conv1.weight")
-    return _copied(
-        network, turned, "torchvision's weights", (), lambda name: not name.startswith(ATTENTIONS)
-    )
+    renamed = _turned({_plain(name): value for name, value in tensors.items()}, "body.conv1.weight")
+    return _copied(network, renamed, "torchvision's weights", (), lambda name: name.startswith(PLAIN))
 
 
 def load_imagenet(network: FasterRcnn, weights: Mapping[str, Tensor]) -> ImportReport:
@@ -68,46 +82,18 @@ def load_imagenet(network: FasterRcnn, weights: Mapping[str, Tensor]) -> ImportR
     renamed = {_place(name, single): value for name, value in weights.items()}
     for first in ("body.conv1.weight", "body.features.0.weight"):
         renamed = _turned(renamed, first)
-    for tower in network.towers[1:]:
-        renamed |= {
-            tower + name.removeprefix(network.towers[0]): value
-            for name, value in renamed.items()
-            if name.startswith(network.towers[0])
-        }
     return _copied(network, renamed, "ImageNet weights", CLASSIFIERS, lambda name: name.startswith("body."))
-
-
-def twin_towers(network: nn.Module, report: ImportReport) -> ImportReport:
-    """Give a detector of two towers (``als``) the box tower's weights in the class tower, if it got none.
-
-    Args:
-        network: a detector that weights were copied into.
-        report: of these.
-
-    Returns:
-        The report, where the tower's tensors count as copied.
-    """
-    towers = dict(network.named_children())
-    if "class_head" not in towers or any(name.startswith("class_head.") for name in report.copied):
-        return report
-    towers["class_head"].load_state_dict(network.get_submodule("roi_heads.box_head").state_dict())
-    twins = tuple(
-        name
-        for name in report.new
-        if name.startswith("class_head.")
-        and name.replace("class_head.", "roi_heads.box_head.", 1) in report.copied
-    )
-    new = tuple(name for name in report.new if name not in twins)
-    return replace(report, copied=report.copied + twins, new=new)
 
 
 def _plain(name: str) -> str:
     """A torchvision name without ``backbone.`` and what later releases put around convolutions."""
-    name = name.replace("rpn.head.conv.0.0.", "rpn.head.conv.").removeprefix("backbone.")
-    if name.startswith("fpn."):
-        name = (
-            name.replace(".0.weight", ".weight").replace(".0.bias", ".bias") if name.count(".") == 4 else name
-        )
+    if name.startswith(HIDDEN):
+        return f"rpn.head.hidden.{name.rpartition('.')[2]}"
+    name = name.removeprefix("backbone.")
+    # fpn.inner_blocks.2.0.weight; in the first releases without the 0.
+    if name.startswith("fpn.") and name.count(".") == 4:
+        block, _, kind = name.rpartition(".0.")
+        return f"{block}.{kind}"
     return name
 
 
@@ -129,6 +115,18 @@ def _turned(tensors: Mapping[str, Tensor], first: str) -> dict[str, Tensor]:
     return found
 
 
+def _in_all_towers(network: FasterRcnn, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of the first tower for the others, too, unless they have their own."""
+    first, *others = network.towers
+    copies = {
+        other + name.removeprefix(first): value
+        for other in others
+        for name, value in tensors.items()
+        if name.startswith(f"{first}.")
+    }
+    return {**copies, **tensors}
+
+
 def _copied(
     network: FasterRcnn,
     tensors: Mapping[str, Tensor],
@@ -136,7 +134,7 @@ def _copied(
     left_out: tuple[str, ...],
     needed: Callable[[str], bool],
 ) -> ImportReport:
-    report = import_public(network, tensors)
+    report = import_public(network, _in_all_towers(network, tensors))
     lacking = [name for name in report.new if needed(name)]
     misfit = [name for name in report.skipped if not name.startswith(PREDICTOR)]
     strange = [name for name in report.unknown if not (left_out and name.startswith(left_out))]

@@ -1,4 +1,4 @@
-"""Faster R-CNN and what attentions make of it (ALS, IAN, LGA-RCNN) as a family of detectors."""
+"""Faster R-CNN and the attentions on it as a family of detectors."""
 
 from __future__ import annotations
 
@@ -12,19 +12,14 @@ from spotlabel.detector.contract import Detector
 from spotlabel.detector.family import Family, Options
 from spotlabel.detector.networks.imagenet import imagenet_weights
 from spotlabel.detector.regions.backbones import REGION_BACKBONES
-from spotlabel.detector.regions.checkpoint import load_imagenet, load_torchvision, twin_towers
+from spotlabel.detector.regions.checkpoint import IMAGENET_NAMES, load_detector, load_imagenet
 from spotlabel.detector.regions.network import FasterRcnn
-from spotlabel.detector.regions.options import LossWeights, RegionOptions, changed
-from spotlabel.detector.regions.presets import REGION_PRESETS
+from spotlabel.detector.regions.options import LossWeights, RegionOptions
+from spotlabel.detector.regions.presets import REGION_PRESETS, build_region_detector
+from spotlabel.pipeline.errors import RecipeError
 
-IMAGENET = {
-    "resnet-50-c4": "resnet50",
-    "resnet-50-fpn": "resnet50",
-    "resnet-101-c4": "resnet101",
-    "resnet-101-fpn": "resnet101",
-    "vgg-16": "vgg16",
-}
-"""Public name of the weights that a backbone starts from; their batch norms are frozen, so it needs them."""
+PYRAMIDS = ("faster-rcnn", "lga")
+"""Presets that stand on a pyramid unless told otherwise; the papers of the others have one feature map."""
 
 CLASSIC: dict[str, object] = {
     "optimiser": "sgd",
@@ -94,37 +89,41 @@ class RegionFamily(Family):
     bases = BASES
 
     def defaults(self, preset: str, backbone: str | None) -> Mapping[str, object]:
-        """Those of base ``coco``; no ImageNet weights where the backbone has none."""
-        chosen = {**BASES["coco"], "preset": preset}
-        return chosen if backbone is None or backbone in IMAGENET else {**chosen, "init": ""}
-
-    def settled(self, preset: str, backbone: str, options: Options) -> Options:
-        """The backbone's usual options where nothing else was said."""
-        said = {name: getattr(options, name) for name in options.model_fields_set}
-        return changed(REGION_BACKBONES[backbone].options, **said)
+        """The base of the paper's benchmark; no ImageNet weights where the backbone has none."""
+        chosen = {**BASES["coco" if preset in PYRAMIDS else "voc"], "preset": preset}
+        return chosen if backbone is None or backbone in IMAGENET_NAMES else {**chosen, "init": ""}
 
     def build(
         self, preset: str, backbone: str, classes: int, options: Options, weights: Options | None = None
     ) -> Detector:
-        """See :meth:`spotlabel.detector.family.Family.build`."""
-        assert isinstance(options, RegionOptions)
-        assert weights is None or isinstance(weights, LossWeights)
-        parts = REGION_BACKBONES[backbone].build(options)
-        return REGION_PRESETS[preset](parts, classes, options, weights)
+        """See :meth:`spotlabel.detector.family.Family.build`.
 
-    def load_own(self, network: Detector, tensors: Mapping[str, Tensor]) -> ImportReport:
-        """Weights of any preset; a tower of classes that is not among them starts as the other tower."""
-        return twin_towers(network, super().load_own(network, tensors))
+        Raises:
+            RecipeError: options that do not go together or with the backbone.
+        """
+        factors = weights if isinstance(weights, LossWeights) else None
+        try:
+            return build_region_detector(preset, backbone, classes, factors, **options.model_dump())
+        except ValueError as error:
+            raise RecipeError(f"training.options: {_one_line(error)} ({preset} on {backbone})") from error
 
     def load_public(self, network: Detector, tensors: Mapping[str, Tensor]) -> ImportReport:
-        """Weights of torchvision's Faster R-CNN."""
-        assert isinstance(network, FasterRcnn)
-        return twin_towers(network, load_torchvision(network, tensors))
+        """See :func:`spotlabel.detector.regions.checkpoint.load_detector`."""
+        return load_detector(_own(network), tensors)
 
     def load_imagenet(self, network: Detector, backbone: str, file: Path | None) -> ImportReport:
-        """Start trunk, and what of the head is a part of it, from ImageNet weights."""
-        assert isinstance(network, FasterRcnn)
-        if backbone not in IMAGENET:
-            known = ", ".join(IMAGENET)
-            raise CheckpointError(f"training.init: ImageNet weights are for {known}, not {backbone}")
-        return twin_towers(network, load_imagenet(network, imagenet_weights(IMAGENET[backbone], file)))
+        """Start trunk and head from ImageNet weights; the small backbones have none."""
+        if backbone not in IMAGENET_NAMES:
+            raise CheckpointError(f"training.init: there are no ImageNet weights of {backbone}")
+        return load_imagenet(_own(network), imagenet_weights(IMAGENET_NAMES[backbone], file))
+
+
+def _own(network: Detector) -> FasterRcnn:
+    assert isinstance(network, FasterRcnn)
+    return network
+
+
+def _one_line(error: ValueError) -> str:
+    """What was wrong, without the frame that pydantic puts around it."""
+    found = getattr(error, "errors", None)
+    return str(found()[0]["msg"]).removeprefix("Value error, ") if found else str(error)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spotlabel.detector.contract import Batch, Detector, Found, Share, alone
+from spotlabel.detector.contract import Batch, Detector, Found
 from spotlabel.detector.data.colour import IMAGENET_COLOURS
 from spotlabel.detector.regions.backbones import Parts
 from spotlabel.detector.regions.boxes import clip, decode, large_enough
@@ -57,7 +57,6 @@ class FasterRcnn(Detector):
 
     Attributes:
         generator: draws the samples that are trained on; None takes torch's default one.
-        share: averages counts over the processes that train together.
         towers: names of the modules that start from the part of public weights behind the feature maps.
     """
 
@@ -79,7 +78,6 @@ class FasterRcnn(Detector):
         self.multiple = parts.backbone.multiple
         self.attentions = {}
         self.generator: torch.Generator | None = None
-        self.share: Share = alone
         if options.pooling is Pooling.POOL and parts.backbone.pooled > 1:
             raise ValueError("pooling: pool reads one feature map; a pyramid needs align")
         for stage in parts.backbone.stages()[: options.frozen_stages]:
@@ -110,7 +108,7 @@ class FasterRcnn(Detector):
         )
         rois = self.choose(proposals, objects, batch["labelled"])
         terms |= self.roi_losses(look, rois) | self.attention_losses(look, batch)
-        weighted = [getattr(self.weights, name, 1.0) * term for name, term in terms.items()]
+        weighted = [getattr(self.weights, name) * term for name, term in terms.items()]
         return {**terms, "total": torch.stack(weighted).sum()}
 
     def look(self, image: Tensor) -> Look:

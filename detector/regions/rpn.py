@@ -60,15 +60,15 @@ class RpnHead(nn.Module):
 
     def __init__(self, channels: int, anchors: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.hidden = nn.Conv2d(channels, channels, 3, padding=1)
         self.cls_logits = nn.Conv2d(channels, anchors, 1)
         self.bbox_pred = nn.Conv2d(channels, 4 * anchors, 1)
-        for layer in (self.conv, self.cls_logits, self.bbox_pred):
+        for layer in (self.hidden, self.cls_logits, self.bbox_pred):
             started(layer, 0.01)
 
     def forward(self, feature: Tensor) -> tuple[Tensor, Tensor]:
         """Map [B, C, h, w] to logits [B, h*w*A] and deltas [B, h*w*A, 4], cell by cell."""
-        hidden = functional.relu(self.conv(feature))
+        hidden = functional.relu(self.hidden(feature))
         logits, deltas = exact(self.cls_logits, hidden), exact(self.bbox_pred, hidden)
         batch = len(feature)
         return logits.permute(0, 2, 3, 1).reshape(batch, -1), deltas.permute(0, 2, 3, 1).reshape(batch, -1, 4)

@@ -38,9 +38,8 @@ def load_initial(origin: str, network: Detector, spec: ModelSpec) -> str:
         what = f"{found.preset} on {found.backbone}"
     else:
         tensors, what = read_public_checkpoint(path), "public checkpoint"
-    load = family.load_own if path.suffix == ".safetensors" else family.load_public
     try:
-        report = load(network, tensors)
+        report = family.load_public(network, tensors)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     return f"{path.name} ({what}) into {spec.preset} on {spec.backbone}: {report}"

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from spotlabel.pipeline.cli.compare import compare
 from spotlabel.pipeline.cli.demo import demo
@@ -67,10 +68,20 @@ class _Group(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without importing the lazy ones."""
-        lines = {name: command.get_short_help_str(limit=90) for name, command in self.commands.items()}
-        lines |= {name: text for name, (_, text) in LAZY.items()}
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(lines.items()))
+            formatter.write_dl(self._lines())
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What may stand here, without importing the lazy commands at each press of a key."""
+        names = [
+            CompletionItem(name, help=text) for name, text in self._lines() if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def _lines(self) -> list[tuple[str, str]]:
+        """Every command with its line."""
+        lines = {name: command.get_short_help_str(limit=90) for name, command in self.commands.items()}
+        return sorted({**lines, **{name: text for name, (_, text) in LAZY.items()}}.items())
 
     def invoke(self, ctx: click.Context) -> Any:
         for number in (signal.SIGINT, signal.SIGTERM):

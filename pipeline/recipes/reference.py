@@ -64,9 +64,8 @@ class _Reference:
             if len(default) > _LONGEST_DEFAULT:
                 default = "see below"
             yield f"| `{prefix}{name}` | {self._values(value)} | {default} | {_cell(value['description'])} |"
-            inner = self._inner(value)
-            if prefix and inner is not None:
-                nested.append((name, inner))
+            if prefix:
+                nested += [(name, inner) for inner in self._inner(value) if inner["properties"]]
         yield ""
         for name, inner in nested:
             yield from self._section(f"`{prefix}{name}`", "", inner)
@@ -75,24 +74,21 @@ class _Reference:
         """Labelers that share their settings share a section."""
         found: dict[str, list[str]] = {}
         for name, value in evidence["properties"].items():
-            found.setdefault(self._link(value), []).append(name)
+            found.setdefault(self._links(value)[0], []).append(name)
         return [(names, self._defs[link]) for link, names in found.items()]
 
-    def _link(self, schema: Schema) -> str:
-        """Name of the object that a schema, or one of its alternatives, refers to; empty if there is none."""
-        for choice in (schema, *schema.get("anyOf", ())):
-            name = str(choice.get("$ref", ""))[_LINK_LENGTH:]
-            if name and "properties" in self._defs[name]:
-                return name
-        return ""
+    def _links(self, schema: Schema) -> list[str]:
+        """Names of the objects that a schema, or its alternatives, refer to."""
+        choices = (schema, *schema.get("anyOf", ()))
+        names = [str(choice["$ref"])[_LINK_LENGTH:] for choice in choices if "$ref" in choice]
+        return [name for name in names if "properties" in self._defs[name]]
 
     def _object(self, schema: Schema) -> Schema:
-        return self._defs[self._link(schema)]
+        return self._defs[self._links(schema)[0]]
 
-    def _inner(self, schema: Schema) -> Schema | None:
-        """The object that a setting holds, itself or as a list's items."""
-        name = self._link(schema) or self._link(schema.get("items", {}))
-        return self._defs[name] if name else None
+    def _inner(self, schema: Schema) -> list[Schema]:
+        """The objects that a setting may hold, itself or as a list's items."""
+        return [self._defs[name] for name in self._links(schema) + self._links(schema.get("items", {}))]
 
     def _resolved(self, schema: Schema) -> Schema:
         return self._defs[schema["$ref"][_LINK_LENGTH:]] if "$ref" in schema else schema

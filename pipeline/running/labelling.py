@@ -9,8 +9,9 @@ from spotlabel.pipeline.atomic import clear_partials
 from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.job import Outcome
-from spotlabel.pipeline.running.local import Watcher, check_writable, run_all, usable_cores
+from spotlabel.pipeline.running.local import check_writable, run_all, usable_cores
 from spotlabel.pipeline.running.order import longest_first
+from spotlabel.pipeline.running.watcher import Watcher
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item, thresholds_without_effect
 

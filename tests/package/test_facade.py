@@ -18,6 +18,7 @@ from spotlabel.pipeline.errors import RecipeError
 from tests.conftest import ROOT
 from tests.helpers import recipes
 from tests.helpers.recipes import environment, stores, tree, write
+from tests.helpers.still_files import write_voc
 
 HEAVY = {"numpy", "cv2", "torch", "h5py", "pydantic", "numba", "click", "yaml", "importlib.metadata"}
 
@@ -193,6 +194,12 @@ def test_evaluate_coco(tmp_path: Path) -> None:
     )
     result = spotlabel.evaluate_coco(tmp_path / "truth.json", tmp_path / "found.json")
     assert result.figures.summary["AP"] == pytest.approx(1)
+
+
+def test_evaluate_voc(tmp_path: Path) -> None:
+    year = write_voc(tmp_path / "VOC2007", {"000001": ((100, 120), [("car", 1, 1, 10, 10)])}, images=False)
+    (tmp_path / "comp4_det_test_car.txt").write_text("000001 0.9 1 1 10 10\n")
+    assert spotlabel.evaluate_voc(year, "test", tmp_path).figures.area == pytest.approx(1)
 
 
 def test_evaluate_attention(tmp_path: Path) -> None:

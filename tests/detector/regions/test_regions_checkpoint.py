@@ -9,7 +9,7 @@ from torch import Tensor
 from spotlabel.detector.checkpoint import CheckpointError
 from spotlabel.detector.networks.resnet import RESNET_18, Trunk
 from spotlabel.detector.regions.backbones import Parts, Pyramid, Vgg16, resnet_c4
-from spotlabel.detector.regions.checkpoint import load_imagenet, load_torchvision
+from spotlabel.detector.regions.checkpoint import load_detector, load_imagenet, load_torchvision
 from spotlabel.detector.regions.heads import TwoLayers
 from spotlabel.detector.regions.network import FasterRcnn
 from spotlabel.detector.regions.options import C4, FPN
@@ -58,7 +58,7 @@ def test_torchvisions_coco_weights_fit_a_detector_of_other_classes(old):
     }
     assert not report.new + report.unknown
     assert torch.equal(model.roi_heads.box_predictor.cls_score.weight, kept)
-    assert not model.rpn.head.conv.weight.any()
+    assert not model.rpn.head.hidden.weight.any()
     assert not model.backbone.fpn.layer_blocks[3].bias.any()
 
 
@@ -135,3 +135,32 @@ def test_imagenet_weights_fill_vggs_layers():
     assert not model.roi_heads.box_head.fc6.weight.any()
     assert not model.roi_heads.box_head.fc7.weight.any()
     assert set(report.unknown) == {"classifier.6.weight", "classifier.6.bias"}
+
+
+def test_our_own_weights_are_not_taken_for_torchvisions():
+    plain, other = (build_region_detector("faster-rcnn", "small-c4", classes) for classes in (2, 3))
+    report = load_detector(other, plain.state_dict())
+    assert torch.equal(other.backbone.body.conv1.weight, plain.backbone.body.conv1.weight)
+    assert len(report.skipped) == 4
+    assert not report.new + report.unknown
+
+
+def test_two_towers_start_from_the_one_of_the_plain_detector():
+    plain = build_region_detector("faster-rcnn", "small-c4", 2)
+    split = build_region_detector("als-split", "small-c4", 2)
+    report = load_detector(split, plain.state_dict())
+    assert not report.new
+    for tower in (split.roi_heads.box_head, split.class_head):
+        assert torch.equal(tower.layer4.conv1.weight, plain.roi_heads.box_head.layer4.conv1.weight)
+    with torch.no_grad():
+        split.class_head.layer4.conv1.weight.fill_(1)
+    als = build_region_detector("als", "small-c4", 2)
+    load_detector(als, split.state_dict())
+    assert bool((als.class_head.layer4.conv1.weight == 1).all())
+
+
+def test_torchvisions_weights_leave_attentions_as_they_are():
+    model = build_region_detector("lga", "resnet-50-fpn", 4)
+    report = load_torchvision(model, blank(NETWORKS["resnet50_fpn"]))
+    assert report.new
+    assert all(name.startswith("gaussian.") for name in report.new)
