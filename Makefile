@@ -28,7 +28,7 @@ TRUTH ?=
 .PHONY: labels masks status show compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
 .PHONY: quality believability ablation campaign scale cluster-test
-.PHONY: bench bench-labelers bench-pawcs bench-evaluate bench-training
+.PHONY: test-processors gpu bench bench-labelers bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ demo: .venv/.ready  ## label the synthetic scenes, measure them against exact ma
 
 test: lint  ## all checks: ruff, mypy, pytest (one process per core, one thread each)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+test-processors: .venv/.ready  ## the tests of numbers under emulated processors: half an hour [PROCESSORS="--quick"]
+	$(BIN)/python scripts/test_processors.py $(PROCESSORS)
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
@@ -120,6 +123,9 @@ believability: .venv/.ready  ## does a box's believability tell its real IoU? in
 
 bench-training: .venv/.ready  ## measure a training step and inference with each switch: make bench-training [BENCH="--backbone hourglass-104 --batch 16 --size 512"]
 	$(BIN)/python -m benchmarks.bench_training $(BENCH)
+
+gpu: .venv/.ready  ## everything that only a GPU can tell, in 8 minutes: make gpu [DATA=../shared/data] [GPU="--only pawcs steps --out runs/gpu"]
+	$(BIN)/python -m benchmarks.gpu $(if $(DATA),--data '$(DATA)') $(GPU)
 
 scale: .venv/.ready  ## simulate 10,000 videos on 100 and 1,000 cores, into docs/scale.md
 	$(BIN)/python -m benchmarks.scale

@@ -22,7 +22,6 @@ from spotlabel.labelers.pawcs.engine import PawcsEngine
 from spotlabel.labelers.pawcs.settings import PawcsSettings
 
 _MEBIBYTE = 2**20
-_REPEATS = 10
 _SEQUENCE = "MVI_40201"
 
 
@@ -45,7 +44,9 @@ def made_up_frames(height: int, width: int, count: int) -> list[Image]:
     return frames
 
 
-def measure(frames: list[Image], videos: int, warm_up: int, settings: PawcsSettings) -> tuple[float, ...]:
+def measure(
+    frames: list[Image], videos: int, warm_up: int, settings: PawcsSettings, repeats: int = 10
+) -> tuple[float, float, float]:
     """Seconds a batch step in all and in kernels, and device bytes a video.
 
     Args:
@@ -53,6 +54,7 @@ def measure(frames: list[Image], videos: int, warm_up: int, settings: PawcsSetti
         videos: how many.
         warm_up: steps before the clock runs.
         settings: of PAWCS.
+        repeats: steps of the kernels alone.
     """
     from numba import cuda  # noqa: PLC0415 - only where there is one
 
@@ -72,10 +74,10 @@ def measure(frames: list[Image], videos: int, warm_up: int, settings: PawcsSetti
             times.append(time.perf_counter() - begin)
         cuda.synchronize()
         begin = time.perf_counter()
-        for _ in range(_REPEATS):
+        for _ in range(repeats):
             batch.step()
         cuda.synchronize()
-        kernels = (time.perf_counter() - begin) / _REPEATS
+        kernels = (time.perf_counter() - begin) / repeats
         return float(np.median(times[warm_up:])), kernels, batch.memory / videos
 
 

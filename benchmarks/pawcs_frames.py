@@ -60,4 +60,5 @@ def read_truth(data: Path, name: str) -> Iterator[tuple[int, npt.NDArray[np.bool
     start, stop = (int(word) for word in (folder / "temporalROI.txt").read_text().split())
     for number in range(start, stop + 1):
         truth = cv2.imread(str(folder / "groundtruth" / f"gt{number:06d}.png"), cv2.IMREAD_GRAYSCALE)
-        yield number - 1, truth == MOVING, (truth != OUTSIDE_ROI) & (truth != UNKNOWN)
+        counted = (truth != OUTSIDE_ROI) & (truth != UNKNOWN)
+        yield number - 1, np.asarray(truth == MOVING), np.asarray(counted)

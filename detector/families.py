@@ -7,10 +7,11 @@ from typing import Any
 
 from spotlabel.detector.centernet.family import CenterNetFamily
 from spotlabel.detector.family import Family, Options
+from spotlabel.detector.regions.family import RegionFamily
 from spotlabel.pipeline.errors import RecipeError
 from spotlabel.pipeline.validation import validated
 
-FAMILIES: list[Family] = [CenterNetFamily()]
+FAMILIES: list[Family] = [CenterNetFamily(), RegionFamily()]
 """A new family is added here; nothing else names it."""
 
 

@@ -1,4 +1,4 @@
-"""ImageNet weights for ResNet backbones: from a file, or from torchvision or timm where these work.
+"""ImageNet weights for backbones: from a file, or from torchvision or timm where these work.
 
 Neither package is needed (optional: ``pip install spotlabel[pretrained]``), and neither imports beside a
 CPU-only build of torch.
@@ -25,20 +25,20 @@ from spotlabel.detector.networks.resnet import ResNet
 
 FIRST = "conv1.weight"
 CLASSIFIER = ("fc.weight", "fc.bias")
-NAMES = ("resnet18", "resnet34", "resnet50")
+NAMES = ("resnet18", "resnet34", "resnet50", "resnet101", "vgg16")
 
 
 def imagenet_weights(name: str, file: Path | None = None) -> dict[str, Tensor]:
     """Public weights by torchvision's parameter names, as published: for RGB images, with the classifier.
 
     Args:
-        name: ``resnet18``, ``resnet34`` or ``resnet50``; only used without a file.
+        name: one of :data:`NAMES`; only used without a file.
         file: ``.safetensors``, or a ``.pth`` of plain tensors; None asks torchvision, then timm, which
             download the weights on first use.
 
     Raises:
         CheckpointError: the file cannot be used, or neither package can be imported or can get the weights.
-        ValueError: no ResNet of this name.
+        ValueError: there are none of this name.
     """
     if name not in NAMES:
         raise ValueError(f"no ImageNet weights of {name!r}; there are {', '.join(NAMES)}")

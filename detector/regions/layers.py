@@ -1,11 +1,19 @@
-"""Layers that the parts of a region-based detector share."""
+"""What the parts of a region-based detector share."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def uncompiled(function: Function) -> Function:
+    """A function that ``torch.compile`` leaves alone: its shapes or its loops depend on the data."""
+    return cast(Function, torch.compiler.disable(function))  # type: ignore[no-untyped-call]
 
 
 def exact(layer: nn.Module, x: Tensor) -> Tensor:

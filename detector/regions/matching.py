@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from spotlabel.detector.regions.boxes import area, clip, iou
+from spotlabel.detector.regions.layers import uncompiled
 
 POSITIVE, NEGATIVE, UNUSED = 1, 0, -1
 
@@ -38,6 +39,7 @@ class Matches(NamedTuple):
     label: Tensor
 
 
+@uncompiled
 def visible_objects(boxes: Tensor, classes: Tensor, present: Tensor, extent: Tensor) -> Objects:
     """Objects clipped to their pictures, moved to the front, without more empty slots than needed.
 

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spotlabel.detector.contract import Batch, Detector, Found, Share, alone
+from spotlabel.detector.contract import Batch, Detector, Found
 from spotlabel.detector.data.colour import IMAGENET_COLOURS
 from spotlabel.detector.regions.backbones import Parts
 from spotlabel.detector.regions.boxes import clip, decode, large_enough
 from spotlabel.detector.regions.heads import CODING, RoiHeads, Rois, head_losses
-from spotlabel.detector.regions.layers import batch_norms, freeze
+from spotlabel.detector.regions.layers import batch_norms, freeze, uncompiled
 from spotlabel.detector.regions.matching import UNUSED, Objects, match, unlabelled_share, visible_objects
 from spotlabel.detector.regions.nms import keep_best
 from spotlabel.detector.regions.options import LossWeights, RegionOptions
@@ -38,12 +38,12 @@ class Look(NamedTuple):
     Attributes:
         proposing: feature maps that regions are proposed from and located on, finest first.
         classifying: feature maps that they are classified on; the same ones in the plain detector.
-        attention: what attention says, by name; [B, 1, h, w].
+        attention: logits of attentions by name, one [B, 1, h, w] per feature map.
     """
 
     proposing: list[Tensor]
     classifying: list[Tensor]
-    attention: dict[str, Tensor]
+    attention: dict[str, list[Tensor]]
 
 
 class FasterRcnn(Detector):
@@ -57,10 +57,11 @@ class FasterRcnn(Detector):
 
     Attributes:
         generator: draws the samples that are trained on; None takes torch's default one.
-        share: averages counts over the processes that train together.
+        towers: names of the modules that start from the part of public weights behind the feature maps.
     """
 
     colours = IMAGENET_COLOURS
+    towers: tuple[str, ...] = ("roi_heads.box_head",)
 
     def __init__(
         self,
@@ -77,7 +78,6 @@ class FasterRcnn(Detector):
         self.multiple = parts.backbone.multiple
         self.attentions = {}
         self.generator: torch.Generator | None = None
-        self.share: Share = alone
         if options.pooling is Pooling.POOL and parts.backbone.pooled > 1:
             raise ValueError("pooling: pool reads one feature map; a pyramid needs align")
         for stage in parts.backbone.stages()[: options.frozen_stages]:
@@ -108,7 +108,7 @@ class FasterRcnn(Detector):
         )
         rois = self.choose(proposals, objects, batch["labelled"])
         terms |= self.roi_losses(look, rois) | self.attention_losses(look, batch)
-        weighted = [getattr(self.weights, name, 1.0) * term for name, term in terms.items()]
+        weighted = [getattr(self.weights, name) * term for name, term in terms.items()]
         return {**terms, "total": torch.stack(weighted).sum()}
 
     def look(self, image: Tensor) -> Look:
@@ -125,6 +125,7 @@ class FasterRcnn(Detector):
         maps: list[Tensor] = self.backbone(image)
         return Look(maps, maps, {})
 
+    @uncompiled
     @torch.no_grad()
     def choose(self, proposals: Proposals, objects: Objects, labelled: Tensor) -> Rois:
         """A sample of the proposals and of the objects themselves, and what each should become."""
@@ -164,7 +165,7 @@ class FasterRcnn(Detector):
         """Terms of attentions, unweighted; none in the plain detector."""
         return {}
 
-    def attention_maps(self, look: Look, canvas: tuple[int, int]) -> dict[str, Tensor]:
+    def attention_maps(self, look: Look, found: Found, canvas: tuple[int, int]) -> dict[str, Tensor]:
         """The maps of :attr:`attentions`, [B, H, W] on a canvas of H x W; none in the plain detector."""
         return {}
 
@@ -187,8 +188,10 @@ class FasterRcnn(Detector):
             seen, found = self._candidates(self.look(mirrored(image, extent)), extent)
             boxes = torch.cat([boxes, mirrored_boxes(seen, extent)], dim=1)
             scores = torch.cat([scores, found], dim=1)
-        maps = self.attention_maps(look, (height, width)) if attention else {}
-        return self._best(boxes, scores, count, maps)
+        best = self._best(boxes, scores, count)
+        if not attention:
+            return best
+        return best._replace(attention=self.attention_maps(look, best, (height, width)))
 
     def _candidates(self, look: Look, extent: Tensor) -> tuple[Tensor, Tensor]:
         """Boxes [B, P, C, 4] and scores [B, P, C]; -inf where there is none."""
@@ -203,7 +206,8 @@ class FasterRcnn(Detector):
         usable = proposals.valid.unsqueeze(2) & (scores > options.score_floor) & large_enough(boxes, SMALLEST)
         return boxes, torch.where(usable, scores, -torch.inf)
 
-    def _best(self, boxes: Tensor, scores: Tensor, count: int, maps: dict[str, Tensor]) -> Found:
+    @uncompiled
+    def _best(self, boxes: Tensor, scores: Tensor, count: int) -> Found:
         flat, places = scores.flatten(1).topk(min(CANDIDATES, scores[0].numel()), dim=1)
         candidates = boxes.flatten(1, 2).gather(1, _rows(places))
         classes = places % self.classes
@@ -216,7 +220,7 @@ class FasterRcnn(Detector):
             functional.pad(found_boxes, (0, 0, 0, missing)),
             functional.pad(found_scores, (0, missing)),
             functional.pad(found_classes, (0, missing)),
-            maps,
+            {},
         )
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from spotlabel.detector.family import Options
+from spotlabel.detector.regions.attention.options import GaussianOptions, InvertedOptions, SeparationOptions
 from spotlabel.detector.regions.pooling import Pooling
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class LossWeights(BaseModel):
+class LossWeights(Options):
     """Factors of the loss terms."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     rpn_objectness: float = Field(default=1.0, ge=0)
     """Is there an object at an anchor?"""
@@ -25,12 +25,17 @@ class LossWeights(BaseModel):
     """Class of a region."""
     boxes: float = Field(default=1.0, ge=0)
     """From proposals to boxes."""
+    attention: float = Field(default=1.0, ge=0)
+    """Is there an object at a cell? (``als``)"""
+    guide: float = Field(default=1.0, ge=0)
+    """Class of a region by what its Gaussians highlight. (``lga``)"""
 
 
-class RegionOptions(BaseModel):
-    """Faster R-CNN. These are the numbers on a feature pyramid; every backbone comes with its own."""
+class RegionOptions(Options):
+    """Faster R-CNN. These are the numbers on a feature pyramid; every backbone comes with its own.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    Written out, they are what somebody chose: the rest is the backbone's.
+    """
 
     anchor_sizes: tuple[tuple[float, ...], ...] = ((32,), (64,), (128,), (256,), (512,))
     """Sizes of the anchors on each feature map, finest first: square roots of areas in canvas pixels. Small
@@ -86,6 +91,13 @@ class RegionOptions(BaseModel):
     """First stages of the backbone that keep their weights: 1 is the first convolution, 2 also the first
     stage of blocks. Makes sense with ImageNet weights alone."""
 
+    als: SeparationOptions = SeparationOptions()
+    """Attentive layer separation, for ``als``."""
+    ian: InvertedOptions = InvertedOptions()
+    """Inverted attention, for ``ian``."""
+    lga: GaussianOptions = GaussianOptions()
+    """Gaussian attention, for ``lga``."""
+
     @model_validator(mode="after")
     def _meant(self) -> RegionOptions:
         if self.rpn_negative > self.rpn_positive:
@@ -95,6 +107,10 @@ class RegionOptions(BaseModel):
         if not self.anchor_ratios or any(ratio <= 0 for ratio in self.anchor_ratios):
             raise ValueError("anchor_ratios: expected one or more ratios above 0")
         return self
+
+    @model_serializer(mode="wrap")
+    def _chosen(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if name in self.model_fields_set}
 
 
 FPN = RegionOptions()

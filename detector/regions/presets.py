@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from spotlabel.detector.regions.attention.als import AlsRcnn, SplitRcnn
+from spotlabel.detector.regions.attention.ian import IanRcnn
+from spotlabel.detector.regions.attention.lga import LgaRcnn
 from spotlabel.detector.regions.backbones import REGION_BACKBONES
 from spotlabel.detector.regions.network import FasterRcnn
 from spotlabel.detector.regions.options import LossWeights, changed
 
-REGION_PRESETS: dict[str, Callable[..., FasterRcnn]] = {"faster-rcnn": FasterRcnn}
+REGION_PRESETS: dict[str, Callable[..., FasterRcnn]] = {
+    "faster-rcnn": FasterRcnn,
+    "als-split": SplitRcnn,
+    "als": AlsRcnn,
+    "ian": IanRcnn,
+    "lga": LgaRcnn,
+}
 
 
 def build_region_detector(

@@ -12,7 +12,7 @@ from torch.nn import functional
 from spotlabel.detector.contract import Share, alone
 from spotlabel.detector.regions.anchors import cell_anchors, grid_anchors
 from spotlabel.detector.regions.boxes import Weights, clip, decode, encode, large_enough
-from spotlabel.detector.regions.layers import exact, started
+from spotlabel.detector.regions.layers import exact, started, uncompiled
 from spotlabel.detector.regions.matching import UNUSED, Objects, match, unlabelled_share
 from spotlabel.detector.regions.nms import keep_best
 from spotlabel.detector.regions.options import RegionOptions
@@ -60,15 +60,15 @@ class RpnHead(nn.Module):
 
     def __init__(self, channels: int, anchors: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.hidden = nn.Conv2d(channels, channels, 3, padding=1)
         self.cls_logits = nn.Conv2d(channels, anchors, 1)
         self.bbox_pred = nn.Conv2d(channels, 4 * anchors, 1)
-        for layer in (self.conv, self.cls_logits, self.bbox_pred):
+        for layer in (self.hidden, self.cls_logits, self.bbox_pred):
             started(layer, 0.01)
 
     def forward(self, feature: Tensor) -> tuple[Tensor, Tensor]:
         """Map [B, C, h, w] to logits [B, h*w*A] and deltas [B, h*w*A, 4], cell by cell."""
-        hidden = functional.relu(self.conv(feature))
+        hidden = functional.relu(self.hidden(feature))
         logits, deltas = exact(self.cls_logits, hidden), exact(self.bbox_pred, hidden)
         batch = len(feature)
         return logits.permute(0, 2, 3, 1).reshape(batch, -1), deltas.permute(0, 2, 3, 1).reshape(batch, -1, 4)
@@ -112,6 +112,7 @@ class Rpn(nn.Module):
         return levels
 
 
+@uncompiled
 @torch.no_grad()
 def propose(levels: Sequence[Level], extent: Tensor, before: int, after: int, overlap: float) -> Proposals:
     """The best proposals of each picture.
@@ -136,6 +137,7 @@ def propose(levels: Sequence[Level], extent: Tensor, before: int, after: int, ov
     return Proposals(found.gather(1, kept.unsqueeze(2).expand(-1, -1, 4)), valid)
 
 
+@uncompiled
 def rpn_losses(
     levels: Sequence[Level],
     objects: Objects,

@@ -20,7 +20,8 @@ def main(out: Path) -> None:
         batch = {name: value[group.rank :: group.world] for name, value in fixed_batch(4).items()}
         network = fixed_network()
         network.share = group.share
-        group.wrapped(network)(batch)["total"].backward()
+        wrapped = group.wrapped(network)  # held: gradients are averaged as long as it lives
+        wrapped(batch)["total"].backward()
         gradients = {name: p.grad for name, p in network.named_parameters()}
         save_file(gradients, str(out / f"{os.environ['RANK']}.safetensors"))
 

@@ -129,36 +129,47 @@ def test_decay_spares_biases_and_normalisation() -> None:
 # --- switches ----------------------------------------------------------------------------------------------
 
 
-def ran_steps(steps: int, *, recompute: bool = False, **options: object) -> tuple[list[float], Detector]:
+def ran_steps(
+    steps: int, *, double: bool = False, recompute: bool = False, **options: object
+) -> tuple[list[float], Detector]:
+    """Total losses and network of some steps from one beginning.
+
+    In double precision two correct ways stay together for some steps. In single precision they part at once:
+    Adam divides gradients that are zero but for rounding by their own size, and rounding is the processor's.
+    """
     torch.manual_seed(3)
-    network = SPEC.build().train()
+    dtype = torch.float64 if double else torch.float32
+    network = SPEC.build().train().to(dtype)
     if recompute:
         recompute_blocks(network)
     if options.get("channels_last"):
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = build_optimiser(network, TrainingSettings(lr=1e-3))
-    batch = fixed_batch(2, torch.float32)
+    batch = fixed_batch(2, dtype)
     chosen = StepOptions(**options)  # type: ignore[arg-type]
     return [float(train_step(network, optimiser, batch, chosen)["total"]) for _ in range(steps)], network
 
 
-def test_recomputing_activations_changes_neither_losses_nor_weights_nor_statistics() -> None:
-    (plain, a), (thrifty, b) = ran_steps(3), ran_steps(3, recompute=True)
-    assert thrifty == pytest.approx(plain, rel=1e-5)
+def gradient(network: nn.Module) -> torch.Tensor:
+    """The last step's gradient as one vector."""
+    return torch.cat([p.grad.double().flatten() for p in network.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize("switch", ["recompute", "channels_last"])
+def test_a_switch_changes_neither_losses_nor_gradients_nor_weights_nor_statistics(switch: str) -> None:
+    (plain, a), (switched, b) = ran_steps(3, double=True), ran_steps(3, double=True, **{switch: True})  # type: ignore[arg-type]
+    assert switched == pytest.approx(plain, rel=1e-9)
+    torch.testing.assert_close(gradient(b), gradient(a), rtol=1e-6, atol=1e-8)
     for name, value in a.state_dict().items():
-        assert torch.allclose(value, b.state_dict()[name], rtol=1e-4, atol=1e-5), name
+        torch.testing.assert_close(b.state_dict()[name], value, rtol=1e-6, atol=1e-7, msg=name)
 
 
-def test_channels_last_does_not_change_the_losses() -> None:
-    assert ran_steps(3, channels_last=True)[0] == pytest.approx(ran_steps(3)[0], rel=1e-4)
-
-
-def test_bfloat16_follows_float32() -> None:
-    plain, narrow = ran_steps(50)[0], ran_steps(50, bf16=True)[0]
-    assert plain[-1] < 0.5 * plain[0]
-    for start in range(0, 50, 10):
-        mean_plain, mean_narrow = (sum(losses[start : start + 10]) for losses in (plain, narrow))
-        assert mean_narrow == pytest.approx(mean_plain, rel=0.03)
+def test_bfloat16_starts_where_single_precision_does_and_learns() -> None:
+    (plain, a), (narrow, b) = ran_steps(1), ran_steps(1, bf16=True)
+    assert narrow == pytest.approx(plain, rel=0.01)
+    assert nn.functional.cosine_similarity(gradient(a), gradient(b), dim=0) > 0.8
+    learnt = ran_steps(50, bf16=True)[0]
+    assert learnt[-1] < 0.7 * learnt[0]
 
 
 def test_the_gradient_is_clipped_to_its_norm() -> None:

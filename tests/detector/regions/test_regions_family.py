@@ -1,0 +1,121 @@
+"""Region-based detectors as a family: built by name, kept in files, trained, stopped and gone on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from spotlabel.detector.checkpoint import CheckpointError
+from spotlabel.detector.model import ModelSpec, load_model, save_model
+from spotlabel.detector.networks.resnet import RESNET_50, Trunk
+from spotlabel.detector.regions.family import RegionFamily
+from spotlabel.detector.regions.presets import REGION_PRESETS
+from spotlabel.detector.training.distributed import Group
+from spotlabel.detector.training.initial import load_initial
+from spotlabel.detector.training.loop import Watcher
+from spotlabel.detector.training.run import Asked, start
+from spotlabel.detector.training.settings import TrainingSettings
+from spotlabel.pipeline.errors import RecipeError
+from spotlabel.pipeline.sequence import Sequence
+from tests.helpers.training_data import scene, write_exact_masks
+
+torch.set_num_threads(1)
+
+FAMILY = RegionFamily()
+SMALL: dict[str, object] = {
+    "preset": "faster-rcnn", "backbone": "small-fpn", "canvas": (64, 128), "every": 1, "every_held_out": 4,
+    "epochs": 1, "batch": 2, "lr": 1e-3, "ema": 0.9, "workers": 0, "pictures": 1, "held_out": ("b",),
+    "options": {"rpn_sample": 32, "roi_sample": 16},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("preset", REGION_PRESETS)
+def test_a_preset_stands_on_the_backbone_of_its_paper_unless_told_otherwise(preset):
+    backbone = "resnet-50-fpn" if preset in ("faster-rcnn", "lga") else "resnet-101-c4"
+    assert TrainingSettings(preset=preset).backbone == backbone
+
+
+def test_options_chosen_change_the_backbones_own_and_stand_in_model_files(tmp_path):
+    spec = ModelSpec(
+        preset="faster-rcnn", backbone="small-c4", class_names=("a", "b"), options={"pool_size": 5}
+    )
+    network = spec.build()
+    assert network.options.pool_size == 5
+    assert network.options.anchor_sizes == ((16, 32, 64),)  # small-c4's, not the pyramid's
+    save_model(tmp_path / "m.safetensors", network, spec)
+    again, found = load_model(tmp_path / "m.safetensors")
+    assert found == spec
+    assert found.model_dump(mode="json")["options"] == {"pool_size": 5}
+    assert again.options == network.options
+    assert not again.training
+
+
+def test_without_choices_a_model_file_holds_no_options():
+    spec = ModelSpec(preset="ian", backbone="small-c4")
+    assert "options" not in spec.model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pool": 5}, "options.pool: unknown key"),
+        ({"rpn_positive": 1.5}, "options.rpn_positive"),
+    ],
+)
+def test_wrong_options_are_told_in_one_line(options, message):
+    with pytest.raises(RecipeError, match=message):
+        ModelSpec(preset="faster-rcnn", backbone="small-c4", options=options)
+
+
+def test_options_that_do_not_fit_the_backbone_are_told_when_it_is_built():
+    spec = ModelSpec(preset="faster-rcnn", backbone="small-fpn", options={"anchor_sizes": [[16]]})
+    with pytest.raises(
+        RecipeError, match=r"1 lists for 5 feature maps; expected one each \(faster-rcnn on small-fpn\)"
+    ):
+        spec.build()
+
+
+def test_imagenet_weights_by_backbone(tmp_path):
+    trunk = Trunk(RESNET_50)
+    save_file(trunk.state_dict(), tmp_path / "w.safetensors")
+    spec = ModelSpec(preset="als-split", backbone="resnet-50-c4")
+    network = spec.build()
+    line = load_initial(f"imagenet:{tmp_path / 'w.safetensors'}", network, spec)
+    assert line.startswith("ImageNet weights into resnet-50-c4: copied ")
+    for tower in (network.roi_heads.box_head, network.class_head):
+        assert torch.equal(tower.layer4[2].conv3.weight, trunk.layer4[2].conv3.weight)
+    with pytest.raises(CheckpointError, match="there are no ImageNet weights of small-c4"):
+        FAMILY.load_imagenet(network, "small-c4", None)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Sequence, Path]]:
+    folder = tmp_path_factory.mktemp("masks")
+    found = []
+    for number, name in enumerate("ab"):
+        sequence = scene(name, seed=number, width=96, height=64, frames=8)
+        write_exact_masks(sequence, folder / f"{name}.h5")
+        found.append((sequence, folder / f"{name}.h5"))
+    return found
+
+
+def run(
+    videos: list[tuple[Sequence, Path]], folder: Path, steps: int | None = None, **changes: object
+) -> bool:
+    """Train; stop after some steps if told to. True if the run came to its end."""
+    folder.mkdir(exist_ok=True)
+    left = iter([False] * ((steps or 10**6) - 1))
+    asked = Asked(videos, TrainingSettings(**{**SMALL, **changes}), folder, False)
+    return start(asked, Group(0, 1, torch.device("cpu")), lambda: next(left, True), Watcher())
+
+
+@pytest.mark.parametrize("preset", ["faster-rcnn", "ian"])
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(videos, tmp_path, preset):
+    assert run(videos, tmp_path / "whole", preset=preset)
+    assert not run(videos, tmp_path / "stopped", steps=2, preset=preset)
+    assert run(videos, tmp_path / "stopped", preset=preset)
+    for name in ("last.safetensors", "state.safetensors"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "stopped" / name).read_bytes()
