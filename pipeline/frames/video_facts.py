@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import av
 
@@ -79,6 +80,6 @@ def _orientation(frame: av.VideoFrame, findings: Findings) -> int:
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return AS_STORED
-    orientation = of_matrix(bytes(matrix))
+    orientation = of_matrix(bytes(cast(Any, matrix)))  # side data is a buffer, which its type does not say
     findings.angle |= orientation is None
     return orientation or AS_STORED

@@ -24,7 +24,9 @@ def paint_found(maps: Tensor, found: Found, size: tuple[int, int]) -> Tensor:
     """
     apart = maps.float().view(*found.scores.shape, *maps.shape[1:])
     sure = found.scores >= SURE
-    rows = [paint(own[keep], boxes[keep], size) for own, boxes, keep in zip(apart, found.boxes, sure, strict=True)]
+    rows = [
+        paint(own[keep], boxes[keep], size) for own, boxes, keep in zip(apart, found.boxes, sure, strict=True)
+    ]
     return torch.stack(rows)
 
 
