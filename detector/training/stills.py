@@ -29,6 +29,9 @@ ONLY_VIDEOS = (
 )
 """Settings of ``training`` that are about videos; ``stills`` has its own."""
 
+DECIDING = ("short", "long", "mirror", "jitter", "classes", "orientation")
+"""Settings of ``stills`` that decide what a network sees, beside the pictures themselves."""
+
 
 @dataclass(frozen=True)
 class StillsAsked:
@@ -102,7 +105,7 @@ class StillMaterial:
 
     def identity(self) -> Mapping[str, Any]:
         """What is annotated, and how large pictures are seen."""
-        asked = self.asked.model_dump(mode="json", include={"short", "long", "mirror", "jitter", "classes"})
+        asked = self.asked.model_dump(mode="json", include={*DECIDING})
         sides = (self.train.pictures, self.held_out.files.pictures)
         return {"stills": asked, "annotations": [_digest(pictures) for pictures in sides]}
 
@@ -143,9 +146,9 @@ def open_stills_material(asked: StillsAsked, settings: TrainingSettings) -> Stil
         TrainingError: a wanted class that no part has, or nothing to train or to validate on.
     """
     wanted = asked.settings
-    train, classes = open_stills(wanted.train, wanted.classes, asked.data)
+    train, classes = open_stills(wanted.train, wanted.classes, asked.data, wanted.orientation)
     if wanted.held_out:
-        held_out, _ = open_stills(wanted.held_out, classes, asked.data)
+        held_out, _ = open_stills(wanted.held_out, classes, asked.data, wanted.orientation)
     else:
         every = wanted.every_held_out
         held_out = PictureFiles(train.pictures[every - 1 :: every])

@@ -89,10 +89,15 @@ class StillsSettings(_Section):
     """Mirror half of the pictures."""
     jitter: bool = False
     """Jitter colours."""
+    orientation: Literal["upright", "stored"] = "upright"
+    """Pictures as their EXIF orientation says they are to be seen, or as stored; boxes have to fit."""
 
 
 def open_stills(
-    parts: Iterable[Part], wanted: Wanted | ClassMap, data: Path
+    parts: Iterable[Part],
+    wanted: Wanted | ClassMap,
+    data: Path,
+    orientation: Literal["upright", "stored"] = "upright",
 ) -> tuple[PictureFiles, ClassMap]:
     """Pictures of some parts, and the detector's classes.
 
@@ -100,6 +105,7 @@ def open_stills(
         parts: where the pictures come from.
         wanted: see :attr:`StillsSettings.classes`, or the classes themselves.
         data: folder that relative paths start at.
+        orientation: see :attr:`StillsSettings.orientation`.
 
     Raises:
         DatasetError: a part cannot be used.
@@ -107,7 +113,8 @@ def open_stills(
     """
     opened = [_Opened(part, data) for part in parts]
     classes = _classes(list(dict.fromkeys(name for part in opened for name in part.class_names)), wanted)
-    return PictureFiles([picture for part in opened for picture in part.pictures(classes)]), classes
+    pictures = [picture for part in opened for picture in part.pictures(classes)]
+    return PictureFiles(pictures, orientation), classes
 
 
 class _Opened:
