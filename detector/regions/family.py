@@ -14,7 +14,7 @@ from spotlabel.detector.networks.imagenet import imagenet_weights
 from spotlabel.detector.regions.backbones import REGION_BACKBONES
 from spotlabel.detector.regions.checkpoint import IMAGENET_NAMES, load_detector, load_imagenet
 from spotlabel.detector.regions.network import FasterRcnn
-from spotlabel.detector.regions.options import LossWeights, RegionOptions
+from spotlabel.detector.regions.options import RegionOptions, RegionWeights
 from spotlabel.detector.regions.presets import REGION_PRESETS, build_region_detector
 from spotlabel.pipeline.errors import RecipeError
 
@@ -27,7 +27,7 @@ class RegionFamily(Family):
 
     presets = tuple(REGION_PRESETS)
     backbones = tuple(REGION_BACKBONES)
-    weights = LossWeights
+    weights = RegionWeights
     options = RegionOptions
 
     def defaults(self, preset: str) -> Mapping[str, object]:
@@ -42,7 +42,7 @@ class RegionFamily(Family):
         Raises:
             RecipeError: options that do not go together or with the backbone.
         """
-        factors = weights if isinstance(weights, LossWeights) else None
+        factors = weights if isinstance(weights, RegionWeights) else None
         try:
             return build_region_detector(preset, backbone, classes, factors, **options.model_dump())
         except ValueError as error:

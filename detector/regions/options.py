@@ -14,8 +14,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class LossWeights(Options):
-    """Factors of the loss terms."""
+class RegionWeights(Options):
+    """Factors of the loss terms of region-based detectors."""
 
     rpn_objectness: float = Field(default=1.0, ge=0)
     """Is there an object at an anchor?"""

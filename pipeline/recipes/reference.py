@@ -51,8 +51,12 @@ class _Reference:
         yield from self._section("`masks`", "masks.", self._object(properties["masks"]))
         yield from self._section("`training`", "training.", self._object(properties["training"]))
 
-    def _section(self, title: str, prefix: str, section: Schema) -> Iterator[str]:
-        """A heading, what the section is, a table; then the tables of the objects in it."""
+    def _section(self, title: str, prefix: str, section: Schema, place: str = "") -> Iterator[str]:
+        """A heading, what the section is, a table; then the tables of the objects in it.
+
+        A place is where the section's settings stand if their names do not say so.
+        """
+        place = place or prefix
         yield f"## {title}\n\n{section['description']}\n"
         if not section["properties"]:
             return
@@ -64,11 +68,11 @@ class _Reference:
             if len(default) > _LONGEST_DEFAULT:
                 default = "see below"
             yield f"| `{prefix}{name}` | {self._values(value)} | {default} | {_cell(value['description'])} |"
-            if prefix:
+            if place:
                 nested += [(name, inner) for inner in self._inner(value) if inner["properties"]]
         yield ""
         for name, inner in nested:
-            yield from self._section(f"`{prefix}{name}`", "", inner)
+            yield from self._section(f"`{place}{name}`", "", inner, f"{place}{name}.")
 
     def _by_labeler(self, evidence: Schema) -> list[tuple[list[str], Schema]]:
         """Labelers that share their settings share a section."""
