@@ -165,6 +165,7 @@ class FasterRcnn(Detector):
         """Terms of attentions, unweighted; none in the plain detector."""
         return {}
 
+    @uncompiled
     def attention_maps(self, look: Look, found: Found, canvas: tuple[int, int]) -> dict[str, Tensor]:
         """The maps of :attr:`attentions`, [B, H, W] on a canvas of H x W; none in the plain detector."""
         return {}
