@@ -76,11 +76,13 @@ class Attention:
         title: as pictures and tables call it.
         logits: values are logits (drawn through a sigmoid); else they lie in [0, 1].
         foreground: learns the foreground masks; validation compares it with them.
+        regions: belongs to the boxes that were found, 0 elsewhere; pictures outline them.
     """
 
     title: str
     logits: bool = False
     foreground: bool = False
+    regions: bool = False
 
 
 class Detector(nn.Module, ABC):

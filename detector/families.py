@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from spotlabel.detector.centernet.family import CenterNetFamily
 from spotlabel.detector.family import Family, Options
@@ -13,6 +12,8 @@ from spotlabel.pipeline.validation import validated
 
 FAMILIES: list[Family] = [CenterNetFamily(), RegionFamily()]
 """A new family is added here; nothing else names it."""
+MODERN = "modern"
+"""The base that changes nothing; every family has it."""
 
 
 def preset_names() -> list[str]:
@@ -64,6 +65,27 @@ def own_settings(preset: str, kind: str, values: object, where: str) -> Options:
     return validated(model, values.model_dump() if isinstance(values, Options) else values, where)
 
 
-def bases() -> dict[str, Mapping[str, Any]]:
-    """Settings of training to start from, by name, of all families."""
-    return {name: base for family in FAMILIES for name, base in family.bases.items()}
+def base_names(preset: str | None = None) -> list[str]:
+    """Names of the settings to start from: of a preset's family, or of all families."""
+    families = FAMILIES if preset is None else [family_of(preset)]
+    return [MODERN, *dict.fromkeys(name for family in families for name in family.bases)]
+
+
+def base_of(name: str, preset: str | None = None) -> Mapping[str, object]:
+    """Settings to start from.
+
+    Args:
+        name: one of :func:`base_names`; two families may each have a base of one name.
+        preset: whose family's base is wanted; that of the first family which has one if not given.
+
+    Raises:
+        ValueError: the preset's family, or no family, has such a base.
+    """
+    families = FAMILIES if preset is None else [family_of(preset)]
+    for family in families:
+        if name in family.bases:
+            return family.bases[name]
+    if name == MODERN:
+        return {}
+    whose = f" for {preset}" if preset else ""
+    raise ValueError(f"base: expected one of {', '.join(base_names(preset))}{whose}")

@@ -36,8 +36,13 @@ class Family(ABC):
     options: type[Options] = Options
     bases: Mapping[str, Mapping[str, object]] = {}
 
-    def defaults(self, preset: str) -> Mapping[str, object]:
-        """Settings of training that a preset has unless a base or the user says otherwise."""
+    def defaults(self, preset: str, backbone: str | None) -> Mapping[str, object]:
+        """Settings of training that hold unless a base or the user says otherwise.
+
+        Args:
+            preset: one of :attr:`presets`.
+            backbone: the one that was said, if it was; it may be none of :attr:`backbones`.
+        """
         return {}
 
     def settled(self, preset: str, backbone: str, options: Options) -> Options:

@@ -75,6 +75,20 @@ class DigestCache:
             self._changed = True
         return digest
 
+    def derived(self, digest: str, what: str, compute: Callable[[], str]) -> str:
+        """A text that only content of a known digest decides, computed when it is not known yet.
+
+        Args:
+            digest: of all the content that decides it.
+            what: name of what is computed.
+            compute: whatever it raises goes through, and nothing is remembered.
+        """
+        key = f"{what}:{digest}"
+        if key not in self._known:
+            self._known[key] = [0, 0, 0, 0, compute()]
+            self._changed = True
+        return str(self._known[key][-1])
+
     def reread(self) -> None:
         """Take over what another process has learnt and saved since."""
         self._known = {**self._known, **_load(self._path)}

@@ -29,12 +29,13 @@ TESTS = (
     "tests/detector/networks",
     "tests/detector/prediction/test_onnx_export.py",
     "tests/detector/prediction/test_predictor.py",
+    "tests/detector/regions",
     "tests/detector/test_detector_references.py",
     "tests/detector/training/test_overfit.py",
     "tests/detector/training/test_training_step.py",
 )
 QUICK_TESTS = (
-    "tests/labelers/boxbg/test_boxbg_edges.py",
+    "tests/labelers/boxbg/test_boxbg_smoothing.py",
     "tests/labelers/egomotion/test_egomotion.py",
     "tests/labelers/masks/test_believed_masks.py",
     "tests/detector/centernet/test_decode.py",

@@ -18,7 +18,7 @@ from spotlabel.detector.prediction.coco_ids import read_coco_ids
 from spotlabel.detector.prediction.engine import Switches
 from spotlabel.detector.prediction.job import Format, Wanted
 from spotlabel.detector.prediction.predictor import PredictOptions, Predictor
-from spotlabel.detector.prediction.sources import clips_of_paths, clips_of_sequences
+from spotlabel.detector.prediction.sources import Orientation, clips_of_paths, clips_of_sequences
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.local import check_writable, usable_cores
 
@@ -75,6 +75,9 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Rows exactly as in SpotNet's published files."),
         click.option("--format", "wanted_format", type=click.Choice(["ua-detrac", "uavdt", "coco"]),
                      help="Of the detections; default: what suits the recipe's dataset, else coco."),
+        click.option("--orientation", type=click.Choice(["upright", "stored"]),
+                     help="Pictures as their EXIF orientation or display matrix says they are to be seen, or "
+                     "as stored; default: the recipe's frames.orientation, else upright."),
         click.option("--out", type=path, metavar="FOLDER",
                      help="Where results go; default: <out>/detections of the recipe, else detections."),
         click.option("--only", multiple=True, metavar="NAME",
@@ -117,9 +120,12 @@ def detect(
       spotlabel detect model.safetensors --recipe uavdt --compat spotnet --only-annotated
       spotlabel detect model.safetensors --recipe cdnet --set data=/data/CDnet2014 --attention
     """
+    orientation = options["orientation"]
+    if recipe is not None and orientation is not None:
+        overrides = (*overrides, f"frames.orientation={orientation}")
     loaded = _recipe(recipe, sources, overrides, only, options["only_annotated"])
     wanted = _wanted(loaded, options)
-    clips = _clips(loaded, sources, only)
+    clips = _clips(loaded, sources, only, orientation or "upright")
     network, spec = load_model(model)
     predict = PredictOptions(
         options["batch"], options["flip"], options["scales"], options["nms"], options["canvas"]
@@ -153,9 +159,11 @@ def _recipe(
     return None
 
 
-def _clips(recipe: Recipe | None, sources: tuple[Path, ...], only: tuple[str, ...]) -> list[Clip]:
+def _clips(
+    recipe: Recipe | None, sources: tuple[Path, ...], only: tuple[str, ...], orientation: Orientation
+) -> list[Clip]:
     if recipe is None:
-        return clips_of_paths(list(sources))
+        return clips_of_paths(list(sources), orientation)
     return clips_of_sequences(recipe.sequences(only), skip_bad=recipe.frames.on_bad == "unknown")
 
 

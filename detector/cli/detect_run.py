@@ -23,6 +23,7 @@ from spotlabel.pipeline.cli.options import console, table
 from spotlabel.pipeline.cli.progress import watching
 from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.frames import VideoFile
+from spotlabel.pipeline.frames.digest import frames_digest
 from spotlabel.pipeline.hashing import DigestCache, file_digest, files_digest
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.running.job import Outcome
@@ -61,7 +62,7 @@ class Setup:
         outputs = {"format": wanted.format, "compat": wanted.compat, "min_score": wanted.min_score}
         outputs |= {"draw": wanted.draw, "attention": wanted.attention, "annotated": wanted.only_annotated}
         found: dict[str, Any] = {
-            "images": files_digest(clip.frames.files(), clip.frames.identity(), cache),
+            "images": frames_digest(clip.frames, cache),
             "model": cache.digest(self.model),
             "options": {**asdict(self.predictor.options), "bf16": self.switches.bf16},
             "outputs": outputs,

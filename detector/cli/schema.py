@@ -12,8 +12,8 @@ import click
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
-from spotlabel.detector.families import FAMILIES, bases, preset_names
-from spotlabel.detector.training.settings import MODERN, TrainingSettings
+from spotlabel.detector.families import FAMILIES, MODERN, base_names, preset_names
+from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.pipeline.recipes.reference import settings_reference
 from spotlabel.pipeline.recipes.schema import recipe_schema
 
@@ -38,12 +38,16 @@ def schema(markdown: bool) -> None:
 
 def training_as_written() -> type[BaseModel]:
     """The section ``training`` as it may be written, ``base`` and the families' own settings included."""
-    changed = "; ".join(f"`{name}`: {_listed(base)}" for name, base in bases().items())
+    changed = "; ".join(
+        f"`{name}` of {', '.join(family.presets)}: {_listed(base)}"
+        for family in FAMILIES
+        for name, base in family.bases.items()
+    )
     says = f"Settings to start from, single ones of which may differ. `{MODERN}`: the defaults; {changed}."
     known = TrainingSettings.model_fields
     backbones = dict.fromkeys(name for family in FAMILIES for name in family.backbones)
     fields: dict[str, Any] = {
-        "base": (_one_of((MODERN, *bases())), Field(MODERN, description=says)),
+        "base": (_one_of(base_names()), Field(MODERN, description=says)),
         **{name: (field.annotation, field) for name, field in known.items()},
         "preset": (_one_of(preset_names()), _narrowed(known["preset"])),
         "backbone": (_one_of(backbones), _narrowed(known["backbone"])),

@@ -9,14 +9,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from spotlabel.pipeline.errors import FrameError
 from spotlabel.pipeline.frames import ImageFolder
-from spotlabel.pipeline.frames.decode import DECODER_VERSION, decode_image
+from spotlabel.pipeline.frames.decode import DECODER_VERSION, decode
+from spotlabel.pipeline.frames.folder import turns
+from spotlabel.pipeline.frames.oddities import Oddities
+from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.frames.prefetch import prefetch
 from spotlabel.pipeline.sequence import Image, Sequence
 
@@ -48,8 +51,16 @@ class ImageList:
     Their numbers are the last digits of their names where these rise, else 1, 2, 3...
     """
 
-    def __init__(self, paths: list[Path]) -> None:
+    def __init__(self, paths: list[Path], orientation: Literal["upright", "stored"] = "upright") -> None:
+        """Take the files as they are; no pixel is read.
+
+        Args:
+            paths: the files.
+            orientation: whether EXIF orientations are followed.
+        """
         self._paths = paths
+        self._options = FrameOptions(grey="convert", orientation=orientation)
+        self._oddities = Oddities(self._options)
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -71,6 +82,15 @@ class ImageList:
         """How the files are decoded."""
         return {"source": "image list", "decoder": DECODER_VERSION}
 
+    @property
+    def orientation(self) -> str:
+        """Whether orientation tags are followed."""
+        return self._options.orientation
+
+    def tags(self) -> dict[str, object]:
+        """What following orientation tags, or not, changes; reads the head of every file."""
+        return turns(self._paths, self._options.orientation)
+
     def read(self, index: int) -> Image:
         """Image at a position: uint8 (H, W, 3), BGR; grey images are repeated into three channels.
 
@@ -82,12 +102,19 @@ class ImageList:
             data = path.read_bytes()
         except OSError as error:
             raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from error
-        return decode_image(data, str(path), "convert")
+        decoded = decode(data, str(path), self._options)
+        self._oddities.note(index, decoded)
+        return decoded.image
+
+    def tell(self) -> None:
+        """Warn, once, of what was odd about images that have been read."""
+        self._oddities.tell(lambda index: self._paths[index])
 
     def stream(self) -> Iterator[Image | FrameError]:
         """All images in order, a :class:`FrameError` in place of each that cannot be read."""
         for index in range(len(self)):
             yield _image_or_error(self.read, index)
+        self.tell()
 
 
 @dataclass(frozen=True)
@@ -136,8 +163,10 @@ class Clip:
             threads: image files decoded at a time; a video is decoded by one thread.
         """
         if isinstance(self.frames, ImageList | ImageFolder):
-            return _ahead(self.frames.read, len(self.frames), threads)
-        return prefetch(self.frames.stream(), depth=8)
+            yield from _ahead(self.frames.read, len(self.frames), threads)
+            self.frames.tell()
+        else:
+            yield from prefetch(self.frames.stream(), depth=8)
 
 
 def _image_or_error(read: Callable[[int], Image], index: int) -> Image | FrameError:

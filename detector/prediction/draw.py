@@ -16,6 +16,7 @@ Colour = tuple[int, int, int]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARK: Colour = (20, 20, 20)
+_OUTLINE: Colour = (200, 200, 200)
 _GREY_SHARE = 0.65
 """Brightness of the grey image under an attention map."""
 _LEGEND = (140, 10)
@@ -41,19 +42,25 @@ def draw_detections(image: Image, found: Prediction, class_names: tuple[str, ...
     return drawn
 
 
-def draw_attention(image: Image, values: Float32, attention: Attention) -> Image:
+def draw_attention(
+    image: Image, values: Float32, attention: Attention, boxes: npt.NDArray[np.float64] | None = None
+) -> Image:
     """The image in grey, coloured where an attention map is high.
 
     Args:
         image: uint8 (H, W, 3) BGR.
         values: float32 (H, W), the map.
         attention: what it is.
+        boxes: float64 (N, 4), x0, y0, x1, y1 in pixel edges; outlined if the map belongs to them.
     """
     shares = _sigmoid(values) if attention.logits else np.clip(values, 0, 1)
     colours = cv2.applyColorMap((shares * 255).round().astype(np.uint8), cv2.COLORMAP_INFERNO)
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[:, :, None] * np.float32(_GREY_SHARE)
     weight = np.minimum(0.85, 1.7 * shares)[:, :, None]
     blended: Image = (grey * (1 - weight) + colours * weight).round().astype(np.uint8)
+    if attention.regions and boxes is not None:
+        for x0, y0, x1, y1 in np.rint(boxes).astype(int).tolist():
+            cv2.rectangle(blended, (x0, y0), (x1 - 1, y1 - 1), _OUTLINE, 1)
     return blended
 
 

@@ -114,7 +114,7 @@ class Pictures:
         resized, shown = at_width(image, found, width) if width != image.shape[1] else (image, found)
         panels = [draw_detections(resized, shown, self.class_names)]
         for name, attention in self.attentions.items():
-            drawn = draw_attention(resized, shown.attention[name], attention)
+            drawn = draw_attention(resized, shown.attention[name], attention, shown.boxes)
             panels.append(add_legend(drawn, attention))
         return panels
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 from spotlabel.detector.errors import PredictionError
 from spotlabel.detector.prediction.clips import Clip, ImageList
@@ -15,14 +16,19 @@ from spotlabel.pipeline.names import check_names
 from spotlabel.pipeline.sequence import Sequence
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+Orientation = Literal["upright", "stored"]
 LOOSE = "images"
 """Name of the clip of images that were named one by one."""
 
 
-def clips_of_paths(paths: list[Path]) -> list[Clip]:
+def clips_of_paths(paths: list[Path], orientation: Orientation = "upright") -> list[Clip]:
     """Clips of image files, folders and video files.
 
     Images that are named one by one form a clip, those of a folder another, and every video one of its own.
+
+    Args:
+        paths: files and folders.
+        orientation: whether EXIF orientations and display matrices are followed.
 
     Raises:
         PredictionError: a path does not exist, is neither image nor video, or a folder holds neither.
@@ -33,14 +39,14 @@ def clips_of_paths(paths: list[Path]) -> list[Clip]:
     found: list[tuple[Path, Clip]] = []
     for path in paths:
         if path.is_dir():
-            found.extend(_folder(path))
+            found.extend(_folder(path, orientation))
         elif _is(path, VIDEO_SUFFIXES):
-            found.append(_video(path))
+            found.append(_video(path, orientation))
         elif path not in loose:
             raise _unusable(path)
     clips = _named_apart(found)
     if loose:
-        clips.append(Clip(LOOSE, ImageList(loose)))
+        clips.append(Clip(LOOSE, ImageList(loose, orientation)))
     check_names([clip.name for clip in clips])
     return clips
 
@@ -55,14 +61,14 @@ def clips_of_sequences(sequences: list[Sequence], skip_bad: bool) -> list[Clip]:
     return [Clip(sequence.name, sequence.frames, skip_bad, sequence) for sequence in sequences]
 
 
-def _folder(folder: Path) -> list[tuple[Path, Clip]]:
+def _folder(folder: Path, orientation: Orientation) -> list[tuple[Path, Clip]]:
     try:
         held = sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
     except OSError as error:
         raise PredictionError(f"{folder}: cannot be listed: {error.strerror or error}") from error
     images = [path for path in held if _is(path, IMAGE_SUFFIXES)]
-    found = [(folder, Clip("", ImageList(images)))] if images else []
-    found += [_video(path) for path in held if _is(path, VIDEO_SUFFIXES)]
+    found = [(folder, Clip("", ImageList(images, orientation)))] if images else []
+    found += [_video(path, orientation) for path in held if _is(path, VIDEO_SUFFIXES)]
     if not found:
         advice = (
             "name its subfolders, for example with /*" if any(p.is_dir() for p in held) else "is it empty?"
@@ -73,8 +79,9 @@ def _folder(folder: Path) -> list[tuple[Path, Clip]]:
     return found
 
 
-def _video(path: Path) -> tuple[Path, Clip]:
-    return path.with_suffix(""), Clip("", VideoFile(path, FrameOptions(grey="convert")))
+def _video(path: Path, orientation: Orientation) -> tuple[Path, Clip]:
+    options = FrameOptions(grey="convert", orientation=orientation)
+    return path.with_suffix(""), Clip("", VideoFile(path, options))
 
 
 def _named_apart(found: list[tuple[Path, Clip]]) -> list[Clip]:

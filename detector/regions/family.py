@@ -21,6 +21,63 @@ from spotlabel.pipeline.errors import RecipeError
 PYRAMIDS = ("faster-rcnn", "lga")
 """Presets that stand on a pyramid unless told otherwise; the papers of the others have one feature map."""
 
+CLASSIC: dict[str, object] = {
+    "optimiser": "sgd",
+    "schedule": "step",
+    "drop": 0.1,
+    "warm_up": 500,
+    "clip": 0.0,
+    "ema": 0.0,
+}
+"""What all published trainings of this family have in common."""
+
+BASES: dict[str, dict[str, object]] = {
+    # Something real on a CPU in minutes, from random weights.
+    "small": {
+        "preset": "faster-rcnn",
+        "backbone": "small-c4",
+        "canvas": (256, 448),
+        "extent": 0.5,
+        "every": 2,
+        "every_held_out": 8,
+        "epochs": 14,
+        "batch": 4,
+        "optimiser": "adamw",
+        "lr": 1e-3,
+        "schedule": "cosine",
+        "warm_up": 40,
+        "clip": 10.0,
+        "ema": 0.99,
+        "workers": 0,
+        "remember": 400,
+        "options": {"als": {"hidden": 128}, "lga": {"hidden": 32, "guide_width": 128}},
+    },
+    # ResNet-101 on one feature map, two pictures a step: Huang et al., WACV 2020, section 4.
+    "voc": {
+        **CLASSIC,
+        "preset": "faster-rcnn",
+        "backbone": "resnet-101-c4",
+        "init": "imagenet",
+        "epochs": 8,
+        "batch": 2,
+        "lr": 2e-3,
+        "lr_batch": 2,
+        "milestones": (6 / 8,),
+    },
+    # A pyramid on ResNet-50, 16 pictures a step: the same paper.
+    "coco": {
+        **CLASSIC,
+        "preset": "faster-rcnn",
+        "backbone": "resnet-50-fpn",
+        "init": "imagenet",
+        "epochs": 12,
+        "batch": 16,
+        "lr": 1e-2,
+        "lr_batch": 16,
+        "milestones": (8 / 12, 11 / 12),
+    },
+}
+
 
 class RegionFamily(Family):
     """See :mod:`spotlabel.detector.regions.presets`; every preset goes with every backbone."""
@@ -29,10 +86,12 @@ class RegionFamily(Family):
     backbones = tuple(REGION_BACKBONES)
     weights = LossWeights
     options = RegionOptions
+    bases = BASES
 
-    def defaults(self, preset: str) -> Mapping[str, object]:
-        """The backbone of the paper."""
-        return {"backbone": "resnet-50-fpn" if preset in PYRAMIDS else "resnet-101-c4"}
+    def defaults(self, preset: str, backbone: str | None) -> Mapping[str, object]:
+        """The base of the paper's benchmark; no ImageNet weights where the backbone has none."""
+        chosen = {**BASES["coco" if preset in PYRAMIDS else "voc"], "preset": preset}
+        return chosen if backbone is None or backbone in IMAGENET_NAMES else {**chosen, "init": ""}
 
     def build(
         self, preset: str, backbone: str, classes: int, options: Options, weights: Options | None = None

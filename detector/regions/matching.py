@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spotlabel.detector.regions.boxes import area, clip, iou
-from spotlabel.detector.regions.layers import uncompiled
+from spotlabel.detector.tensors import uncompiled
 
 POSITIVE, NEGATIVE, UNUSED = 1, 0, -1
 

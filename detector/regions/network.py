@@ -17,14 +17,14 @@ from spotlabel.detector.data.colour import IMAGENET_COLOURS
 from spotlabel.detector.regions.backbones import Parts
 from spotlabel.detector.regions.boxes import clip, decode, large_enough
 from spotlabel.detector.regions.heads import CODING, RoiHeads, Rois, head_losses
-from spotlabel.detector.regions.layers import batch_norms, freeze, uncompiled
+from spotlabel.detector.regions.layers import batch_norms, freeze
 from spotlabel.detector.regions.matching import UNUSED, Objects, match, unlabelled_share, visible_objects
 from spotlabel.detector.regions.nms import keep_best
 from spotlabel.detector.regions.options import LossWeights, RegionOptions
 from spotlabel.detector.regions.pooling import Pooling, roi_align, roi_pool
 from spotlabel.detector.regions.rpn import Level, Proposals, Rpn, propose, rpn_losses
 from spotlabel.detector.regions.sampling import balanced_sample
-from spotlabel.detector.tensors import at_least_single
+from spotlabel.detector.tensors import at_least_single, uncompiled
 
 CANDIDATES = 4000
 """Best boxes of all classes that suppression looks at; more would not change the first ones that it keeps."""
@@ -165,6 +165,7 @@ class FasterRcnn(Detector):
         """Terms of attentions, unweighted; none in the plain detector."""
         return {}
 
+    @uncompiled
     def attention_maps(self, look: Look, found: Found, canvas: tuple[int, int]) -> dict[str, Tensor]:
         """The maps of :attr:`attentions`, [B, H, W] on a canvas of H x W; none in the plain detector."""
         return {}

@@ -12,12 +12,12 @@ from torch.nn import functional
 from spotlabel.detector.contract import Share, alone
 from spotlabel.detector.regions.anchors import cell_anchors, grid_anchors
 from spotlabel.detector.regions.boxes import Weights, clip, decode, encode, large_enough
-from spotlabel.detector.regions.layers import exact, started, uncompiled
+from spotlabel.detector.regions.layers import exact, started
 from spotlabel.detector.regions.matching import UNUSED, Objects, match, unlabelled_share
 from spotlabel.detector.regions.nms import keep_best
 from spotlabel.detector.regions.options import RegionOptions
 from spotlabel.detector.regions.sampling import balanced_sample
-from spotlabel.detector.tensors import at_least_single
+from spotlabel.detector.tensors import at_least_single, uncompiled
 
 CODING: Weights = (1, 1, 1, 1)
 SMALLEST = 1e-3

@@ -133,7 +133,7 @@ def _epoch(run: Run, forward: nn.Module, trained: Trained, progress: Progress, l
             _save(run, trained, progress)
             return False
         for group in trained.optimiser.param_groups:
-            group["lr"] = learning_rate(progress.step, run.steps, run.settings)
+            group["lr"] = learning_rate(progress.step, run.steps, run.settings, run.group.world)
         torch.manual_seed(_seed(run, progress.step))
         meter.add(progress, train_step(forward, trained.optimiser, batch, options))
         if trained.averaged:
@@ -194,7 +194,7 @@ class _Meter:
 
     def add(self, progress: Progress, losses: dict[str, Tensor]) -> None:
         """Keep the losses of a step."""
-        rate = learning_rate(progress.step, self._run.steps, self._run.settings)
+        rate = learning_rate(progress.step, self._run.steps, self._run.settings, self._run.group.world)
         self._pending.append((progress.step + 1, rate, losses))
         if len(self._pending) >= STEPS_BETWEEN_LINES:
             self.flush(progress)
@@ -238,7 +238,8 @@ def _validate(run: Run, trained: Trained, progress: Progress, log: Log | None) -
     weights = trained.averaged.values if trained.averaged and progress.step else trained.network.state_dict()
     run.group.same(weights)  # running statistics differ between processes
     network.load_state_dict(weights)
-    options = PredictOptions(batch=run.settings.batch_held_out, attention=bool(network.attentions))
+    compared = any(attention.foreground for attention in network.attentions.values())
+    options = PredictOptions(batch=run.settings.batch_held_out, attention=compared)
     switches = Switches(str(run.group.device), run.settings.bf16, run.settings.channels_last)
     predictor = Predictor(network, run.spec, options, switches)
     mine = list(range(run.group.rank, len(run.held_out), run.group.world))

@@ -29,21 +29,25 @@ def build_optimiser(network: nn.Module, settings: TrainingSettings) -> Optimizer
     return AdamW(groups, lr=settings.lr)
 
 
-def learning_rate(step: int, steps: int, settings: TrainingSettings) -> float:
+def learning_rate(step: int, steps: int, settings: TrainingSettings, world: int = 1) -> float:
     """Learning rate of a step: linear warm-up, then cosine to a hundredth or drops at milestones.
 
     Args:
         step: number of the step, from 0.
         steps: steps of the whole run.
         settings: the run's settings.
+        world: processes that train together.
     """
     warm_up = min(settings.warm_up, steps // 10)
+    peak = settings.lr
+    if settings.lr_batch:  # linear scaling (Goyal et al., 2017, section 2.1)
+        peak *= settings.batch * world / settings.lr_batch
     if step < warm_up:
-        return settings.lr * (step + 1) / warm_up
+        return peak * (step + 1) / warm_up
     if settings.schedule == "step":
-        return settings.lr * settings.drop ** sum(step >= share * steps for share in settings.milestones)
+        return peak * settings.drop ** sum(step >= share * steps for share in settings.milestones)
     progress = (step - warm_up) / max(1, steps - warm_up)
-    return settings.lr * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
+    return peak * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
 
 
 class AveragedWeights:

@@ -36,10 +36,10 @@ def validation_sheet(predictor: Predictor, frames: FrameList, indices: list[int]
     rows, titles = [], []
     for index in indices:
         raw = frames[index]
-        found = predictor.predict([raw.image])[0]
+        found = predictor.predict([raw.image], attention=bool(predictor.attentions))[0].at_least(SHOWN)
         panels = [draw_found(raw, found)]
         for name, values in found.attention.items():
-            panels.append(draw_attention(raw.image, values, predictor.attentions[name]))
+            panels.append(draw_attention(raw.image, values, predictor.attentions[name], found.boxes))
         rows.append([*panels, draw_mask(raw.image, raw.mask)])
         part, position = frames.place(index)
         titles.append(f"{part.video.name} {part.video.masks.numbers[position]}")
@@ -51,8 +51,7 @@ def draw_found(raw: RawFrame, found: Prediction) -> Image:
     drawn = raw.image.copy()
     for x0, y0, x1, y1 in np.rint(raw.boxes).astype(int).tolist():
         cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), TRUE, 1)
-    sure = found.at_least(SHOWN)
-    for (x0, y0, x1, y1), score in zip(np.rint(sure.boxes).astype(int).tolist(), sure.score, strict=True):
+    for (x0, y0, x1, y1), score in zip(np.rint(found.boxes).astype(int).tolist(), found.score, strict=True):
         cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), FOUND, 1)
         write(drawn, f"{100 * score:.0f}", (x0, max(y0 - 2, 8)), 0.3, FOUND)
     return drawn

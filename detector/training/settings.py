@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from spotlabel.detector.data.frames import Crop
 from spotlabel.detector.data.loader import StartMethod
 from spotlabel.detector.data.samples import IgnoreMode
-from spotlabel.detector.families import bases, family_of, own_settings, preset_names
+from spotlabel.detector.families import MODERN, base_of, family_of, own_settings, preset_names
 from spotlabel.detector.family import Options
 from spotlabel.detector.model import Choice
-
-MODERN = "modern"
-"""The base that changes nothing."""
 
 
 class TrainingSettings(Choice):
@@ -57,6 +55,9 @@ class TrainingSettings(Choice):
     """Adam, Adam with decoupled weight decay, or SGD with a momentum of 0.9."""
     lr: float = Field(default=1.25e-4, gt=0)
     """Learning rate after the warm-up."""
+    lr_batch: int = Field(default=0, ge=0)
+    """Images per step that ``lr`` is for, those of all processes together: the rate grows and falls with
+    their real number. 0 takes ``lr`` as it is."""
     weight_decay: float = Field(default=1e-4, ge=0)
     """Not for ``adam``; biases and normalisation are left alone."""
     schedule: Literal["cosine", "step"] = "cosine"
@@ -128,10 +129,19 @@ class TrainingSettings(Choice):
         if not isinstance(values, dict):
             return values
         changes = dict(values)
-        base, known = changes.pop("base", MODERN), {MODERN: {}, **bases()}
-        if base not in known:
-            raise ValueError(f"base: expected one of {', '.join(known)}")
-        chosen = {**known[base], **changes}
+        asked = changes.get("preset")
+        base = base_of(changes.pop("base", MODERN), asked if asked in preset_names() else None)
+        chosen = _merged(base, changes)
         preset = chosen.get("preset", cls.model_fields["preset"].default)
-        defaults = family_of(preset).defaults(preset) if preset in preset_names() else {}
-        return {**defaults, **chosen}
+        if preset not in preset_names():
+            return chosen
+        return _merged(family_of(preset).defaults(preset, chosen.get("backbone")), chosen)
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with others on top, section by section."""
+    merged = {**under, **over}
+    for key in under.keys() & over.keys():
+        if isinstance(under[key], Mapping) and isinstance(over[key], Mapping):
+            merged[key] = _merged(under[key], over[key])
+    return merged

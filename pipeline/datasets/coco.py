@@ -61,7 +61,7 @@ def list_sequences(root: Path, options: ReaderOptions, frame_options: FrameOptio
 READER = Reader(NAME, VERSION, CocoOptions, list_sequences)
 
 
-def check_sizes(file: CocoFile, images: list[CocoImage], actual: tuple[int, int]) -> None:
+def check_sizes(file: CocoFile, images: list[CocoImage], frames: FrameSource) -> None:
     """Refuse boxes drawn on images of another size than the frames have.
 
     Raises:
@@ -69,7 +69,7 @@ def check_sizes(file: CocoFile, images: list[CocoImage], actual: tuple[int, int]
     """
     for image in images:
         if image.size is not None:
-            check_declared_size(file.path, image.place, image.size, actual)
+            check_declared_size(file.path, image.place, image.size, frames)
 
 
 def _json_file(root: Path, options: CocoOptions) -> Path:
@@ -118,6 +118,6 @@ def _load(
 ) -> Annotations:
     boxes, crowds = file.boxes(name)
     canvas = Canvas.of(frames, ORIGIN, options.beyond)
-    check_sizes(file, images, canvas.size)
+    check_sizes(file, images, frames)
     static = [NativeRects.of_option(options.ignore, ORIGIN)]
     return build_annotations(boxes, canvas, static=static, per_frame=crowds)

@@ -12,7 +12,9 @@ from pydantic import field_validator
 
 from spotlabel.pipeline.datasets.base import ReaderOptions
 from spotlabel.pipeline.errors import DatasetError
-from spotlabel.pipeline.sequence import Camera
+from spotlabel.pipeline.frames import ImageFolder, VideoFile
+from spotlabel.pipeline.frames.shape import wide
+from spotlabel.pipeline.sequence import Camera, FrameSource
 
 logger = logging.getLogger("spotlabel")
 
@@ -148,20 +150,19 @@ def inside(folder: Path, name: str, source: Path, where: str) -> Path:
     return folder / relative
 
 
-def check_declared_size(source: Path, where: str, declared: tuple[int, int], actual: tuple[int, int]) -> None:
+def check_declared_size(source: Path, where: str, declared: tuple[int, int], frames: FrameSource) -> None:
     """Refuse boxes drawn on images of another size.
 
     Args:
         source: the file that declares a size.
         where: line or element in it.
         declared: height and width it declares.
-        actual: height and width of the images.
+        frames: the images.
 
     Raises:
-        DatasetError: the sizes differ.
+        DatasetError: the sizes differ; tells if that is because of how the images are turned or stretched.
     """
-    if declared != actual:
-        problem = (
-            f"declares {declared[1]} x {declared[0]} pixels, but the images have {actual[1]} x {actual[0]}"
-        )
+    if declared != frames.size:
+        because = frames.shape().because(declared) if isinstance(frames, ImageFolder | VideoFile) else ""
+        problem = f"declares {wide(declared)} pixels, but the images have {wide(frames.size)}{because}"
         raise DatasetError.at(source, where, problem, "the boxes would not fit the images")

@@ -181,7 +181,7 @@ def _sequence(name: str, frames: ImageFolder, file: Path, info: SeqInfo, options
 def _load(file: Path, info: SeqInfo, frames: FrameSource, options: MotOptions) -> Annotations:
     canvas = Canvas.of(frames, ORIGIN, options.beyond)
     if info.size is not None:
-        check_declared_size(info.path, "[Sequence] imWidth, imHeight", info.size, canvas.size)
+        check_declared_size(info.path, "[Sequence] imWidth, imHeight", info.size, frames)
     rows = read_mot(file, options.classes)
     return build_annotations(
         rows.boxes,

@@ -161,6 +161,6 @@ def _read_coco(name: str, boxes: Path, frames: FrameSource) -> _Native:
     if not sequences:
         raise DatasetError.at(boxes, "images", "is empty", "expected an entry for every frame with boxes")
     chosen = name if name in sequences else next(iter(sequences))
-    check_sizes(file, sequences[chosen], frames.size)
+    check_sizes(file, sequences[chosen], frames)
     rows, crowds = file.boxes(chosen)
     return _Native(coco_json.ORIGIN, rows, per_frame=crowds)

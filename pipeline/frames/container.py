@@ -1,4 +1,4 @@
-"""Tell whether a video file ends before its own container says it should.
+"""What only a container tells: whether a video file is cut, and which of its frames hold no data.
 
 The demuxers stop without a word at the end of a truncated AVI, MP4 or Matroska file, so a recording that was
 cut between two packets would pass for a shorter video. The three containers write their own length at the
@@ -8,9 +8,11 @@ top level; reading it takes a few bytes.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+_RIFF_HEADER = 8
 _EBML = b"\x1a\x45\xdf\xa3"
 _MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
 _MP4_FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
@@ -95,3 +97,35 @@ def _ebml_size(file: BinaryIO) -> int | None:
     bits = 7 * (extra + 1)
     value = int.from_bytes(first + file.read(extra), "big") & ((1 << bits) - 1)
     return None if value == (1 << bits) - 1 else value
+
+
+def null_frames(path: Path, stream: int, count: int) -> list[int]:
+    """Places of an AVI file's frames that hold no data, which means "as before"; demuxers pass over them.
+
+    Args:
+        path: an AVI file.
+        stream: index of its video stream.
+        count: number of frames that the stream's header announces.
+
+    Returns:
+        Ranks of the empty chunks among all chunks of the stream, from 0, in rising order. None of them if
+        the header does not count them.
+    """
+    names = (b"%02ddc" % stream, b"%02ddb" % stream)
+    with path.open("rb") as file:
+        sizes = [size for name, size in _avi_chunks(file, path.stat().st_size) if name in names]
+    return [rank for rank, size in enumerate(sizes) if size == 0] if len(sizes) == count else []
+
+
+def _avi_chunks(file: BinaryIO, end: int) -> Iterator[tuple[bytes, int]]:
+    """Name and size of every chunk; RIFF parts, the list of frames and its sub-lists are entered."""
+    position = 0
+    while position + _RIFF_HEADER <= end:
+        file.seek(position)
+        header = file.read(_RIFF_HEADER + 4)
+        name, size, kind = header[:4], int.from_bytes(header[4:8], "little"), header[8:]
+        if name == b"RIFF" or (name == b"LIST" and kind in (b"movi", b"rec ")):
+            position += _RIFF_HEADER + 4
+            continue
+        yield name, size
+        position += _RIFF_HEADER + size + size % 2

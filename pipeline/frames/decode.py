@@ -2,41 +2,69 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
-import simplejpeg
 
 from spotlabel.pipeline.errors import FrameError
+from spotlabel.pipeline.frames.exif import is_tiff, orientation_tag
+from spotlabel.pipeline.frames.jpeg import MAGIC as JPEG_MAGIC
+from spotlabel.pipeline.frames.jpeg import decode_jpeg
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.frames.orientation import AS_STORED, TURNS, as_stored, upright
 from spotlabel.pipeline.sequence import Image
 
 DECODER_VERSION = 1
 """Changes whenever the same bytes and options would give another frame."""
 
-_JPEG_MAGIC = b"\xff\xd8"
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOUR_TYPE = 25  # offset inside the file: signature, IHDR length and name, width, height, depth
 _PNG_GREY_ALPHA = 4
 _OPAQUE = 255
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """One decoded image.
+
+    Attributes:
+        image: uint8 (H, W, 3), BGR, as asked for: upright or as stored.
+        tag: its orientation tag as it stands in the file, 1 if there is none.
+        stored: height and width as stored.
+        oddity: what is odd about a file that could be used all the same; empty if nothing is.
+    """
+
+    image: Image
+    tag: int
+    stored: tuple[int, int]
+    oddity: str = ""
+
+    @property
+    def orientation(self) -> int:
+        """How the stored picture is to be seen, 1 to 8; an invalid tag counts as 1."""
+        return valid(self.tag)
+
+
 def decode_image(data: bytes, name: str, grey: Literal["refuse", "convert"]) -> Image:
+    """Decode one image file, upright; see :func:`decode` for what is odd about it, which is not told here."""
+    return decode(data, name, FrameOptions(grey=grey)).image
+
+
+def decode(data: bytes, name: str, options: FrameOptions) -> Decoded:
     """Decode one image file.
 
     The format is told from the bytes, not from the name. JPEG goes through libjpeg-turbo in strict mode,
     because OpenCV returns a full-shaped image for a truncated JPEG; all other formats go through OpenCV,
     which returns nothing for damaged ones. An alpha channel that is opaque everywhere carries nothing and is
-    dropped; any other is refused, since no background is known to put behind it. Orientation tags (EXIF)
-    are not followed: annotations refer to pixels as they are stored.
+    dropped; any other is refused, since no background is known to put behind it.
 
     Args:
         data: the whole file.
         name: what to call the file in error messages.
-        grey: refuse an image stored with a single grey channel, or repeat it into three.
-
-    Returns:
-        uint8 (H, W, 3), BGR.
+        options: which way the picture is turned, and what becomes of grey images and of odd JPEG files.
 
     Raises:
         FrameError: empty, truncated or corrupt data; CMYK; more than 8 bits a channel; transparency; grey
@@ -44,23 +72,24 @@ def decode_image(data: bytes, name: str, grey: Literal["refuse", "convert"]) -> 
     """
     if not data:
         raise FrameError(f"{name}: the file is empty")
-    pixels = _decode_jpeg(data, name) if data.startswith(_JPEG_MAGIC) else _decode_other(data, name)
+    pixels, oddity = (
+        decode_jpeg(data, name, options.odd_ends) if data.startswith(JPEG_MAGIC)
+        else (_decode_other(data, name), "")
+    )  # fmt: skip
     if pixels.ndim == 2:
-        return _from_grey(pixels, name, grey)
-    return np.ascontiguousarray(pixels)
+        pixels = _from_grey(pixels, name, options.grey)
+    file = io.BytesIO(data)
+    found = orientation_tag(file)
+    tag = AS_STORED if found is None else found
+    if is_tiff(file):  # OpenCV always turns these upright
+        pixels = as_stored(pixels, valid(tag))
+    image = upright(pixels, valid(tag)) if options.orientation == "upright" else pixels
+    return Decoded(np.ascontiguousarray(image), tag, (pixels.shape[0], pixels.shape[1]), oddity)
 
 
-def _decode_jpeg(data: bytes, name: str) -> Image:
-    """Pixels (H, W, 3), or (H, W) for a grey JPEG."""
-    try:
-        _, _, colorspace, _ = simplejpeg.decode_jpeg_header(data)
-        if colorspace in ("CMYK", "YCCK"):
-            raise FrameError(f"{name}: expected a colour JPEG, got {colorspace} (convert it to RGB)")
-        if colorspace == "Gray":
-            return np.asarray(simplejpeg.decode_jpeg(data, "GRAY", strict=True))[:, :, 0]
-        return np.asarray(simplejpeg.decode_jpeg(data, "BGR", strict=True))
-    except ValueError as error:
-        raise FrameError(f"{name}: truncated or corrupt JPEG: {error}") from error
+def valid(tag: int) -> int:
+    """The orientation, 1 to 8, that a tag stands for; what is none of these is as stored."""
+    return tag if tag in TURNS else AS_STORED
 
 
 def _decode_other(data: bytes, name: str) -> Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -12,8 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.pipeline.errors import DatasetError, FrameError, MissingFrameError
-from spotlabel.pipeline.frames.decode import DECODER_VERSION, decode_image
+from spotlabel.pipeline.frames.decode import DECODER_VERSION, Decoded, decode, valid
+from spotlabel.pipeline.frames.exif import is_tiff, orientation_tag
+from spotlabel.pipeline.frames.oddities import Oddities
 from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.frames.orientation import AS_STORED
+from spotlabel.pipeline.frames.shape import Shape
 from spotlabel.pipeline.sequence import Image
 
 MAX_FRAMES = 10_000_000
@@ -78,6 +82,7 @@ class ImageFolder:
             raise DatasetError("an image sequence needs at least one image file")
         self._files = dict(sorted(files.items()))
         self._options = options
+        self._oddities = Oddities(options)
         existing = list(self._files)
         first, last = existing[0], existing[-1]
         self._step = math.gcd(*(number - first for number in existing)) or 1
@@ -101,21 +106,25 @@ class ImageFolder:
         """Difference between neighbouring frame numbers."""
         return self._step
 
-    @cached_property
+    @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the first frame that can be read.
+        """Height and width of the first frame that can be read, as :attr:`orientation` says.
 
         Raises:
             DatasetError: not a single frame can be read; tells why the first one cannot.
         """
+        return self.shape().size
+
+    @cached_property
+    def _shape(self) -> Shape:
         reason: FrameError | None = None
         for path in self._files.values():
             try:
-                height, width, _ = self._decode(path).shape
+                decoded = self._decode(path)
             except FrameError as error:
                 reason = reason or error
             else:
-                return height, width
+                return Shape(decoded.stored, decoded.orientation, self._options.orientation)
         raise DatasetError(f"none of {len(self._files)} images can be read; the first: {reason}") from reason
 
     def files(self) -> list[Path]:
@@ -123,7 +132,10 @@ class ImageFolder:
         return list(self._files.values())
 
     def identity(self) -> dict[str, object]:
-        """Numbering, missing numbers and decoding rules; JSON-able, without paths."""
+        """Numbering, missing numbers and decoding rules; JSON-able, without paths.
+
+        Which way pictures are turned is in :meth:`tags`.
+        """
         numbers = self._numbers
         missing = [int(n) for n in numbers if int(n) not in self._files]
         return {
@@ -134,7 +146,21 @@ class ImageFolder:
             "missing": missing,
             "grey": self._options.grey,
             "decoder": DECODER_VERSION,
+            **self._options.beyond_default("odd_ends"),
         }
+
+    @property
+    def orientation(self) -> str:
+        """Whether orientation tags are followed."""
+        return self._options.orientation
+
+    def tags(self) -> dict[str, object]:
+        """What following orientation tags, or not, changes; reads the head of every file."""
+        return turns(self._files.values(), self._options.orientation)
+
+    def shape(self) -> Shape:
+        """Sizes of the first frame that can be read, as stored and as seen; raises as :attr:`size`."""
+        return self._shape
 
     def read(self, index: int) -> Image:
         """Frame at a position: uint8 (H, W, 3), BGR.
@@ -152,13 +178,20 @@ class ImageFolder:
             other = next(iter(self._files.values()))
             problem = f"the image of frame {number} is missing (others are named like {other.name})"
             raise MissingFrameError(f"{other.parent}: {problem}")
-        image = self._decode(path)
-        if image.shape[:2] != self.size:
+        decoded = self._decode(path)
+        found = (decoded.image.shape[0], decoded.image.shape[1])
+        if found != self.size:
+            shape = Shape(decoded.stored, decoded.orientation, self._options.orientation)
             raise FrameError(
                 f"{path}: expected height x width {_times(self.size)} like the frames before, "
-                f"got {_times(image.shape[:2])}"
+                f"got {_times(found)}{shape.because(self.size)}"
             )
-        return image
+        self._oddities.note(index, decoded)
+        return decoded.image
+
+    def tell(self) -> None:
+        """Warn, once, of what was odd about images that have been read."""
+        self._oddities.tell(lambda index: self._files[int(self._numbers[index])])
 
     def stream(self, every: int = 1) -> Iterator[Image | FrameError]:
         """Every n-th frame in order, a :class:`FrameError` in place of each that cannot be read."""
@@ -167,13 +200,39 @@ class ImageFolder:
                 yield self.read(index)
             except FrameError as error:
                 yield error
+        if every == 1:
+            self.tell()
 
-    def _decode(self, path: Path) -> Image:
+    def _decode(self, path: Path) -> Decoded:
         try:
             data = path.read_bytes()
         except OSError as error:
             raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from error
-        return decode_image(data, str(path), self._options.grey)
+        return decode(data, str(path), self._options)
+
+
+def turns(files: Iterable[Path], orientation: str) -> dict[str, object]:
+    """What following the orientation tags of image files, or not, changes.
+
+    Images were once read as stored, and TIFF files upright: that is what needs no mention.
+
+    Args:
+        files: those that cannot be read have no tag.
+        orientation: ``upright`` or ``stored``.
+
+    Returns:
+        ``{"orientation": orientation}``, or nothing if the images would be the same either way.
+    """
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                turned = valid(orientation_tag(file) or AS_STORED) != AS_STORED
+                tiff = turned and is_tiff(file)
+        except OSError:
+            continue
+        if turned and tiff == (orientation == "stored"):
+            return {"orientation": orientation}
+    return {}
 
 
 def _times(size: tuple[int, ...]) -> str:

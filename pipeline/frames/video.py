@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,15 @@ import numpy.typing as npt
 
 from spotlabel.pipeline.errors import DatasetError, FrameError
 from spotlabel.pipeline.frames.decode import DECODER_VERSION
+from spotlabel.pipeline.frames.irregular import Findings
 from spotlabel.pipeline.frames.options import FrameOptions
-from spotlabel.pipeline.frames.video_decoder import VideoFacts, check_video, decoded_frames, header_facts
+from spotlabel.pipeline.frames.orientation import AS_STORED, TURNS, upright
+from spotlabel.pipeline.frames.shape import Shape, wide
+from spotlabel.pipeline.frames.video_decoder import decoded_frames, header_facts
+from spotlabel.pipeline.frames.video_facts import VideoFacts, check_video, first_orientation
 from spotlabel.pipeline.sequence import Image
+
+logger = logging.getLogger("spotlabel")
 
 LIBRARY = "av"
 """The distribution (PyAV, with its FFmpeg) whose version decides what comes out; part of the identity."""
@@ -26,7 +33,9 @@ class VideoFile:
     A frame's position is its rank in the order in which the decoder shows frames: packet counts and time
     stamps of real files lie. The frames are counted, and the whole file checked, by one decoding pass when
     the first fact is asked for; the result is remembered and pickled along. Frames are converted to 8 bits
-    BGR by FFmpeg (which also scales 10-bit video); rotation tags are not followed.
+    BGR by FFmpeg (which also scales 10-bit video), and turned as the display matrix of the first frame says;
+    pixels that are not square are told and stay as they are. What else is irregular, but no damage, is told
+    with the first fact.
 
     A damaged or truncated video is refused as a whole with :class:`DatasetError`: a decoder may lose frames
     at a damaged place, after which no frame number could be trusted. One frame of another size than the
@@ -58,8 +67,24 @@ class VideoFile:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the first frame."""
-        return self._checked().size
+        """Height and width of the first frame, as :attr:`orientation` says."""
+        return self.shape().size
+
+    def shape(self) -> Shape:
+        """Sizes of the first frame as stored, as seen and as shown."""
+        return self._checked().shape
+
+    @property
+    def orientation(self) -> str:
+        """Whether the display matrix is followed."""
+        return self._options.orientation
+
+    def tags(self) -> dict[str, object]:
+        """What following the display matrix changes; decodes the first frame."""
+        if self.orientation == "stored":  # as videos were once read
+            return {}
+        tag = self._facts.shape.tag if self._facts else first_orientation(self._path, self._options)
+        return {} if tag == AS_STORED else {"orientation": self.orientation}
 
     @property
     def numbers(self) -> npt.NDArray[np.int64]:
@@ -86,6 +111,7 @@ class VideoFile:
             "grey": self._options.grey,
             "decoder": DECODER_VERSION,
             LIBRARY: av.__version__,
+            **self._options.beyond_default("null_frames", "cut_end"),
         }
 
     def read(self, index: int) -> Image:
@@ -103,7 +129,7 @@ class VideoFile:
             raise IndexError(f"position {index} of {len(self)} frames")
         cursor = self._cursor
         if cursor is None or cursor.position > index or cursor.pid != os.getpid():
-            cursor = self._cursor = _Cursor(decoded_frames(self._path))
+            cursor = self._cursor = _Cursor(self._frames())
         frame = cursor.advance(index)
         if frame is None:
             raise self._changed(cursor.position)
@@ -118,7 +144,7 @@ class VideoFile:
             DatasetError: the video cannot be used.
         """
         expected, count = len(self), 0
-        for frame in decoded_frames(self._path):
+        for frame in self._frames():
             if count % every == 0:
                 yield self._bgr_or_error(frame, count)
             count += 1
@@ -138,12 +164,17 @@ class VideoFile:
 
     def _checked(self) -> VideoFacts:
         if self._facts is None:
-            facts = check_video(self._path)
+            facts = check_video(self._path, self._options)
             if facts.grey and self._options.grey == "refuse":
                 problem = f"expected colour video, got grey ({facts.pixel_format})"
                 raise DatasetError.at(self._path, "", problem, "or set frames.grey=convert")
             self._facts = facts
+            for remark in _remarks(facts, self._options):
+                logger.warning("%s: %s", self._path, remark)
         return self._facts
+
+    def _frames(self) -> Iterator[av.VideoFrame]:
+        return decoded_frames(self._path, self._options, Findings())
 
     def _changed(self, count: int) -> DatasetError:
         problem = f"decoded {count} frames where {len(self)} were counted before"
@@ -156,12 +187,44 @@ class VideoFile:
             return error
 
     def _to_bgr(self, frame: av.VideoFrame, index: int) -> Image:
-        size = (frame.height, frame.width)
-        if size != self.size:
-            (height, width), number = self.size, self._first + index
+        size, shape = (frame.height, frame.width), self.shape()
+        if size != shape.stored:
+            (height, width), number = shape.stored, self._first + index
             problem = f"expected height x width {height} x {width}, got {size[0]} x {size[1]}"
             raise FrameError(f"{self._path}: frame {number}: {problem}")
-        return np.ascontiguousarray(frame.to_ndarray(format="bgr24"), np.uint8)
+        image = np.ascontiguousarray(frame.to_ndarray(format="bgr24"), np.uint8)
+        return upright(image, shape.tag) if self.orientation == "upright" else image
+
+
+def _remarks(facts: VideoFacts, options: FrameOptions) -> Iterator[str]:
+    """What people have to know of a video that can be used all the same."""
+    shape, findings = facts.shape, facts.findings
+    if shape.tag != AS_STORED and options.orientation == "upright":
+        yield (
+            f"frames of {wide(shape.stored)} are {TURNS[shape.tag]} into {wide(shape.size)}, "
+            "as the display matrix says (frames.orientation=stored leaves them)"
+        )
+    elif shape.tag != AS_STORED:
+        yield f"the display matrix wants frames {TURNS[shape.tag]}; not followed (frames.orientation)"
+    if findings.angle:
+        yield "the display matrix turns by an angle that is not a multiple of 90 degrees; not followed"
+    if shape.shown != shape.size:
+        yield (
+            f"pixels are not square ({shape.pixel}): frames have {wide(shape.size)} pixels and are shown as "
+            f"{wide(shape.shown)}; boxes have to be in {wide(shape.size)}"
+        )
+    if findings.repeated:
+        yield (
+            f"{findings.repeated} of {facts.count} frames hold no data and repeat the one before "
+            "(frames.null_frames=drop leaves them out)"
+        )
+    if findings.left_out:
+        yield f"{findings.left_out} frames hold no data and are not numbered (frames.null_frames)"
+    if findings.cut:
+        yield (
+            f"the stream ends in the middle of a frame; {facts.count} frames before it are used "
+            "(frames.cut_end=fail refuses it)"
+        )
 
 
 class _Cursor:

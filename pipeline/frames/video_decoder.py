@@ -8,9 +8,9 @@ a packet's header, goes unnoticed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import av
@@ -20,55 +20,25 @@ from av.codec.context import Flags
 
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.frames.container import missing_bytes
+from spotlabel.pipeline.frames.irregular import (
+    CUT_ADVICE,
+    Findings,
+    ends_here,
+    null_places,
+    shown_before,
+    with_nulls,
+)
+from spotlabel.pipeline.frames.options import FrameOptions
 
 # Only local files of real video containers: a text file can otherwise pass for a playlist that opens others.
 _FORMATS = "avi,mov,matroska,mpegts,mpeg,mpegvideo,m4v,h264,hevc,asf,flv,ogg,ivf,mjpeg,mxf,dv,yuv4mpegpipe"
 _OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
-_REPAIR = "repair or re-encode it, or extract its frames into a folder"
+REPAIR = "repair or re-encode it, or extract its frames into a folder"
 _PLACEHOLDER_BYTES = 8
 """MPEG-4 files hold packets of a few bytes that say "no new frame"; real frames are larger."""
 # In these codecs and formats (as FFmpeg's names begin) every packet shows one frame.
 _FRAME_PER_PACKET_CODECS = {"mpeg4", "h264"}
 _FRAME_PER_PACKET_FORMATS = ("avi", "mov,", "matroska,")
-
-
-@dataclass(frozen=True, slots=True)
-class VideoFacts:
-    """What one decoding pass tells.
-
-    Attributes:
-        count: number of frames.
-        size: height and width of the first frame.
-        pixel_format: FFmpeg's name for it.
-        grey: true if frames have a single channel.
-    """
-
-    count: int
-    size: tuple[int, int]
-    pixel_format: str
-    grey: bool
-
-
-def check_video(path: Path) -> VideoFacts:
-    """Decode a whole file, keeping nothing.
-
-    Raises:
-        DatasetError: not a video file, truncated, damaged, or without frames.
-    """
-    count, first = 0, None
-    with _captured_errors() as logs:
-        for frame in decoded_frames(path):
-            if first is None:
-                components = len(frame.format.components)
-                first = ((frame.height, frame.width), frame.format.name, components == 1)
-            count += 1
-    skipped = [message for _, source, message in logs if source.startswith("matroska")]
-    if skipped:
-        # The Matroska demuxer leaves out damaged clusters, and tells nobody but the log.
-        raise DatasetError.at(path, "", f"damaged Matroska structure: {skipped[0].strip()}", _REPAIR)
-    if first is None:
-        raise DatasetError.at(path, "", "the video has no frame that can be decoded")
-    return VideoFacts(count, *first)
 
 
 def header_facts(path: Path) -> tuple[int, tuple[int, int]]:
@@ -87,27 +57,54 @@ def header_facts(path: Path) -> tuple[int, tuple[int, int]]:
         return frames, (stream.codec_context.height, stream.codec_context.width)
 
 
-def decoded_frames(path: Path) -> Iterator[av.VideoFrame]:
-    """Frames in the order in which they are shown.
+def decoded_frames(path: Path, options: FrameOptions, findings: Findings) -> Generator[av.VideoFrame]:
+    """Frames in the order in which they are shown, as stored.
+
+    Args:
+        path: the video file.
+        options: what becomes of frames without data, and of a stream that ends in the middle of a frame.
+        findings: what is found of these is added here.
 
     Raises:
         DatasetError: at the first sign of damage, or, for frames that went missing, at the end.
     """
     tally = _Tally()
     with _opened(path) as (container, stream):
-        for packet in container.demux(stream):
-            frames = [] if packet.is_corrupt else _decode(path, packet, tally.frames)
-            if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
-                raise _damaged(path, tally.frames, "damaged data")
-            tally.add(packet)
-            for frame in frames:
-                tally.frames += 1
-                yield frame
-        lost = tally.lost(container, stream)
+        findings.pixel = stream.sample_aspect_ratio or None
+        nulls = null_places(path, container, stream, options)
+        frames = _intact_frames(path, container, stream, options, tally=tally, findings=findings)
+        yield from with_nulls(frames, nulls, options, findings)
+        lost = tally.lost(container, stream) - len(nulls)
     if lost > 0:
         raise DatasetError.at(
-            path, "", f"damaged: {lost} of its frames are lost, it is not known where", _REPAIR
+            path, "", f"damaged: {lost} of its frames are lost, it is not known where", REPAIR
         )
+
+
+def _intact_frames(
+    path: Path,
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    options: FrameOptions,
+    *,
+    tally: _Tally,
+    findings: Findings,
+) -> Iterator[av.VideoFrame]:
+    """Frames up to the end of the file, or up to where a stream was cut; an error at any other damage."""
+    packets = container.demux(stream)
+    for packet in packets:
+        frames, damage = _decode(packet)
+        for frame in frames:
+            tally.frames += 1
+            yield frame
+        tally.add(packet)
+        if damage:
+            rest = ends_here(container, packets)
+            if rest is None or options.cut_end == "fail":
+                raise _damaged(path, tally.frames, damage, "" if rest is None else CUT_ADVICE)
+            findings.cut = True
+            yield from shown_before(packet, rest)
+            return
 
 
 class _Tally:
@@ -138,16 +135,21 @@ class _Tally:
         return lost
 
 
-def _decode(path: Path, packet: av.Packet[av.VideoStream], count: int) -> list[av.VideoFrame]:
+def _decode(packet: av.Packet[av.VideoStream]) -> tuple[list[av.VideoFrame], str]:
+    """Frames up to the first that is damaged, and what is wrong with that; empty if nothing is."""
+    if packet.is_corrupt:
+        return [], "damaged data"
     try:
-        return packet.decode()
+        frames = packet.decode()
     except av.error.FFmpegError as error:
-        raise _damaged(path, count, error.strerror or str(error)) from error
+        return [], error.strerror or str(error)
+    intact = list(takewhile(lambda frame: not frame.is_corrupt, frames))
+    return intact, "" if len(intact) == len(frames) else "damaged data"
 
 
-def _damaged(path: Path, count: int, reason: str) -> DatasetError:
+def _damaged(path: Path, count: int, reason: str, advice: str) -> DatasetError:
     where = f"after {count} good frames"
-    return DatasetError.at(path, where, f"cannot be decoded: {reason}", _REPAIR)
+    return DatasetError.at(path, where, f"cannot be decoded: {reason}", advice or REPAIR)
 
 
 @contextmanager
@@ -169,7 +171,7 @@ def _video_stream(path: Path, container: av.container.InputContainer) -> av.Vide
         raise DatasetError.at(path, "", "the file has no video stream")
     context = stream.codec_context
     if context is None:
-        raise DatasetError.at(path, "", "no decoder for this video, or its header is damaged", _REPAIR)
+        raise DatasetError.at(path, "", "no decoder for this video, or its header is damaged", REPAIR)
     # Damaged frames are to be errors or to be marked, not to be left out of the count.
     context.flags |= Flags.output_corrupt
     context.options = {"err_detect": "explode"}
@@ -188,7 +190,7 @@ def _check_whole(path: Path) -> None:
 
 
 @contextmanager
-def _captured_errors() -> Iterator[list[tuple[int, str, str]]]:
+def captured_errors() -> Iterator[list[tuple[int, str, str]]]:
     """FFmpeg's error messages of this thread as (level, source, message), kept off standard error."""
     level, skip_repeated = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.ERROR)

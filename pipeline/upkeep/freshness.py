@@ -18,6 +18,7 @@ from typing import Any
 from spotlabel.labelers.base import Labeler, Settings
 from spotlabel.labelers.masks import MASK_RULES_VERSION, MaskSettings
 from spotlabel.pipeline.datasets.base import ReaderOptions
+from spotlabel.pipeline.frames.digest import frames_digest
 from spotlabel.pipeline.hashing import DigestCache, canonical_json, files_digest, text_digest
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import EvidenceReader
@@ -94,7 +95,7 @@ def evidence_fingerprint(
         "evidence stage": EVIDENCE_STAGE_VERSION,
     }
     if with_frames:
-        fingerprint["frames"] = files_digest(sequence.frames.files(), sequence.frames.identity(), cache)
+        fingerprint["frames"] = frames_digest(sequence.frames, cache)
     if labeler.uses_boxes:
         fingerprint |= annotations_fingerprint(sequence, reader_options, cache)
     return fingerprint

@@ -104,7 +104,7 @@ class BlobFamily(Family):
     options = BlobOptions
     bases = {"blobs": {"preset": "blob", "backbone": "wide", "batch": 3}}  # noqa: RUF012 - read only
 
-    def defaults(self, preset: str) -> Mapping[str, object]:
+    def defaults(self, preset: str, backbone: str | None) -> Mapping[str, object]:
         return {"backbone": "thin", "optimiser": "sgd", "lr": 0.1}
 
     def settled(self, preset: str, backbone: str, options: Options) -> Options:

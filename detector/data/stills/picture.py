@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from spotlabel.detector.data.frames import FrameList
 from spotlabel.pipeline.errors import DatasetError, FrameError
-from spotlabel.pipeline.frames import decode_image
+from spotlabel.pipeline.frames.decode import Decoded, decode
+from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.frames.shape import Shape, wide
 
 UInt8 = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -89,9 +91,15 @@ class Stills(Protocol):
 
 @dataclass(frozen=True)
 class PictureFiles:
-    """Pictures from files."""
+    """Pictures from files.
+
+    Attributes:
+        pictures: what is known of them.
+        orientation: whether EXIF orientations are followed; boxes and masks have to be in the same pixels.
+    """
 
     pictures: Sequence[Picture]
+    orientation: Literal["upright", "stored"] = "upright"
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -108,10 +116,11 @@ class PictureFiles:
             DatasetError: it has another size than its annotations claim, or its mask cannot be used.
         """
         picture = self.pictures[index]
-        image = read_picture(picture.path)
-        if image.shape[:2] != picture.size:
-            (height, width), (found_height, found_width) = picture.size, image.shape[:2]
-            problem = f"has {found_width} x {found_height} pixels, but its annotation {width} x {height}"
+        decoded = _decoded(picture.path, self.orientation)
+        image, shape = decoded.image, Shape(decoded.stored, decoded.orientation, self.orientation)
+        if shape.size != picture.size:
+            because = shape.because(picture.size).replace("frames.", "stills.")
+            problem = f"has {wide(shape.size)} pixels, but its annotation {wide(picture.size)}{because}"
             raise DatasetError.at(picture.path, "", problem, "the boxes would not fit the picture")
         mask = picture.mask.read(picture.size) if picture.mask else None
         return Still(image, mask, picture.boxes, picture.class_id, picture.ignore)
@@ -141,14 +150,10 @@ class VideoStills:
         return Still(frame.image, frame.mask, frame.boxes, frame.class_id, np.zeros((0, 4), np.float32))
 
 
-def read_picture(path: Path) -> UInt8:
-    """Pixels of an image file: uint8 (H, W, 3) BGR; grey ones are repeated, as public sets hold some.
-
-    Raises:
-        FrameError: the file cannot be read, or not whole.
-    """
+def _decoded(path: Path, orientation: Literal["upright", "stored"]) -> Decoded:
+    """An image file; grey ones are repeated into three channels, as public sets hold some."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return decode_image(data, str(path), "convert")
+    return decode(data, str(path), FrameOptions(grey="convert", orientation=orientation))

@@ -78,15 +78,23 @@ class StillsSettings(_Section):
     """Mirror half of the pictures."""
     jitter: bool = False
     """Jitter colours."""
+    orientation: Literal["upright", "stored"] = "upright"
+    """Pictures as their EXIF orientation says they are to be seen, or as stored; boxes have to fit."""
 
 
-def open_stills(parts: Iterable[Part], wanted: Wanted, data: Path) -> tuple[PictureFiles, ClassMap]:
+def open_stills(
+    parts: Iterable[Part],
+    wanted: Wanted,
+    data: Path,
+    orientation: Literal["upright", "stored"] = "upright",
+) -> tuple[PictureFiles, ClassMap]:
     """Pictures of some parts, and the detector's classes.
 
     Args:
         parts: where the pictures come from.
         wanted: see :attr:`StillsSettings.classes`.
         data: folder that relative paths start at.
+        orientation: see :attr:`StillsSettings.orientation`.
 
     Raises:
         DatasetError: a part cannot be used.
@@ -94,7 +102,8 @@ def open_stills(parts: Iterable[Part], wanted: Wanted, data: Path) -> tuple[Pict
     """
     opened = [_Opened(part, data) for part in parts]
     classes = _classes(list(dict.fromkeys(name for part in opened for name in part.class_names)), wanted)
-    return PictureFiles([picture for part in opened for picture in part.pictures(classes)]), classes
+    pictures = [picture for part in opened for picture in part.pictures(classes)]
+    return PictureFiles(pictures, orientation), classes
 
 
 class _Opened:

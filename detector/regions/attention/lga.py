@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from spotlabel.detector.contract import Attention, Found
 from spotlabel.detector.regions.attention.gaussian import GaussianAttention, guide_loss
-from spotlabel.detector.regions.attention.painting import paint
+from spotlabel.detector.regions.attention.painting import paint_found
 from spotlabel.detector.regions.backbones import Parts
 from spotlabel.detector.regions.heads import Rois, head_losses
 from spotlabel.detector.regions.network import FasterRcnn, Look
@@ -27,7 +26,7 @@ class LgaRcnn(FasterRcnn):
         self.gaussian = GaussianAttention(
             parts.backbone.channels, options.pool_size, classes + 1, options.lga
         )
-        self.attentions = {"gaussians": Attention("Gaussians")}
+        self.attentions = {"gaussians": Attention("Gaussians", regions=True)}
 
     def judge(self, look: Look, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """See :meth:`FasterRcnn.judge`."""
@@ -47,8 +46,5 @@ class LgaRcnn(FasterRcnn):
 
     def attention_maps(self, look: Look, found: Found, canvas: tuple[int, int]) -> dict[str, Tensor]:
         """The Gaussians on the boxes that were found, all of them on one map in [0, 1]."""
-        maps = self.gaussian(self.pool(look.proposing, found.boxes)).map.float()[:, 0]
-        real = (found.scores > 0).view(-1, 1, 1)
-        apart = (maps * real).view(*found.scores.shape, *maps.shape[1:])  # [B, K, S, S]
-        pairs = zip(apart, found.boxes, strict=True)
-        return {"gaussians": torch.stack([paint(own, boxes, canvas) for own, boxes in pairs])}
+        maps = self.gaussian(self.pool(look.proposing, found.boxes)).map[:, 0]
+        return {"gaussians": paint_found(maps, found, canvas)}

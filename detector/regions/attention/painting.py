@@ -5,6 +5,30 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from spotlabel.detector.contract import Found
+
+SURE = 0.3
+"""Attention is painted in boxes of this score or more: hundreds of doubtful ones would hide the picture."""
+
+
+def paint_found(maps: Tensor, found: Found, size: tuple[int, int]) -> Tensor:
+    """Maps of the boxes that were found in B pictures, those of sure boxes alone.
+
+    Args:
+        maps: float [B * K, S, S], not negative.
+        found: K boxes of each picture.
+        size: height and width of the canvas.
+
+    Returns:
+        float32 [B, H, W]; see :func:`paint`.
+    """
+    apart = maps.float().view(*found.scores.shape, *maps.shape[1:])
+    sure = found.scores >= SURE
+    rows = [
+        paint(own[keep], boxes[keep], size) for own, boxes, keep in zip(apart, found.boxes, sure, strict=True)
+    ]
+    return torch.stack(rows)
+
 
 def paint(maps: Tensor, rois: Tensor, size: tuple[int, int]) -> Tensor:
     """Each map stretched over its RoI, bilinear between cells; the largest value where RoIs overlap.

@@ -289,11 +289,13 @@ def test_attention_learns_where_objects_are(preset: str) -> None:
 def test_what_an_object_is_recognised_by_can_be_looked_at() -> None:
     network, batch = build("ian").eval(), scene()
     assert isinstance(network, IanRcnn)
-    seen = network.inversion(batch["image"], batch["boxes"], batch["classes"])
-    assert seen.cells.shape == seen.kept.shape == (6, 7, 7)
-    assert not seen.cells.requires_grad
-    # 16 of 49 cells, in 77 of 96 channels
-    assert sorted(seen.kept.flatten().tolist())[: 6 * 16] == pytest.approx([19 / 96] * 6 * 16)
-    hottest = seen.cells.flatten(1).argmax(dim=1)
-    assert (seen.kept.flatten(1).gather(1, hottest[:, None]) < 1).all()
+    pooled = network.pool(network.look(batch["image"]).proposing, batch["boxes"])
+    before, after = (part.flatten(1) for part in network.inversion(pooled, batch["classes"].flatten() + 1))
+    assert before.shape == after.shape == (6, 49)
+    assert not before.requires_grad
+    assert (before.amin(1).tolist(), before.amax(1).tolist()) == ([0.0] * 6, [1.0] * 6)
+    # The 16 highest of 49 cells, in 77 of 96 channels.
+    high = before.argsort(dim=1, descending=True)[:, :16]
+    kept = torch.ones_like(before).scatter(1, high, 19 / 96)
+    assert torch.allclose(after, before * kept)
     assert all(parameter.grad is None for parameter in network.parameters())

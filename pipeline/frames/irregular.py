@@ -1,0 +1,103 @@
+"""Videos that can be used though something is irregular: frames without data, streams that were cut."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import av
+
+from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.frames.container import null_frames
+from spotlabel.pipeline.frames.options import FrameOptions
+
+CUT_ADVICE = "the stream ends in the middle of a frame: set frames.cut_end=drop to use it up to there"
+
+_CUT_FORMATS = ("mpegts", "mpeg")  # carry no length, so that a recording may end anywhere
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is irregular about a video that can be used all the same; gathered while it is decoded.
+
+    Attributes:
+        repeated: frames without data that were handed out as the one before.
+        left_out: frames without data that were left out.
+        cut: true if the file ends in the middle of a frame, which was left out.
+        angle: true if frames are to be turned by an angle that is not a multiple of 90 degrees.
+        pixel: width of a pixel divided by its height; None if the file does not tell.
+    """
+
+    repeated: int = 0
+    left_out: int = 0
+    cut: bool = False
+    angle: bool = False
+    pixel: Fraction | None = None
+
+
+def null_places(
+    path: Path, container: av.container.InputContainer, stream: av.VideoStream, options: FrameOptions
+) -> list[int]:
+    """Places of the frames without data, see :func:`spotlabel.pipeline.frames.container.null_frames`.
+
+    Raises:
+        DatasetError: there are some where that is to fail.
+    """
+    if container.format.name != "avi":
+        return []
+    nulls = null_frames(path, stream.index, stream.frames)
+    if nulls and options.null_frames == "fail":
+        problem = f"{len(nulls)} frames hold no data, the first is frame {nulls[0] + 1} of the file"
+        raise DatasetError.at(path, "", problem, "or set frames.null_frames=repeat")
+    return nulls
+
+
+def with_nulls(
+    frames: Iterator[av.VideoFrame], nulls: list[int], options: FrameOptions, findings: Findings
+) -> Iterator[av.VideoFrame]:
+    """Frames, and in the places of those without data the one before; at the start the one behind."""
+    if options.null_frames == "drop":
+        findings.left_out = len(nulls)
+        nulls = []
+    waiting, place, last = deque(nulls), 0, None
+    for frame in chain(frames, (None,)):
+        while waiting and waiting[0] == place and (last or frame) is not None:
+            yield last or frame  # type: ignore[misc]  # one of the two is a frame
+            waiting.popleft()
+            findings.repeated += 1
+            place += 1
+        if frame is not None:
+            yield frame
+            last, place = frame, place + 1
+
+
+def ends_here(
+    container: av.container.InputContainer, packets: Iterator[av.Packet[av.VideoStream]]
+) -> list[av.Packet[av.VideoStream]] | None:
+    """What follows damaged data if that is where a stream was cut: only the packet that ends it.
+
+    None where more data follows, and in containers that say how long they are.
+    """
+    if not container.format.name.startswith(_CUT_FORMATS):
+        return None
+    rest: list[av.Packet[av.VideoStream]] = []
+    for packet in packets:
+        if packet.size:
+            return None
+        rest.append(packet)
+    return rest
+
+
+def shown_before(
+    broken: av.Packet[av.VideoStream], end: list[av.Packet[av.VideoStream]]
+) -> Iterator[av.VideoFrame]:
+    """Whole frames that the decoder still holds, as far as they are shown before one that is broken."""
+    for packet in end:
+        for frame in packet.decode():
+            if frame.pts is None or broken.pts is None or frame.pts >= broken.pts or frame.is_corrupt:
+                return
+            yield frame
