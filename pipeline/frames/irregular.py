@@ -77,5 +77,5 @@ def with_nulls(
 
 
 def ends_here(container: av.container.InputContainer, packets: Iterator[av.Packet[av.VideoStream]]) -> bool:
-    """Whether damaged data is where a stream was cut: nothing follows, and the container carries no length."""
+    """Whether damage is where a stream was cut: nothing follows, and the container tells no length."""
     return container.format.name.startswith(_CUT_FORMATS) and not any(packet.size for packet in packets)
