@@ -76,6 +76,21 @@ def with_nulls(
             last, place = frame, place + 1
 
 
-def ends_here(container: av.container.InputContainer, packets: Iterator[av.Packet[av.VideoStream]]) -> bool:
-    """Whether damage is where a stream was cut: nothing follows, and the container tells no length."""
-    return container.format.name.startswith(_CUT_FORMATS) and not any(packet.size for packet in packets)
+def ends_here(
+    container: av.container.InputContainer,
+    damaged: av.Packet[av.VideoStream],
+    behind: Iterator[av.Packet[av.VideoStream]],
+) -> bool:
+    """Whether damaged data is where a stream was cut.
+
+    Args:
+        container: the open file; one that tells its length is never cut, but truncated.
+        damaged: the first packet that is damaged.
+        behind: the packets that follow.
+    """
+    file_format = container.format.name
+    if file_format == "mpeg" and damaged.is_corrupt:
+        # A program stream has this mark for what the end of the file cuts alone; the same piece of the stream
+        # may hold the beginnings of further frames.
+        return True
+    return file_format.startswith(_CUT_FORMATS) and not any(packet.size for packet in behind)

@@ -98,7 +98,7 @@ def _intact_frames(
             yield frame
         tally.add(packet)
         if damage:
-            cut = ends_here(container, packets)
+            cut = ends_here(container, packet, packets)
             if not cut or options.cut_end == "fail":
                 raise _damaged(path, tally.frames, damage, CUT_ADVICE if cut else REPAIR)
             # Frames that the decoder still holds stay there: the one it was about to give is lost with the
