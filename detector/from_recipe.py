@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spotlabel.detector.data.stills.settings import StillsSettings
 from spotlabel.detector.training.distributed import joined
 from spotlabel.detector.training.loop import Watcher
 from spotlabel.detector.training.run import Asked, start
 from spotlabel.detector.training.settings import TrainingSettings
+from spotlabel.detector.training.stills import ONLY_VIDEOS, StillsAsked
+from spotlabel.pipeline.errors import RecipeError
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.local import check_writable
@@ -58,8 +61,30 @@ def asked(recipe: Recipe, only: Iterable[str] = (), name: str = "", again: bool 
     """
     settings = validated(TrainingSettings, dict(recipe.training), "training")
     folder = recipe.out / "training" / file_stem(name or settings.preset)
+    if recipe.stills:
+        return Asked((), settings, folder, again, _stills(recipe, only))
     videos = [(found.sequence, found.masks) for found in labelled_sequences(recipe, only)]
     return Asked(videos, settings, folder, again)
+
+
+def stills_of(recipe: Recipe) -> StillsSettings:
+    """The section ``stills`` of a recipe that has one.
+
+    Raises:
+        RecipeError: settings that do not fit.
+    """
+    return validated(StillsSettings, dict(recipe.stills), "stills")
+
+
+def _stills(recipe: Recipe, only: Iterable[str]) -> StillsAsked:
+    if [*only]:
+        raise RecipeError("--only: chooses videos, and the recipe is about still pictures")
+    for name in ONLY_VIDEOS:
+        if name in recipe.training:
+            raise RecipeError(
+                f"training.{name}: is about videos, and the recipe about still pictures (stills)"
+            )
+    return StillsAsked(stills_of(recipe), recipe.data)
 
 
 def train(

@@ -42,6 +42,10 @@ PresetName = Annotated[str, AfterValidator(_known_preset)]
 """A preset of one of :data:`spotlabel.detector.families.FAMILIES`."""
 
 
+_LEFT_OUT = ("options", "sides")
+"""Fields that files do not hold where there is nothing in them."""
+
+
 class Choice(BaseModel):
     """Which detector: a preset, the backbone it stands on, and settings that its family has of its own."""
 
@@ -73,9 +77,7 @@ class Choice(BaseModel):
     @model_serializer(mode="wrap")
     def _without_empty_options(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = dump(self)
-        if not data.get("options", True):
-            del data["options"]
-        return data
+        return {key: value for key, value in data.items() if key not in _LEFT_OUT or value}
 
 
 class ModelSpec(Choice):
@@ -84,6 +86,9 @@ class ModelSpec(Choice):
     preset: PresetName = "spotnet-released"
     class_names: tuple[str, ...] = Field(default=("object",), min_length=1)
     """Class k of what is found is called ``class_names[k]``."""
+    sides: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] | None = None
+    """Pixels of the shorter side that pictures are scaled to before it sees them, and most pixels of the
+    longer one; None leaves them their resolution."""
 
     def build(self, weights: Options | None = None) -> Detector:
         """The network, with random weights.

@@ -10,15 +10,23 @@ import click
 
 from spotlabel.detector.cli.detect_run import Setup, detect_all, show_plan
 from spotlabel.detector.cli.sizes import height_and_width
+from spotlabel.detector.data.stills.settings import CocoPart
 from spotlabel.detector.errors import PredictionError
 from spotlabel.detector.evaluation.traffic.files import Compat
+from spotlabel.detector.from_recipe import stills_of
 from spotlabel.detector.model import load_model
 from spotlabel.detector.prediction.clips import Clip
 from spotlabel.detector.prediction.coco_ids import read_coco_ids
 from spotlabel.detector.prediction.engine import Switches
 from spotlabel.detector.prediction.job import Format, Wanted
 from spotlabel.detector.prediction.predictor import PredictOptions, Predictor
-from spotlabel.detector.prediction.sources import Orientation, clips_of_paths, clips_of_sequences
+from spotlabel.detector.prediction.sources import (
+    Orientation,
+    clips_of_paths,
+    clips_of_sequences,
+    clips_of_stills,
+    parts_to_look_at,
+)
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.local import check_writable, usable_cores
 
@@ -73,7 +81,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Leave out frames without a ground-truth box, as SpotNet's files do."),
         click.option("--compat", type=click.Choice(["spotnet"]),
                      help="Rows exactly as in SpotNet's published files."),
-        click.option("--format", "wanted_format", type=click.Choice(["ua-detrac", "uavdt", "coco"]),
+        click.option("--format", "wanted_format", type=click.Choice(["ua-detrac", "uavdt", "coco", "voc"]),
                      help="Of the detections; default: what suits the recipe's dataset, else coco."),
         click.option("--orientation", type=click.Choice(["upright", "stored"]),
                      help="Pictures as their EXIF orientation or display matrix says they are to be seen, or "
@@ -119,13 +127,14 @@ def detect(
       spotlabel detect model.safetensors --recipe uavdt --flip --scales 0.5,0.75,1,1.25,1.5 --bf16 --batch 8
       spotlabel detect model.safetensors --recipe uavdt --compat spotnet --only-annotated
       spotlabel detect model.safetensors --recipe cdnet --set data=/data/CDnet2014 --attention
+      spotlabel detect model.safetensors --recipe voc07 --set data=/data
     """
     orientation = options["orientation"]
     if recipe is not None and orientation is not None:
         overrides = (*overrides, f"frames.orientation={orientation}")
     loaded = _recipe(recipe, sources, overrides, only, options["only_annotated"])
     wanted = _wanted(loaded, options)
-    clips = _clips(loaded, sources, only, orientation or "upright")
+    clips = _clips(loaded, sources, only, orientation)
     network, spec = load_model(model)
     predict = PredictOptions(
         options["batch"], options["flip"], options["scales"], options["nms"], options["canvas"]
@@ -153,26 +162,49 @@ def _recipe(
     if (recipe is None) == (not sources):
         raise PredictionError("expected images, folders or videos to look at, or --recipe (one of the two)")
     if recipe is not None:
-        return load_recipe(recipe, overrides)
+        loaded = load_recipe(recipe, overrides)
+        if loaded.stills and (only or only_annotated):
+            raise PredictionError("--only and --only-annotated are about videos, the recipe is about stills")
+        return loaded
     if overrides or only or only_annotated:
         raise PredictionError("--set, --only and --only-annotated go with --recipe")
     return None
 
 
 def _clips(
-    recipe: Recipe | None, sources: tuple[Path, ...], only: tuple[str, ...], orientation: Orientation
+    recipe: Recipe | None, sources: tuple[Path, ...], only: tuple[str, ...], orientation: Orientation | None
 ) -> list[Clip]:
     if recipe is None:
-        return clips_of_paths(list(sources), orientation)
+        return clips_of_paths(list(sources), orientation or "upright")
+    if recipe.stills:
+        stills = stills_of(recipe)
+        seen = orientation or stills.orientation
+        return clips_of_stills(stills.model_copy(update={"orientation": seen}), recipe.data)
     return clips_of_sequences(recipe.sequences(only), skip_bad=recipe.frames.on_bad == "unknown")
 
 
+def _suiting(recipe: Recipe | None) -> tuple[Format, Path | None]:
+    """Format of the detections that suits a dataset, and the COCO annotations that it consists of."""
+    if recipe is None:
+        return "coco", None
+    if not recipe.stills:
+        reader = recipe.reader.name
+        return (reader if reader in ("ua-detrac", "uavdt") else "coco"), None  # type: ignore[return-value]
+    parts = parts_to_look_at(stills_of(recipe))
+    sets = {part.annotations for part in parts if isinstance(part, CocoPart)}
+    if not sets:
+        return "voc", None
+    if len(sets) > 1 or not all(isinstance(part, CocoPart) for part in parts):
+        raise PredictionError("stills.test: parts of several sets share no ids; look at one at a time")
+    return "coco", recipe.data / sets.pop()
+
+
 def _wanted(recipe: Recipe | None, options: dict[str, Any]) -> Wanted:
-    reader = recipe.reader.name if recipe else ""
-    suiting: Format = reader if reader in ("ua-detrac", "uavdt") else "coco"  # type: ignore[assignment]
+    suiting, annotations = _suiting(recipe)
     chosen: Format = options["wanted_format"] or suiting
+    ids = options["coco_ids"] or (annotations if chosen == "coco" else None)
     compat = Compat(options["compat"] or Compat.CLEAN)
-    if compat is Compat.SPOTNET and (chosen == "coco" or options["min_score"] > 0):
+    if compat is Compat.SPOTNET and (chosen in ("coco", "voc") or options["min_score"] > 0):
         raise PredictionError("--compat spotnet: is about ua-detrac and uavdt, and has no --min-score")
     if options["coco_ids"] and chosen != "coco":
         raise PredictionError(f"--coco-ids: is about coco, not {chosen}")
@@ -184,6 +216,6 @@ def _wanted(recipe: Recipe | None, options: dict[str, Any]) -> Wanted:
         only_annotated=options["only_annotated"],
         draw=options["draw"],
         attention=options["attention"],
-        ids=read_coco_ids(options["coco_ids"]) if options["coco_ids"] else None,
+        ids=read_coco_ids(ids) if ids else None,
         threads=options["threads"] or usable_cores(),
     )

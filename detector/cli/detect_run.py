@@ -59,7 +59,11 @@ class Setup:
         """
         wanted = self.wanted
         cache = DigestCache(wanted.out / ".made" / f"{file_stem(clip.name)}.digests")
-        outputs = {"format": wanted.format, "compat": wanted.compat, "min_score": wanted.min_score}
+        outputs: dict[str, Any] = {
+            "format": wanted.format,
+            "compat": wanted.compat,
+            "min_score": wanted.min_score,
+        }
         outputs |= {"draw": wanted.draw, "attention": wanted.attention, "annotated": wanted.only_annotated}
         found: dict[str, Any] = {
             "images": frames_digest(clip.frames, cache),
@@ -68,6 +72,8 @@ class Setup:
             "outputs": outputs,
         }
         del found["options"]["batch"]  # changes speed, not results
+        if clip.split:
+            outputs["split"] = clip.split
         if wanted.only_annotated and clip.sequence is not None:
             found["annotations"] = files_digest(clip.sequence.annotation_files, {}, cache)
         if wanted.ids is not None:
@@ -193,7 +199,7 @@ def _tell(setup: Setup, told: list[Told]) -> None:
         if each.done.skipped:
             first = each.done.skipped[0]
             click.echo(f"{each.name}: {len(each.done.skipped)} frames could not be read, first: {first}")
-        for file in each.done.files[1:]:
+        for file in each.done.files[each.done.results :]:
             click.echo(f"{each.name}: {file}")
     click.echo(f"detections ({setup.wanted.format}): {out}")
 

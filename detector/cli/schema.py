@@ -12,6 +12,7 @@ import click
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
+from spotlabel.detector.data.stills.settings import StillsSettings
 from spotlabel.detector.families import FAMILIES, MODERN, base_names, preset_names
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.pipeline.recipes.reference import settings_reference
@@ -31,7 +32,7 @@ def schema(markdown: bool) -> None:
       spotlabel schema > recipe.schema.json
       sed -i '1i # yaml-language-server: $schema=recipe.schema.json' my-cameras.yaml
     """
-    found = recipe_schema(training_as_written())
+    found = recipe_schema(training_as_written(), StillsSettings)
     text = settings_reference(found) if markdown else json.dumps(found, indent=1, ensure_ascii=False)
     click.echo(text.rstrip("\n"))
 

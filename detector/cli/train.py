@@ -66,7 +66,7 @@ def train(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], name: 
     wanted = asked(load_recipe(recipe, overrides), only, name, options["again"])
     if options["dry_run"]:
         click.echo(f"would train into {wanted.folder}:")
-        described = describe(wanted.videos, wanted.settings)
+        described = describe(wanted)
         click.echo(yaml.safe_dump(described, sort_keys=False), nl=False)
         return
     check_writable(wanted.folder)

@@ -121,6 +121,11 @@ class FrameList:
                 self._known.popitem(last=False)
         return frame
 
+    def title(self, index: int) -> str:
+        """What a frame is called: its video, and its number there."""
+        part, position = self.place(index)
+        return f"{part.video.name} {part.video.masks.numbers[position]}"
+
     def place(self, index: int) -> tuple[Part, int]:
         """Video of an index, and the position in it."""
         k = int(np.searchsorted(self._ends, index, side="right"))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.sequence import FrameSource, Sequence
-from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.store import UNKNOWN, MaskReader
 from spotlabel.pipeline.store.schema import FrameState
 
 UInt8 = npt.NDArray[np.uint8]
@@ -26,12 +26,27 @@ class RawFrame:
         mask: uint8 (H, W), 0 background, 1 foreground, 255 unknown.
         boxes: float32 (N, 4), x0, y0, x1, y1 in pixel edges.
         class_id: int64 (N,), index into the detector's class names.
+        hidden: bool (H, W), where objects may stand that nobody annotated; None if these are the unknown
+            pixels outside all boxes.
     """
 
     image: UInt8
     mask: UInt8
     boxes: npt.NDArray[np.float32]
     class_id: npt.NDArray[np.int64]
+    hidden: npt.NDArray[np.bool_] | None = None
+
+    def unlabelled(self) -> npt.NDArray[np.bool_]:
+        """Where objects may stand that nobody annotated: bool (H, W)."""
+        return unknown_outside(self.mask, self.boxes) if self.hidden is None else self.hidden
+
+
+def unknown_outside(mask: UInt8, boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Unknown pixels of a mask (H, W) outside all boxes (N, 4): bool (H, W)."""
+    unknown: npt.NDArray[np.bool_] = mask == UNKNOWN
+    for x0, y0, x1, y1 in np.rint(boxes).astype(int).clip(0).tolist():
+        unknown[y0:y1, x0:x1] = False
+    return unknown
 
 
 @dataclass(frozen=True)

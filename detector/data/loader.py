@@ -84,6 +84,11 @@ class Batches:
     def __len__(self) -> int:
         return len(self.order)
 
+    @property
+    def pictures(self) -> int:
+        """Number of frames that an epoch draws from."""
+        return self.order.frames
+
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """Batches ``first`` to the last of an epoch.
 

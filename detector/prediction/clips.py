@@ -126,12 +126,14 @@ class Clip:
         frames: where the images come from.
         skip_bad: a frame that cannot be read is left out; else it fails the sequence.
         sequence: the dataset's sequence it is, if it is one.
+        split: of still pictures, the list that names them.
     """
 
     name: str
     frames: Frames
     skip_bad: bool = False
     sequence: Sequence | None = None
+    split: str = ""
 
     def annotated(self) -> set[int]:
         """Numbers of the frames that have a ground-truth box; none without annotations.

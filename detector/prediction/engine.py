@@ -95,6 +95,7 @@ class Engine:
         self,
         canvases: npt.NDArray[np.uint8],
         *,
+        extent: tuple[int, int] | None = None,
         flip: bool = False,
         attention: bool = False,
         count: int = MAX_DETECTIONS,
@@ -103,6 +104,8 @@ class Engine:
 
         Args:
             canvases: uint8 (B, H, W, 3) BGR; H and W are multiples of what the network needs.
+            extent: height and width, from the left top, that hold picture; the rest is padding, which is 0 in
+                the normalised canvas. None takes all for picture.
             flip: look at the mirrored canvases, too.
             attention: return attention maps, too.
             count: boxes per canvas.
@@ -112,8 +115,12 @@ class Engine:
         """
         with self._enough_memory(canvases.shape), torch.inference_mode():
             image = self._normalised(canvases)  # [B, 3, H, W]
+            inside = None
+            if extent is not None:
+                image[:, :, extent[0] :], image[:, :, :, extent[1] :] = 0, 0
+                inside = torch.tensor([extent] * len(image), device=self.device)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self._switches.bf16):
-                found = self._find(image, count, flip=flip, attention=attention)
+                found = self._find(image, count, extent=inside, flip=flip, attention=attention)
             result = OnCanvases(_rows(found), {name: m.cpu().numpy() for name, m in found.attention.items()})
         finite = [np.isfinite(result.boxes).all(), *(np.isfinite(m).all() for m in result.attention.values())]
         if not all(finite):

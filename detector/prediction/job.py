@@ -16,12 +16,19 @@ from spotlabel.detector.prediction.clips import Clip
 from spotlabel.detector.prediction.coco_ids import CocoIds
 from spotlabel.detector.prediction.pictures import AttentionMaps, Pictures, chosen_positions
 from spotlabel.detector.prediction.predictor import Prediction, Predictor
-from spotlabel.detector.prediction.results import FrameResult, Id, coco_rows, write_coco, write_text
+from spotlabel.detector.prediction.results import (
+    FrameResult,
+    Id,
+    coco_rows,
+    write_coco,
+    write_text,
+    write_voc,
+)
 from spotlabel.pipeline.errors import FrameError
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.sequence import Image
 
-Format = Literal["ua-detrac", "uavdt", "coco"]
+Format = Literal["ua-detrac", "uavdt", "coco", "voc"]
 Report = Callable[[int, int], None]
 
 DRAWN_FROM = 0.3
@@ -55,7 +62,9 @@ class Wanted:
     threads: int = 1
 
     def detections_file(self, clip: str) -> Path:
-        """File of a clip's detections, named as the benchmark's evaluation expects it."""
+        """Where a clip's detections stand, as the benchmark's evaluation expects it; of VOC's, the folder."""
+        if self.format == "voc":
+            return self.out / file_stem(clip)
         if self.format == "coco":
             return self.out / f"{file_stem(clip)}.json"
         suffix = "_Det_SpotNet" if (self.format, self.compat) == ("ua-detrac", Compat.SPOTNET) else ""
@@ -67,13 +76,15 @@ class Done:
     """What was made of a clip.
 
     Attributes:
-        files: what was written, the detections file first.
+        files: what was written, detections first.
+        results: number of files that hold detections.
         frames: number of frames looked at.
         boxes: number of detections written.
         skipped: why frames were left out, one line each.
     """
 
     files: list[Path] = field(default_factory=list)
+    results: int = 1
     frames: int = 0
     boxes: int = 0
     skipped: list[str] = field(default_factory=list)
@@ -107,7 +118,8 @@ def detect_clip(clip: Clip, predictor: Predictor, wanted: Wanted, report: Report
         report(read, total)
     frames = outputs.frames
     done.boxes = sum(int(np.count_nonzero(frame.found.score > 0)) for frame in frames)
-    done.files = [_write(clip, predictor, wanted, frames, only), *outputs.finish()]
+    results = _write(clip, predictor, wanted, frames, only)
+    done.files, done.results = [*results, *outputs.finish()], len(results)
     return done
 
 
@@ -173,17 +185,19 @@ def _write(
     wanted: Wanted,
     frames: list[FrameResult],
     only: Collection[int] | None,
-) -> Path:
-    path = wanted.detections_file(clip.name)
+) -> list[Path]:
+    path, names = wanted.detections_file(clip.name), predictor.spec.class_names
     path.parent.mkdir(parents=True, exist_ok=True)
+    if wanted.format == "voc":
+        pictures = {number: file.stem for number, file in clip.image_files().items()}
+        return write_voc(path, clip.split or file_stem(clip.name), frames, pictures, names)
     if wanted.format != "coco":
         write_text(path, wanted.format, frames, compat=wanted.compat, only=only)
-        return path
-    names = predictor.spec.class_names
+        return [path]
     image_ids: dict[int, Id] = {frame.number: frame.number for frame in frames}
     category_ids: list[Id] = list(range(1, len(names) + 1))
     if wanted.ids is not None:
         image_ids, category_ids = wanted.ids.of_clip(clip), wanted.ids.of_classes(names)
     kept = [frame for frame in frames if only is None or frame.number in only]
     write_coco(path, coco_rows(kept, [image_ids[frame.number] for frame in kept], category_ids))
-    return path
+    return [path]

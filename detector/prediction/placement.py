@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.detector.data.stills.sample import scaled_size
 from spotlabel.detector.data.views import View, letterbox_view, padded_view
 from spotlabel.detector.geometry import Matrix
 
@@ -25,11 +26,14 @@ class Placement:
         size: height and width of the image.
         resized: height and width after the resize.
         view: from the resized image to the canvas.
+        cornered: the resized image lies in the canvas's left top, and the rest is padding that the network
+            is told of; else it takes black borders for picture.
     """
 
     size: tuple[int, int]
     resized: tuple[int, int]
     view: View
+    cornered: bool = False
 
     @classmethod
     def padded(cls, size: tuple[int, int], scale: float, multiple: int) -> Placement:
@@ -47,6 +51,25 @@ class Placement:
     def letterboxed(cls, size: tuple[int, int], canvas: tuple[int, int]) -> Placement:
         """The longer side filling the width of a fixed ``canvas`` (H, W), as in training."""
         return cls(size, size, letterbox_view(size, canvas))
+
+    @classmethod
+    def scaled(cls, size: tuple[int, int], sides: tuple[int, int], scale: float, multiple: int) -> Placement:
+        """The shorter side at ``scale`` times the first of ``sides``, as in training on still pictures.
+
+        Args:
+            size: height and width of the image.
+            sides: pixels of the shorter side, and most pixels of the longer one.
+            scale: test scale.
+            multiple: of the canvas's height and width.
+        """
+        resized = scaled_size(size, sides[0] * scale, sides[1] * scale)
+        height, width = (-(-side // multiple) * multiple for side in resized)
+        return cls(size, resized, View(np.eye(2, 3), False, (height, width)), cornered=True)
+
+    @property
+    def extent(self) -> tuple[int, int] | None:
+        """Height and width of the canvas that hold picture; None if the network is told of no padding."""
+        return self.resized if self.cornered else None
 
     @property
     def matrix(self) -> Matrix:

@@ -32,7 +32,7 @@ class PredictOptions:
         scales: test scales; the boxes of several are joined by soft-NMS.
         nms: soft-NMS with a single scale, too.
         canvas: height and width of a fixed canvas that images are shrunk or enlarged to, as in training;
-            None keeps their resolution and pads them.
+            None keeps their resolution, or scales them as in training on still pictures, and pads them.
         attention: return attention maps, unless a call says otherwise.
         count: most boxes per image.
     """
@@ -144,7 +144,10 @@ class Predictor:
         """How an image of ``size`` (H, W) is put on canvases, one per scale."""
         if self.options.canvas is not None:
             return [Placement.letterboxed(size, self.options.canvas)]
-        return [Placement.padded(size, scale, self._multiple) for scale in self.options.scales]
+        scales, sides = self.options.scales, self.spec.sides
+        if sides is not None:
+            return [Placement.scaled(size, sides, scale, self._multiple) for scale in scales]
+        return [Placement.padded(size, scale, self._multiple) for scale in scales]
 
     def _batch(self, size: tuple[int, int], images: list[Image], attention: bool) -> list[Prediction]:
         """Predictions for images of one size."""
@@ -156,7 +159,13 @@ class Predictor:
     def _pass(self, placement: Placement, images: list[Image], attention: bool) -> OnCanvases:
         canvases = np.stack([placement.put(image) for image in images])
         options = self.options
-        return self._engine.run(canvases, flip=options.flip, attention=attention, count=options.count)
+        return self._engine.run(
+            canvases,
+            extent=placement.extent,
+            flip=options.flip,
+            attention=attention,
+            count=options.count,
+        )
 
     def _join(
         self, placements: list[Placement], passes: list[OnCanvases], index: int, joining: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.detector.errors import PredictionError
 from spotlabel.detector.evaluation.traffic.files import Benchmark, Compat, write_detections
+from spotlabel.detector.evaluation.voc.files import result_file, write_comp4
 from spotlabel.detector.prediction.predictor import Prediction
 from spotlabel.pipeline.atomic import write_atomically
 
@@ -84,6 +86,47 @@ def write_text(
         image=(height, width),
         compat=compat,
     )
+
+
+def write_voc(
+    folder: Path,
+    split: str,
+    frames: Sequence[FrameResult],
+    pictures: Mapping[int, str],
+    class_names: Sequence[str],
+) -> list[Path]:
+    """Write detections as VOC's results: ``comp4_det_<split>_<class>.txt``, one file for each class.
+
+    Args:
+        folder: where they go; made if need be.
+        split: name of the list that names the pictures.
+        frames: the pictures.
+        pictures: what each is called, by its number.
+        class_names: of the model.
+
+    Returns:
+        The files, one per class, empty ones included.
+
+    Raises:
+        DatasetError: the name of a class leads out of the folder.
+        PredictionError: a picture has no file, or a name with a blank in it.
+    """
+    names = [pictures.get(frame.number, "") for frame in frames]
+    for name in names:
+        if name.split() != [name]:
+            raise PredictionError(f"picture {name!r}: VOC's results need names of image files without blanks")
+    folder.mkdir(parents=True, exist_ok=True)
+    found = [frame.clipped() for frame in frames]
+    number = np.repeat(np.arange(1, len(frames) + 1), [len(rows) for rows in found])
+    boxes = _joined([rows.boxes for rows in found], np.zeros((0, 4)))
+    score = _joined([rows.score for rows in found], np.zeros(0))
+    label = _joined([rows.class_id for rows in found], np.zeros(0))
+    files = []
+    for k, name in enumerate(class_names):
+        own = label == k
+        files.append(result_file(folder, split, name))
+        write_comp4(files[-1], names, number[own], boxes[own], score[own])
+    return files
 
 
 def coco_rows(

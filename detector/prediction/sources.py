@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
+from spotlabel.detector.data.stills.settings import CocoPart, Part, StillsSettings, VocPart, open_stills
+from spotlabel.detector.data.stills.voc_tree import VocTree
 from spotlabel.detector.errors import PredictionError
 from spotlabel.detector.prediction.clips import Clip, ImageList
 from spotlabel.pipeline.datasets.layout import natural_key
@@ -59,6 +61,41 @@ def clips_of_sequences(sequences: list[Sequence], skip_bad: bool) -> list[Clip]:
         skip_bad: leave out frames that cannot be read.
     """
     return [Clip(sequence.name, sequence.frames, skip_bad, sequence) for sequence in sequences]
+
+
+def clips_of_stills(stills: StillsSettings, data: Path) -> list[Clip]:
+    """Clips of still pictures to be looked at, one for each part: ``VOC2007-test``, ``instances_val2017``.
+
+    Args:
+        stills: which they are.
+        data: folder that relative paths start at.
+
+    Raises:
+        DatasetError: a part cannot be used, or two of them cannot be told apart.
+        PredictionError: there is no part to look at.
+    """
+    clips = [_part(part, stills, data) for part in parts_to_look_at(stills)]
+    check_names([clip.name for clip in clips])
+    return clips
+
+
+def parts_to_look_at(stills: StillsSettings) -> tuple[Part, ...]:
+    """The parts of ``test``, else those of ``held_out``; PredictionError if there are none."""
+    parts = stills.test or stills.held_out
+    if not parts:
+        raise PredictionError("stills.test: names no part to look at, nor does stills.held_out")
+    return parts
+
+
+def _part(part: Part, stills: StillsSettings, data: Path) -> Clip:
+    if isinstance(part, VocPart):
+        tree = VocTree(data / part.root)  # its annotations are not needed; those of test sets may be secret
+        paths = [tree.image(name) for name in tree.names(part.split)]
+    else:
+        paths = [picture.path for picture in open_stills([part], "one", data)[0].pictures]
+    split = part.annotations.stem if isinstance(part, CocoPart) else part.split
+    name = split if isinstance(part, CocoPart) else f"{part.root.name}-{split}"
+    return Clip(name, ImageList(paths, stills.orientation), split=split)
 
 
 def _folder(folder: Path, orientation: Orientation) -> list[tuple[Path, Clip]]:

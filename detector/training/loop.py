@@ -7,14 +7,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from spotlabel.detector.contract import Batch, Detector
-from spotlabel.detector.data.frames import FrameList
-from spotlabel.detector.data.loader import Batches
 from spotlabel.detector.errors import TrainingError
 from spotlabel.detector.model import ModelSpec, save_model
 from spotlabel.detector.prediction.engine import Switches
@@ -26,12 +25,36 @@ from spotlabel.detector.training.pictures import validation_sheet
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.detector.training.state import Progress, Trained, save_state
 from spotlabel.detector.training.step import StepOptions, train_step
-from spotlabel.detector.training.validation import Tally, tally
+from spotlabel.detector.training.validation import Held, Tally, tally
 from spotlabel.pipeline.pictures.files import write_image
 
 STEPS_BETWEEN_LINES = 20
 """Steps after which losses are fetched from the device, checked and written down."""
 STEPS_BETWEEN_QUESTIONS = 5
+
+
+class BatchSource(Protocol):
+    """Batches of an epoch on the device.
+
+    Attributes:
+        waited: seconds spent waiting for them; set to 0 by whoever counts.
+    """
+
+    waited: float
+
+    @property
+    def pictures(self) -> int:
+        """Number of pictures that an epoch draws from."""
+
+    def __len__(self) -> int:
+        """Batches of a whole epoch."""
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """Batches ``first`` to the last of an epoch.
+
+        Raises:
+            SpotlabelError: a picture cannot be used.
+        """
 
 
 class Watcher:
@@ -65,8 +88,8 @@ class Run:
     folder: Path
     spec: ModelSpec
     settings: TrainingSettings
-    batches: Batches
-    held_out: FrameList
+    batches: BatchSource
+    held_out: Held
     group: Group
     stop: Callable[[], bool]
     watcher: Watcher
@@ -95,7 +118,7 @@ def train(run: Run, network: Detector, progress: Progress, trained: Trained) -> 
     if not len(run.batches):
         raise TrainingError(
             f"one step needs {run.settings.batch * run.group.world} frames and there are only "
-            f"{run.batches.order.frames} to train on; set training.batch or training.every lower"
+            f"{run.batches.pictures} to train on; set training.batch or training.every lower"
         )
     forward = _forward(run, network)
     log = Log(run.folder, progress.step, progress.validated) if run.group.leads else None

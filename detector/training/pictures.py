@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.detector.data.frames import FrameList
 from spotlabel.detector.data.labelled import RawFrame
 from spotlabel.detector.prediction.draw import draw_attention
 from spotlabel.detector.prediction.predictor import Prediction, Predictor
+from spotlabel.detector.training.validation import Held
 from spotlabel.pipeline.pictures.layers import draw_mask, write
 from spotlabel.pipeline.pictures.sheet import contact_sheet
 
@@ -21,7 +21,7 @@ PANEL = 480
 TRUE, FOUND = (255, 255, 255), (60, 220, 60)
 
 
-def validation_sheet(predictor: Predictor, frames: FrameList, indices: list[int], heading: str) -> Image:
+def validation_sheet(predictor: Predictor, frames: Held, indices: list[int], heading: str) -> Image:
     """A row per frame: boxes found over those annotated, attention maps, mask.
 
     Args:
@@ -41,8 +41,7 @@ def validation_sheet(predictor: Predictor, frames: FrameList, indices: list[int]
         for name, values in found.attention.items():
             panels.append(draw_attention(raw.image, values, predictor.attentions[name], found.boxes))
         rows.append([*panels, draw_mask(raw.image, raw.mask)])
-        part, position = frames.place(index)
-        titles.append(f"{part.video.name} {part.video.masks.numbers[position]}")
+        titles.append(frames.title(index))
     return contact_sheet(rows, titles, heading, PANEL)
 
 

@@ -15,23 +15,20 @@ import yaml
 from torch import nn
 
 from spotlabel.detector.contract import Detector
-from spotlabel.detector.data.colour import Colours
-from spotlabel.detector.data.frames import EpochBatches, FrameList, SampleRules
-from spotlabel.detector.data.labelled import ClassMap, class_map, open_labelled
-from spotlabel.detector.data.loader import Batches, LoaderOptions
-from spotlabel.detector.data.split import Split, split_videos
 from spotlabel.detector.errors import TrainingError
 from spotlabel.detector.model import ModelSpec
 from spotlabel.detector.networks.recompute import recompute_blocks
 from spotlabel.detector.training.distributed import Group
 from spotlabel.detector.training.initial import load_initial
 from spotlabel.detector.training.loop import Run, Watcher, new_trained, train
+from spotlabel.detector.training.material import Material
 from spotlabel.detector.training.memory import enough_memory
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.detector.training.state import Progress, load_state, read_progress
+from spotlabel.detector.training.stills import StillsAsked, open_stills_material
+from spotlabel.detector.training.videos import open_videos
 from spotlabel.pipeline.atomic import write_atomically
 from spotlabel.pipeline.sequence import Sequence
-from spotlabel.pipeline.store.seal import read_seal
 
 STATE = "state.safetensors"
 WITHOUT_EFFECT = (
@@ -47,25 +44,28 @@ class Asked:
     """What a user wants trained.
 
     Attributes:
-        videos: sequences with the paths of their mask stores.
+        videos: sequences with the paths of their mask stores; none where there are still pictures.
         settings: how.
         folder: folder of the run.
         again: start over.
+        stills: still pictures, in place of videos.
     """
 
     videos: Seq[tuple[Sequence, Path]]
     settings: TrainingSettings
     folder: Path
     again: bool = False
+    stills: StillsAsked | None = None
 
+    def opened(self) -> Material:
+        """What is learnt from, opened and checked.
 
-@dataclass(frozen=True)
-class _Data:
-    stores: dict[str, Path]
-    spec: ModelSpec
-    split: Split
-    train: FrameList
-    held_out: FrameList
+        Raises:
+            TrainingError, StoreError, DatasetError: it cannot be used.
+        """
+        if self.stills:
+            return open_stills_material(self.stills, self.settings)
+        return open_videos(self.videos, self.settings)
 
 
 def start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watcher) -> bool:
@@ -91,92 +91,47 @@ def start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watcher
 
 def _start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watcher) -> bool:
     settings, folder = asked.settings, asked.folder
-    data = _data(asked.videos, settings)
-    progress = _progress(asked, data, group)
+    material = asked.opened()
+    progress = _progress(asked, material, group)
     _check_same_state(folder, progress, group)
     if progress.epoch >= settings.epochs:
         return True
-    _tell_slow_sources(data, watcher)
+    for note in material.notes():
+        watcher.note(note)
     torch.manual_seed(settings.seed)
     torch.backends.cudnn.benchmark = True  # canvases of one size: worth choosing the fastest kernels once
-    network = _network(data.spec, settings, group)
+    network = _network(material.spec, settings, group)
+    material.check(network)
     if settings.init and progress.step == 0:
-        watcher.note(load_initial(settings.init, network, data.spec))
+        watcher.note(load_initial(settings.init, network, material.spec))
     trained = new_trained(network, settings)
     if progress.step:
         progress = load_state(folder / STATE, trained)
         watcher.note(f"going on after step {progress.step}")
     if group.leads:
         _clear_partials(folder)
-        _write_facts(asked, data)
-    batches = _batches(data, settings, group, network.colours)
-    run = Run(folder, data.spec, settings, batches, data.held_out, group, stop, watcher)
+        _write_facts(asked, material)
+    batches = material.batches(network, group)
+    run = Run(folder, material.spec, settings, batches, material.held_out, group, stop, watcher)
     return train(run, network, progress, trained)
 
 
-def describe(videos: Seq[tuple[Sequence, Path]], settings: TrainingSettings) -> dict[str, Any]:
+def describe(asked: Asked) -> dict[str, Any]:
     """What a run would consist of, as plain data."""
-    data = _data(videos, settings)
-    parameters = sum(p.numel() for p in data.spec.build().parameters())
-    steps = len(data.train) // settings.batch * settings.epochs
+    material, settings = asked.opened(), asked.settings
+    parameters = sum(p.numel() for p in material.spec.build().parameters())
+    steps = material.count // settings.batch * settings.epochs
     return {
-        "network": {**data.spec.model_dump(mode="json"), "parameters": parameters},
-        "frames": {"train": len(data.train), "held_out": len(data.held_out), "steps": steps},
-        "split": data.split.as_data(),
+        "network": {**material.spec.model_dump(mode="json"), "parameters": parameters},
+        "frames": {"train": material.count, "held_out": len(material.held_out), "steps": steps},
+        "split": material.split(),
         "settings": settings.model_dump(mode="json"),
     }
-
-
-def _data(videos: Seq[tuple[Sequence, Path]], settings: TrainingSettings) -> _Data:
-    opened = [open_labelled(sequence, masks) for sequence, masks in videos]
-    split = split_videos(
-        opened, settings.held_out, every=settings.every, every_held_out=settings.every_held_out
-    )
-    classes = class_map(opened, settings.classes)
-    _check_objects(split, classes)
-    spec = ModelSpec(
-        preset=settings.preset,
-        backbone=settings.backbone,
-        class_names=classes.names,
-        options=settings.options,
-    )
-    return _Data(
-        {sequence.name: masks for sequence, masks in videos},
-        spec,
-        split,
-        FrameList(split.train, classes, settings.remember),
-        FrameList(split.held_out, classes, settings.remember),
-    )
-
-
-def _check_objects(split: Split, classes: ClassMap) -> None:
-    for side, parts in (("to train on", split.train), ("to validate on", split.held_out)):
-        if not any(part.video.objects(part.indices, classes) for part in parts):
-            raise TrainingError(
-                f"the frames {side} hold no object of the classes {', '.join(classes.names)}; choose other "
-                "training.held_out, training.every or training.classes"
-            )
-
-
-def _tell_slow_sources(data: _Data, watcher: Watcher) -> None:
-    videos = {part.video.name: part.video for part in (*data.split.train, *data.split.held_out)}
-    for name, video in videos.items():
-        if len(video.frames.files()) == 1 < len(video.masks):
-            watcher.note(
-                f"{name}: a video file; reading its frames in random order is slow: extract them "
-                "into a folder of images, or set training.remember to the number of frames"
-            )
 
 
 def _network(spec: ModelSpec, settings: TrainingSettings, group: Group) -> Detector:
     network = spec.build(settings.weights)
     network.share = group.share
-    if any(side % network.multiple for side in settings.canvas):
-        height, width = settings.canvas
-        raise TrainingError(
-            f"training.canvas: {height}x{width}: {spec.preset} on {spec.backbone} needs multiples of "
-            f"{network.multiple}"
-        )
     if settings.sync_norm and group.world > 1 and group.device.type == "cuda":
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     if settings.checkpoint_activations:
@@ -186,19 +141,10 @@ def _network(spec: ModelSpec, settings: TrainingSettings, group: Group) -> Detec
     return placed
 
 
-def _batches(data: _Data, settings: TrainingSettings, group: Group, colours: Colours) -> Batches:
-    order = EpochBatches(len(data.train), settings.batch, settings.seed, rank=group.rank, world=group.world)
-    names = ("canvas", "crop", "extent", "colour", "ignore_mode", "index_boxes", "seed")
-    rules = SampleRules(**{name: getattr(settings, name) for name in names}, colours=colours)
-    options = LoaderOptions(settings.workers, settings.fast_data, settings.start_method)
-    return Batches(data.train, order, rules, group.device, options)
-
-
-def _progress(asked: Asked, data: _Data, group: Group) -> Progress:
+def _progress(asked: Asked, material: Material, group: Group) -> Progress:
     """Where the run stands; a beginning if there is none, or if it is to start over."""
-    wanted = {**_comparable(asked.settings), "split": data.split.as_data(), "processes": group.world}
-    wanted["masks"] = {name: read_seal(path).rstrip(b"\0").decode() for name, path in data.stores.items()}
-    wanted = json.loads(json.dumps(wanted))
+    wanted = {**_comparable(asked.settings), "split": material.split(), "processes": group.world}
+    wanted = json.loads(json.dumps({**wanted, **material.identity()}))
     state = asked.folder / STATE
     if asked.again:
         if group.leads:
@@ -244,9 +190,9 @@ def _clear_partials(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write_facts(asked: Asked, data: _Data) -> None:
+def _write_facts(asked: Asked, material: Material) -> None:
     """What was held out and all settings, beside the run."""
     (asked.folder / "pictures").mkdir(exist_ok=True)
-    write_atomically(asked.folder / "split.json", json.dumps(data.split.as_data(), indent=1).encode())
+    write_atomically(asked.folder / "split.json", json.dumps(material.split(), indent=1).encode())
     text = yaml.safe_dump(asked.settings.model_dump(mode="json"), sort_keys=False)
     write_atomically(asked.folder / "settings.yaml", text.encode())

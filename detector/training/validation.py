@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from spotlabel.detector.contract import Attention
-from spotlabel.detector.data.frames import FrameList
 from spotlabel.detector.data.labelled import RawFrame
 from spotlabel.detector.data.samples import FOREGROUND, UNKNOWN
 from spotlabel.detector.evaluation.average_precision import evaluate
@@ -21,6 +21,22 @@ from spotlabel.detector.prediction.predictor import Prediction, Predictor
 
 Bool = npt.NDArray[np.bool_]
 OVERLAPS = (0.5, 0.7)
+
+
+class Held(Protocol):
+    """Pictures that are held out, under one index."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> RawFrame:
+        """One picture with all that is known of it.
+
+        Raises:
+            SpotlabelError: it cannot be read.
+        """
+
+    def title(self, index: int) -> str:
+        """What it is called."""
 
 
 @dataclass
@@ -56,7 +72,7 @@ class Tally:
         return {**found, **agreement}
 
 
-def tally(predictor: Predictor, frames: FrameList, indices: list[int]) -> Tally:
+def tally(predictor: Predictor, frames: Held, indices: list[int]) -> Tally:
     """Look at frames and count.
 
     Classes are ignored, as the traffic benchmarks do. Detections that lie at least half in unknown pixels
@@ -74,14 +90,14 @@ def tally(predictor: Predictor, frames: FrameList, indices: list[int]) -> Tally:
     return counted
 
 
-def _groups(frames: FrameList, indices: list[int], batch: int) -> Iterator[list[RawFrame]]:
+def _groups(frames: Held, indices: list[int], batch: int) -> Iterator[list[RawFrame]]:
     for first in range(0, len(indices), batch):
         yield [frames[index] for index in indices[first : first + batch]]
 
 
 def _tally_frame(raw: RawFrame, found: Prediction, attentions: Mapping[str, Attention]) -> Tally:
     one = found.at_least(0.0)
-    regions = _ignored(raw)
+    regions = raw.unlabelled()
     kept = _covered(one.boxes, regions) < COVERED
     detections = Detections(np.ones(int(kept.sum()), np.int64), _sides(one.boxes[kept]), one.score[kept])
     truth = Truth("", 1, np.ones(len(raw.boxes), np.int64), _sides(raw.boxes.astype(np.float64)))
@@ -94,14 +110,6 @@ def _tally_frame(raw: RawFrame, found: Prediction, attentions: Mapping[str, Atte
             counted.both[name] = int((wanted & said).sum())
             counted.either[name] = int((wanted | said).sum())
     return counted
-
-
-def _ignored(raw: RawFrame) -> Bool:
-    """Unknown pixels outside all boxes."""
-    unknown: Bool = raw.mask == UNKNOWN
-    for x0, y0, x1, y1 in np.rint(raw.boxes).astype(int):
-        unknown[y0:y1, x0:x1] = False
-    return unknown
 
 
 def _covered(boxes: npt.NDArray[np.float64], region: Bool) -> npt.NDArray[np.float64]:

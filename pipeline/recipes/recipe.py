@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from spotlabel.labelers.masks import PRESETS, MaskSettings
 from spotlabel.labelers.registry import load
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.registry import load_reader
-from spotlabel.pipeline.errors import RecipeError
+from spotlabel.pipeline.errors import DatasetError, RecipeError
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.names import check_names
 from spotlabel.pipeline.recipes.presets import PRESETS as RECIPE_PRESETS
@@ -63,8 +63,10 @@ class Layout(Settings):
     """Root folder of the dataset; a relative path starts at the working directory."""
     out: Path
     """Root folder of everything that is made: evidence, masks, pictures, logs, trained detectors."""
-    dataset: dict[str, Any]
+    dataset: dict[str, Any] | None = None
     """How the dataset is read: ``reader`` names the reader, the other keys are its options."""
+    stills: dict[str, Any] = Field(default_factory=dict)
+    """Still pictures to train and detect on, in place of ``dataset``."""
     frames: FrameOptions = FrameOptions()
     """How frames are decoded."""
     preset: PresetName = "default"
@@ -80,6 +82,14 @@ class Layout(Settings):
     """How a detector is trained on the masks."""
 
 
+def _no_videos(*_: object) -> list[Sequence]:
+    raise DatasetError("the recipe is about still pictures (stills): there are no videos to label or look at")
+
+
+STILLS = Reader("stills", 1, ReaderOptions, _no_videos)
+"""Reader of recipes that have still pictures in place of videos; lists none and says so."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A recipe whose every value has been checked.
@@ -93,6 +103,7 @@ class Recipe:
         labeler: labeler names per camera kind.
         masks: mask rules.
         training: how a detector is trained, as written; checked by whoever trains.
+        stills: which still pictures there are, likewise; empty where there are videos.
     """
 
     tree: Mapping[str, Any]
@@ -104,6 +115,7 @@ class Recipe:
     labeler: LabelerChoice
     masks: MaskSettings
     training: Mapping[str, Any]
+    stills: Mapping[str, Any] = field(default_factory=dict)
 
     def sequences(self, only: Iterable[str] = ()) -> list[Sequence]:
         """List the dataset's sequences.
@@ -152,10 +164,12 @@ class Recipe:
         for camera in Camera:
             labeler, settings = self.labeler_for(camera)
             evidence[labeler.name] = settings.model_dump(mode="json")
+        dataset = {"reader": self.reader.name, **self.options.model_dump(mode="json")}
+        source = {"stills": dict(self.stills)} if self.stills else {"dataset": dataset}
         return {
             "data": str(self.data),
             "out": str(self.out),
-            "dataset": {"reader": self.reader.name, **self.options.model_dump(mode="json")},
+            **source,
             "frames": self.frames.model_dump(mode="json"),
             "labeler": self.labeler.model_dump(mode="json"),
             "evidence": evidence,
@@ -226,14 +240,7 @@ def _without_empty_sections(tree: dict[str, Any]) -> dict[str, Any]:
 
 def _build(tree: Mapping[str, Any]) -> Recipe:
     layout = validated(Layout, tree, "")
-    options = dict(layout.dataset)
-    name = options.pop("reader", None)
-    if not isinstance(name, str):
-        raise RecipeError("dataset.reader: is required and not set")
-    try:
-        reader = load_reader(name)
-    except KeyError as error:
-        raise RecipeError(f"dataset.reader: {error.args[0]}") from error
+    reader, options = _reader(layout)
     for labeler_name, values in layout.evidence.items():
         labeler = _named_labeler(labeler_name, "evidence")
         validated(labeler.settings_type, values, f"evidence.{labeler_name}")
@@ -248,10 +255,29 @@ def _build(tree: Mapping[str, Any]) -> Recipe:
         labeler=layout.labeler.completed(preset),
         masks=_masks(layout.masks, preset.masks),
         training=layout.training,
+        stills=layout.stills,
     )
     for camera in Camera:
         recipe.labeler_for(camera)
     return recipe
+
+
+def _reader(layout: Layout) -> tuple[Reader, dict[str, Any]]:
+    """The reader that a recipe names, and its options as written."""
+    if layout.dataset is None:
+        if not layout.stills:
+            raise RecipeError("dataset: is required and not set")
+        return STILLS, {}
+    if layout.stills:
+        raise RecipeError("stills: stands beside dataset; a recipe has one of the two")
+    options = dict(layout.dataset)
+    name = options.pop("reader", None)
+    if not isinstance(name, str):
+        raise RecipeError("dataset.reader: is required and not set")
+    try:
+        return load_reader(name), options
+    except KeyError as error:
+        raise RecipeError(f"dataset.reader: {error.args[0]}") from error
 
 
 def _with_paths_expanded(options: ReaderOptions) -> ReaderOptions:

@@ -43,6 +43,7 @@ class _Reference:
             name = reader["properties"]["reader"]["const"]
             own = {key: value for key, value in reader["properties"].items() if key != "reader"}
             yield from self._section(f"`dataset`, reader `{name}`", "dataset.", {**reader, "properties": own})
+        yield from self._section("`stills`", "stills.", self._object(properties["stills"]))
         yield from self._section("`frames`", "frames.", self._object(properties["frames"]))
         yield from self._section("`labeler`", "labeler.", self._object(properties["labeler"]))
         for kinds, section in self._by_labeler(self._object(properties["evidence"])):
@@ -81,7 +82,7 @@ class _Reference:
 
     def _links(self, schema: Schema) -> list[str]:
         """Names of the objects that a schema, or its alternatives, refer to."""
-        choices = (schema, *schema.get("anyOf", ()))
+        choices = (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ()))
         names = [str(choice["$ref"])[_LINK_LENGTH:] for choice in choices if "$ref" in choice]
         return [name for name in names if "properties" in self._defs[name]]
 

@@ -22,7 +22,7 @@ _NAMES_TO_SCHEMAS = ("properties", "$defs")
 """Keywords whose value maps names of the user's to schemas, and is no schema itself."""
 
 
-def recipe_schema(training: type[BaseModel]) -> dict[str, Any]:
+def recipe_schema(training: type[BaseModel], stills: type[BaseModel]) -> dict[str, Any]:
     """JSON schema (draft 2020-12) of a recipe, with all readers and labelers that are installed.
 
     What fits it can be loaded, but for rules between several settings, which it does not know. Some of what
@@ -30,19 +30,23 @@ def recipe_schema(training: type[BaseModel]) -> dict[str, Any]:
 
     Args:
         training: model of the section ``training``, which belongs to the detector.
+        stills: likewise, of the section ``stills``.
 
     Returns:
         Plain data; every setting has a ``description`` of one line.
     """
-    made = _recipe_model(training).model_json_schema()
+    made = _recipe_model(training, stills).model_json_schema()
     _describe_masks(made["$defs"]["Masks"]["properties"])
+    del made["properties"]["dataset"]["default"]
+    made["anyOf"] = [{"required": ["dataset"]}, {"required": ["stills"]}]
     return {"$schema": DRAFT, "title": "spotlabel recipe", **_tidied(made)}
 
 
-def _recipe_model(training: type[BaseModel]) -> type[BaseModel]:
+def _recipe_model(training: type[BaseModel], stills: type[BaseModel]) -> type[BaseModel]:
     """:class:`Layout` with its open sections filled in; an empty section means the same as none."""
     sections = {
-        "dataset": (_dataset(), ...),
+        "dataset": (_dataset(), None),
+        "stills": (_or_null(stills), None),
         "frames": (_or_null(Layout.model_fields["frames"].annotation), None),
         "labeler": (_or_null(_labeler()), None),
         "evidence": (_or_null(_evidence()), None),

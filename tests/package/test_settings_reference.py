@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from spotlabel.detector.cli.schema import training_as_written
+from spotlabel.detector.data.stills.settings import StillsSettings
 from spotlabel.labelers.masks import PRESETS, MaskSettings
 from spotlabel.labelers.registry import BUILTIN
 from spotlabel.pipeline.cli.main import main
@@ -30,7 +31,7 @@ SMALL: dict[str, Any] = {"out": "runs/x", "dataset": {"reader": "synthetic"}}
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
-    return recipe_schema(training_as_written())
+    return recipe_schema(training_as_written(), StillsSettings)
 
 
 @pytest.fixture(scope="module")

@@ -127,6 +127,11 @@ class StillBatches:
     def __len__(self) -> int:
         return len(self.order)
 
+    @property
+    def pictures(self) -> int:
+        """Number of pictures that an epoch draws from."""
+        return len(self.order.aspects)
+
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """Batches ``first`` to the last of an epoch.
 

@@ -63,7 +63,7 @@ class StillSample:
     masked: bool
 
 
-def scaled_size(size: tuple[int, int], short: int, long: int) -> tuple[int, int]:
+def scaled_size(size: tuple[int, int], short: float, long: float) -> tuple[int, int]:
     """Height and width after scaling: the shorter side ``short``, the longer one at most ``long`` pixels."""
     scale = min(short / min(size), long / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

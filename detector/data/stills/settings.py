@@ -21,13 +21,14 @@ Wanted = Literal["one", "all"] | tuple[str, ...]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class VocPart(_Section):
     """Pictures of a VOCdevkit year."""
 
     reader: Literal["voc"]
+    """The folders of a VOCdevkit year."""
     root: Path
     """Folder of the year; like all paths here relative to ``data``."""
     split: str
@@ -42,16 +43,22 @@ class SbdPart(_Section):
     """Pictures of SBD alone, with boxes around its objects."""
 
     reader: Literal["sbd"]
+    """SBD's own pictures and outlines."""
     root: Path
+    """Its folder ``benchmark_RELEASE``."""
     split: str
+    """List of ``dataset``, ``train`` or ``val``."""
 
 
 class CocoPart(_Section):
     """Pictures of a COCO annotations file."""
 
     reader: Literal["coco"]
+    """A COCO annotations file and its images."""
     annotations: Path
+    """The JSON file."""
     images: Path
+    """Folder that ``file_name`` is relative to."""
     only: Path | None = None
     """List of the pictures to take."""
     without: Path | None = None
@@ -67,13 +74,17 @@ class StillsSettings(_Section):
     train: tuple[Part, ...] = Field(min_length=1)
     """Parts to train on, one after the other."""
     held_out: tuple[Part, ...] = ()
-    """Parts to validate on."""
+    """Parts to validate on after each epoch; without any, pictures of ``train``, see ``every_held_out``."""
+    every_held_out: int = Field(default=50, ge=2)
+    """One in so many pictures of ``train`` is held out where ``held_out`` names none."""
+    test: tuple[Part, ...] = ()
+    """Parts that ``detect`` looks at; those of ``held_out`` if there are none."""
     classes: Wanted = "all"
     """``one`` class "object", ``all`` of the parts', or the names to keep."""
     short: int = Field(default=600, ge=32)
-    """Pixels of the shorter side..."""
+    """Pixels of the shorter side, in training and detection."""
     long: int = Field(default=1000, ge=32)
-    """... unless the longer side would have more than this."""
+    """Most pixels of the longer side; where it would have more, the picture is made smaller."""
     mirror: bool = True
     """Mirror half of the pictures."""
     jitter: bool = False
@@ -84,7 +95,7 @@ class StillsSettings(_Section):
 
 def open_stills(
     parts: Iterable[Part],
-    wanted: Wanted,
+    wanted: Wanted | ClassMap,
     data: Path,
     orientation: Literal["upright", "stored"] = "upright",
 ) -> tuple[PictureFiles, ClassMap]:
@@ -92,7 +103,7 @@ def open_stills(
 
     Args:
         parts: where the pictures come from.
-        wanted: see :attr:`StillsSettings.classes`.
+        wanted: see :attr:`StillsSettings.classes`, or the classes themselves.
         data: folder that relative paths start at.
         orientation: see :attr:`StillsSettings.orientation`.
 
@@ -131,7 +142,9 @@ class _Opened:
         return self.coco.pictures(data / part.images, classes, only, without)
 
 
-def _classes(known: list[str], wanted: Wanted) -> ClassMap:
+def _classes(known: list[str], wanted: Wanted | ClassMap) -> ClassMap:
+    if isinstance(wanted, ClassMap):
+        return wanted
     if wanted == "one":
         return ClassMap(("object",), merge=True)
     if wanted == "all":

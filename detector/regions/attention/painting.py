@@ -24,10 +24,8 @@ def paint_found(maps: Tensor, found: Found, size: tuple[int, int]) -> Tensor:
     """
     apart = maps.float().view(*found.scores.shape, *maps.shape[1:])
     sure = found.scores >= SURE
-    rows = [
-        paint(own[keep], boxes[keep], size) for own, boxes, keep in zip(apart, found.boxes, sure, strict=True)
-    ]
-    return torch.stack(rows)
+    pictures = zip(apart, found.boxes, sure, strict=True)
+    return torch.stack([paint(own[keep], boxes[keep], size) for own, boxes, keep in pictures])
 
 
 def paint(maps: Tensor, rois: Tensor, size: tuple[int, int]) -> Tensor:

@@ -345,7 +345,7 @@ def test_the_released_recipe_can_be_changed_in_parts() -> None:
 
 def test_a_dry_run_says_what_would_be_trained(videos: list[tuple[Sequence, Path]], tmp_path: Path) -> None:
     wanted = asked(videos, tmp_path)
-    found = describe(wanted.videos, wanted.settings)
+    found = describe(wanted)
     assert found["frames"] == {"train": 8, "held_out": 4, "steps": 8}
     assert found["network"]["parameters"] == sum(
         p.numel()

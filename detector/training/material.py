@@ -1,0 +1,47 @@
+"""What a run learns from and is validated on, whatever it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from spotlabel.detector.contract import Detector
+from spotlabel.detector.model import ModelSpec
+from spotlabel.detector.training.distributed import Group
+from spotlabel.detector.training.loop import BatchSource
+from spotlabel.detector.training.validation import Held
+
+
+class Material(Protocol):
+    """Pictures to train on and pictures held out, opened and checked."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The detector that is trained on them."""
+
+    @property
+    def count(self) -> int:
+        """Number of pictures to train on."""
+
+    @property
+    def held_out(self) -> Held:
+        """Pictures to validate on."""
+
+    def split(self) -> dict[str, Any]:
+        """What was held out, and why, as plain data."""
+
+    def identity(self) -> Mapping[str, Any]:
+        """Plain data that differs where another content is learnt from."""
+
+    def notes(self) -> list[str]:
+        """What a user should know before it starts, a line each."""
+
+    def check(self, network: Detector) -> None:
+        """See whether the network can look at such pictures.
+
+        Raises:
+            TrainingError: it cannot.
+        """
+
+    def batches(self, network: Detector, group: Group) -> BatchSource:
+        """Batches to train on, of the process's own share."""
