@@ -14,7 +14,7 @@ from spotlabel.detector.networks.imagenet import imagenet_weights
 from spotlabel.detector.regions.backbones import REGION_BACKBONES
 from spotlabel.detector.regions.checkpoint import IMAGENET_NAMES, load_detector, load_imagenet
 from spotlabel.detector.regions.network import FasterRcnn
-from spotlabel.detector.regions.options import LossWeights, RegionOptions
+from spotlabel.detector.regions.options import RegionOptions, RegionWeights, changed
 from spotlabel.detector.regions.presets import REGION_PRESETS, build_region_detector
 from spotlabel.pipeline.errors import RecipeError
 
@@ -84,7 +84,7 @@ class RegionFamily(Family):
 
     presets = tuple(REGION_PRESETS)
     backbones = tuple(REGION_BACKBONES)
-    weights = LossWeights
+    weights = RegionWeights
     options = RegionOptions
     bases = BASES
 
@@ -93,15 +93,26 @@ class RegionFamily(Family):
         chosen = {**BASES["coco" if preset in PYRAMIDS else "voc"], "preset": preset}
         return chosen if backbone is None or backbone in IMAGENET_NAMES else {**chosen, "init": ""}
 
+    def settled(self, preset: str, backbone: str, options: Options) -> Options:
+        """What was not said is the backbone's own.
+
+        Raises:
+            RecipeError: options that do not go together.
+        """
+        try:
+            return changed(REGION_BACKBONES[backbone][0], **options.model_dump(exclude_unset=True))
+        except ValueError as error:
+            raise RecipeError(f"training.options: {_one_line(error)} ({preset} on {backbone})") from error
+
     def build(
         self, preset: str, backbone: str, classes: int, options: Options, weights: Options | None = None
     ) -> Detector:
         """See :meth:`spotlabel.detector.family.Family.build`.
 
         Raises:
-            RecipeError: options that do not go together or with the backbone.
+            RecipeError: options that do not go with the backbone.
         """
-        factors = weights if isinstance(weights, LossWeights) else None
+        factors = weights if isinstance(weights, RegionWeights) else None
         try:
             return build_region_detector(preset, backbone, classes, factors, **options.model_dump())
         except ValueError as error:

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def uncompiled(function: Function) -> Function:
-    """A function that ``torch.compile`` leaves alone: its shapes or its loops depend on the data."""
-    return cast(Function, torch.compiler.disable(function))  # type: ignore[no-untyped-call]
 
 
 def exact(layer: nn.Module, x: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from spotlabel.detector.regions.heads import CODING, RoiHeads, Rois, head_losses
 from spotlabel.detector.regions.layers import batch_norms, freeze
 from spotlabel.detector.regions.matching import UNUSED, Objects, match, unlabelled_share, visible_objects
 from spotlabel.detector.regions.nms import keep_best
-from spotlabel.detector.regions.options import LossWeights, RegionOptions
+from spotlabel.detector.regions.options import RegionOptions, RegionWeights
 from spotlabel.detector.regions.pooling import Pooling, roi_align, roi_pool
 from spotlabel.detector.regions.rpn import Level, Proposals, Rpn, propose, rpn_losses
 from spotlabel.detector.regions.sampling import balanced_sample
@@ -68,10 +68,10 @@ class FasterRcnn(Detector):
         parts: Parts,
         classes: int,
         options: RegionOptions,
-        weights: LossWeights | None = None,
+        weights: RegionWeights | None = None,
     ) -> None:
         super().__init__()
-        self.options, self.weights, self.classes = options, weights or LossWeights(), classes
+        self.options, self.weights, self.classes = options, weights or RegionWeights(), classes
         self.backbone = parts.backbone
         self.rpn = Rpn(parts.backbone.channels, parts.backbone.strides, options)
         self.roi_heads = RoiHeads(parts.head, classes + 1)

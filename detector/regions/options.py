@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from spotlabel.detector.family import Options
 from spotlabel.detector.regions.attention.options import GaussianOptions, InvertedOptions, SeparationOptions
@@ -14,8 +14,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class LossWeights(Options):
-    """Factors of the loss terms."""
+class RegionWeights(Options):
+    """Factors of the loss terms of region-based detectors."""
 
     rpn_objectness: float = Field(default=1.0, ge=0)
     """Is there an object at an anchor?"""
@@ -32,10 +32,7 @@ class LossWeights(Options):
 
 
 class RegionOptions(Options):
-    """Faster R-CNN. These are the numbers on a feature pyramid; every backbone comes with its own.
-
-    Written out, they are what somebody chose: the rest is the backbone's.
-    """
+    """Faster R-CNN. These are the numbers on a feature pyramid; every backbone comes with its own."""
 
     anchor_sizes: tuple[tuple[float, ...], ...] = ((32,), (64,), (128,), (256,), (512,))
     """Sizes of the anchors on each feature map, finest first: square roots of areas in canvas pixels. Small
@@ -107,10 +104,6 @@ class RegionOptions(Options):
         if not self.anchor_ratios or any(ratio <= 0 for ratio in self.anchor_ratios):
             raise ValueError("anchor_ratios: expected one or more ratios above 0")
         return self
-
-    @model_serializer(mode="wrap")
-    def _chosen(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in dump(self).items() if name in self.model_fields_set}
 
 
 FPN = RegionOptions()

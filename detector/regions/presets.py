@@ -9,7 +9,7 @@ from spotlabel.detector.regions.attention.ian import IanRcnn
 from spotlabel.detector.regions.attention.lga import LgaRcnn
 from spotlabel.detector.regions.backbones import REGION_BACKBONES
 from spotlabel.detector.regions.network import FasterRcnn
-from spotlabel.detector.regions.options import LossWeights, changed
+from spotlabel.detector.regions.options import RegionWeights, changed
 
 REGION_PRESETS: dict[str, Callable[..., FasterRcnn]] = {
     "faster-rcnn": FasterRcnn,
@@ -21,7 +21,7 @@ REGION_PRESETS: dict[str, Callable[..., FasterRcnn]] = {
 
 
 def build_region_detector(
-    preset: str, backbone: str, classes: int, weights: LossWeights | None = None, **options: object
+    preset: str, backbone: str, classes: int, weights: RegionWeights | None = None, **options: object
 ) -> FasterRcnn:
     """The detector ``preset`` on ``backbone``, with random weights from torch's default generator.
 

@@ -27,7 +27,8 @@ class Findings:
     Attributes:
         repeated: frames without data that were handed out as the one before.
         left_out: frames without data that were left out.
-        cut: true if the file ends in the middle of a frame, which was left out.
+        cut: true if the file ends in the middle of a frame, which was left out, and with it frames that the
+            decoder had not given yet.
         angle: true if frames are to be turned by an angle that is not a multiple of 90 degrees.
         pixel: width of a pixel divided by its height; None if the file does not tell.
     """
@@ -76,28 +77,20 @@ def with_nulls(
 
 
 def ends_here(
-    container: av.container.InputContainer, packets: Iterator[av.Packet[av.VideoStream]]
-) -> list[av.Packet[av.VideoStream]] | None:
-    """What follows damaged data if that is where a stream was cut: only the packet that ends it.
+    container: av.container.InputContainer,
+    damaged: av.Packet[av.VideoStream],
+    behind: Iterator[av.Packet[av.VideoStream]],
+) -> bool:
+    """Whether damaged data is where a stream was cut.
 
-    None where more data follows, and in containers that say how long they are.
+    Args:
+        container: the open file; one that tells its length is never cut, but truncated.
+        damaged: the first packet that is damaged.
+        behind: the packets that follow.
     """
-    if not container.format.name.startswith(_CUT_FORMATS):
-        return None
-    rest: list[av.Packet[av.VideoStream]] = []
-    for packet in packets:
-        if packet.size:
-            return None
-        rest.append(packet)
-    return rest
-
-
-def shown_before(
-    broken: av.Packet[av.VideoStream], end: list[av.Packet[av.VideoStream]]
-) -> Iterator[av.VideoFrame]:
-    """Whole frames that the decoder still holds, as far as they are shown before one that is broken."""
-    for packet in end:
-        for frame in packet.decode():
-            if frame.pts is None or broken.pts is None or frame.pts >= broken.pts or frame.is_corrupt:
-                return
-            yield frame
+    file_format = container.format.name
+    if file_format == "mpeg" and damaged.is_corrupt:
+        # A program stream has this mark for what the end of the file cuts alone; the same piece of the stream
+        # may hold the beginnings of further frames.
+        return True
+    return file_format.startswith(_CUT_FORMATS) and not any(packet.size for packet in behind)

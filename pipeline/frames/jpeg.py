@@ -72,31 +72,54 @@ def _odd_but_whole(data: bytes, name: str, problem: str) -> Image | None:
     end = _end_of_pixel_data(data)
     if end is None:
         return None
-    for length in _lengths_without_padding(data[:end], problem):
+    for bare in _without_padding(data[:end], problem):
         try:
-            return _pixels(data[:length] + _END, name)
+            return _pixels(bare + _END, name)
         except ValueError:
             continue
-    return None
+    return _with_one_byte_of_padding(data[:end], name)
 
 
-def _lengths_without_padding(data: bytes, problem: str) -> Iterator[int]:
-    """Where the pixel data may end, before padding.
+def _without_padding(data: bytes, problem: str) -> Iterator[bytes]:
+    """What the pixel data may be, before padding.
 
-    Without padding all of it is used. Padding of one repeated byte goes entirely, but for one that could
-    belong to the data: if any were taken for pixels, a file that was cut and filled up with zeros would pass
-    for whole.
+    Without padding it is all of it. Padding of one repeated byte goes entirely: if any were taken for pixels,
+    a file that was cut and filled up with zeros would pass for whole.
     """
-    yield len(data)
-    bare = len(data.rstrip(data[-1:]))
-    if data[bare - 1 : bare + 1] == b"\xff\0":  # a stuffed byte of the data itself
-        bare += 1
-    yield bare
-    yield bare + 1
+    yield data
+    yield _without_run(data)
     found = _EXTRANEOUS.search(problem)
     extra = int(found[1]) if found else 0
     if extra <= _MIXED_PADDING and len(set(data[len(data) - extra :])) > 1:
-        yield len(data) - extra
+        yield data[: len(data) - extra]
+
+
+def _without_run(data: bytes) -> bytes:
+    bare = data.rstrip(data[-1:])
+    stuffed = bare.endswith(b"\xff") and data[len(bare) :].startswith(b"\0")  # the data's own last byte
+    return bare + b"\0" if stuffed else bare
+
+
+def _with_one_byte_of_padding(data: bytes, name: str) -> Image | None:
+    """Pixels if the byte of the padding is also the last one of the data.
+
+    Encoders fill their last byte with ones. So the byte's last zero has to count for the pixels: where it
+    does not, it is padding, and something was cut.
+    """
+    byte = data[-1]
+    last_zero = ~byte & (byte + 1)
+    if last_zero > 0x80:
+        return None
+    bare = _without_run(data)
+    try:
+        pixels = _pixels(bare + data[-1:] + _END, name)
+    except ValueError:
+        return None
+    try:
+        counts = not np.array_equal(_pixels(bare + bytes([byte | last_zero]) + _END, name), pixels)
+    except ValueError:
+        counts = True
+    return pixels if counts else None
 
 
 def _end_of_pixel_data(data: bytes) -> int | None:

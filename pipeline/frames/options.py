@@ -24,8 +24,8 @@ class FrameOptions(Settings):
     """Frames of an AVI file that hold no data ("as before"): the frame before them once more, which keeps the
     file's own numbering; left out, as tools do that number what a decoder gives; or the video fails."""
     cut_end: Literal["drop", "fail"] = "drop"
-    """An MPEG stream (.ts, .mpg) that ends in the middle of a frame, as recordings do: used up to the last
-    frame that is whole, or the video fails."""
+    """An MPEG stream (.ts, .mpg) that ends in the middle of a frame, as recordings do: used as far as frames
+    are surely whole, or the video fails."""
 
     def beyond_default(self, *names: str) -> dict[str, Any]:
         """Those of some options that differ from their defaults, for what a store depends on."""

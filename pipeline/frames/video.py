@@ -222,7 +222,7 @@ def _remarks(facts: VideoFacts, options: FrameOptions) -> Iterator[str]:
         yield f"{findings.left_out} frames hold no data and are not numbered (frames.null_frames)"
     if findings.cut:
         yield (
-            f"the stream ends in the middle of a frame; {facts.count} frames before it are used "
+            f"the stream ends in the middle of a frame; the first {facts.count} frames are used "
             "(frames.cut_end=fail refuses it)"
         )
 

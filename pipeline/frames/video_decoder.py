@@ -25,7 +25,6 @@ from spotlabel.pipeline.frames.irregular import (
     Findings,
     ends_here,
     null_places,
-    shown_before,
     with_nulls,
 )
 from spotlabel.pipeline.frames.options import FrameOptions
@@ -99,11 +98,12 @@ def _intact_frames(
             yield frame
         tally.add(packet)
         if damage:
-            rest = ends_here(container, packets)
-            if rest is None or options.cut_end == "fail":
-                raise _damaged(path, tally.frames, damage, "" if rest is None else CUT_ADVICE)
+            cut = ends_here(container, packet, packets)
+            if not cut or options.cut_end == "fail":
+                raise _damaged(path, tally.frames, damage, CUT_ADVICE if cut else REPAIR)
+            # Frames that the decoder still holds stay there: the one it was about to give is lost with the
+            # error, and those behind it would take its number.
             findings.cut = True
-            yield from shown_before(packet, rest)
             return
 
 
@@ -149,7 +149,7 @@ def _decode(packet: av.Packet[av.VideoStream]) -> tuple[list[av.VideoFrame], str
 
 def _damaged(path: Path, count: int, reason: str, advice: str) -> DatasetError:
     where = f"after {count} good frames"
-    return DatasetError.at(path, where, f"cannot be decoded: {reason}", advice or REPAIR)
+    return DatasetError.at(path, where, f"cannot be decoded: {reason}", advice)
 
 
 @contextmanager

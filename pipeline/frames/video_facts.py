@@ -16,6 +16,9 @@ from spotlabel.pipeline.frames.orientation import AS_STORED, of_matrix
 from spotlabel.pipeline.frames.shape import Shape
 from spotlabel.pipeline.frames.video_decoder import REPAIR, captured_errors, decoded_frames
 
+_OF_ROTATION = {0: AS_STORED, -90: 6, 90: 8, 180: 3, -180: 3}
+"""Orientations by PyAV's degrees counterclockwise, which leave mirroring out."""
+
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
@@ -77,9 +80,12 @@ def first_orientation(path: Path, options: FrameOptions) -> int:
 
 
 def _orientation(frame: av.VideoFrame, findings: Findings) -> int:
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return AS_STORED
-    orientation = of_matrix(bytes(cast(Any, matrix)))  # side data is a buffer, which its type does not say
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV lists none where there is a kind that it does not know, as EXIF in MJPEG
+        orientation = _OF_ROTATION.get(frame.rotation)
+    else:
+        # Side data is a buffer, which its type does not say.
+        orientation = AS_STORED if matrix is None else of_matrix(bytes(cast(Any, matrix)))
     findings.angle |= orientation is None
     return orientation or AS_STORED

@@ -36,7 +36,7 @@ class _Reference:
 
     def lines(self, recipe: Schema) -> Iterator[str]:
         """All sections, in the order of a recipe."""
-        yield from self._section("A recipe's top level", "", recipe)
+        yield from self._section("A recipe's top level", "", recipe, deep=False)
         properties = recipe["properties"]
         for option in properties["dataset"]["oneOf"]:
             reader = self._resolved(option)
@@ -52,8 +52,8 @@ class _Reference:
         yield from self._section("`masks`", "masks.", self._object(properties["masks"]))
         yield from self._section("`training`", "training.", self._object(properties["training"]))
 
-    def _section(self, title: str, prefix: str, section: Schema) -> Iterator[str]:
-        """A heading, what the section is, a table; then the tables of the objects in it."""
+    def _section(self, title: str, prefix: str, section: Schema, deep: bool = True) -> Iterator[str]:
+        """A heading, what the section is, a table; then, if ``deep``, the tables of the objects in it."""
         yield f"## {title}\n\n{section['description']}\n"
         if not section["properties"]:
             return
@@ -65,11 +65,13 @@ class _Reference:
             if len(default) > _LONGEST_DEFAULT:
                 default = "see below"
             yield f"| `{prefix}{name}` | {self._values(value)} | {default} | {_cell(value['description'])} |"
-            if prefix:
-                nested += [(name, inner) for inner in self._inner(value) if inner["properties"]]
+            if deep:
+                nested += [(name, *inner) for inner in self._inner(value) if inner[1]["properties"]]
         yield ""
-        for name, inner in nested:
-            yield from self._section(f"`{prefix}{name}`", "", inner)
+        for name, item, inner in nested:
+            place = f"{prefix}{name}"
+            title = f"One of `{place}`" if item else f"`{place}`"
+            yield from self._section(title, "" if item else f"{place}.", inner)
 
     def _by_labeler(self, evidence: Schema) -> list[tuple[list[str], Schema]]:
         """Labelers that share their settings share a section."""
@@ -87,9 +89,10 @@ class _Reference:
     def _object(self, schema: Schema) -> Schema:
         return self._defs[self._links(schema)[0]]
 
-    def _inner(self, schema: Schema) -> list[Schema]:
-        """The objects that a setting may hold, itself or as a list's items."""
-        return [self._defs[name] for name in self._links(schema) + self._links(schema.get("items", {}))]
+    def _inner(self, schema: Schema) -> list[tuple[bool, Schema]]:
+        """The objects that a setting may hold: whether as items of a list, and which."""
+        places = ((False, schema), (True, schema.get("items", {})))
+        return [(item, self._defs[name]) for item, place in places for name in self._links(place)]
 
     def _resolved(self, schema: Schema) -> Schema:
         return self._defs[schema["$ref"][_LINK_LENGTH:]] if "$ref" in schema else schema

@@ -16,7 +16,7 @@ from spotlabel.detector.regions.attention.separation import LayerSeparation, att
 from spotlabel.detector.regions.backbones import Parts
 from spotlabel.detector.regions.heads import BoxHead
 from spotlabel.detector.regions.network import FasterRcnn, Look
-from spotlabel.detector.regions.options import LossWeights, RegionOptions
+from spotlabel.detector.regions.options import RegionOptions, RegionWeights
 
 
 class SplitRcnn(FasterRcnn):
@@ -28,7 +28,7 @@ class SplitRcnn(FasterRcnn):
     towers = ("roi_heads.box_head", "class_head")
 
     def __init__(
-        self, parts: Parts, classes: int, options: RegionOptions, weights: LossWeights | None = None
+        self, parts: Parts, classes: int, options: RegionOptions, weights: RegionWeights | None = None
     ) -> None:
         super().__init__(parts, classes, options, weights)
         self.class_head: BoxHead = deepcopy(parts.head)
@@ -49,7 +49,7 @@ class AlsRcnn(SplitRcnn):
     """
 
     def __init__(
-        self, parts: Parts, classes: int, options: RegionOptions, weights: LossWeights | None = None
+        self, parts: Parts, classes: int, options: RegionOptions, weights: RegionWeights | None = None
     ) -> None:
         super().__init__(parts, classes, options, weights)
         self.separation = LayerSeparation(parts.backbone.channels, options.als)

@@ -10,7 +10,7 @@ from spotlabel.detector.regions.attention.painting import paint_found
 from spotlabel.detector.regions.backbones import Parts
 from spotlabel.detector.regions.heads import Rois, head_losses
 from spotlabel.detector.regions.network import FasterRcnn, Look
-from spotlabel.detector.regions.options import LossWeights, RegionOptions
+from spotlabel.detector.regions.options import RegionOptions, RegionWeights
 
 
 class LgaRcnn(FasterRcnn):
@@ -20,7 +20,7 @@ class LgaRcnn(FasterRcnn):
     """
 
     def __init__(
-        self, parts: Parts, classes: int, options: RegionOptions, weights: LossWeights | None = None
+        self, parts: Parts, classes: int, options: RegionOptions, weights: RegionWeights | None = None
     ) -> None:
         super().__init__(parts, classes, options, weights)
         self.gaussian = GaussianAttention(

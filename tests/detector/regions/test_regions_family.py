@@ -12,6 +12,7 @@ from spotlabel.detector.checkpoint import CheckpointError
 from spotlabel.detector.model import ModelSpec, load_model, save_model
 from spotlabel.detector.networks.resnet import RESNET_50, Trunk
 from spotlabel.detector.regions.family import RegionFamily
+from spotlabel.detector.regions.options import SMALL_C4, RegionOptions
 from spotlabel.detector.regions.presets import REGION_PRESETS
 from spotlabel.detector.training.distributed import Group
 from spotlabel.detector.training.initial import load_initial
@@ -48,14 +49,16 @@ def test_options_chosen_change_the_backbones_own_and_stand_in_model_files(tmp_pa
     save_model(tmp_path / "m.safetensors", network, spec)
     again, found = load_model(tmp_path / "m.safetensors")
     assert found == spec
-    assert found.model_dump(mode="json")["options"] == {"pool_size": 5}
+    written = found.model_dump(mode="json")["options"]
+    assert (written["pool_size"], written["anchor_sizes"]) == (5, [[16, 32, 64]])
     assert again.options == network.options
     assert not again.training
 
 
-def test_without_choices_a_model_file_holds_no_options():
+def test_a_model_file_holds_every_option_though_none_was_chosen():
     spec = ModelSpec(preset="ian", backbone="small-c4")
-    assert "options" not in spec.model_dump(mode="json")
+    assert spec.options == SMALL_C4
+    assert set(spec.model_dump(mode="json")["options"]) == set(RegionOptions.model_fields)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from torch import nn
 from spotlabel.detector.data.colour import IMAGENET_COLOURS
 from spotlabel.detector.regions.backbones import REGION_BACKBONES
 from spotlabel.detector.regions.network import FasterRcnn, mirrored, mirrored_boxes
-from spotlabel.detector.regions.options import FPN, LossWeights, changed
+from spotlabel.detector.regions.options import FPN, RegionWeights, changed
 from spotlabel.detector.regions.presets import build_region_detector
 from spotlabel.detector.regions.rpn import propose
 from tests.helpers.regions import batch_of, noise
@@ -128,7 +128,7 @@ def test_a_runs_own_generator_leaves_torchs_alone():
 
 def test_the_total_is_the_weighted_sum():
     torch.manual_seed(0)
-    factors = LossWeights(rpn_objectness=0.5, rpn_boxes=2, classification=3, boxes=0)
+    factors = RegionWeights(rpn_objectness=0.5, rpn_boxes=2, classification=3, boxes=0)
     model = build_region_detector("faster-rcnn", "small-c4", 2, factors).double()
     losses = model(batch_of(noise(2), BOXES, CLASSES))
     expected = sum(getattr(factors, name) * losses[name] for name in TERMS - {"total"})

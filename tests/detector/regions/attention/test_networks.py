@@ -17,7 +17,7 @@ from spotlabel.detector.regions.attention.lga import LgaRcnn
 from spotlabel.detector.regions.backbones import resnet_c4
 from spotlabel.detector.regions.checkpoint import load_imagenet
 from spotlabel.detector.regions.network import FasterRcnn
-from spotlabel.detector.regions.options import C4, LossWeights
+from spotlabel.detector.regions.options import C4, RegionWeights
 from spotlabel.detector.regions.presets import build_region_detector
 from tests.helpers import hash_tensors
 
@@ -192,7 +192,7 @@ def test_without_regions_inverted_attention_trains_the_plain_detector() -> None:
 
 def test_without_fusion_and_guide_gaussians_are_the_plain_detector() -> None:
     plain = build("faster-rcnn")
-    lga = build("lga", lga={"fusion": "none", "hidden": 16}, weights=LossWeights(guide=0.0))
+    lga = build("lga", lga={"fusion": "none", "hidden": 16}, weights=RegionWeights(guide=0.0))
     assert isinstance(lga, LgaRcnn)
     rest = lga.load_state_dict(plain.state_dict(), strict=False)
     assert not rest.unexpected_keys
