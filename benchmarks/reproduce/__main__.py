@@ -14,6 +14,8 @@ from benchmarks.reproduce.beside import beside
 from benchmarks.reproduce.steps import Command, Given, ReproduceError, commands
 from benchmarks.reproduce.tables import TABLES
 
+STDERR = 2
+"""What the commands print goes there: the table alone is printed as output."""
 PROGRAM = [sys.executable, "-c", "from spotlabel.pipeline.cli import main; main()"]
 
 
@@ -58,7 +60,7 @@ def main(table: str, out: Path | None, dry_run: bool, **given: Any) -> None:
 
 def _run(step: Command) -> None:
     click.echo(shlex.join(["spotlabel", *step]), err=True)
-    ran = subprocess.run([*PROGRAM, *step], stdout=sys.stderr, check=False)
+    ran = subprocess.run([*PROGRAM, *step], stdout=STDERR, check=False)
     if ran.returncode:
         click.echo(f"spotlabel {step[0]} failed; the same command goes on from here", err=True)
         sys.exit(ran.returncode)
