@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.ablation.data import STRIDE, as_tensors
-from benchmarks.ablation.metrics import Float64, measure
+from benchmarks.ablation.metrics import measure
 from benchmarks.ablation.settings import TEST_SEED, Settings, build_network
+from benchmarks.paired.boxes import Float64
 from benchmarks.paired.order import batches
 from benchmarks.paired.runs import Run, TrainingError, in_parts
 from benchmarks.paired.scenes import make_scenes
