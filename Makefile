@@ -29,7 +29,7 @@ TRUTH ?=
 .PHONY: help setup demo test lint format clean clean-runs
 .PHONY: labels masks status show compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
-.PHONY: quality believability ablation campaign scale cluster-test reproduce
+.PHONY: quality believability ablation attentions campaign scale cluster-test reproduce
 .PHONY: test-processors gpu bench bench-labelers bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
@@ -110,6 +110,9 @@ bench-labelers: .venv/.ready  ## frames/s of boxbg, egoflow and egoflow-cut: mak
 
 ablation: .venv/.ready  ## does attention help? 24 small trainings on synthetic scenes: an hour on 2 cores [JOBS=1] [ABLATION="--quick"]
 	$(BIN)/python -m benchmarks.ablation $(if $(JOBS),--jobs $(JOBS)) $(ABLATION)
+
+attentions: .venv/.ready  ## what do masks bring? 7 detectors under 6 seeds, into docs/attentions.md: 2 hours on 2 cores [JOBS=1] [ATTENTIONS="--quick"]
+	$(BIN)/python -m benchmarks.attentions $(if $(JOBS),--jobs $(JOBS)) $(ATTENTIONS)
 
 bench-pawcs: .venv/.ready  ## our PAWCS beside pybgs: time, memory; F too: make bench-pawcs DATA=../shared/data [SEEDS=5]
 	$(BIN)/python -m benchmarks.bench_pawcs $(if $(DATA),--data '$(DATA)') $(if $(SEEDS),--seeds $(SEEDS))

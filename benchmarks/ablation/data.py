@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.ablation.scenes import SIZE, Scene, make_scene
+from benchmarks.paired.scenes import SIZE, Scene
 from spotlabel.detector.centernet.targets import batch_targets
 from spotlabel.detector.data.batches import stack_samples
 from spotlabel.detector.data.samples import Sample, make_sample
@@ -16,11 +14,6 @@ from spotlabel.detector.data.views import letterbox_view
 
 STRIDE = 4
 """Pixels per cell of the heatmap."""
-
-
-def make_scenes(seed: int, count: int) -> list[Scene]:
-    """The first ``count`` scenes of the set ``seed``."""
-    return [make_scene(seed, index) for index in range(count)]
 
 
 def as_sample(scene: Scene) -> Sample:
@@ -43,14 +36,3 @@ def as_tensors(scenes: list[Scene], device: torch.device) -> dict[str, Tensor]:
     tensors = {name: targets[name] for name in ("hm", "wh", "reg", "ind", "mask", "seg")}
     tensors["input"] = batch["image"].contiguous(memory_format=torch.channels_last)
     return {name: tensor.to(device) for name, tensor in tensors.items()}
-
-
-def batches(seed: int, images: int, batch: int, iterations: int) -> Iterator[Tensor]:
-    """Indices int64 [batch] of each step: one random order of all images after the other, without a gap."""
-    random = torch.Generator().manual_seed(seed)
-    waiting = torch.empty(0, dtype=torch.int64)
-    for _ in range(iterations):
-        while len(waiting) < batch:
-            waiting = torch.cat([waiting, torch.randperm(images, generator=random)])
-        yield waiting[:batch]
-        waiting = waiting[batch:]

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from benchmarks.ablation.data import make_scenes
-from benchmarks.ablation.metrics import SURE, as_corner_and_size
-from benchmarks.ablation.plots import as_png
-from benchmarks.ablation.scenes import Scene
+from benchmarks.ablation.metrics import SURE
 from benchmarks.ablation.settings import TEST_SEED
+from benchmarks.paired.boxes import as_corner_and_size
+from benchmarks.paired.plots import as_png
+from benchmarks.paired.scenes import Scene, make_scenes
 from spotlabel.detector.evaluation.matching import iou_matrix
 
 Boxes = npt.NDArray[np.float64]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.ablation.comparison import Table
+from benchmarks.paired.plots import as_png
+from benchmarks.paired.statistics import Table
 
 
 def draw_seeds(table: Table, seeds: Sequence[int]) -> bytes:
@@ -26,11 +25,3 @@ def draw_seeds(table: Table, seeds: Sequence[int]) -> bytes:
     axes.grid(axis="y", alpha=0.3)
     axes.legend(fontsize=8)
     return as_png(figure)
-
-
-def as_png(figure: Figure) -> bytes:
-    """The figure's file; without date and version, so that equal results give equal files."""
-    buffer = io.BytesIO()
-    metadata: dict[str, Any] = {"Software": None}
-    figure.savefig(buffer, format="png", metadata=metadata)
-    return buffer.getvalue()

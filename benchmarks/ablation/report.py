@@ -9,26 +9,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ablation.comparison import (
-    GATES,
-    PAIRS,
-    Check,
-    Table,
-    acceptance,
-    compare,
-    paper_order,
-    summarise,
-)
+from benchmarks.ablation.comparison import GATES, PAIRS, Check, acceptance, paper_order
 from benchmarks.ablation.metrics import FIGURES
 from benchmarks.ablation.pictures import draw_scenes
 from benchmarks.ablation.plots import draw_seeds
-from benchmarks.ablation.runs import Job
 from benchmarks.ablation.settings import CENTERNET, MULTITASK, VARIANTS, Settings
+from benchmarks.paired.runs import Job, Records
+from benchmarks.paired.statistics import Table, cell, compare, summarise, table_rows
 from spotlabel.pipeline.atomic import write_atomically
 
 TITLES = {"ap70": "AP70", "ap50": "AP50", "recall": "recall", "twin_rate": "twin rate"}
-Records = dict[tuple[str, int], dict[str, Any]]
-"""Record of each finished run by variant and seed."""
 
 
 def complete_seeds(records: Records, variants: Sequence[str]) -> list[int]:
@@ -94,26 +84,24 @@ def markdown(table: Table, seeds: Sequence[int], settings: Settings, unfinished:
         lines += ["Not the settings that the acceptance rule is for.", ""]
     if unfinished:
         lines += [f"Without a result: {', '.join(unfinished)}. Seeds that lack a variant are left out.", ""]
-    lines += [*_rows(("variant", *TITLES.values()), _summary_rows(table)), ""]
+    lines += [*table_rows(("variant", *TITLES.values()), _summary_rows(table)), ""]
     pairs = [pair for pair in PAIRS if set(pair) <= table.keys()]
     if pairs:
         lines += ["Difference ± standard error (seeds above 0; p of the paired t-test):", ""]
-        body = [[f"{a} − {b}", *(_cell(table, a, b, name) for name in FIGURES)] for a, b in pairs]
-        lines += [*_rows(("difference", *TITLES.values()), body), ""]
+        body = [
+            [f"{a} − {b}", *(cell(compare(table[a][name], table[b][name])) for name in FIGURES)]
+            for a, b in pairs
+        ]
+        lines += [*table_rows(("difference", *TITLES.values()), body), ""]
     lines += list(_verdict_lines(table))
     lines += ["Every seed, AP70 / AP50 / recall / twin rate:", ""]
-    return "\n".join([*lines, *_rows(("seed", *table), _seed_rows(table, seeds)), ""])
+    return "\n".join([*lines, *table_rows(("seed", *table), _seed_rows(table, seeds)), ""])
 
 
 def _summary_rows(table: Table) -> Iterator[list[str]]:
     for variant, figures in table.items():
         summaries = [summarise(figures[name]) for name in FIGURES]
         yield [variant, *(f"{s.mean:.2f} ± {s.spread:.2f}" for s in summaries)]
-
-
-def _cell(table: Table, first: str, second: str, name: str) -> str:
-    found = compare(table[first][name], table[second][name])
-    return f"{found.mean:+.2f} ± {found.error:.2f} ({found.positive}/{found.count}; p={found.p:.3f})"
 
 
 def _verdict_lines(table: Table) -> Iterator[str]:
@@ -132,10 +120,6 @@ def _seed_rows(table: Table, seeds: Sequence[int]) -> Iterator[list[str]]:
     for i, seed in enumerate(seeds):
         rows = ([table[v][name][i] for name in FIGURES] for v in table)
         yield [str(seed), *(" / ".join(f"{value:.1f}" for value in row) for row in rows)]
-
-
-def _rows(head: Sequence[str], body: Iterator[list[str]] | list[list[str]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body)]
 
 
 def write_report(

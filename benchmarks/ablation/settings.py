@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchmarks.ablation import scenes
+from benchmarks.paired import scenes
 from spotlabel.detector.centernet.gate import Gate, GateMode
 from spotlabel.detector.centernet.heads import SegHead
 from spotlabel.detector.centernet.network import CenterNet

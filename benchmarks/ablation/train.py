@@ -4,55 +4,31 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.ablation.data import STRIDE, as_tensors, batches, make_scenes
-from benchmarks.ablation.metrics import Float64, measure
+from benchmarks.ablation.data import STRIDE, as_tensors
+from benchmarks.ablation.metrics import measure
 from benchmarks.ablation.settings import TEST_SEED, Settings, build_network
+from benchmarks.paired.boxes import Float64
+from benchmarks.paired.order import batches
+from benchmarks.paired.runs import Run, TrainingError, in_parts
+from benchmarks.paired.scenes import make_scenes
 from spotlabel.detector.centernet.decode import decode_outputs
 from spotlabel.detector.centernet.losses import detection_loss
 from spotlabel.detector.centernet.network import CenterNet
-from spotlabel.pipeline.errors import SpotlabelError
 
 SHOWN = 6
 """Test scenes whose detections and attention are kept for the pictures."""
 
-TRACE = 20
-"""The mean loss is noted this many times in a run, or every step of a shorter one."""
-
-
-class TrainingError(SpotlabelError):
-    """A run whose loss is no number any more."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """Result of one run.
-
-    Attributes:
-        figures: see :func:`benchmarks.ablation.metrics.measure`.
-        losses: mean total loss of equal parts of the training.
-        parameters: number of trainable parameters.
-        seconds: wall time of training and of measuring.
-        found: float64 (SHOWN, K, 6), detections on the first test scenes, in pixels.
-        attention: float32 (SHOWN, 128, 128), foreground probabilities; empty without a segmentation head.
-    """
-
-    figures: dict[str, float]
-    losses: list[float]
-    parameters: int
-    seconds: float
-    found: Float64
-    attention: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-
 
 def run(variant: str, seed: int, settings: Settings, device: torch.device) -> Run:
     """Train and measure; on a CPU the result is a pure function of the arguments but ``device``.
+
+    Its arrays are ``found`` float64 (SHOWN, K, 6), detections on the first test scenes, in pixels, and
+    ``attention`` float32 (SHOWN, 128, 128), foreground probabilities; empty without a segmentation head.
 
     Raises:
         TrainingError: the loss became infinite or NaN.
@@ -66,11 +42,10 @@ def run(variant: str, seed: int, settings: Settings, device: torch.device) -> Ru
     found, attention = predict(network, as_tensors(scenes, device)["input"], settings.batch)
     return Run(
         figures=measure([s.boxes for s in scenes], [s.twins for s in scenes], found),
-        losses=_parts(losses),
+        losses=in_parts(losses),
         parameters=sum(p.numel() for p in network.parameters()),
         seconds=time.perf_counter() - started,
-        found=found[:SHOWN],
-        attention=attention,
+        arrays={"found": found[:SHOWN], "attention": attention},
     )
 
 
@@ -111,7 +86,3 @@ def predict(
     boxes[:, :, :4] *= STRIDE
     maps = torch.cat(attention)[:SHOWN].numpy() if attention else np.zeros((0, 1, 1), np.float32)
     return boxes.numpy(), maps
-
-
-def _parts(losses: Sequence[float]) -> list[float]:
-    return [float(part.mean()) for part in np.array_split(np.array(losses), min(TRACE, len(losses)))]

@@ -9,13 +9,15 @@ import torch
 from click.testing import CliRunner
 
 from benchmarks.ablation import __main__ as command
-from benchmarks.ablation import runs, scenes, train
-from benchmarks.ablation.comparison import acceptance, compare, paper_order, summarise
-from benchmarks.ablation.data import batches
-from benchmarks.ablation.metrics import measure
+from benchmarks.ablation import train
+from benchmarks.ablation.comparison import acceptance, paper_order
+from benchmarks.ablation.metrics import FIGURES, measure
 from benchmarks.ablation.pictures import RIGHT, TWIN, WRONG, colours
-from benchmarks.ablation.runs import Job
 from benchmarks.ablation.settings import QUICK_SEEDS, SEEDS, TEST_SEED, VARIANTS, Settings, build_network
+from benchmarks.paired import scenes
+from benchmarks.paired.order import batches
+from benchmarks.paired.runs import Job, Keeping
+from benchmarks.paired.statistics import compare, summarise
 from spotlabel.detector.centernet.gate import GateMode
 from spotlabel.detector.networks.hourglass import HourglassSize
 from spotlabel.pipeline.errors import SpotlabelError
@@ -136,8 +138,8 @@ def test_two_steps_of_every_variant(variant):
     assert result.losses == again.losses
     assert len(result.losses) == 2
     assert np.isfinite(result.losses).all()
-    assert result.found.shape == (2, 100, 6)
-    assert result.attention.shape == ((0, 1, 1) if variant == "centernet" else (2, 128, 128))
+    assert result.arrays["found"].shape == (2, 100, 6)
+    assert result.arrays["attention"].shape == ((0, 1, 1) if variant == "centernet" else (2, 128, 128))
     assert train.run(variant, 2, TINY, CPU).losses != result.losses
 
 
@@ -187,16 +189,20 @@ def test_finished_runs_are_not_made_again(tmp_path, monkeypatch):
     assert not list(out.rglob("*.partial"))
 
 
+def _keeping(folder, settings):
+    return Keeping(folder, settings.as_data(), FIGURES)
+
+
 def test_other_settings_are_another_run(tmp_path):
-    job = Job(1, "centernet")
-    assert runs.load(tmp_path, job, TINY) is None
-    record = runs.save(tmp_path, job, TINY, "cpu", train.run(job.variant, job.seed, TINY, CPU))
-    assert runs.load(tmp_path, job, TINY) == record
+    job, keeping = Job(1, "centernet"), _keeping(tmp_path, TINY)
+    assert keeping.load(job) is None
+    record = keeping.save(job, "cpu", train.run(job.variant, job.seed, TINY, CPU))
+    assert keeping.load(job) == record
     changes = {"iterations": 3, "scenes_version": 0, "size": HourglassSize(8, (16, 16), (1, 1), stacks=1)}
     for name, value in changes.items():
-        assert runs.load(tmp_path, job, dataclasses.replace(TINY, **{name: value})) is None
+        assert _keeping(tmp_path, dataclasses.replace(TINY, **{name: value})).load(job) is None
     (tmp_path / "multitask-1.json").write_text(json.dumps(record))
-    assert runs.load(tmp_path, Job(1, "multitask"), TINY) is None
+    assert keeping.load(Job(1, "multitask")) is None
 
 
 def test_a_failed_run_does_not_stop_the_others(tmp_path, monkeypatch):

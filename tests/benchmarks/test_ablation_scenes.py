@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.ablation import scenes
 from benchmarks.ablation.data import as_tensors
-from benchmarks.ablation.vehicles import Vehicle, paint, parts_at
+from benchmarks.paired import scenes
+from benchmarks.paired.vehicles import Vehicle, paint, parts_at
 from spotlabel.detector.evaluation.matching import iou_matrix
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from spotlabel.detector.data.labelled import ClassMap
-from spotlabel.detector.data.stills.picture import PictureFiles
+from spotlabel.detector.data.stills.picture import Picture, PictureFiles
 from spotlabel.detector.data.stills.sbd import sbd_pictures
 from spotlabel.detector.data.stills.voc import VocMask, voc_pictures
 from spotlabel.detector.data.stills.voc_tree import VOC_CLASSES
 from spotlabel.pipeline.errors import DatasetError, FrameError, SpotlabelError
+from tests.helpers.frame_files import jpeg, noise, tagged_jpeg
 from tests.helpers.still_files import write_palette_png, write_picture, write_sbd_map, write_voc
 
 SIZE = (30, 40)
@@ -219,3 +220,18 @@ def test_bad_objects_of_sbd(
     write_sbd_map(tmp_path / "inst" / "a.mat", "GTinst", numbers, categories)
     (tmp_path / "val.txt").write_text("a\n")
     assert message in one_line(lambda: sbd_pictures(tmp_path, "val", ALL))
+
+
+@pytest.mark.parametrize("orientation", [6, 8])
+def test_pictures_are_upright_or_as_stored(tmp_path: Path, orientation: int) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(tagged_jpeg(jpeg(noise(1, 24, 32)), orientation))
+    none = np.zeros((0, 4), np.float32)
+    seen, stored = (Picture(path, size, none, np.zeros(0, np.int64), none) for size in ((32, 24), (24, 32)))
+    upright = PictureFiles([seen, stored])
+    as_stored = PictureFiles([seen, stored], "stored")
+    turn = {6: -1, 8: 1}[orientation]
+    np.testing.assert_array_equal(upright.read(0).image, np.rot90(as_stored.read(1).image, turn))
+    assert "stored they are 32 x 24" in (told := one_line(lambda: upright.read(1)))
+    assert "set stills.orientation=stored" in told
+    assert "set stills.orientation=upright" in one_line(lambda: as_stored.read(0))

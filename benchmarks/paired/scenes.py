@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.ablation.backdrop import Road, facades, paint_road, random_road
-from benchmarks.ablation.vehicles import Bool, Image, Parts, Rng, Vehicle, paint, parts_at, random_vehicle
+from benchmarks.paired.backdrop import Road, facades, paint_road, random_road
+from benchmarks.paired.vehicles import Bool, Image, Parts, Rng, Vehicle, paint, parts_at, random_vehicle
 
 SIZE = 128
 MARGIN = 4
@@ -22,6 +22,9 @@ VERSION = 1
 """Raise it when anything here draws other scenes from a seed: finished runs then count as out of date."""
 
 TRIES = 400
+PILLAR = 0.2
+"""The second of two classes has this strip of body in its windows; nothing else tells them apart."""
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Scene:
         twin_silhouettes: bool (M, 128, 128), likewise.
         road: bool (128, 128), pixels of the road, vehicles on it included.
         mask: uint8 (128, 128), the pseudo-mask to train on: 0 background, 1 foreground.
+        kinds: int64 (N,), class of each annotated vehicle; 0 where there is one class.
     """
 
     image: npt.NDArray[np.uint8]
@@ -45,12 +49,19 @@ class Scene:
     twin_silhouettes: Bool
     road: Bool
     mask: npt.NDArray[np.uint8]
+    kinds: npt.NDArray[np.int64]
 
 
-def make_scene(seed: int, index: int) -> Scene:
+def make_scene(seed: int, index: int, classes: int = 1) -> Scene:
     """Scene number ``index`` of the set ``seed``.
 
     Vehicles stand on the road with every pixel, twins off it with every pixel; none overlaps another.
+
+    Args:
+        seed: of the set.
+        index: of the scene.
+        classes: 1, or 2 for vehicles and twins of two classes that look alike (see :data:`PILLAR`); all else
+            in the scene is the same.
     """
     rng = np.random.default_rng((seed, index))
     road = random_road(rng, SIZE)
@@ -59,12 +70,15 @@ def make_scene(seed: int, index: int) -> Scene:
     counts = (int(rng.integers(VEHICLES[0], VEHICLES[1] + 1)), int(rng.integers(TWINS[0], TWINS[1] + 1)))
     vehicles = [_place(rng, road, pixels, free) for _ in range(counts[0])]
     twins = [_place(rng, None, ~pixels, free) for _ in range(counts[1])]
+    # Drawn apart, so that the number of classes changes nothing else.
+    kinds = np.random.default_rng((seed, index, classes)).integers(0, classes, sum(counts))
     image = facades(rng, SIZE)
     paint_road(rng, image, road)
-    for vehicle, parts in (*vehicles, *twins):
-        paint(image, vehicle, parts)
+    for (vehicle, place, parts), kind in zip((*vehicles, *twins), kinds, strict=True):
+        seen = replace(vehicle, pillar=PILLAR) if kind else vehicle
+        paint(image, seen, parts_at(seen, place, (SIZE, SIZE)) if kind else parts)
     silhouettes, twin_silhouettes = (
-        np.stack([parts.silhouette for _, parts in group]) for group in (vehicles, twins)
+        np.stack([parts.silhouette for _, _, parts in group]) for group in (vehicles, twins)
     )
     boxes = tight_boxes(silhouettes)
     return Scene(
@@ -75,7 +89,13 @@ def make_scene(seed: int, index: int) -> Scene:
         twin_silhouettes=twin_silhouettes,
         road=pixels,
         mask=pseudo_mask(rng, np.logical_or.reduce(silhouettes), boxes),
+        kinds=kinds[: counts[0]].astype(np.int64),
     )
+
+
+def make_scenes(seed: int, count: int, classes: int = 1) -> list[Scene]:
+    """The first ``count`` scenes of the set ``seed``; see :func:`make_scene`."""
+    return [make_scene(seed, index, classes) for index in range(count)]
 
 
 def _inner() -> Bool:
@@ -84,7 +104,7 @@ def _inner() -> Bool:
     return free
 
 
-def _place(rng: Rng, road: Road | None, allowed: Bool, free: Bool) -> tuple[Vehicle, Parts]:
+def _place(rng: Rng, road: Road | None, allowed: Bool, free: Bool) -> tuple[Vehicle, Point, Parts]:
     """Find room for one more vehicle and take its pixels, with a rim of one, out of ``free`` in place.
 
     Small vehicles fit more often than large ones, on the road and off it.
@@ -93,11 +113,12 @@ def _place(rng: Rng, road: Road | None, allowed: Bool, free: Bool) -> tuple[Vehi
         vehicle = random_vehicle(rng)
         x = rng.uniform(MARGIN, SIZE - MARGIN)
         y = rng.uniform(MARGIN, SIZE - MARGIN) if road is None else road.centre(x) + _sideways(rng, road)
-        parts = parts_at(vehicle, (x, y), (SIZE, SIZE))
+        place = (float(x), float(y))
+        parts = parts_at(vehicle, place, (SIZE, SIZE))
         pixels = parts.silhouette
         if pixels.any() and (allowed & free)[pixels].all():
             free &= ~_rim(pixels)
-            return vehicle, parts
+            return vehicle, place, parts
     raise RuntimeError(f"no room for a vehicle after {TRIES} tries")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.ablation.vehicles import Bool, Image, Rng
+from benchmarks.paired.vehicles import Bool, Image, Rng
 
 
 @dataclass(frozen=True)

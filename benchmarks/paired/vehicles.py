@@ -27,6 +27,7 @@ class Vehicle:
         wheel: radius of a wheel.
         body: colour of the body.
         glass: colour of the window band.
+        pillar: width of the strip of body in the middle of the window band, as a share of the vehicle's.
     """
 
     width: float
@@ -35,6 +36,7 @@ class Vehicle:
     wheel: float
     body: Float64
     glass: Float64
+    pillar: float = 0.0
 
 
 def random_vehicle(rng: Rng) -> Vehicle:
@@ -77,7 +79,7 @@ def parts_at(vehicle: Vehicle, centre: tuple[float, float], size: tuple[int, int
     x = (np.arange(columns) + 0.5 - centre[0])[None, :]
     across, down = np.abs(2 * x / vehicle.width), 2 * y / vehicle.height
     body = across**vehicle.power + np.abs(down) ** vehicle.power <= 1
-    glass = body & (across < 0.72) & (down > -0.75) & (down < -0.1)
+    glass = body & (across >= vehicle.pillar) & (across < 0.72) & (down > -0.75) & (down < -0.1)
     below = (y - vehicle.height / 2) ** 2
     wheels = (np.abs(np.abs(x) - 0.28 * vehicle.width) ** 2 + below) <= vehicle.wheel**2
     return Parts(body, glass, wheels)
