@@ -69,6 +69,16 @@ def test_attention_colours_foreground_and_leaves_the_rest_grey():
     assert np.array_equal(draw_attention(image, shares, Attention("where")), drawn)
 
 
+def test_boxes_are_outlined_where_a_map_belongs_to_them():
+    nothing, boxes = np.zeros((120, 200), np.float32), np.array([[20.0, 30, 60, 70]])
+    plain = draw_attention(GREY, nothing, Attention("where"), boxes)
+    assert np.array_equal(plain, draw_attention(GREY, nothing, Attention("where")))
+    drawn = draw_attention(GREY, nothing, Attention("where", regions=True), boxes)
+    rows, columns = np.where((drawn != plain).any(axis=2))
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (30, 69, 20, 59)
+    assert not ((rows > 30) & (rows < 69) & (columns > 20) & (columns < 59)).any()
+
+
 def test_the_legend_is_for_images_with_room_for_it():
     big = np.full((240, 400, 3), 100, np.uint8)
     assert (add_legend(big, SEG)[:150] == 100).all()

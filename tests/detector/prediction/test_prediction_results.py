@@ -7,9 +7,11 @@ import json
 import numpy as np
 import pytest
 
+from spotlabel.detector.errors import PredictionError
 from spotlabel.detector.evaluation.traffic.files import Compat, read_detections
+from spotlabel.detector.evaluation.voc.files import read_comp4
 from spotlabel.detector.prediction.predictor import Prediction
-from spotlabel.detector.prediction.results import FrameResult, coco_rows, write_coco, write_text
+from spotlabel.detector.prediction.results import FrameResult, coco_rows, write_coco, write_text, write_voc
 
 SIZE = (540, 960)
 
@@ -149,3 +151,16 @@ def test_published_files_come_back_byte_for_byte(shared_data, tmp_path):
         frames.append(FrameResult.of(number, (540, 1024), prediction, 0))
     write_text(tmp_path / "M0208.txt", "uavdt", frames, compat=Compat.SPOTNET)
     assert (tmp_path / "M0208.txt").read_bytes() == path.read_bytes()
+
+
+def test_vocs_files_are_read_back_by_its_evaluation(tmp_path):
+    names = {1: "000005", 2: "000007", 4: "2007_000032"}
+    files = write_voc(tmp_path / "r", "test", FRAMES, names, ("car", "bus", "van"))
+    assert [file.name for file in files] == [f"comp4_det_test_{name}.txt" for name in ("car", "bus", "van")]
+    assert files[1].read_text() == "000005 0.5 1.00 300.50 144.20 540.00\n"
+    numbers = {"000005": 1, "000007": 2, "2007_000032": 3}
+    car, van = read_comp4(files[0], numbers), read_comp4(files[2], numbers)
+    assert (car.frame.tolist(), car.score.tolist()) == ([1], [0.75])
+    assert van.frame.tolist() == [3]
+    with pytest.raises(PredictionError, match="names of image files without blanks"):
+        write_voc(tmp_path / "r", "test", FRAMES, {**names, 2: "a b"}, ("car", "bus", "van"))

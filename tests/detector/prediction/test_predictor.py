@@ -7,14 +7,16 @@ import pytest
 import torch
 
 from spotlabel.detector.centernet.decode import found_in
-from spotlabel.detector.contract import Detector
+from spotlabel.detector.contract import Detector, Found
+from spotlabel.detector.data.stills.picture import Still
+from spotlabel.detector.data.stills.sample import StillRules, make_still_sample, stack_stills
 from spotlabel.detector.errors import PredictionError
 from spotlabel.detector.evaluation.average_precision import evaluate
 from spotlabel.detector.evaluation.records import Truth
 from spotlabel.detector.evaluation.traffic import uavdt
 from spotlabel.detector.evaluation.traffic.files import read_detections
 from spotlabel.detector.geometry import transform_boxes
-from spotlabel.detector.model import ModelSpec
+from spotlabel.detector.model import ModelSpec, load_model, save_model
 from spotlabel.detector.prediction.engine import Engine, Switches, choose_device
 from spotlabel.detector.prediction.placement import Placement
 from spotlabel.detector.prediction.predictor import PredictOptions, Predictor
@@ -321,3 +323,67 @@ def test_too_little_memory_says_what_to_change():
     )
     with pytest.raises(RuntimeError, match="something else"):
         Predictor(Hungry(RuntimeError("something else")), SPEC, switches=CPU).predict(images)
+
+
+# --- the size that a detector wants to see pictures at --------------------------------------------------
+
+
+class Listener(Detector):
+    """Keeps what it is given, and finds the whole picture."""
+
+    multiple = 32
+
+    def __init__(self):
+        super().__init__()
+        self.attentions = {}
+        self.heard = []
+
+    def losses(self, batch):
+        raise NotImplementedError
+
+    def find(self, image, count, *, extent=None, flip=False, attention=False):
+        self.heard.append((image.clone(), extent))
+        boxes = torch.zeros(len(image), count, 4)
+        boxes[:, 0, 2:] = (
+            extent[:, [1, 0]].float() if extent is not None else torch.tensor(image.shape[:1:-1])
+        )
+        scores = torch.zeros(len(image), count)
+        scores[:, 0] = 0.5
+        return Found(boxes, scores, torch.zeros_like(scores).long(), {})
+
+
+def test_pictures_are_scaled_as_in_training_on_stills():
+    network, spec = Listener(), SPEC.model_copy(update={"sides": (60, 90)})
+    predictor = Predictor(network, spec, PredictOptions(count=2), CPU)
+    image = np.full((40, 50, 3), 255, np.uint8)
+    (found,) = predictor.predict([image])
+    seen, extent = network.heard[0]
+    assert (tuple(seen.shape[2:]), extent.tolist()) == ((64, 96), [[60, 75]])
+    assert (seen[:, :, :60, :75] > 0).all()
+    assert (seen[:, :, 60:] == 0).all()
+    assert (seen[:, :, :, 75:] == 0).all()
+    assert found.boxes[0].tolist() == pytest.approx([0, 0, 50, 40])
+    predictor.predict([np.zeros((30, 300, 3), np.uint8)])
+    assert network.heard[1][1].tolist() == [[9, 90]]  # the longer side decides
+
+
+def test_a_still_is_seen_in_detection_as_in_training():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (37, 53, 3), np.uint8)
+    none = np.zeros((0, 4), np.float32)
+    still = Still(image, None, none, np.zeros(0, np.int64), none)
+    network = Listener()
+    rules = StillRules(60, 90, network.multiple, network.colours, mirror=False)
+    batch = stack_stills([make_still_sample(still, rules, np.random.RandomState(0))], network.multiple)
+    spec = SPEC.model_copy(update={"sides": (60, 90)})
+    Predictor(network, spec, PredictOptions(count=1), CPU).predict([image])
+    seen, extent = network.heard[0]
+    assert torch.allclose(seen, batch["image"], atol=1e-6)
+    assert torch.equal(extent, batch["extent"])
+
+
+def test_a_model_file_says_at_what_size_it_sees_pictures(tmp_path):
+    spec = ModelSpec(preset="faster-rcnn", backbone="small-c4", sides=(600, 1000))
+    save_model(tmp_path / "m.safetensors", spec.build(), spec)
+    assert load_model(tmp_path / "m.safetensors")[1].sides == (600, 1000)
+    assert "sides" not in SPEC.model_dump()

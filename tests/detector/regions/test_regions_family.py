@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from spotlabel.detector.checkpoint import CheckpointError
+from spotlabel.detector.errors import TrainingError
 from spotlabel.detector.model import ModelSpec, load_model, save_model
 from spotlabel.detector.networks.resnet import RESNET_50, Trunk
 from spotlabel.detector.regions.family import RegionFamily
@@ -122,3 +123,31 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(videos, tmp_path, prese
     assert run(videos, tmp_path / "stopped", preset=preset)
     for name in ("last.safetensors", "state.safetensors"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "stopped" / name).read_bytes()
+
+
+def test_a_base_of_one_name_is_the_presets_own() -> None:
+    small = TrainingSettings(base="small", preset="als")
+    assert (small.backbone, small.preset, small.init) == ("small-c4", "als", "")
+    assert TrainingSettings(base="small").preset == "spotnet-paper"
+    voc = TrainingSettings(base="voc", preset="ian", options={"rpn_sample": 64})
+    assert (voc.backbone, voc.optimiser, voc.lr, voc.lr_batch) == ("resnet-101-c4", "sgd", 2e-3, 2)
+    assert (voc.init, voc.options.rpn_sample) == ("imagenet", 64)
+    for base, preset in (("released", "als"), ("voc", "centernet")):
+        with pytest.raises(ValueError, match=f"base: expected one of modern, .* for {preset}"):
+            TrainingSettings(base=base, preset=preset)
+
+
+def test_sections_of_a_base_may_be_changed_in_part() -> None:
+    small = TrainingSettings(base="small", preset="lga", options={"lga": {"gaussians": 2}})
+    assert (small.options.lga.gaussians, small.options.lga.hidden) == (2, 32)
+
+
+def test_weights_of_imagenet_are_the_default_where_there_are_some() -> None:
+    assert TrainingSettings(preset="ian").init == "imagenet"
+    assert TrainingSettings(preset="ian", backbone="small-fpn").init == ""
+    assert TrainingSettings(preset="ian", init="").init == ""
+
+
+def test_a_network_that_is_not_finite_is_told_by_its_losses(videos, tmp_path):
+    with pytest.raises(TrainingError, match=r"the loss .* is nan"):
+        run(videos, tmp_path / "run", lr=1e30, clip=0.0, ema=0.0, options={"rpn_sample": 32})

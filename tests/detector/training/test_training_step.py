@@ -102,6 +102,13 @@ def test_the_rate_drops_at_milestones() -> None:
     )
 
 
+def test_the_rate_grows_with_the_images_of_a_step() -> None:
+    settings = TrainingSettings(lr=0.01, lr_batch=16, batch=4, warm_up=0, schedule="step", milestones=())
+    assert learning_rate(0, 100, settings) == pytest.approx(0.0025)
+    assert learning_rate(0, 100, settings, world=8) == pytest.approx(0.02)
+    assert learning_rate(0, 100, settings.model_copy(update={"lr_batch": 0}), world=8) == 0.01
+
+
 def test_averaged_weights_follow_slowly() -> None:
     network = nn.Linear(1, 1, bias=False)
     network.weight.data.fill_(0.0)

@@ -286,6 +286,19 @@ def test_attention_learns_where_objects_are(preset: str) -> None:
     assert drawn.max() <= 1
 
 
+def test_sensitivity_is_shown_in_detection_where_gradients_are_off() -> None:
+    network, batch = build("ian", score_floor=0.0).eval(), scene()
+    network.roi_heads.box_predictor.cls_score.bias.data[1] = 5.0
+    with torch.inference_mode():
+        found = network.find(batch["image"], 3, attention=True)
+    before, after = found.attention["sensitivity"], found.attention["inverted"]
+    assert (found.scores >= 0.3).all()
+    assert before.shape == after.shape == (2, 96, 96)
+    assert before.max() == pytest.approx(1)
+    assert (after <= before).all()
+    assert after.sum() < before.sum()
+
+
 def test_what_an_object_is_recognised_by_can_be_looked_at() -> None:
     network, batch = build("ian").eval(), scene()
     assert isinstance(network, IanRcnn)

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spotlabel.detector.regions.attention.painting import paint
+from spotlabel.detector.contract import Found
+from spotlabel.detector.regions.attention.painting import paint, paint_found
 
 torch.set_num_threads(1)
 
@@ -64,3 +65,12 @@ def bilinear(values: torch.Tensor, y: float, x: float) -> float:
     upper = values[top, left] * (1 - x + left) + values[top, right] * (x - left)
     lower = values[low, left] * (1 - x + left) + values[low, right] * (x - left)
     return float(upper * (1 - y + top) + lower * (y - top))
+
+
+def test_only_sure_boxes_are_painted() -> None:
+    boxes = torch.tensor([[[0.0, 0, 4, 4], [4, 4, 8, 8]], [[0, 0, 8, 8], [2, 2, 3, 3]]])
+    scores = torch.tensor([[0.9, 0.29], [0.3, 0.0]])
+    found = Found(boxes, scores, torch.zeros(2, 2, dtype=torch.long), {})
+    drawn = paint_found(torch.ones(4, 7, 7, dtype=torch.bfloat16), found, (8, 8))
+    assert (drawn.shape, drawn.dtype) == ((2, 8, 8), torch.float32)
+    assert drawn.sum(dim=(1, 2)).tolist() == [16, 64]
