@@ -6,6 +6,8 @@ DATA ?=
 JOBS ?=
 SET ?=
 SEEDS ?=
+TABLE ?=
+REPRODUCE ?=
 TORCH ?= auto
 PYBGS ?= 0
 
@@ -27,7 +29,7 @@ TRUTH ?=
 .PHONY: help setup demo test lint format clean clean-runs
 .PHONY: labels masks status show compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
-.PHONY: quality believability ablation attentions campaign scale cluster-test
+.PHONY: quality believability ablation attentions campaign scale cluster-test reproduce
 .PHONY: test-processors gpu bench bench-labelers bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
@@ -96,6 +98,9 @@ reference: .venv/.ready  ## docs/settings.md and workflows/recipe.schema.json, f
 
 package-test: .venv/.ready  ## build wheel and sdist, install them into a fresh environment and use them there
 	bash scripts/check-package.sh $(abspath $(BIN)/python)
+
+reproduce: .venv/.ready  ## a table of a paper anew, beside the paper's: make reproduce TABLE=als-voc07 DATA=/data [SET="training.bf16=true"] [REPRODUCE="--dry-run"]
+	$(BIN)/python -m benchmarks.reproduce $(TABLE) --data '$(DATA)' $(CHANGES) $(if $(JOBS),--jobs $(JOBS)) $(REPRODUCE)
 
 bench: .venv/.ready  ## measure the label path: mask stage, stores, rim of the evidence stage
 	$(BIN)/python -m benchmarks.bench_labels

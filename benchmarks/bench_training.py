@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import click
@@ -115,47 +116,60 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def compare(make: Callable[[Variant], Job], images: int, rounds: int, device: torch.device) -> list[str]:
-    """Rows of a table: each variant in turns with the plain one."""
+def switches(make: Callable[[Variant], Job]) -> dict[str, Callable[[], Job]]:
+    """The plain way, then every variant."""
+    return {variant.name: partial(make, variant) for variant in (PLAIN, *VARIANTS)}
+
+
+def compare(
+    makes: Mapping[str, Callable[[], Job]], images: int, rounds: int, device: torch.device
+) -> list[str]:
+    """Rows of a table: each job in turns with the first."""
+    (name, make), *others = makes.items()
     rows = []
-    plain = make(PLAIN)
+    plain = make()
     plain()
-    for variant in VARIANTS:
-        job = make(variant)
+    for other, make_other in others:
+        job = make_other()
         try:
             job()
             job()
         except Exception as error:
-            rows.append(f"| {variant.name} | does not work here: {str(error).splitlines()[0][:80]} | |")
+            rows.append(f"| {other} | does not work here: {str(error).splitlines()[0][:80]} | |")
             continue
         pairs = [(seconds(plain, device), seconds(job, device)) for _ in range(rounds)]
         slow, fast = (statistics.median(column) for column in zip(*pairs, strict=True))
-        rows.append(f"| {variant.name} | {images / fast:.2f} | {slow / fast:.2f} |")
+        rows.append(f"| {other} | {images / fast:.2f} | {slow / fast:.2f} |")
         if len(rows) == 1:
-            rows.insert(0, f"| {PLAIN.name} | {images / slow:.2f} | 1 |")
+            rows.insert(0, f"| {name} | {images / slow:.2f} | 1 |")
         click.echo(rows[-1])
     return rows
 
 
 @click.command()
 @click.option("--preset", default="spotnet-paper", show_default=True)
+@click.option("--beside", metavar="PRESET,PRESET,...", help="Measure steps of these in place of switches.")
 @click.option("--backbone", default="hourglass-small", show_default=True)
 @click.option("--batch", default=4, show_default=True)
 @click.option("--size", default=256, show_default=True, help="Side of a training image.")
 @click.option("--test-size", nargs=2, default=(320, 512), show_default=True, help="Of a test image: H W.")
 @click.option("--rounds", default=5, show_default=True)
 @click.option("--device", default="auto", show_default=True)
-def main(preset: str, backbone: str, device: str, **sizes: Any) -> None:
+def main(preset: str, beside: str | None, backbone: str, device: str, **sizes: Any) -> None:
     """Measure on a GPU: --backbone hourglass-104 --batch 16 --size 512 --test-size 640 1024."""
     batch, size, test_size, rounds = (sizes[name] for name in ("batch", "size", "test_size", "rounds"))
     chosen = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
     spec = ModelSpec(preset=preset, backbone=backbone)
     target = batch_of(batch, (size, size), chosen)
     click.echo(f"training: {preset} on {backbone}, {size}x{size}, batch {batch}, {chosen}")
-    training = compare(lambda v: training_job(spec, v, target), batch, rounds, chosen)
+    if beside:
+        specs = [spec, *(ModelSpec(preset=name, backbone=backbone) for name in beside.split(","))]
+        compare({s.preset: partial(training_job, s, PLAIN, target) for s in specs}, batch, rounds, chosen)
+        return
+    training = compare(switches(lambda v: training_job(spec, v, target)), batch, rounds, chosen)
     click.echo(f"inference: {test_size[0]}x{test_size[1]}, batch 1")
     image = torch.randn(1, 3, *test_size, device=chosen)
-    inference = compare(lambda v: inference_job(spec, v, image), 1, rounds, chosen)
+    inference = compare(switches(lambda v: inference_job(spec, v, image)), 1, rounds, chosen)
     for title, rows in (("training step", training), ("inference", inference)):
         click.echo(f"\n| {title} | images/s | times plain |\n|---|---|---|\n" + "\n".join(rows))
 

@@ -50,7 +50,7 @@ BASES: dict[str, dict[str, object]] = {
         "ema": 0.99,
         "workers": 0,
         "remember": 400,
-        "options": {"als": {"hidden": 128}, "lga": {"hidden": 32, "guide_width": 128}},
+        "options": {"als": {"hidden": 128}, "lga": {"hidden": 32, "guide": "pooled"}},
     },
     # ResNet-101 on one feature map, two pictures a step: Huang et al., WACV 2020, section 4.
     "voc": {

@@ -130,7 +130,8 @@ class FasterRcnn(Detector):
     def choose(self, proposals: Proposals, objects: Objects, labelled: Tensor) -> Rois:
         """A sample of the proposals and of the objects themselves, and what each should become."""
         options = self.options
-        boxes = torch.cat([proposals.boxes, objects.boxes], dim=1)
+        # A network that is not finite any more shall be told by its losses, not by an index that is none.
+        boxes = torch.cat([proposals.boxes, objects.boxes], dim=1).nan_to_num()
         real = torch.cat([proposals.valid, objects.present], dim=1)
         matches = match(boxes, objects, options.roi_positive, options.roi_positive)
         hidden = unlabelled_share(boxes, labelled) >= options.ignored

@@ -33,8 +33,8 @@ class Material(Protocol):
     def identity(self) -> Mapping[str, Any]:
         """Plain data that differs where another content is learnt from."""
 
-    def notes(self) -> list[str]:
-        """What a user should know before it starts, a line each."""
+    def notes(self, network: Detector) -> list[str]:
+        """What a user should know before the network is trained, a line each."""
 
     def check(self, network: Detector) -> None:
         """See whether the network can look at such pictures.

@@ -96,12 +96,12 @@ def _start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watche
     _check_same_state(folder, progress, group)
     if progress.epoch >= settings.epochs:
         return True
-    for note in material.notes():
-        watcher.note(note)
     torch.manual_seed(settings.seed)
     torch.backends.cudnn.benchmark = True  # canvases of one size: worth choosing the fastest kernels once
     network = _network(material.spec, settings, group)
     material.check(network)
+    for note in material.notes(network):
+        watcher.note(note)
     if settings.init and progress.step == 0:
         watcher.note(load_initial(settings.init, network, material.spec))
     trained = new_trained(network, settings)

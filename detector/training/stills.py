@@ -109,10 +109,10 @@ class StillMaterial:
         sides = (self.train.pictures, self.held_out.files.pictures)
         return {"stills": asked, "annotations": [_digest(pictures) for pictures in sides]}
 
-    def notes(self) -> list[str]:
+    def notes(self, network: Detector) -> list[str]:
         """How many pictures have no mask, if an attention learns from masks."""
         without = sum(picture.mask is None for picture in self.train.pictures)
-        if not without:
+        if not without or not any(attention.foreground for attention in network.attentions.values()):
             return []
         return [f"{without} of {self.count} pictures to train on have no mask: none is compared with theirs"]
 

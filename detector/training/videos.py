@@ -54,7 +54,7 @@ class VideoMaterial:
         """The seals of the masks."""
         return {"masks": {name: read_seal(path).rstrip(b"\0").decode() for name, path in self.stores.items()}}
 
-    def notes(self) -> list[str]:
+    def notes(self, network: Detector) -> list[str]:
         """Videos whose frames are slow to read in random order."""
         parts = (*self.videos.train, *self.videos.held_out)
         videos = {part.video.name: part.video for part in parts}

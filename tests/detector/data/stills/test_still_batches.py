@@ -150,11 +150,15 @@ def section(text: str) -> StillsSettings:
     return validated(StillsSettings, yaml.safe_load(text)["stills"], "stills")
 
 
-@pytest.mark.parametrize("name", ["voc07", "coco"])
-def test_recipes_beside_the_code_are_read(name: str) -> None:
-    settings = section((ROOT / "workflows" / "stills" / f"{name}.yaml").read_text())
-    assert len(settings.train) == 2
-    assert (settings.short, settings.long) == {"voc07": (600, 1000), "coco": (800, 1333)}[name]
+@pytest.mark.parametrize(
+    ("name", "parts", "sides"),
+    [("voc07", 2, (600, 1000)), ("voc07-sbd", 2, (600, 1000)), ("coco", 1, (800, 1333))],
+)
+def test_recipes_beside_the_code_are_read(name: str, parts: int, sides: tuple[int, int]) -> None:
+    settings = section((ROOT / "workflows" / f"{name}.yaml").read_text())
+    assert len(settings.train) == parts
+    assert len(settings.test) == 1
+    assert (settings.short, settings.long) == sides
 
 
 def test_parts_of_every_kind_become_one_set(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The tables of the papers, made anew: ``python -m benchmarks.reproduce TABLE``."""
