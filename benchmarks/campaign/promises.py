@@ -66,7 +66,7 @@ PROMISES = (
             "the video fails with the frame's number, or its mask is unknown where the recipe says so; "
             "never fed to the model silently",
             ("test_frames_decode.py::test_unusable_images_are_refused_with_name_and_reason",
-             "test_frames_decode.py::test_no_proper_prefix_of_an_image_is_an_image",
+             "test_frames_decode.py::test_no_proper_prefix_of_the_pixels_is_an_image",
              "test_frames_folder.py::test_unusable_frame_is_an_error_in_its_place",
              "test_frames_folder.py::test_missing_number_has_a_position_and_an_error",
              "test_frames_video.py::test_truncated_video_is_refused_wherever_it_ends",

@@ -97,11 +97,14 @@ class _Tables(NamedTuple):
 
     Attributes:
         radii: int64 [h + 1, w + 1], by height and width of a box in whole cells.
-        bells: float32 [R + 1, 2 * R^2 + 1], values of Gaussians by radius and squared distance.
+        bells: float32 [R + 1, 2 * far + 1], values of Gaussians by radius and squared distance; 0 from
+            ``far`` on.
+        far: a squared distance, along one axis, that is beyond every Gaussian.
     """
 
     radii: Tensor
     bells: Tensor
+    far: int
 
 
 @lru_cache(maxsize=8)
@@ -110,11 +113,12 @@ def _tables(grid: tuple[int, int], device: torch.device) -> _Tables:
     radii = np.asarray(gaussian_radius(height.astype(np.float64), width.astype(np.float64)))
     radii = np.maximum(radii.astype(np.int64), 0)
     largest = int(radii.max())
-    bells = np.zeros((largest + 1, 2 * largest**2 + 1), np.float32)
+    far = 2 * largest**2 + 1
+    bells = np.zeros((largest + 1, 2 * far + 1), np.float32)
     for radius in range(largest + 1):
         offsets = np.arange(-radius, radius + 1)
         bells[radius, offsets[:, None] ** 2 + offsets**2] = gaussian(radius)
-    return _Tables(torch.from_numpy(radii).to(device), torch.from_numpy(bells).to(device))
+    return _Tables(torch.from_numpy(radii).to(device), torch.from_numpy(bells).to(device), far)
 
 
 def object_slots(
@@ -165,20 +169,19 @@ def draw_heatmaps(slots: Slots, classes: int, grid: tuple[int, int], objects: in
         objects: the first so many slots are looked at.
     """
     device = slots.ind.device
-    bells = _tables(grid, device).bells
+    _, bells, far = _tables(grid, device)
     heatmaps = torch.zeros(len(slots.ind), classes, *grid, device=device)
-    rows = torch.arange(grid[0], device=device)[None, None, :, None]
-    columns = torch.arange(grid[1], device=device)[None, None, None, :]
+    rows, columns = (torch.arange(side, device=device) for side in grid)
     for first in range(0, min(objects, slots.ind.shape[1]), OBJECTS_AT_A_TIME):
         some = slice(first, first + OBJECTS_AT_A_TIME)
-        cell, radius, label, held = (
-            column[:, some, None, None] for column in (slots.ind, slots.radius, slots.label, slots.mask > 0)
-        )  # [B, k, 1, 1]
-        dy, dx = rows - cell // grid[1], columns - cell % grid[1]
-        inside = (dx.abs() <= radius) & (dy.abs() <= radius) & held  # [B, k, h, w]
-        squared = torch.where(inside, dx**2 + dy**2, 0)
-        bell = bells[radius, squared] * inside
-        heatmaps.scatter_reduce_(1, label.expand_as(squared), bell, "amax")
+        cell, radius = slots.ind[:, some, None], slots.radius[:, some, None]  # [B, k, 1]
+        dy, dx = rows - cell // grid[1], columns - cell % grid[1]  # [B, k, h], [B, k, w]
+        held = slots.mask[:, some, None] > 0
+        down = torch.where((dy.abs() <= radius) & held, dy**2, far) + radius * bells.shape[1]
+        across = torch.where(dx.abs() <= radius, dx**2, far)
+        bell = bells.take(down[..., None] + across[:, :, None])  # [B, k, h, w]
+        label = slots.label[:, some, None, None].expand_as(bell)
+        heatmaps.scatter_reduce_(1, label, bell, "amax")
     return heatmaps
 
 
