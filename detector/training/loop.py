@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from spotlabel.detector.prediction.engine import Switches
 from spotlabel.detector.prediction.predictor import PredictOptions, Predictor
 from spotlabel.detector.training.distributed import Group
 from spotlabel.detector.training.log import Log
+from spotlabel.detector.training.material import BatchSource
 from spotlabel.detector.training.optimisation import AveragedWeights, build_optimiser, learning_rate
 from spotlabel.detector.training.pictures import validation_sheet
 from spotlabel.detector.training.settings import TrainingSettings
@@ -31,30 +31,6 @@ from spotlabel.pipeline.pictures.files import write_image
 STEPS_BETWEEN_LINES = 20
 """Steps after which losses are fetched from the device, checked and written down."""
 STEPS_BETWEEN_QUESTIONS = 5
-
-
-class BatchSource(Protocol):
-    """Batches of an epoch on the device.
-
-    Attributes:
-        waited: seconds spent waiting for them; set to 0 by whoever counts.
-    """
-
-    waited: float
-
-    @property
-    def pictures(self) -> int:
-        """Number of pictures that an epoch draws from."""
-
-    def __len__(self) -> int:
-        """Batches of a whole epoch."""
-
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """Batches ``first`` to the last of an epoch.
-
-        Raises:
-            SpotlabelError: a picture cannot be used.
-        """
 
 
 class Watcher:

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from spotlabel.detector.contract import Detector
+from spotlabel.detector.contract import Batch, Detector
 from spotlabel.detector.model import ModelSpec
 from spotlabel.detector.training.distributed import Group
-from spotlabel.detector.training.loop import BatchSource
 from spotlabel.detector.training.validation import Held
+
+
+class BatchSource(Protocol):
+    """Batches of an epoch on the device.
+
+    Attributes:
+        waited: seconds spent waiting for them; set to 0 by whoever counts.
+    """
+
+    waited: float
+
+    @property
+    def pictures(self) -> int:
+        """Number of pictures that an epoch draws from."""
+
+    def __len__(self) -> int:
+        """Batches of a whole epoch."""
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """Batches ``first`` to the last of an epoch.
+
+        Raises:
+            SpotlabelError: a picture cannot be used.
+        """
 
 
 class Material(Protocol):
