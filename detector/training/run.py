@@ -89,6 +89,15 @@ def start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watcher
         return _start(asked, group, stop, watcher)
 
 
+def _check_frozen(network: Detector, settings: TrainingSettings, spec: ModelSpec) -> None:
+    """Refuse to freeze weights that nobody trained: the run would end well and learn next to nothing."""
+    if not settings.init and any(not parameter.requires_grad for parameter in network.parameters()):
+        raise TrainingError(
+            f"training.init: {spec.preset} on {spec.backbone} keeps weights frozen, which would be random "
+            "ones: set it to imagenet, imagenet:FILE or a detector's file, or choose another backbone"
+        )
+
+
 def _start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watcher) -> bool:
     settings, folder = asked.settings, asked.folder
     material = asked.opened()
@@ -102,8 +111,10 @@ def _start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watche
     material.check(network)
     for note in material.notes(network):
         watcher.note(note)
-    if settings.init and progress.step == 0:
-        watcher.note(load_initial(settings.init, network, material.spec))
+    if progress.step == 0:
+        _check_frozen(network, settings, material.spec)
+        if settings.init:
+            watcher.note(load_initial(settings.init, network, material.spec))
     trained = new_trained(network, settings)
     if progress.step:
         progress = load_state(folder / STATE, trained)

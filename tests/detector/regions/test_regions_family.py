@@ -151,3 +151,10 @@ def test_weights_of_imagenet_are_the_default_where_there_are_some() -> None:
 def test_a_network_that_is_not_finite_is_told_by_its_losses(videos, tmp_path):
     with pytest.raises(TrainingError, match=r"the loss .* is nan"):
         run(videos, tmp_path / "run", lr=1e30, clip=0.0, ema=0.0, options={"rpn_sample": 32})
+
+
+def test_random_weights_are_not_frozen_without_a_word(videos, tmp_path) -> None:
+    told = "training.init: faster-rcnn on resnet-50-c4 keeps weights frozen, which would be random ones"
+    with pytest.raises(TrainingError, match=told):
+        run(videos, tmp_path / "frozen", backbone="resnet-50-c4", init="", options={})
+    assert not (tmp_path / "frozen" / "state.safetensors").exists()
