@@ -16,7 +16,8 @@ from spotlabel.pipeline.datasets import coco_json, detrac_xml, mot_rows
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
 from spotlabel.pipeline.datasets.coco import check_sizes
-from spotlabel.pipeline.datasets.csv_rows import has_header, read_csv
+from spotlabel.pipeline.datasets.csv_header import has_header
+from spotlabel.pipeline.datasets.csv_rows import read_csv
 from spotlabel.pipeline.datasets.layout import OwnDataOptions, entries, folders, paired
 from spotlabel.pipeline.datasets.mot import inactive_regions
 from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects

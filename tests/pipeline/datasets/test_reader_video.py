@@ -161,6 +161,61 @@ def test_csv_as_people_write_it(dataset, boxes, frames):
     assert boxes_of(loaded(READER, dataset(boxes))) == frames
 
 
+SAME = [[[1, 2, 11, 22]], [], [[50, 30, WIDTH, HEIGHT]]]
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        CSV.replace(",", ";"),
+        CSV.replace(",", "\t"),
+        "sep=;\n" + CSV.replace(",", ";"),
+        ",frame,x0,y0,x1,y1,class,track\n0,0,1,2,11,22,car,4.0\n1,2,50,30,70,50,bus,NaN\n",
+        CSV.replace("bus,\n", "bus,None\n"),
+        CSV.replace("bus,\n", "bus,-1\n"),
+        "frame;x0;y0;x1;y1;class;track\n0;1,0;2,0;11,0;22,0;car;4\n2;50,0;30,0;70,0;50,0;bus;NaN\n",
+        CSV.replace("x0,y0,x1,y1", "xmin,ymin,xmax,ymax"),
+        CSV.replace("x0,y0,x1,y1", "x1,y1,x2,y2"),
+        CSV.replace("x0,y0,x1,y1", "bbox_left,bbox_top,bbox_right,bbox_bottom"),
+        "Frame ID,Left,Top,Width,Height,Label,Track ID\n0,1,2,10,20,car,4\n2,50,30,20,20,bus,\n",
+        "#frame,id,bb_left,bb_top,bb_width,bb_height,class\n0,4,1,2,10,20,car\n2,-1,50,30,20,20,bus\n",
+        "frame_number,x,y,w,h,category,object_id\n0,1,2,10,20,car,4\n2,50,30,20,20,bus,\n",
+        '"frame","x_center","y_center","width","height","class","track"\n'
+        '"0","6","12","10","20","car","4"\n"2","60","40","20","20","bus",""\n',
+    ],
+)
+def test_dialects_of_csv(dataset, caplog, boxes):
+    with caplog.at_level(logging.WARNING):
+        found = loaded(READER, dataset(boxes))
+    assert boxes_of(found) == SAME
+    assert [found.class_names[i] for i in found.boxes.class_id] == ["car", "bus"]
+    assert found.boxes.track_id.tolist() == [4, -1]
+    assert not caplog.messages
+
+
+def test_a_decimal_comma_between_commas_is_too_many_columns(dataset):
+    with pytest.raises(DatasetError, match=r"line 2: 6 columns, but the header has 5"):
+        loaded(READER, dataset("frame,x0,y0,x1,y1\n0,1,5,2,11,22\n"))
+
+
+def test_columns_that_nobody_knows_are_told(dataset, caplog):
+    with caplog.at_level(logging.WARNING):
+        found = loaded(READER, dataset("frame,x0,y0,x1,y1,klass,speed,note\n0,1,2,11,22,car,3,\n"))
+    assert found.class_names == ("object",)
+    assert [message.partition("road.csv: ")[2] for message in caplog.messages] == [
+        "not read, not known: columns 'klass', 'speed'"
+    ]
+
+
+def test_a_bad_cell_is_named_as_the_file_names_it(dataset):
+    with pytest.raises(DatasetError, match="line 2: Width is 'x', expected a number"):
+        loaded(READER, dataset("Frame;Left;Top;Width;Height\n0;1;2;x;20\n"))
+    with pytest.raises(DatasetError, match="line 2: xmax - xmin is -1, expected more than 0"):
+        loaded(READER, dataset("frame,xmin,ymin,xmax,ymax\n0,1,2,0,20\n"))
+    with pytest.raises(DatasetError, match="line 2: frame is 'NaN', expected a whole number"):
+        loaded(READER, dataset("frame,xmin,ymin,xmax,ymax\nNaN,1,2,0,20\n"))
+
+
 def test_csv_classes_and_tracks(dataset):
     found = loaded(READER, dataset(CSV))
     assert found.class_names == ("bus", "car")
@@ -174,10 +229,11 @@ def test_csv_classes_and_tracks(dataset):
     [
         (
             "frame,x0,y0,x1\n",
-            "line 1: the header is 'frame,x0,y0,x1', expected frame,x0,y0,x1,y1[,class][,track]",
+            "line 1: the header 'frame,x0,y0,x1' has no column 'y1' (a box is x0,y0,x1,y1 or",
         ),
-        ("frame,x0,y0,x1,y1,klass\n", "line 1: the header is 'frame,x0,y0,x1,y1,klass', expected"),
-        ("frame,x0,y0,x1,y1,x0\n", "line 1: the header is"),
+        ("bild,x0,y0,x1,y1\n", "line 1: the header 'bild,x0,y0,x1,y1' has no column 'frame'"),
+        ("frame;speed;colour\n", "line 1: the header 'frame,speed,colour' has no column 'x0', 'y0'"),
+        ("frame,x0,y0,x1,y1,X0\n", "line 1: column 'X0' a second time (the header is 'frame,x0"),
         (CSV + "0,1,2,11\n", "line 4: y1 is missing, expected a number"),
         (CSV + "0,1,2,11,22,car,5,6\n", "line 4: 8 columns, but the header has 7: frame,x0"),
         (CSV + "0,1,b,11,22\n", "line 4: y0 is 'b', expected a number"),
