@@ -46,5 +46,9 @@ class StoreError(SpotlabelError):
     """A store file that is missing, damaged or does not fit what was asked of it."""
 
 
+class DamagedStoreError(StoreError):
+    """A store file whose content is not what was once written, or never made sense; to be made again."""
+
+
 class OtherStoreError(StoreError):
     """A whole store, but of another kind or schema version than the reader's."""

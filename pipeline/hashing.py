@@ -67,7 +67,7 @@ class DigestCache:
             stat = file.stat()
         except OSError:
             return compute(file)
-        signature = [stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+        signature = _signature(stat)
         known = self._known.get(key)
         if known is not None and known[:-1] == signature:
             return str(known[-1])
@@ -76,6 +76,17 @@ class DigestCache:
             self._known[key] = [*signature, digest]
             self._changed = True
         return digest
+
+    def forget(self, file: Path) -> None:
+        """Forget all of a file that turned out to have other bytes than were remembered."""
+        place = f":{os.path.abspath(file)}"
+        for key in [key for key in self._known if key.endswith(place)]:
+            del self._known[key]
+            self._changed = True
+
+    def forget_all(self) -> None:
+        """Take nothing for known: every file is read again."""
+        self._known = {}
 
     def derived(self, digest: str, what: str, compute: Callable[[], str]) -> str:
         """A text that only content of a known digest decides, computed when it is not known yet.
@@ -110,6 +121,11 @@ class DigestCache:
                 os.close(descriptor)
         except OSError as error:
             _LOG.warning("%s: digests not remembered (%s); the next run hashes again", self._path, error)
+
+
+def _signature(stat: os.stat_result) -> list[object]:
+    """What changes with a file, as far as its folder tells."""
+    return [stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
 def _load(path: Path) -> dict[str, list[object]]:

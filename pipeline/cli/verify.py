@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
+from spotlabel.pipeline import names
 from spotlabel.pipeline.cli.options import console, table
 from spotlabel.pipeline.cli.progress import watching
 from spotlabel.pipeline.errors import OtherStoreError, RecipeError, StoreError
@@ -64,15 +65,25 @@ def _stores_of(target: str, overrides: tuple[str, ...]) -> list[Path]:
 
 
 def _check(file: Path) -> int:
-    """Number of frames of a whole store."""
+    """Number of frames of a whole store, which says what it was made from."""
     kinds = (MaskReader, EvidenceReader) if file.parent.name == "masks" else (EvidenceReader, MaskReader)
     try:
-        reader: EvidenceReader | MaskReader = kinds[0](file)
-        reader.check_frames()
+        return _read_whole(kinds[0](file))
     except OtherStoreError:
-        reader = kinds[1](file)
-        reader.check_frames()
-    return len(reader)
+        return _read_whole(kinds[1](file))
+
+
+def _read_whole(reader: EvidenceReader | MaskReader) -> int:
+    reader.check_frames()
+    reader.text("labeler")
+    reader.number("labeler_version")
+    count = len(reader)
+    reader.close()
+    if names.file_stem(reader.sequence) != reader.path.stem:
+        raise StoreError(
+            f"{reader.path}: holds {reader.sequence!r}, another video; run `spotlabel label` again"
+        )
+    return count
 
 
 @verify.command()

@@ -6,10 +6,10 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from spotlabel.pipeline.errors import RecipeError, SpotlabelError
+from spotlabel.pipeline.errors import DamagedStoreError, RecipeError, SpotlabelError
 from spotlabel.pipeline.inputs import Inputs, watching_inputs
 from spotlabel.pipeline.progress import StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
@@ -73,10 +73,18 @@ def run_sequence(recipe: Recipe, name: str, masks_only: bool, progress: StagePro
     """
     outcome = Outcome(name)
     try:
-        _run_stages(recipe, outcome, masks_only, progress)
+        try:
+            _run_stages(recipe, outcome, masks_only, progress)
+        except DamagedStoreError as damage:  # it had been taken for whole, as its size and times were
+            outcome = Outcome(name, remarks=[*outcome.remarks, f"{_one_line(damage)} (found and made again)"])
+            _run_stages(replace(recipe, verify="full"), outcome, masks_only, progress)
     except (SpotlabelError, OSError, MemoryError) as error:
-        outcome.error = " ".join(str(error).split()) or type(error).__name__
+        outcome.error = _one_line(error) or type(error).__name__
     return outcome
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _run_stages(recipe: Recipe, outcome: Outcome, masks_only: bool, progress: StageProgress) -> None:

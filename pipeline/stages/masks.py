@@ -105,7 +105,7 @@ def _info(recipe: Recipe, item: Item, annotations: Annotations, evidence: Eviden
         fingerprint=item.mask_fingerprint(recipe, evidence),
         attributes={
             "labeler": evidence.text("labeler"),
-            "labeler_version": int(evidence.file.attrs["labeler_version"]),
+            "labeler_version": int(evidence.number("labeler_version")),
             "labeler_settings": evidence.structure("settings"),
             "evidence_fingerprint": evidence.fingerprint,
             "settings": recipe.masks.model_dump(mode="json"),

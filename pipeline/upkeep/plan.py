@@ -90,6 +90,9 @@ def one_item(recipe: Recipe, name: str) -> Item:
 
 def _item(recipe: Recipe, sequence: Sequence) -> Item:
     labeler, settings = recipe.labeler_for(sequence.camera)
+    cache = DigestCache(recipe.out / ".digests" / f"{file_stem(sequence.name)}.json")
+    if recipe.verify == "full":
+        cache.forget_all()
     return Item(
         sequence=sequence,
         out=recipe.out,
@@ -97,7 +100,7 @@ def _item(recipe: Recipe, sequence: Sequence) -> Item:
         settings=settings,
         evidence_path=evidence_path(recipe.out, labeler.name, sequence.name),
         mask_path=mask_path(recipe.out, sequence.name),
-        cache=DigestCache(recipe.out / ".digests" / f"{file_stem(sequence.name)}.json"),
+        cache=cache,
     )
 
 
