@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from spotlabel.pipeline.atomic import locked_partial
+from spotlabel.pipeline.regular import open_regular, regular_bytes
 
 _LOG = logging.getLogger("spotlabel")
 _RACY_SECONDS = 2.0
@@ -20,7 +21,7 @@ _ENTRY_LENGTH = 5
 
 def file_digest(path: Path) -> str:
     """BLAKE2b-256 of a file's bytes, as hex; OSError if it cannot be read."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
 
 
@@ -113,7 +114,7 @@ class DigestCache:
 def _load(path: Path) -> dict[str, list[object]]:
     """What an earlier run remembered; anything unexpected counts as nothing."""
     try:
-        data = json.loads(path.read_text())
+        data = json.loads(regular_bytes(path))
         if data["format"] != _FORMAT or not all(
             len(entry) == _ENTRY_LENGTH for entry in data["files"].values()
         ):

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from spotlabel.pipeline.errors import RecipeError
+from spotlabel.pipeline.regular import regular_bytes
 from spotlabel.pipeline.validation import nearest
 
 _PATH_KEYS = ("data", "out")
@@ -58,7 +59,7 @@ def parse_yaml(text: str) -> Any:
 def read_text(path: Path) -> str:
     """Text of a recipe file; RecipeError if it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return regular_bytes(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
