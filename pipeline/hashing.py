@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from spotlabel.pipeline.atomic import locked_partial
@@ -108,7 +109,13 @@ class DigestCache:
                 partial.unlink(missing_ok=True)
                 os.close(descriptor)
         except OSError as error:
-            _LOG.warning("%s: digests not remembered (%s); the next run hashes again", self._path, error)
+            _tell_unsaved(self._path.parent, error.strerror or str(error))
+
+
+@cache
+def _tell_unsaved(folder: Path, reason: str) -> None:
+    """Say once, not for every video of a folder, that digests are not remembered."""
+    _LOG.warning("%s: digests are not remembered (%s); the next run hashes again", folder, reason)
 
 
 def _load(path: Path) -> dict[str, list[object]]:
