@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 
 from spotlabel.pipeline.atomic import locked_partial
-from spotlabel.pipeline.regular import open_regular, regular_bytes
+from spotlabel.pipeline.inputs import hashed_input, open_input
+from spotlabel.pipeline.regular import regular_bytes
 
 _LOG = logging.getLogger("spotlabel")
 _RACY_SECONDS = 2.0
@@ -22,7 +23,7 @@ _ENTRY_LENGTH = 5
 
 def file_digest(path: Path) -> str:
     """BLAKE2b-256 of a file's bytes, as hex; OSError if it cannot be read."""
-    with open_regular(path) as file:
+    with open_input(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
 
 
@@ -51,6 +52,7 @@ class DigestCache:
 
     def digest(self, file: Path) -> str:
         """Digest of a file's bytes; OSError if it cannot be read."""
+        hashed_input(file)
         return self.remembered(file, "content", file_digest)
 
     def remembered(self, file: Path, what: str, compute: Callable[[Path], str]) -> str:

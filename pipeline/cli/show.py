@@ -13,6 +13,7 @@ from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.pictures.render import Look, render_item
 from spotlabel.pipeline.recipes.recipe import load_recipe
 from spotlabel.pipeline.terminal import echo
+from spotlabel.pipeline.upkeep.labelled import stale_masks
 from spotlabel.pipeline.upkeep.plan import items
 
 
@@ -67,6 +68,8 @@ def show(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **look:
                 raise StoreError("no masks yet; run `spotlabel label` first")
             sheet = render_item(item, root / file_stem(item.sequence.name), chosen)
             echo(f"{item.sequence.name}: {sheet}")
+            if why := stale_masks(loaded, item):
+                echo(f"{item.sequence.name}: these are not the masks that {recipe} asks for: {why}", err=True)
         except (SpotlabelError, OSError) as error:
             echo(f"{item.sequence.name}: {error}", err=True)
             failed = True

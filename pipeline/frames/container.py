@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from spotlabel.pipeline.regular import open_regular
+from spotlabel.pipeline.inputs import open_input
 
 _RIFF_HEADER = 8
 _EBML = b"\x1a\x45\xdf\xa3"
@@ -34,7 +34,7 @@ def missing_bytes(path: Path) -> int:
         OSError: the file cannot be read.
     """
     actual = path.stat().st_size
-    with open_regular(path) as file:
+    with open_input(path) as file:
         head = file.read(12)
         if head[:4] == b"RIFF":
             announced = _riff_end(file, actual)
@@ -114,7 +114,7 @@ def null_frames(path: Path, stream: int, count: int) -> list[int]:
         the header does not count them.
     """
     names = (b"%02ddc" % stream, b"%02ddb" % stream)
-    with open_regular(path) as file:
+    with open_input(path) as file:
         sizes = [size for name, size in _avi_chunks(file, path.stat().st_size) if name in names]
     return [rank for rank, size in enumerate(sizes) if size == 0] if len(sizes) == count else []
 
