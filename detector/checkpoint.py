@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.regular import check_regular
 
 COUNTER = "num_batches_tracked"
 
@@ -64,6 +65,7 @@ def read_public_checkpoint(path: Path) -> dict[str, Tensor]:
         CheckpointError: the file is missing, damaged, no checkpoint, holds NaN, or asks for code to be run.
     """
     try:
+        check_regular(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such checkpoint") from None

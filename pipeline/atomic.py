@@ -66,6 +66,16 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def room(folder: Path) -> str:
+    """What is free on the disk of a folder, for messages; and whether no file entry (inode) is left."""
+    while not folder.exists():
+        folder = folder.parent
+    disk = os.statvfs(folder)
+    free = f"{disk.f_bavail * disk.f_frsize / 2**20:.1f} MiB free there"
+    # Disks without a fixed number of entries (btrfs) report 0 of 0.
+    return f"{free}, but no inode: delete files there" if disk.f_files and not disk.f_favail else free
+
+
 def locked_partial(final: Path) -> tuple[Path, int]:
     """Create an empty partial file beside ``final`` that no one takes for an orphan.
 

@@ -8,10 +8,12 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from spotlabel.pipeline.atomic import locked_partial
 from spotlabel.pipeline.inputs import hashed_input, open_input
+from spotlabel.pipeline.regular import regular_bytes
 
 _LOG = logging.getLogger("spotlabel")
 _RACY_SECONDS = 2.0
@@ -120,7 +122,13 @@ class DigestCache:
                 partial.unlink(missing_ok=True)
                 os.close(descriptor)
         except OSError as error:
-            _LOG.warning("%s: digests not remembered (%s); the next run hashes again", self._path, error)
+            _tell_unsaved(self._path.parent, error.strerror or str(error))
+
+
+@cache
+def _tell_unsaved(folder: Path, reason: str) -> None:
+    """Say once, not for every video of a folder, that digests are not remembered."""
+    _LOG.warning("%s: digests are not remembered (%s); the next run hashes again", folder, reason)
 
 
 def _signature(stat: os.stat_result) -> list[object]:
@@ -131,7 +139,7 @@ def _signature(stat: os.stat_result) -> list[object]:
 def _load(path: Path) -> dict[str, list[object]]:
     """What an earlier run remembered; anything unexpected counts as nothing."""
     try:
-        data = json.loads(path.read_text())
+        data = json.loads(regular_bytes(path))
         if data["format"] != _FORMAT or not all(
             len(entry) == _ENTRY_LENGTH for entry in data["files"].values()
         ):

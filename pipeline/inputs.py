@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spotlabel.pipeline.errors import ChangedInputError
+from spotlabel.pipeline.regular import open_regular
 
 _TICK = 0.02
 """Seconds within which two changes may carry one time stamp: twice the longest tick of Linux."""
@@ -146,11 +147,11 @@ def open_input(path: Path) -> io.BufferedReader:
     """Open a file for reading, noted.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: it cannot be opened, or is a named pipe, a socket or a device.
         ChangedInputError: it is not the file that it was.
     """
     try:
-        file = path.open("rb")
+        file = open_regular(path)
         try:
             _note(path, _settled(path, file.fileno()), read=True)
         except BaseException:

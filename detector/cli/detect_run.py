@@ -9,9 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import torch
-from rich.markup import escape
 
 from spotlabel.detector.prediction.clips import Clip
 from spotlabel.detector.prediction.engine import Switches
@@ -29,6 +27,7 @@ from spotlabel.pipeline.inputs import check_inputs, watching_inputs
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.watcher import SilentWatcher
+from spotlabel.pipeline.terminal import echo, escape
 
 JOINED = "coco--all.json"
 """The results of all clips in one file; a clip's own file is never called so."""
@@ -117,20 +116,20 @@ def detect_all(setup: Setup, clips: list[Clip], quiet: bool) -> int:
     if not quiet:
         _tell(setup, told)
         if joined is not None:
-            click.echo(f"all in one: {joined}")
+            echo(f"all in one: {joined}")
     if failed:
         names = ", ".join(each.name for each in failed)
-        click.echo(f"{len(failed)} of {len(told)} failed, the others are whole; failed: {names}", err=True)
+        echo(f"{len(failed)} of {len(told)} failed, the others are whole; failed: {names}", err=True)
     return len(failed)
 
 
 def show_plan(setup: Setup, clips: list[Clip]) -> None:
     """Print what :func:`detect_all` would do."""
     spec, predictor = setup.predictor.spec, setup.predictor
-    click.echo(f"model: {setup.model}: {spec.preset} on {spec.backbone}, {', '.join(spec.class_names)}")
-    click.echo(f"device: {predictor.device}{', bf16' if setup.switches.bf16 else ''}")
+    echo(f"model: {setup.model}: {spec.preset} on {spec.backbone}, {', '.join(spec.class_names)}")
+    echo(f"device: {predictor.device}{', bf16' if setup.switches.bf16 else ''}")
     options = ", ".join(f"{key} {value}" for key, value in asdict(predictor.options).items())
-    click.echo(f"options: {options}")
+    echo(f"options: {options}")
     shown = table("clip", "frames", "results", "to do", numbers=("frames",))
     for clip in clips:
         # Counting the frames of a video takes a decoding pass.
@@ -194,7 +193,7 @@ def _join(wanted: Wanted, told: list[Told], failed: bool) -> Path | None:
 def _tell(setup: Setup, told: list[Told]) -> None:
     out = setup.wanted.out
     if all(each.state == "kept" for each in told):
-        click.echo(f"nothing to do: {len(told)} of {len(told)} are up to date in {out}")
+        echo(f"nothing to do: {len(told)} of {len(told)} are up to date in {out}")
         return
     columns = ("clip", "results", "frames", "boxes", "frames/s")
     shown = table(*columns, numbers=columns[2:])
@@ -208,10 +207,10 @@ def _tell(setup: Setup, told: list[Told]) -> None:
     for each in told:
         if each.done.skipped:
             first = each.done.skipped[0]
-            click.echo(f"{each.name}: {len(each.done.skipped)} frames could not be read, first: {first}")
+            echo(f"{each.name}: {len(each.done.skipped)} frames could not be read, first: {first}")
         for file in each.done.files[each.done.results :]:
-            click.echo(f"{each.name}: {file}")
-    click.echo(f"detections ({setup.wanted.format}): {out}")
+            echo(f"{each.name}: {file}")
+    echo(f"detections ({setup.wanted.format}): {out}")
 
 
 def _one_line(error: BaseException) -> str:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from spotlabel.detector.evaluation.attention import report as attention_report
 from spotlabel.detector.evaluation.attention.maps import THRESHOLD
 from spotlabel.detector.evaluation.attention.run import AttentionResult, run_attention
 from spotlabel.pipeline.cli.options import console, table
+from spotlabel.pipeline.terminal import echo, echo_lines, escape
 
 
 @click.command("attention")
@@ -41,11 +41,11 @@ def attention_command(*, sweep: bool, as_json: bool, report_folder: Path | None,
     result = run_attention(**request)
     written = attention_report.write_report(result, report_folder) if report_folder else []
     if as_json:
-        click.echo(json.dumps(attention_report.as_data(result), indent=1))
+        echo_lines(json.dumps(attention_report.as_data(result), indent=1))
         return
     _show(result, sweep)
     for path in written:
-        click.echo(f"wrote {path}")
+        echo(f"wrote {path}")
 
 
 def _show(result: AttentionResult, sweep: bool) -> None:
@@ -61,8 +61,8 @@ def _show(result: AttentionResult, sweep: bool) -> None:
             swept.add_row(*row)
         screen.print()
         screen.print(swept)
-        click.echo(f"highest mean F at {attention_report.best(result):.2f}")
+        echo(f"highest mean F at {attention_report.best(result):.2f}")
     for line in attention_report.caveats(result):
-        click.echo(line)
+        echo(line)
     if result.missing:
-        click.echo(f"without maps: {', '.join(result.missing)}")
+        echo(f"without maps: {', '.join(result.missing)}")

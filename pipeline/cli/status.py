@@ -10,6 +10,7 @@ import click
 from spotlabel.pipeline.cli.options import console, recipe_options, shard_option
 from spotlabel.pipeline.cli.plans import plan_row, plan_table
 from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.terminal import echo, echo_lines
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
 from spotlabel.pipeline.upkeep.shards import Shard, share_of
@@ -47,12 +48,12 @@ def status(
     loaded = load_recipe(recipe, (*overrides, "verify=full") if deep else overrides)
     plans = [plan_item(loaded, item) for item in share_of(items(loaded, only), shard)]
     if as_json:
-        click.echo(json.dumps([plan_row(plan) for plan in plans], indent=1))
+        echo_lines(json.dumps([plan_row(plan) for plan in plans], indent=1))
     else:
         console(sys.stdout).print(plan_table(plans))
         fresh = sum(plan.idle for plan in plans)
         share = f"shard {shard}: " if shard else ""
-        click.echo(f"{share}{fresh} of {len(plans)} videos up to date, {_counts(plans)}")
+        echo(f"{share}{fresh} of {len(plans)} videos up to date, {_counts(plans)}")
     sys.exit(0 if all(plan.idle for plan in plans) else 1)
 
 

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from spotlabel.pipeline import names
 from spotlabel.pipeline.cli.options import console, table
@@ -16,6 +15,7 @@ from spotlabel.pipeline.measures.cdnet_check import TOLERANCE, SequenceScore, sc
 from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe, load_recipe
 from spotlabel.pipeline.running.local import run_all, usable_cores
 from spotlabel.pipeline.store import EvidenceReader, MaskReader
+from spotlabel.pipeline.terminal import echo, escape
 from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
 
@@ -45,11 +45,11 @@ def stores(targets: tuple[str, ...], overrides: tuple[str, ...], quiet: bool) ->
             frames = _check(file)
         except StoreError as error:
             damaged += 1
-            click.echo(f"DAMAGED {error}", err=True)
+            echo(f"DAMAGED {error}", err=True)
         else:
             if not quiet:
-                click.echo(f"ok {file}: {frames} frames")
-    click.echo(f"{len(files) - damaged} of {len(files)} stores are whole")
+                echo(f"ok {file}: {frames} frames")
+    echo(f"{len(files) - damaged} of {len(files)} stores are whole")
     sys.exit(1 if damaged else 0)
 
 
@@ -146,4 +146,4 @@ def _tell(scores: list[SequenceScore]) -> None:
             f"{counts.f_measure:.4f}", "" if reference is None else f"{reference:.3f}", verdict,
         )  # fmt: skip
     console(sys.stdout).print(shown)
-    click.echo(f"agrees: within {TOLERANCE} of the published F-measure")
+    echo(f"agrees: within {TOLERANCE} of the published F-measure")

@@ -15,6 +15,7 @@ from spotlabel.pipeline.progress import StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.stages.evidence import make_evidence
 from spotlabel.pipeline.stages.masks import make_masks
+from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import evidence_need, mask_need, one_item
 
@@ -80,6 +81,11 @@ def run_sequence(recipe: Recipe, name: str, masks_only: bool, progress: StagePro
             _run_stages(replace(recipe, verify="full"), outcome, masks_only, progress)
     except (SpotlabelError, OSError, MemoryError) as error:
         outcome.error = _one_line(error) or type(error).__name__
+    except UnicodeEncodeError as error:
+        text = one_line(error.object)
+        outcome.error = (
+            f"the data holds a text that is not Unicode (half a surrogate pair): {text}; correct it"
+        )
     return outcome
 
 

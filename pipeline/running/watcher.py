@@ -10,6 +10,7 @@ from typing import Protocol
 from rich.console import Console
 
 from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.units import clock
 
 _SECONDS_BETWEEN_LINES = 5.0
@@ -43,9 +44,11 @@ class SilentWatcher:
     def finished(self, outcome: Outcome) -> None:
         """One line with the reason, if the sequence failed."""
         if outcome.failed:
-            self._console.print(
-                f"{outcome.sequence}: FAILED: {outcome.error}", markup=False, highlight=False, soft_wrap=True
-            )
+            self._line(f"{outcome.sequence}: FAILED: {outcome.error}")
+
+    def _line(self, text: str) -> None:
+        """One line, whatever names and reasons hold."""
+        self._console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass
@@ -68,9 +71,6 @@ class PlainWatcher(SilentWatcher):
         super().__init__(console)
         self._lock = threading.Lock()
         self._pace: dict[tuple[str, str], _Pace] = {}
-
-    def _line(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def progress(self, sequence: str, stage: str, done: int, total: int) -> None:
         """A line with frames done, frames per second and the time left, at most every few seconds."""

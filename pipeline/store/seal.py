@@ -16,6 +16,7 @@ from pathlib import Path
 from spotlabel.pipeline.atomic import fsync_folder, locked_partial
 from spotlabel.pipeline.errors import DamagedStoreError, StoreError
 from spotlabel.pipeline.hashing import DigestCache
+from spotlabel.pipeline.regular import check_regular
 
 USER_BLOCK = 512
 _MAGIC = "spotlabel-seal 1"
@@ -39,7 +40,8 @@ def _digest_body(descriptor: int) -> tuple[str, int]:
 def _opened(path: Path) -> Iterator[int]:
     """A descriptor for reading; whatever the disk says becomes one line."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        check_regular(path)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
             yield descriptor
         finally:

@@ -89,7 +89,8 @@ def assert_held(result: Result, at_least: int) -> None:
 
 
 def test_every_promise_names_tests_that_exist() -> None:
-    assert [promise.row for promise in PROMISES] == [f"R{number}" for number in range(1, 24)]
+    rows = [*range(1, 24), 25, *range(27, 31)]
+    assert [promise.row for promise in PROMISES] == [f"R{number}" for number in rows]
     for promise in PROMISES:
         assert promise.tests
         for test in promise.tests:
