@@ -146,6 +146,13 @@ def read_model(path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
             found = from_metadata(file.metadata())
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
     except (SafetensorError, OSError) as error:
+        if _is_pickle(path):
+            advice = (
+                f"spotlabel import checkpoint {path} {path.with_suffix('.safetensors').name} makes one of it"
+            )
+            raise CheckpointError(
+                f"{path}: not readable as safetensors: a checkpoint of PyTorch ({advice})"
+            ) from error
         raise CheckpointError(f"{path}: not readable as safetensors: {error}") from error
     if found is None or found[0] != FORMAT:
         what = f"holds {found[0]}" if found else "says nothing of spotlabel"
@@ -188,6 +195,15 @@ def _check_names(
         raise CheckpointError(
             f"{path}: holds {extra[0]}, which {spec.preset} on {spec.backbone} does not have"
         )
+
+
+def _is_pickle(path: Path) -> bool:
+    """Whether a file begins like what ``torch.save`` writes: a zip archive, or before 1.6 a pickle."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4).startswith((b"PK\x03\x04", b"\x80\x02"))
+    except OSError:
+        return False
 
 
 def _first_line(error: Exception) -> str:

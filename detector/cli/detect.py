@@ -115,9 +115,10 @@ def detect(
 ) -> None:
     """Find objects in images, videos or the sequences of a dataset.
 
-    MODEL is a detector made by spotlabel (*.safetensors). SOURCE is an image, a folder of images or videos,
-    or a video. Results that are up to date are kept; what is missing or was made with another model, other
-    images or other options is made again.
+    MODEL is a detector made by spotlabel (*.safetensors); `spotlabel import checkpoint` makes one of a public
+    checkpoint (*.pth). SOURCE is an image, a folder of images or videos, or a video. Results that are up to
+    date are kept; what is missing or was made with another model, other images or other options is made
+    again.
 
     \b
     Examples:
