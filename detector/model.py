@@ -54,7 +54,8 @@ class Choice(BaseModel):
     """Where the values are from, for messages: ``training.`` of a recipe."""
 
     preset: PresetName = "spotnet-multitask"
-    """Network: centernet, spotnet-multitask, spotnet-released, spotnet-paper or spotnet2."""
+    """Network: centernet, spotnet-multitask, spotnet-released, spotnet-paper or spotnet2. The default has no
+    attention; recipes that come with spotlabel ask for ``spotnet-paper``, which has."""
     backbone: str = Field(default="hourglass-104", validate_default=True)
     """What the heads stand on."""
     options: SerializeAsAny[Options] = Field(default=Options(), validate_default=True)

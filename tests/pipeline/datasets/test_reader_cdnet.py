@@ -21,6 +21,7 @@ from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.measures.pixels import PixelCounts, count
 from spotlabel.pipeline.sequence import Camera, Sequence
 from tests.helpers.frame_files import encode, jpeg, noise
+from tests.helpers.recipes import spotlabel
 
 HEIGHT, WIDTH = 24, 32
 
@@ -297,6 +298,19 @@ def test_a_roi_of_another_size_may_stand_if_it_leaves_nothing_out(tmp_path: Path
         DatasetError, match=rf"{name}: expected height x width {HEIGHT} x {WIDTH} like the fra"
     ):
         check_truth(sequence)
+
+
+def test_verify_finds_unusable_truth_before_it_labels(tmp_path: Path) -> None:
+    folder = usual(tmp_path / "data" / "baseline" / "road")
+    roi = np.zeros((HEIGHT, WIDTH + 32), np.uint8)
+    (folder / "ROI.bmp").write_bytes(encode(roi, ".bmp"))
+    out = tmp_path / "out"
+    asked = ["--data", tmp_path / "data", "--only", "baseline/road", "--labeler", "mog2", "--out", out]
+    ran = spotlabel("verify", "cdnet", *asked)
+    assert ran.returncode == 2
+    assert "ROI.bmp: expected height x width 24 x 32 like the frames, got 24 x 64" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert not list(out.rglob("*.h5"))
 
 
 def test_sbi_has_no_categories_and_needs_no_temporal_roi(tmp_path: Path) -> None:
