@@ -56,7 +56,8 @@ def read_public_checkpoint(path: Path) -> dict[str, Tensor]:
     Nothing in the file is executed: only tensors and plain containers are accepted.
 
     Args:
-        path: file holding ``{"state_dict": {name: tensor}, ...}`` or the inner dict alone.
+        path: file holding ``{"state_dict": {name: tensor}, ...}``, the same under ``model`` (torchvision's
+            scripts), or the inner dict alone.
 
     Returns:
         Tensors on the CPU, a leading ``module.`` removed from their names.
@@ -111,7 +112,7 @@ def load_public_checkpoint(model: nn.Module, path: Path) -> ImportReport:
 
 
 def _tensors(path: Path, content: object) -> dict[str, Tensor]:
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    state = _inner(content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not state:
         raise CheckpointError(f"{path}: expected a dict of tensors, or one under 'state_dict'")
     for name, value in state.items():
@@ -120,6 +121,13 @@ def _tensors(path: Path, content: object) -> dict[str, Tensor]:
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise CheckpointError(f"{path}: {name}: the tensor holds NaN or infinity")
     return {_without_wrapper(name): value for name, value in state.items()}
+
+
+def _inner(content: dict[object, object]) -> object:
+    for key in ("state_dict", "model"):
+        if isinstance(content.get(key), dict):
+            return content[key]
+    return content
 
 
 def _without_wrapper(name: str) -> str:

@@ -53,7 +53,8 @@ class Choice(BaseModel):
     """Where the values are from, for messages: ``training.`` of a recipe."""
 
     preset: PresetName = "spotnet-multitask"
-    """Network: centernet, spotnet-multitask, spotnet-released, spotnet-paper or spotnet2."""
+    """Network: centernet, spotnet-multitask, spotnet-released, spotnet-paper or spotnet2. The default has no
+    attention; recipes that come with spotlabel ask for ``spotnet-paper``, which has."""
     backbone: str = Field(default="hourglass-104", validate_default=True)
     """What the heads stand on."""
     options: SerializeAsAny[Options] = Field(default=Options(), validate_default=True)
@@ -141,6 +142,13 @@ def read_model(path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
     try:
         facts, tensors = read(path, FORMAT)
     except (SafetensorError, OSError) as error:
+        if _is_pickle(path):
+            advice = (
+                f"spotlabel import checkpoint {path} {path.with_suffix('.safetensors').name} makes one of it"
+            )
+            raise CheckpointError(
+                f"{path}: not readable as safetensors: a checkpoint of PyTorch ({advice})"
+            ) from error
         raise CheckpointError(f"{path}: not readable as safetensors: {error}") from error
     except DamagedError as error:
         raise CheckpointError(f"{path}: damaged: {error}; copy or train it again") from error
@@ -170,6 +178,15 @@ def _check_names(
         raise CheckpointError(
             f"{path}: holds {extra[0]}, which {spec.preset} on {spec.backbone} does not have"
         )
+
+
+def _is_pickle(path: Path) -> bool:
+    """Whether a file begins like what ``torch.save`` writes: a zip archive, or before 1.6 a pickle."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4).startswith((b"PK\x03\x04", b"\x80\x02"))
+    except OSError:
+        return False
 
 
 def _first_line(error: Exception) -> str:

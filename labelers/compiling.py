@@ -41,6 +41,12 @@ def compile_cached(function: F, sources: str, **options: Any) -> F:
     return cast(F, dispatcher)
 
 
+def is_cached(dispatcher: Any) -> bool:
+    """Whether code of the present sources lies in the cache for a function of :func:`compile_cached`."""
+    file = getattr(dispatcher._cache, "_cache_file", None)
+    return file is not None and bool(file._load_index())
+
+
 def sources_digest(*folders: Path) -> str:
     """Digest of the Python files of packages, of all packages below them, and of this file.
 

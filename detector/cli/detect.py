@@ -66,7 +66,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--batch", default=1, show_default=True, type=click.IntRange(min=1),
                      help="Images that go through the network together."),
         click.option("--attention", is_flag=True,
-                     help="Write attention maps, 8-bit grey, for `spotlabel evaluate attention`."),
+                     help="Write attention maps, 8-bit grey, and boxes, for `spotlabel evaluate attention`."),
         click.option("--draw", metavar="N|all", callback=_drawn,
                      help="Draw N frames of each, evenly spread, and a sheet of them."),
         click.option("--min-score", default=0.0, show_default=True, type=click.FloatRange(0, 1),
@@ -117,9 +117,10 @@ def detect(
 ) -> None:
     """Find objects in images, videos or the sequences of a dataset.
 
-    MODEL is a detector made by spotlabel (*.safetensors). SOURCE is an image, a folder of images or videos,
-    or a video. Results that are up to date are kept; what is missing or was made with another model, other
-    images or other options is made again.
+    MODEL is a detector made by spotlabel (*.safetensors); `spotlabel import checkpoint` makes one of a public
+    checkpoint (*.pth). SOURCE is an image, a folder of images or videos, or a video. Results that are up to
+    date are kept; what is missing or was made with another model, other images or other options is made
+    again.
 
     \b
     Examples:

@@ -66,7 +66,8 @@ class Setup:
             "compat": wanted.compat,
             "min_score": wanted.min_score,
         }
-        outputs |= {"draw": wanted.draw, "attention": wanted.attention, "annotated": wanted.only_annotated}
+        attention = "with boxes" if wanted.attention else False
+        outputs |= {"draw": wanted.draw, "attention": attention, "annotated": wanted.only_annotated}
         found: dict[str, Any] = {
             "images": frames_digest(clip.frames, cache),
             "model": self.digest,

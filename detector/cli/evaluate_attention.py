@@ -23,6 +23,8 @@ from spotlabel.pipeline.terminal import echo, echo_lines, escape
               help="Folder with in000001.png... (8-bit grey) in a folder per sequence.")  # fmt: skip
 @click.option("--threshold", "thresholds", multiple=True, type=click.FloatRange(0, 1), default=(THRESHOLD,),
               show_default=True, help="Attention above this is foreground; may be repeated.")  # fmt: skip
+@click.option("--whole-maps", is_flag=True,
+              help="Do not cut maps to the boxes.json beside them, as the paper's table does.")  # fmt: skip
 @click.option("--sweep", is_flag=True, help="Also print F over the threshold.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only this sequence; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -32,7 +34,9 @@ def attention_command(*, sweep: bool, as_json: bool, report_folder: Path | None,
     """CDnet: F-measure of attention maps cut at a threshold, per video and on the mean.
 
     Maps are 8-bit images, 0 for the least and 255 for the most attention of the frame. The benchmark's region
-    of interest and frame range apply; shadows are background, unknown pixels do not count.
+    of interest and frame range apply; shadows are background, unknown pixels do not count. Where boxes.json
+    lies beside the maps (`spotlabel detect --attention` writes it), what is outside of the detected boxes is
+    background, as in the SpotNet paper's table III.
 
     \b
     Example:

@@ -8,8 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from spotlabel.detector.errors import PredictionError
 from spotlabel.detector.evaluation.traffic.files import Compat
 from spotlabel.detector.prediction.clips import Clip
@@ -117,8 +115,7 @@ def detect_clip(clip: Clip, predictor: Predictor, wanted: Wanted, report: Report
         read = done.frames + len(done.skipped)
         report(read, total)
     frames = outputs.frames
-    done.boxes = sum(int(np.count_nonzero(frame.found.score > 0)) for frame in frames)
-    results = _write(clip, predictor, wanted, frames, only)
+    results, done.boxes = _write(clip, predictor, wanted, frames, only)
     done.files, done.results = [*results, *outputs.finish()], len(results)
     return done
 
@@ -159,7 +156,8 @@ class _Outputs:
 
     def finish(self) -> list[Path]:
         sheet = self._pictures.finish() if self._pictures is not None else None
-        return [sheet] if sheet else []
+        boxes = self._maps.finish() if self._maps is not None else []
+        return [*([sheet] if sheet else []), *boxes]
 
 
 def _batches(clip: Clip, threads: int, size: int, skipped: list[str]) -> Iterator[list[tuple[int, Image]]]:
@@ -185,19 +183,21 @@ def _write(
     wanted: Wanted,
     frames: list[FrameResult],
     only: Collection[int] | None,
-) -> list[Path]:
+) -> tuple[list[Path], int]:
+    """Write the results; their files, and the number of boxes in them."""
     path, names = wanted.detections_file(clip.name), predictor.spec.class_names
     path.parent.mkdir(parents=True, exist_ok=True)
     if wanted.format == "voc":
         pictures = {number: file.stem for number, file in clip.image_files().items()}
-        return write_voc(path, clip.split or file_stem(clip.name), frames, pictures, names)
+        files = write_voc(path, clip.split or file_stem(clip.name), frames, pictures, names)
+        return files, sum(len(frame.clipped()) for frame in frames)
     if wanted.format != "coco":
-        write_text(path, wanted.format, frames, compat=wanted.compat, only=only)
-        return [path]
+        return [path], write_text(path, wanted.format, frames, compat=wanted.compat, only=only)
     image_ids: dict[int, Id] = {frame.number: frame.number for frame in frames}
     category_ids: list[Id] = list(range(1, len(names) + 1))
     if wanted.ids is not None:
         image_ids, category_ids = wanted.ids.of_clip(clip), wanted.ids.of_classes(names)
     kept = [frame for frame in frames if only is None or frame.number in only]
-    write_coco(path, coco_rows(kept, [image_ids[frame.number] for frame in kept], category_ids))
-    return [path]
+    rows = coco_rows(kept, [image_ids[frame.number] for frame in kept], category_ids)
+    write_coco(path, rows)
+    return [path], len(rows)

@@ -56,7 +56,7 @@ def write_text(
     *,
     compat: Compat = Compat.CLEAN,
     only: Collection[int] | None = None,
-) -> None:
+) -> int:
     """Write the detections of one sequence as rows; the file appears whole or not at all.
 
     Sequences whose frame numbers begin at 0 are written from 1 on: both benchmarks count so.
@@ -68,6 +68,9 @@ def write_text(
         compat: clean rows, or rows as SpotNet's published files have them (with fillers, not clipped).
         only: numbers of the frames to write, None for all; SpotNet's files lack frames without ground truth.
 
+    Returns:
+        Number of rows.
+
     Raises:
         ValueError: a box or score is not finite.
     """
@@ -77,7 +80,7 @@ def write_text(
     first = 1 if frames and frames[0].number == 0 else 0
     numbers = [np.full(len(rows), frame.number + first) for frame, rows in zip(chosen, found, strict=True)]
     height, width = (max((frame.size[axis] for frame in chosen), default=1) for axis in (0, 1))
-    write_detections(
+    return write_detections(
         path,
         benchmark,
         _joined(numbers, np.zeros(0)).astype(np.int64),

@@ -23,6 +23,7 @@ from spotlabel.pipeline.running.labelling import untouched
 from spotlabel.pipeline.running.local import check_writable
 from spotlabel.pipeline.running.order import longest_first
 from spotlabel.pipeline.terminal import echo, echo_lines, escape
+from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_item, thresholds_without_effect
 from spotlabel.pipeline.upkeep.shards import Shard, share_of
 
@@ -134,8 +135,19 @@ def _bring_up_to_date(recipe: Recipe, plans: list[Plan], options: RunOptions) ->
     names = longest_first(plan.item for plan in plans if not plan.idle)
     where = (options.scheduler, options.jobs)
     with watching(console(), len(names), options.quiet) as watcher:
+        for line in [] if options.scheduler else _notices(plans):
+            watcher.note(line)
         ran = {o.sequence: o for o in run_videos(recipe, names, where, options.masks_only, watcher)}
     return [ran.get(plan.item.sequence.name) or untouched(plan) for plan in plans]
+
+
+def _notices(plans: list[Plan]) -> list[str]:
+    """What labelers that are about to run here want to be known before, each once."""
+    labelers = {
+        plan.item.labeler for plan in plans if not plan.problem and plan.evidence.state != State.FRESH
+    }
+    notices = (getattr(labeler, "notice", None) for labeler in labelers)
+    return sorted({line for notice in notices if notice is not None and (line := notice())})
 
 
 def _exit_if_failed(outcomes: list[Outcome], options: RunOptions) -> None:

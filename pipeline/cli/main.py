@@ -41,6 +41,10 @@ LAZY = {
         "spotlabel.detector.cli.evaluate:evaluate",
         "Measure detections by a benchmark's own rules.",
     ),
+    "import": (
+        "spotlabel.detector.cli.importing:import_group",
+        "Make files of spotlabel from what others made.",
+    ),
     "schema": ("spotlabel.detector.cli.schema:schema", "Print all settings of a recipe as a JSON schema."),
     "train": ("spotlabel.detector.cli.train:train", "Train a detector on labelled videos."),
 }

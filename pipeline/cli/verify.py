@@ -10,6 +10,7 @@ import click
 from spotlabel.pipeline import names
 from spotlabel.pipeline.cli.options import console, table
 from spotlabel.pipeline.cli.progress import watching
+from spotlabel.pipeline.datasets.cdnet_truth import check_truth
 from spotlabel.pipeline.errors import OtherStoreError, RecipeError, StoreError
 from spotlabel.pipeline.measures.cdnet_check import TOLERANCE, SequenceScore, score_sequence
 from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe, load_recipe
@@ -121,6 +122,8 @@ def cdnet(data: str, labeler: str, only: tuple[str, ...], out: str, jobs: int | 
         }
     )
     chosen = items(recipe, only)
+    for item in chosen:
+        check_truth(item.sequence)
     _make(recipe, chosen, jobs)
     scores = [score_sequence(item.sequence, item.evidence_path, labeler) for item in chosen]
     _tell(scores)

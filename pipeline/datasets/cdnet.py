@@ -26,6 +26,7 @@ from spotlabel.pipeline.sequence import Camera, Sequence
 IMAGE_NAME = re.compile(r"in(\d+)\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
 MOVING_CATEGORY = "PTZ"
 VERSION = 1
+SBI_VERSION = 2
 
 
 class CdnetOptions(ReaderOptions):
@@ -41,6 +42,10 @@ def _sbi_unusable() -> dict[str, tuple[int, ...]]:
 
 class SbiOptions(CdnetOptions):
     """Options of the reader ``sbi``; the ground truth of HighwayI's first frame is bad."""
+
+    first_truth: Literal["skip", "use"] = "skip"
+    """The first ground-truth picture of a sequence: in most it is a copy of the second one or shows specks;
+    ``skip`` takes its frame for one without ground truth."""
 
     unusable_truth: dict[str, tuple[int, ...]] = Field(default_factory=_sbi_unusable)
     """Frame numbers whose ground truth is wrong, by sequence name; treated as frames without ground truth."""
@@ -109,11 +114,14 @@ def _sequence(
     reader: Literal["cdnet", "sbi"],
 ) -> Sequence:
     frames = ImageFolder(scan_images(folder / "input", IMAGE_NAME), frame_options)
+    files = scan_labels(folder / "groundtruth", r"gt(\d+)\.png")
     unusable = frozenset(options.unusable_truth.get(name, ()))
+    if isinstance(options, SbiOptions) and options.first_truth == "skip" and files:
+        unusable |= {min(files)}
     truth = CdnetTruth(
         folder=folder,
         frames=frames,
-        files=scan_labels(folder / "groundtruth", r"gt(\d+)\.png"),
+        files=files,
         beyond=options.beyond,
         unusable=unusable,
         temporal_roi="required" if reader == "cdnet" else "optional",
@@ -124,7 +132,7 @@ def _sequence(
         frames=frames,
         camera=Camera.MOVING if category == MOVING_CATEGORY else Camera.FIXED,
         annotation_files=truth.annotation_files(),
-        reader=f"{reader} {VERSION}",
+        reader=f"{reader} {VERSION if reader == 'cdnet' else SBI_VERSION}",
         load=truth.load,
         attributes={"category": category} if category else {},
         derived_boxes=True,
@@ -133,4 +141,4 @@ def _sequence(
 
 
 READER = Reader("cdnet", VERSION, CdnetOptions, partial(list_sequences, reader="cdnet"), finds_one=True)
-SBI_READER = Reader("sbi", VERSION, SbiOptions, partial(list_sequences, reader="sbi"), finds_one=True)
+SBI_READER = Reader("sbi", SBI_VERSION, SbiOptions, partial(list_sequences, reader="sbi"), finds_one=True)

@@ -16,12 +16,12 @@ from spotlabel.pipeline.inputs import read_input
 from spotlabel.pipeline.sequence import FrameSource, Image
 
 
-def read_label_image(path: Path, size: tuple[int, int]) -> Image:
+def read_label_image(path: Path, size: tuple[int, int] | None) -> Image:
     """Read an image of labels, stored as grey or as three equal channels.
 
     Args:
         path: the file.
-        size: height and width of the video's frames.
+        size: height and width of the video's frames; None takes any.
 
     Returns:
         uint8 (H, W), the values as stored.
@@ -38,7 +38,7 @@ def read_label_image(path: Path, size: tuple[int, int]) -> Image:
     labels, *others = (np.asarray(plane, np.uint8) for plane in cv2.split(pixels))
     if not all(np.array_equal(labels, other) for other in others):
         raise DatasetError.at(path, "", "expected an image of grey labels, got colours")
-    if labels.shape != size:
+    if size is not None and labels.shape != size:
         (height, width), (found_height, found_width) = size, labels.shape
         problem = (
             f"expected height x width {height} x {width} like the frames, got {found_height} x {found_width}"

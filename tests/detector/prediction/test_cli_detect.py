@@ -13,6 +13,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from spotlabel.detector.cli import detect_run
+from spotlabel.detector.evaluation.attention.boxes import read_boxes
 from spotlabel.detector.evaluation.traffic.files import read_detections
 from spotlabel.detector.model import ModelSpec, save_model
 from spotlabel.detector.prediction.clips import Clip
@@ -75,7 +76,8 @@ def test_a_datasets_sequences(model: Path, recipe: Path, tmp_path: Path) -> None
     for name in "ab":
         found = read_detections(out / f"{name}.txt", "uavdt")
         assert set(found.frame.tolist()) == {1, 2, 3, 4}
-        maps = sorted((out / "attention" / name).iterdir())
+        maps = sorted((out / "attention" / name).glob("*.png"))
+        assert sorted(read_boxes(out / "attention" / name / "boxes.json")) == [1, 2, 3, 4]
         assert [path.name for path in maps] == [f"in00000{n}.png" for n in range(1, 5)]
         grey = cv2.imread(str(maps[0]), cv2.IMREAD_UNCHANGED)
         assert (grey.shape, grey.dtype, grey.min(), grey.max()) == ((48, 64), np.uint8, 0, 255)
@@ -105,7 +107,7 @@ def test_the_same_images_give_the_same_bytes(model: Path, tmp_path: Path) -> Non
         done(model, tmp_path / "f", "--out", tmp_path / out, "--draw", "all", "--attention", "--quiet")
     one, two = contents(tmp_path / "one"), contents(tmp_path / "two")
     assert one == two
-    assert len(one) == 9  # detections, record, sheet, 3 pictures, 3 maps
+    assert len(one) == 10  # detections, record, sheet, 3 pictures, 3 maps, their boxes
 
 
 def test_images_videos_and_folders(model: Path, tmp_path: Path) -> None:
@@ -124,6 +126,21 @@ def test_images_videos_and_folders(model: Path, tmp_path: Path) -> None:
         assert {row["category_id"] for row in rows} <= {1, 2}
         assert (out / "pictures" / name / "sheet.png").is_file()
         assert len(list((out / "pictures" / name).glob("frame-*.png"))) == len(numbers)
+
+
+@pytest.mark.parametrize("more", [("--format", "uavdt"), ("--only-annotated",), ("--compat", "spotnet")])
+def test_the_table_counts_the_boxes_that_were_written(
+    model: Path, recipe: Path, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    truth = tmp_path / "data" / "a" / "gt" / "gt.txt"
+    truth.write_text("\n".join(truth.read_text().splitlines()[1:]))  # frame 1 has no box
+    formats = ("--format", "uavdt") if "spotnet" in more else ()
+    result = done(model, "--recipe", recipe, "--only", "a", *more, *formats)
+    (row,) = [line.split() for line in result.stdout.splitlines() if line.split()[:2] == ["a", "made"]]
+    out = tmp_path / "out" / "detections"
+    text, coco = out / "a.txt", out / "a.json"
+    written = len(text.read_text().splitlines()) if text.exists() else len(json.loads(coco.read_text()))
+    assert int(row[3]) == written > 0
 
 
 def test_rows_like_spotnets(model: Path, recipe: Path, tmp_path: Path) -> None:
