@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.pipeline.boxes import BoxFlag, BoxTable, RegionTable, clip_boxes
+from spotlabel.pipeline.datasets.doubts import IMPLAUSIBLE, doubt_boxes
 from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.sequence import Annotations, FrameSource
@@ -25,9 +26,6 @@ MAX_IMAGES_WIDE = 10
 """Rectangles larger than this many image sides are refused."""
 
 logger = logging.getLogger("spotlabel")
-
-IMPLAUSIBLE = {"implausible": True}
-"""``extra`` of a warning that the outcome cannot be meant; see :mod:`spotlabel.pipeline.running.job`."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +112,7 @@ def build_annotations(
     """
     _refuse_repeated_tracks(boxes)
     fitted = _fit(boxes.rects, canvas)
+    doubt_boxes(boxes, canvas.size)
     positions, has_image = _positions(boxes.rects, canvas)
     keep = has_image[fitted.rows]
     rows, xyxy, clipped = fitted.rows[keep], fitted.xyxy[keep], fitted.clipped[keep]
@@ -187,7 +186,7 @@ def _fit(rects: NativeRects, canvas: Canvas) -> _Fitted:
 
 def _refuse_bad_geometry(rects: NativeRects, canvas: Canvas) -> None:
     with np.errstate(invalid="ignore"):
-        ltwh = np.concatenate([rects.xyxy[:, :2], rects.xyxy[:, 2:] - rects.xyxy[:, :2]], axis=1)
+        ltwh = rects.ltwh()
         sides = ltwh[:, 2:]
         limit = MAX_IMAGES_WIDE * np.array(canvas.size[::-1], np.float64)
         _refuse(rects, ltwh, ~np.isfinite(ltwh), "expected a finite number")
