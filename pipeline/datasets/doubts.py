@@ -20,8 +20,10 @@ IMPLAUSIBLE = {"implausible": True}
 
 UNIT = (-0.5, 1.05)
 """Fractions of an image lie between these: 0 to 1, and a little more for boxes that leave it."""
+FEWEST_FRACTIONS = 3
+"""Fewer boxes may be specks; they are told after the run."""
 FEW = 5
-"""Of fewer boxes nothing is said."""
+"""Of fewer boxes nothing is said of sizes and areas."""
 BEYOND = 0.05
 """Share of the image by which a box leaves it that no annotator means."""
 LEAST_BEYOND = 0.25
@@ -54,7 +56,7 @@ def _refuse_fractions(rects: NativeRects, size: tuple[int, int]) -> None:
     """Refuse boxes none of which is larger than a pixel, with coordinates that are no whole numbers."""
     ltwh = rects.ltwh()
     unit = (ltwh >= UNIT[0]) & (ltwh <= UNIT[1])
-    if unit.all() and (ltwh != np.rint(ltwh)).any() and min(size) > 2:
+    if len(ltwh) >= FEWEST_FRACTIONS and unit.all() and (ltwh != np.rint(ltwh)).any() and min(size) > 2:
         problem = f"all {len(rects)} boxes lie within 0 to 1, expected pixels: fractions of the image?"
         advice = f"multiply x and widths by {size[1]}, y and heights by {size[0]}"
         raise DatasetError.at(rects.path, rects.where(0), problem, advice)

@@ -44,7 +44,8 @@ def _scaled(fx: float, fy: float) -> Move:
 
 
 def _percent(boxes: Float64, size: tuple[int, int]) -> Float64:
-    return boxes * np.array([size[1], size[0], size[1], size[0]]) / 100
+    moved: Float64 = boxes * np.array([size[1], size[0], size[1], size[0]]) / 100
+    return moved
 
 
 def _mirrored(boxes: Float64, size: tuple[int, int]) -> Float64:

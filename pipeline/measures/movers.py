@@ -12,7 +12,7 @@ from spotlabel.pipeline.boxes import BoxTable, Float32
 Bool = npt.NDArray[np.bool_]
 Int64 = npt.NDArray[np.int64]
 
-FRAMES = 24
+FRAMES = 20
 """Frames looked at, at most."""
 MIN_MOVE = (1.5, 0.03)
 """A box moves if it does so by this many px, and by this share of its size, towards either neighbour."""

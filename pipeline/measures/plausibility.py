@@ -86,7 +86,7 @@ def _of_boxes(result: Result) -> Iterator[str]:
         yield f"no box in any of {len(result.ok)} frames{lost}: all that is known is background{rest}"
         return
     tiny = int(np.count_nonzero((xyxy[:, 2:] - xyxy[:, :2]).min(axis=1) < MIN_SIDE))
-    if count >= FEWEST_ROWS and tiny >= HALF * count:
+    if tiny >= HALF * count:
         yield f"{tiny} of {count} boxes are under {MIN_SIDE:g} px: are they in pixels?"
     if dropped >= FEW and dropped >= MOST_LEFT_OUT * (count + dropped):
         yield f"{dropped} of {count + dropped} boxes are left out, nothing of them is in an image"

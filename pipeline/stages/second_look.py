@@ -69,12 +69,18 @@ def _result(recipe: Recipe, item: Item, masks: MaskReader, evidence: EvidenceRea
         selected=selected,
         fill=quality["fill"],
         believed=quality["believed"],
-        dropped=int(masks.file.attrs["boxes_dropped"]),
+        dropped=_dropped(recipe, item, masks),
         has_unknown=not len(boxes.xyxy) and _has_unknown(masks, ok),
         fit=_fit(recipe, masks, evidence),
         fixed=item.sequence.camera == Camera.FIXED,
         first_frame=_first_frame(recipe, masks),
     )
+
+
+def _dropped(recipe: Recipe, item: Item, masks: MaskReader) -> int:
+    """Boxes left out though nobody asked for it: of files, without ``dataset.beyond=drop``."""
+    asked = recipe.options.beyond == "drop" or not item.sequence.annotation_files
+    return 0 if asked else int(masks.file.attrs["boxes_dropped"])
 
 
 def _open_question(recipe: Recipe, item: Item, masks: MaskReader) -> bool:
