@@ -23,7 +23,7 @@ Float64 = npt.NDArray[np.float64]
 
 MIN_GAIN, MIN_LOSS = 0.18, 0.3
 """A shift is told if boxes gain by it, and lose by the opposite one, these shares of what tight boxes would.
-On MVI_40201 right boxes lose .24 to .28 both ways; wrong ones gain .27 to .33, and lose .5 to .7."""
+On MVI_40201 right boxes lose .23 to .28 both ways; wrong ones gain .26 to .32, and lose .5 to .7."""
 TELLING_FILL = (0.2, 0.9)
 """Mean fill of boxes that tell of a shift: evidence in hardly any of them, or all over, tells nothing."""
 MIN_MOVERS = 8
