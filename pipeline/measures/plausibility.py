@@ -29,6 +29,10 @@ HALF = 0.5
 MOST_LEFT_OUT = 0.25
 LEAST_BELIEVED = 0.1
 JUMPS = 0.8
+MANY_FRAMES, LARGE_PART = 10, 0.2
+"""Frames without boxes at an end that are too many for a pause: this number, and this share of the video."""
+BORDER = 0.05
+"""Nearer to the border than this share of the image, objects come and go."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Result:
         dropped: boxes that were left out.
         has_unknown: some of the mask is unknown though there is no box.
         fit: whether evidence lies where the boxes are.
+        size: height and width of the frames, px.
         fixed: the camera is said to stand still.
         first_frame: what the boxes call the first image; None where no option says so.
     """
@@ -60,6 +65,7 @@ class Result:
     dropped: int
     has_unknown: bool
     fit: Fit
+    size: tuple[int, int]
     fixed: bool = True
     first_frame: int | None = None
 
@@ -110,11 +116,41 @@ def _of_rows(result: Result) -> Iterator[str]:
             f"{len(filled)} frames have boxes and their neighbours have none, which count as free of "
             "objects: if nobody looked at them, set dataset.annotated=listed"
         )
+    elif bare := cut_off(result.boxes, result.size):
+        yield (
+            f"objects in mid-image have boxes up to a frame and none in all {bare} frames beyond, which count "
+            "as free of objects: if nobody looked at them, set dataset.annotated=listed"
+        )
     elif (step := track_stride(result.boxes)) > 1:
         yield (
             f"tracks have a box in about every {ordinal(step)} frame only, and between these their objects "
             "count as background: export the boxes of all frames, interpolated"
         )
+
+
+def cut_off(boxes: BoxTable, size: tuple[int, int]) -> int:
+    """Frames before the first or after the last boxes, if objects do not come or go there but are cut off.
+
+    Of all objects of that frame, two at least, none is near the image's border, and the frames without boxes
+    are many. Traffic leaves by the border, or one by one.
+
+    Args:
+        boxes: of a whole video.
+        size: height and width, px.
+    """
+    filled = np.flatnonzero(np.diff(boxes.offsets))
+    if not len(filled):
+        return 0
+    edge = np.array([size[1], size[0]])
+    enough = max(MANY_FRAMES, LARGE_PART * len(boxes))
+    first, last = int(filled[0]), int(filled[-1])
+    bare = 0
+    for index, count in ((first, first), (last, len(boxes) - 1 - last)):
+        xyxy = boxes.at(index)
+        inside = (xyxy[:, :2] > BORDER * edge) & (xyxy[:, 2:] < (1 - BORDER) * edge)
+        if len(xyxy) > 1 and inside.all() and count >= enough:
+            bare += count
+    return bare
 
 
 def ordinal(number: int) -> str:

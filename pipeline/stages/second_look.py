@@ -72,6 +72,7 @@ def _result(recipe: Recipe, item: Item, masks: MaskReader, evidence: EvidenceRea
         dropped=_dropped(recipe, item, masks),
         has_unknown=not len(boxes.xyxy) and _has_unknown(masks, ok),
         fit=_fit(recipe, masks, evidence),
+        size=masks.size,
         fixed=item.sequence.camera == Camera.FIXED,
         first_frame=_first_frame(recipe, masks),
     )
@@ -80,7 +81,7 @@ def _result(recipe: Recipe, item: Item, masks: MaskReader, evidence: EvidenceRea
 def _dropped(recipe: Recipe, item: Item, masks: MaskReader) -> int:
     """Boxes left out though nobody asked for it: of files, without ``dataset.beyond=drop``."""
     asked = recipe.options.beyond == "drop" or not item.sequence.annotation_files
-    return 0 if asked else int(masks.file.attrs["boxes_dropped"])
+    return 0 if asked else int(masks.file.attrs.get("boxes_dropped", 0))
 
 
 def _open_question(recipe: Recipe, item: Item, masks: MaskReader) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from spotlabel.pipeline.boxes import BoxFlag
 from spotlabel.pipeline.measures.fit import Fit
 from spotlabel.pipeline.measures.plausibility import Result, findings, ordinal, stride, track_stride
-from tests.pipeline.measures.test_fit import road, table
+from tests.pipeline.measures.test_fit import SIZE, road, table
 
 
 def result(per_frame, **changes):
@@ -28,6 +28,7 @@ def result(per_frame, **changes):
         dropped=0,
         has_unknown=False,
         fit=Fit(),
+        size=SIZE,
     )
     return replace(right, **changes)
 
@@ -58,6 +59,26 @@ def test_frames_that_nobody_looked_at(per_frame, told):
     assert findings(result(per_frame, ask=False)) == []
 
 
+@pytest.mark.parametrize("frames", [range(14), range(10, 24), range(6, 14)])
+def test_boxes_that_are_cut_off_in_mid_image(frames):
+    (line,) = findings(result([[]] * 6 + at(*frames) + [[]] * 6))
+    bare = sum(count for count in (6 + frames[0], 29 - frames[-1]) if count >= 10)
+    assert f"none in all {bare} frames beyond" in line
+    assert line.endswith("set dataset.annotated=listed")
+
+
+def test_objects_that_leave_by_the_border_or_one_by_one_are_not_cut_off():
+    def drive(t):
+        return [(1, 180 - t, 20, 199 - t / 10, 36), (2, 40, 60, 70, 76)]
+
+    leaving = [drive(0) if t < 20 else [] for t in range(60)]
+    assert findings(result(leaving)) == []
+    one = [[(1, 80, 40, 110, 60)] if t < 20 else [] for t in range(60)]
+    assert findings(result(one)) == []
+    pause = [drive(60) if t < 55 else [] for t in range(60)]
+    assert findings(result(pause)) == []
+
+
 def test_tracks_in_every_third_frame_though_every_frame_has_boxes():
     per_frame = [[row for row in rows if (t + row[0]) % 2 == 0] for t, rows in enumerate(road())]
     (line,) = findings(result(per_frame))
@@ -67,7 +88,7 @@ def test_tracks_in_every_third_frame_though_every_frame_has_boxes():
 def test_objects_that_come_and_go_are_no_stride():
     assert findings(result(at(2, 3, 4, 5, 12, 13, 14))) == []
     assert findings(result(at(4, 10, 11, 20))) == []
-    assert findings(result(at(2, 9))) == []
+    assert findings(result(at(9, 16))) == []
 
 
 def test_strides():
@@ -103,7 +124,7 @@ def test_boxes_in_frames_that_do_not_count():
     assert findings(result(road(), ok=nothing)) == ["none of 24 frames has a mask that is known"]
     (line,) = findings(result(road(), selected=np.zeros(count, np.bool_)))
     assert line.startswith(f"none of {count} boxes of the chosen classes (masks.classes) lies")
-    (line,) = findings(result([*at(0, 1, 2)], ok=np.arange(24) > 4))
+    (line,) = findings(result([*at(0, 1, 2)], ok=np.arange(24) > 4, ask=False))
     assert line.startswith("none of 6 boxes lies in a frame whose mask is known")
 
 
