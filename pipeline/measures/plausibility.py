@@ -118,8 +118,8 @@ def _of_rows(result: Result) -> Iterator[str]:
         )
     elif bare := cut_off(result.boxes, result.size):
         yield (
-            f"objects in mid-image have boxes up to a frame and none in all {bare} frames beyond, which count "
-            "as free of objects: if nobody looked at them, set dataset.annotated=listed"
+            f"objects in mid-image have boxes up to a frame and none in all {bare} frames beyond, which "
+            "count as free of objects: if nobody looked at them, set dataset.annotated=listed"
         )
     elif (step := track_stride(result.boxes)) > 1:
         yield (
