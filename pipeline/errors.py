@@ -38,6 +38,10 @@ class MissingFrameError(FrameError):
     """A frame number that the sequence should have and that has no file."""
 
 
+class ChangedInputError(SpotlabelError):
+    """An input file that changed while something was being made of it; nothing is kept of that."""
+
+
 class StoreError(SpotlabelError):
     """A store file that is missing, damaged or does not fit what was asked of it."""
 

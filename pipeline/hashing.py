@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from spotlabel.pipeline.atomic import locked_partial
+from spotlabel.pipeline.inputs import hashed_input, open_input
 
 _LOG = logging.getLogger("spotlabel")
 _RACY_SECONDS = 2.0
@@ -20,7 +21,7 @@ _ENTRY_LENGTH = 5
 
 def file_digest(path: Path) -> str:
     """BLAKE2b-256 of a file's bytes, as hex; OSError if it cannot be read."""
-    with path.open("rb") as file:
+    with open_input(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
 
 
@@ -49,6 +50,7 @@ class DigestCache:
 
     def digest(self, file: Path) -> str:
         """Digest of a file's bytes; OSError if it cannot be read."""
+        hashed_input(file)
         return self.remembered(file, "content", file_digest)
 
     def remembered(self, file: Path, what: str, compute: Callable[[Path], str]) -> str:

@@ -1,4 +1,4 @@
-"""The promises R1 to R22 and the ordinary tests that show them."""
+"""The promises R1 to R23 and the ordinary tests that show them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Promise:
     """One promise.
 
     Attributes:
-        row: ``R1`` to ``R22``.
+        row: ``R1`` to ``R23``.
         fault: what may happen.
         promise: what holds then.
         tests: ``file::function`` below ``tests/``, one at least.
@@ -119,4 +119,9 @@ PROMISES = (
              "test_frames_prefetch.py::test_never_more_than_depth_items_wait")),
     Promise("R22", "published accuracy", "PAWCS on CDnet highway within 0.005 of F 0.944",
             ("test_pawcs_parity.py::test_parity_mode_gives_the_masks_of_pybgs",)),
+    Promise("R23", "boxes or frames edited at any instant of a run, for good or for a moment",
+            "never fresh with another input's result: what was used is what was hashed, or the run fails "
+            "by name",
+            ("test_campaign.py::test_an_edit_at_any_moment_never_makes_a_false_fresh",
+             "test_inputs.py::test_a_file_changed_and_put_back_is_noticed")),
 )  # fmt: skip

@@ -27,6 +27,8 @@ from spotlabel.detector.prediction.sources import (
     clips_of_stills,
     parts_to_look_at,
 )
+from spotlabel.pipeline.hashing import file_digest
+from spotlabel.pipeline.inputs import check_inputs, named_input, watching_inputs
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.local import check_writable, usable_cores
 
@@ -135,7 +137,11 @@ def detect(
     loaded = _recipe(recipe, sources, overrides, only, options["only_annotated"])
     wanted = _wanted(loaded, options)
     clips = _clips(loaded, sources, only, orientation)
-    network, spec = load_model(model)
+    with watching_inputs():
+        named_input(model)
+        network, spec = load_model(model)
+        digest = file_digest(model)
+        check_inputs()
     predict = PredictOptions(
         options["batch"], options["flip"], options["scales"], options["nms"], options["canvas"]
     )
@@ -143,7 +149,7 @@ def detect(
     predictor = Predictor(network, spec, predict, switches)
     if wanted.attention and not predictor.attentions:
         raise PredictionError(f"{model}: {spec.preset} has no attention maps")
-    setup = Setup(model, predictor, switches, wanted, again)
+    setup = Setup(model, digest, predictor, switches, wanted, again)
     if dry_run:
         show_plan(setup, clips)
         return

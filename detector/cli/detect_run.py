@@ -25,6 +25,7 @@ from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.frames import VideoFile
 from spotlabel.pipeline.frames.digest import frames_digest
 from spotlabel.pipeline.hashing import DigestCache, file_digest, files_digest
+from spotlabel.pipeline.inputs import check_inputs, watching_inputs
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.watcher import SilentWatcher
@@ -39,6 +40,7 @@ class Setup:
 
     Attributes:
         model: the model file.
+        digest: of its content, as it was loaded.
         predictor: the detector that stands in it.
         switches: how it runs.
         wanted: which results are written, and where.
@@ -46,6 +48,7 @@ class Setup:
     """
 
     model: Path
+    digest: str
     predictor: Predictor
     switches: Switches
     wanted: Wanted
@@ -67,7 +70,7 @@ class Setup:
         outputs |= {"draw": wanted.draw, "attention": wanted.attention, "annotated": wanted.only_annotated}
         found: dict[str, Any] = {
             "images": frames_digest(clip.frames, cache),
-            "model": cache.digest(self.model),
+            "model": self.digest,
             "options": {**asdict(self.predictor.options), "bf16": self.switches.bf16},
             "outputs": outputs,
         }
@@ -142,6 +145,12 @@ def show_plan(setup: Setup, clips: list[Clip]) -> None:
 
 
 def _look_at(setup: Setup, clip: Clip, watcher: SilentWatcher) -> Told:
+    """Bring the results of one clip up to date; of images that change meanwhile nothing is remembered."""
+    with watching_inputs():
+        return _look_at_watched(setup, clip, watcher)
+
+
+def _look_at_watched(setup: Setup, clip: Clip, watcher: SilentWatcher) -> Told:
     started, outcome = time.perf_counter(), Outcome(clip.name)
     told = Told(clip.name, "kept", Done())
     try:
@@ -155,6 +164,7 @@ def _look_at(setup: Setup, clip: Clip, watcher: SilentWatcher) -> Told:
                 setup.wanted,
                 lambda read, total: watcher.progress(clip.name, "detect", read, total),
             )
+            check_inputs()
             remember(setup.wanted.out, clip.name, made_from, done.files)
             for file in set(older) - set(done.files):  # in another format, which nothing keeps up to date
                 file.unlink(missing_ok=True)

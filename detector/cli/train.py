@@ -16,6 +16,7 @@ from spotlabel.detector.from_recipe import asked
 from spotlabel.detector.training.distributed import joined
 from spotlabel.detector.training.run import describe, start
 from spotlabel.pipeline.cli.options import console, recipe_options
+from spotlabel.pipeline.inputs import watching_inputs
 from spotlabel.pipeline.recipes.recipe import load_recipe
 from spotlabel.pipeline.running.local import Interrupted, check_writable
 
@@ -63,6 +64,12 @@ def train(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], name: 
       spotlabel train demo-train --name attention --set training.preset=spotnet-paper
       torchrun --nproc-per-node 4 --no-python spotlabel train ua-detrac --set data=/data/UA-DETRAC
     """
+    with watching_inputs():
+        _train(recipe, overrides, only, name, **options)
+
+
+def _train(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], name: str, **options: Any) -> None:
+    """What is learnt from has to stay what it is until the weights are saved."""
     wanted = asked(load_recipe(recipe, overrides), only, name, options["again"])
     if options["dry_run"]:
         click.echo(f"would train into {wanted.folder}:")

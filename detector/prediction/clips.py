@@ -21,6 +21,7 @@ from spotlabel.pipeline.frames.folder import turns
 from spotlabel.pipeline.frames.oddities import Oddities
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.frames.prefetch import prefetch
+from spotlabel.pipeline.inputs import read_input
 from spotlabel.pipeline.sequence import Image, Sequence
 
 _LAST_DIGITS = re.compile(r"\d+(?=\D*$)", re.ASCII)
@@ -99,7 +100,7 @@ class ImageList:
         """
         path = self._paths[index]
         try:
-            data = path.read_bytes()
+            data = read_input(path)
         except OSError as error:
             raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from error
         decoded = decode(data, str(path), self._options)

@@ -13,7 +13,7 @@ from rich.markup import escape
 from spotlabel.pipeline.cli.options import console, table
 from spotlabel.pipeline.cli.progress import watching
 from spotlabel.pipeline.compare.figures import Figures, figures, most_changed
-from spotlabel.pipeline.compare.pairs import Pair, Pairing, pair_up, stale_masks
+from spotlabel.pipeline.compare.pairs import Pair, Pairing, pair_up
 from spotlabel.pipeline.compare.report import POOLED, report_data, write_report
 from spotlabel.pipeline.compare.stores import Comparison, compare_stores
 from spotlabel.pipeline.pictures.comparison import render_changes
@@ -21,6 +21,7 @@ from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.watcher import SilentWatcher
 from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.upkeep.labelled import stale_masks
 
 SHEET = "sheet.png"
 
@@ -112,7 +113,7 @@ def _remarks(a: Recipe, b: Recipe, pairing: Pairing) -> list[str]:
             lines.append(f"only in {side}, not in {other}: {', '.join(names)}")
     for pair in pairing.pairs:
         for side, recipe, item in (("A", a, pair.a), ("B", b, pair.b)):
-            if why := stale_masks(recipe, item):
+            if why := stale_masks(recipe, item, with_frames=False):
                 lines.append(f"{pair.name}: masks in {side} are not what its recipe asks for: {why}")
     return lines
 

@@ -12,6 +12,7 @@ from spotlabel.pipeline.errors import SpotlabelError, StoreError
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.pictures.render import Look, render_item
 from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.upkeep.labelled import stale_masks
 from spotlabel.pipeline.upkeep.plan import items
 
 
@@ -66,6 +67,10 @@ def show(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **look:
                 raise StoreError("no masks yet; run `spotlabel label` first")
             sheet = render_item(item, root / file_stem(item.sequence.name), chosen)
             click.echo(f"{item.sequence.name}: {sheet}")
+            if why := stale_masks(loaded, item):
+                click.echo(
+                    f"{item.sequence.name}: these are not the masks that {recipe} asks for: {why}", err=True
+                )
         except (SpotlabelError, OSError) as error:
             click.echo(f"{item.sequence.name}: {error}", err=True)
             failed = True

@@ -15,6 +15,7 @@ from spotlabel.pipeline.boxes import RegionTable
 from spotlabel.pipeline.datasets.derived import CLASS_NAMES, derive_boxes, derived_table
 from spotlabel.pipeline.datasets.label_image import by_position, read_label_image
 from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.inputs import read_input
 from spotlabel.pipeline.sequence import Annotations, FrameSource, Image, Sequence
 
 Bool = npt.NDArray[np.bool_]
@@ -151,7 +152,7 @@ class CdnetTruth:
         if self.temporal_roi == "optional" and not path.exists():
             return int(numbers[0]), int(numbers[-1])
         try:
-            text = path.read_bytes().decode("ascii", "replace")
+            text = read_input(path).decode("ascii", "replace")
         except OSError as error:
             raise DatasetError.at(path, "", f"cannot be read: {error.strerror}") from error
         try:

@@ -18,6 +18,7 @@ from spotlabel.pipeline.datasets.native import Collector, NativeBoxes, NativeRec
 from spotlabel.pipeline.datasets.text import decimal, whole_number
 from spotlabel.pipeline.datasets.vehicle_types import CLASS_NAMES, FINE, Vocabulary, class_of
 from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.inputs import open_input
 from spotlabel.pipeline.sequence import Camera
 
 logger = logging.getLogger("spotlabel")
@@ -98,7 +99,7 @@ def _walk(path: Path, vocabulary: Vocabulary, *, head_only: bool = False) -> _Ha
     handler = _Handler(path, vocabulary, lambda: parser.getLineNumber() or 0)
     parser.setContentHandler(handler)
     try:
-        with path.open("rb") as file:
+        with open_input(path) as file:
             chunk = file.read(CHUNK)
             if not chunk:
                 raise DatasetError.at(path, "", "empty file, expected XML")

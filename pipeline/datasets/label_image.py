@@ -12,6 +12,7 @@ import numpy as np
 from spotlabel.pipeline.datasets.layout import natural_key
 from spotlabel.pipeline.errors import DatasetError, FrameError
 from spotlabel.pipeline.frames import decode_image, scan_images
+from spotlabel.pipeline.inputs import read_input
 from spotlabel.pipeline.sequence import FrameSource, Image
 
 
@@ -29,7 +30,7 @@ def read_label_image(path: Path, size: tuple[int, int]) -> Image:
         DatasetError: cannot be decoded whole, has colours, or another size than the frames.
     """
     try:
-        pixels = decode_image(path.read_bytes(), str(path), "convert")
+        pixels = decode_image(read_input(path), str(path), "convert")
     except OSError as error:
         raise DatasetError.at(path, "", f"cannot be read: {error.strerror}") from error
     except FrameError as error:

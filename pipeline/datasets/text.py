@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.inputs import open_input
 
 MAX_WHOLE = 2**53
 """Whole numbers of annotation files stay below this, so that float64 holds them exactly."""
@@ -25,7 +26,7 @@ def read_text(path: Path, limit: int = -1) -> str:
         DatasetError: the file cannot be opened, or is no text.
     """
     try:
-        with path.open("rb") as file:
+        with open_input(path) as file:
             raw = file.read(limit)
     except OSError as error:
         raise DatasetError.at(path, "", f"cannot be read: {error.strerror or error}") from error

@@ -18,6 +18,7 @@ from spotlabel.pipeline.frames.oddities import Oddities
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.frames.orientation import AS_STORED
 from spotlabel.pipeline.frames.shape import Shape
+from spotlabel.pipeline.inputs import open_input, read_input
 from spotlabel.pipeline.sequence import Image
 
 MAX_FRAMES = 10_000_000
@@ -205,7 +206,7 @@ class ImageFolder:
 
     def _decode(self, path: Path) -> Decoded:
         try:
-            data = path.read_bytes()
+            data = read_input(path)
         except OSError as error:
             raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from error
         return decode(data, str(path), self._options)
@@ -225,7 +226,7 @@ def turns(files: Iterable[Path], orientation: str) -> dict[str, object]:
     """
     for path in files:
         try:
-            with path.open("rb") as file:
+            with open_input(path) as file:
                 turned = valid(orientation_tag(file) or AS_STORED) != AS_STORED
                 tiff = turned and is_tiff(file)
         except OSError:

@@ -28,6 +28,7 @@ from spotlabel.pipeline.frames.irregular import (
     with_nulls,
 )
 from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.inputs import named_input
 
 # Only local files of real video containers: a text file can otherwise pass for a playlist that opens others.
 _FORMATS = "avi,mov,matroska,mpegts,mpeg,mpegvideo,m4v,h264,hevc,asf,flv,ogg,ivf,mjpeg,mxf,dv,yuv4mpegpipe"
@@ -155,6 +156,7 @@ def _damaged(path: Path, count: int, reason: str, advice: str) -> DatasetError:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     _check_whole(path)
+    named_input(path)
     try:
         # An absolute path cannot be taken for a protocol ("concat:...").
         # Titles and the like may be in any encoding; they are not read.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from spotlabel.pipeline.errors import RecipeError, SpotlabelError
+from spotlabel.pipeline.inputs import Inputs, watching_inputs
 from spotlabel.pipeline.progress import StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.stages.evidence import make_evidence
@@ -89,10 +90,19 @@ def run_sequence(recipe: Recipe, name: str, masks_only: bool, progress: StagePro
 
 def _run_stages(recipe: Recipe, outcome: Outcome, masks_only: bool, progress: StageProgress) -> None:
     """Annotations come first: a broken file shows before hours of evidence, not after."""
+    with watching_inputs() as inputs:
+        _run_watched(recipe, outcome, masks_only, progress, inputs)
+
+
+def _run_watched(
+    recipe: Recipe, outcome: Outcome, masks_only: bool, progress: StageProgress, inputs: Inputs
+) -> None:
     item = one_item(recipe, outcome.sequence)
+    inputs.forget_reads()
     outcome.labeler = item.labeler.name
     with _warnings_into(outcome.remarks, outcome.findings):  # the parent has told those of the listing
         annotations = item.sequence.load()
+    inputs.check_declared([*item.sequence.annotation_files, *item.sequence.frames.files()])
     outcome.frames, outcome.boxes = len(annotations.boxes), len(annotations.boxes.xyxy)
     outcome.clipped, outcome.dropped = annotations.clipped, annotations.dropped
     need = evidence_need(recipe, item, masks_only)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from spotlabel.labelers.masks import FrameMask, MaskSettings, draft_mask, finish_mask
 from spotlabel.labelers.masks.cues import Column
 from spotlabel.pipeline.errors import RecipeError, StoreError
+from spotlabel.pipeline.inputs import check_inputs
 from spotlabel.pipeline.progress import FrameProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations
@@ -32,6 +33,7 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: F
     Raises:
         StoreError: the evidence is missing or damaged, does not fit the annotations, or the masks could
             not be written.
+        ChangedInputError: an annotation file changed meanwhile.
         RecipeError: ``settings.classes`` names a class the sequence's dataset does not have.
     """
     evidence, settings = EvidenceReader(item.evidence_path), recipe.masks
@@ -54,6 +56,7 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: F
                 made = finish_mask(candidate.draft, temporal, regions, settings, warm_up=warm_up)
                 writer.put(index, made.mask, state, made.fill, made.believed, _columns(made))
             progress(index + 1, len(evidence))
+        check_inputs()
 
 
 def _candidates(

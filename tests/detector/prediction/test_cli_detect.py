@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,8 +12,11 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from spotlabel.detector.cli import detect_run
 from spotlabel.detector.evaluation.traffic.files import read_detections
 from spotlabel.detector.model import ModelSpec, save_model
+from spotlabel.detector.prediction.clips import Clip
+from spotlabel.detector.prediction.job import Done
 from spotlabel.pipeline.cli.main import main
 from tests.helpers.frame_files import encode, noise, sliding, write_video
 from tests.helpers.recipes import leftovers, tree, write
@@ -238,3 +242,27 @@ def test_detectors_without_a_segmentation_head_draw_boxes_alone(tmp_path: Path) 
     done(model, tmp_path / "one.png", "--out", tmp_path / "o", "--draw", "1", "--quiet")
     picture = cv2.imread(str(tmp_path / "o" / "pictures" / "images" / "frame-000001.png"))
     assert picture.shape == (400, 500, 3)
+
+
+@pytest.mark.parametrize("moment", [False, True])
+def test_images_that_change_meanwhile_are_never_up_to_date(
+    model: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch, moment: bool
+) -> None:
+    """Edited for good or for a moment: what was looked at is not what was hashed (R23)."""
+    image, another = sorted((recipe.parent / "data" / "a" / "img1").iterdir())[1:3]
+    own, other = image.read_bytes(), another.read_bytes()
+    look = detect_run.detect_clip
+
+    def edited(clip: Clip, *arguments: Any) -> Done:
+        image.write_bytes(other)
+        found = look(clip, *arguments)
+        if moment:
+            image.write_bytes(own)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(detect_run, "detect_clip", edited)
+        result = run(model, "--recipe", recipe, "--only", "a")
+    assert result.exit_code == 1
+    assert "000002.jpg: changed while it was in use; run again" in result.output
+    assert "made" in done(model, "--recipe", recipe, "--only", "a").output
