@@ -102,7 +102,10 @@ def _run_watched(
     outcome.labeler = item.labeler.name
     with _warnings_into(outcome.remarks, outcome.findings):  # the parent has told those of the listing
         annotations = item.sequence.load()
-    inputs.check_declared([*item.sequence.annotation_files, *item.sequence.frames.files()])
+    declared = [*item.sequence.annotation_files, *item.sequence.frames.files()]
+    if item.sequence.annotated_file is not None:
+        declared.append(item.sequence.annotated_file)
+    inputs.check_declared(declared)
     outcome.frames, outcome.boxes = len(annotations.boxes), len(annotations.boxes.xyxy)
     outcome.clipped, outcome.dropped = annotations.clipped, annotations.dropped
     need = evidence_need(recipe, item, masks_only)
