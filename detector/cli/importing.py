@@ -9,6 +9,7 @@ import click
 from spotlabel.detector.checkpoint import CheckpointError
 from spotlabel.detector.import_checkpoint import Imported, import_checkpoint
 from spotlabel.detector.model import save_model
+from spotlabel.pipeline.terminal import echo
 
 _SHOWN = 5
 """Most class names that are printed."""
@@ -64,9 +65,9 @@ def checkpoint_command(
 def _tell(model: Path, imported: Imported, chosen: bool) -> None:
     spec, names = imported.spec, imported.spec.class_names
     more = f", ... ({len(names)} classes)" if len(names) > _SHOWN else ""
-    click.echo(f"{model}: {spec.preset} on {spec.backbone}, {', '.join(names[:_SHOWN])}{more}")
-    click.echo(f"{imported.report}")
+    echo(f"{model}: {spec.preset} on {spec.backbone}, {', '.join(names[:_SHOWN])}{more}")
+    echo(f"{imported.report}")
     if spec.preset == "spotnet-released" and not chosen:
-        click.echo(
+        echo(
             "weights trained without attention look alike: --preset spotnet-multitask if these are such ones"
         )

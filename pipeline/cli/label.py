@@ -32,10 +32,12 @@ _SECONDS_BETWEEN_LINES = 2.0
 
 def _run_options(command: Any) -> Any:
     for option in (
-        click.option("--quiet", is_flag=True, help="Tell failures only."),
+        click.option("--quiet", is_flag=True, help="Tell failures and doubts only."),
         click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on standard output."),
         click.option("--dry-run", is_flag=True,
                      help="Say what would be done, with all settings; hours and memory: `spotlabel plan`."),
+        click.option("--strict", is_flag=True,
+                     help="A video whose outcome can hardly be meant has failed; what was made of it stays."),
         click.option("--jobs", "-j", type=click.IntRange(min=1), default=None,
                      help="Videos at a time; default: one per processor."),
     ):  # fmt: skip
@@ -57,6 +59,7 @@ class RunOptions:
         scheduler: of the Dask cluster; None without one.
         wait: seconds to wait for other shards at the end; None not to wait.
         masks_only: run no labeler.
+        strict: what can hardly be meant is a failure.
     """
 
     jobs: int | None
@@ -68,6 +71,7 @@ class RunOptions:
     scheduler: str | None
     wait: float | None = None
     masks_only: bool = False
+    strict: bool = False
 
 
 @click.command()
@@ -138,7 +142,13 @@ def _bring_up_to_date(recipe: Recipe, plans: list[Plan], options: RunOptions) ->
         for line in [] if options.scheduler else _notices(plans):
             watcher.note(line)
         ran = {o.sequence: o for o in run_videos(recipe, names, where, options.masks_only, watcher)}
-    return [ran.get(plan.item.sequence.name) or untouched(plan) for plan in plans]
+        idle = {p.item.sequence.name: untouched(recipe, p) for p in plans if p.item.sequence.name not in ran}
+        for outcome in idle.values():
+            watcher.doubts(outcome)
+    outcomes = [{**ran, **idle}[plan.item.sequence.name] for plan in plans]
+    for outcome in outcomes if options.strict else []:
+        outcome.fail_if_doubtful()
+    return outcomes
 
 
 def _notices(plans: list[Plan]) -> list[str]:
@@ -201,7 +211,7 @@ def _tell(outcomes: list[Outcome], recipe: Recipe) -> None:
 
 
 def _remarks(outcome: Outcome) -> list[str]:
-    lines = list(outcome.remarks)
+    lines = [*(f"WARNING: {line}" for line in outcome.findings), *outcome.remarks]
     if outcome.clipped or outcome.dropped:
         lines.append(f"{outcome.clipped} boxes cut at the image border, {outcome.dropped} left out")
     if outcome.bad_frames:

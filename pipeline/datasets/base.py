@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from spotlabel.labelers.base import Settings
+from spotlabel.pipeline.datasets.annotated import AnnotatedOption, with_option
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.sequence import Sequence
 
@@ -17,6 +18,14 @@ class ReaderOptions(Settings):
 
     beyond: Literal["refuse", "drop"] = "refuse"
     """Boxes of frame numbers that have no image: an error, or left out."""
+    annotated: AnnotatedOption = None
+    """Frames in which somebody looked for objects; the others are unknown and not trained on: `all`, `listed`
+    (those with rows, elements or images in the annotation file), `every-N`, or a file of frame numbers,
+    relative to the root (`{sequence}` in its name stands for the sequence's). If not set, COCO goes by its
+    images, all other formats take all frames."""
+
+    later: ClassVar[tuple[str, ...]] = ()
+    """Names of options that came later: a store depends on them only where they are set."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,6 @@ class Reader:
         self, root: Path, options: ReaderOptions, frames: FrameOptions, only: str | None = None
     ) -> list[Sequence]:
         """All sequences, or at least the one called ``only`` if there is one; errors as ``sequences``."""
-        if only is not None and self.finds_one:
-            return self.sequences(root, options, frames, only)
-        return self.sequences(root, options, frames)
+        asked = (only,) if only is not None and self.finds_one else ()
+        listed = self.sequences(root, options, frames, *asked)
+        return [with_option(sequence, root, options.annotated) for sequence in listed]

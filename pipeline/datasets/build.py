@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.pipeline.boxes import BoxFlag, BoxTable, RegionTable, clip_boxes
+from spotlabel.pipeline.datasets.doubts import IMPLAUSIBLE, doubt_boxes
 from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.sequence import Annotations, FrameSource
@@ -35,17 +37,38 @@ class Canvas:
         numbers: int64 (T,), frame numbers, strictly rising.
         origin: native coordinate of the left and top image edge.
         beyond: what to do with boxes of frame numbers that have no image.
+        numbered: the reader has an option ``first_frame``.
     """
 
     size: tuple[int, int]
     numbers: Int64
     origin: float
     beyond: Literal["refuse", "drop"]
+    numbered: bool = False
 
     @classmethod
-    def of(cls, frames: FrameSource, origin: float, beyond: Literal["refuse", "drop"]) -> Canvas:
-        """The canvas of a frame source; reads the first frame for its size."""
-        return cls(frames.size, frames.numbers, origin, beyond)
+    def of(
+        cls,
+        frames: FrameSource,
+        origin: float,
+        beyond: Literal["refuse", "drop"],
+        *,
+        first_frame: int | None = None,
+        numbered: bool = False,
+    ) -> Canvas:
+        """The canvas of a frame source; reads the first frame for its size.
+
+        Args:
+            frames: the images.
+            origin: native coordinate of the left and top image edge.
+            beyond: what to do with boxes of frame numbers that have no image.
+            first_frame: what the boxes file calls the first image; None if it is the image's own number.
+            numbered: the reader has an option ``first_frame``.
+        """
+        numbers = frames.numbers
+        if first_frame is not None:
+            numbers = numbers + (first_frame - int(numbers[0]))
+        return cls(frames.size, numbers, origin, beyond, numbered)
 
 
 @dataclass(frozen=True)
@@ -63,6 +86,7 @@ def build_annotations(
     *,
     static: Seq[NativeRects] = (),
     per_frame: NativeRects | None = None,
+    named: Iterable[int] | None = None,
 ) -> Annotations:
     """Check native boxes and ignore regions and fit them to the image.
 
@@ -75,6 +99,8 @@ def build_annotations(
         canvas: image size, frame numbers and the native origin.
         static: lists of ignore regions of every frame, in the same native coordinates.
         per_frame: ignore regions with their frame numbers.
+        named: numbers of the frames that the file names, with or without boxes; None if its format names
+            only those with boxes.
 
     Returns:
         Boxes and regions in pixel edges, 0-based, half-open.
@@ -86,6 +112,7 @@ def build_annotations(
     """
     _refuse_repeated_tracks(boxes)
     fitted = _fit(boxes.rects, canvas)
+    doubt_boxes(boxes, canvas.size)
     positions, has_image = _positions(boxes.rects, canvas)
     keep = has_image[fitted.rows]
     rows, xyxy, clipped = fitted.rows[keep], fitted.xyxy[keep], fitted.clipped[keep]
@@ -100,7 +127,24 @@ def build_annotations(
     )
     regions = _regions(canvas, static, per_frame)
     dropped = len(boxes.rects) - len(rows)
-    return Annotations(table, regions, boxes.class_names, canvas.origin, int(clipped.sum()), dropped)
+    return Annotations(
+        table,
+        regions,
+        boxes.class_names,
+        canvas.origin,
+        int(clipped.sum()),
+        dropped,
+        listed=_listed(canvas, boxes.rects, per_frame, named),
+    )
+
+
+def _listed(
+    canvas: Canvas, boxes: NativeRects, regions: NativeRects | None, named: Iterable[int] | None
+) -> Bool:
+    """Frames that the file speaks of, bool (T,)."""
+    own = [boxes.frame] if regions is None else [boxes.frame, regions.frame]
+    also = [] if named is None else [np.fromiter(named, np.int64)]
+    return np.isin(canvas.numbers, np.concatenate([*own, *also]))
 
 
 def _regions(canvas: Canvas, static: Seq[NativeRects], per_frame: NativeRects | None) -> RegionTable:
@@ -142,7 +186,7 @@ def _fit(rects: NativeRects, canvas: Canvas) -> _Fitted:
 
 def _refuse_bad_geometry(rects: NativeRects, canvas: Canvas) -> None:
     with np.errstate(invalid="ignore"):
-        ltwh = np.concatenate([rects.xyxy[:, :2], rects.xyxy[:, 2:] - rects.xyxy[:, :2]], axis=1)
+        ltwh = rects.ltwh()
         sides = ltwh[:, 2:]
         limit = MAX_IMAGES_WIDE * np.array(canvas.size[::-1], np.float64)
         _refuse(rects, ltwh, ~np.isfinite(ltwh), "expected a finite number")
@@ -186,15 +230,46 @@ def _positions(rects: NativeRects, canvas: Canvas) -> tuple[Int64, Bool]:
     numbers = canvas.numbers
     positions = np.minimum(np.searchsorted(numbers, rects.frame), len(numbers) - 1)
     has_image = numbers[positions] == rects.frame
-    if canvas.beyond == "refuse" and not has_image.all():
+    if has_image.all():
+        return positions, has_image
+    advice = _other_numbering(rects.frame, canvas)
+    if canvas.beyond == "refuse":
         row = int(np.flatnonzero(~has_image)[0])
         span = f"{numbers[0]} to {numbers[-1]}"
         if len(numbers) > 1 and numbers[1] - numbers[0] > 1:
             span += f" in steps of {numbers[1] - numbers[0]}"
         problem = f"frame {rects.frame[row]} has no image, the images are {span}"
-        advice = "add the images, or set dataset.beyond=drop to leave such boxes out"
+        advice = advice or "add the images, or set dataset.beyond=drop to leave such boxes out"
         raise DatasetError.at(rects.path, rects.where(row), problem, advice)
+    if advice:
+        outside = int(np.count_nonzero(~has_image))
+        logger.warning(
+            "%s: %d boxes of frames without an image are left out, but %s", rects.path, outside, advice,
+            extra=IMPLAUSIBLE,
+        )  # fmt: skip
     return positions, has_image
+
+
+def _other_numbering(frame: Int64, canvas: Canvas) -> str:
+    """What to do if all boxes have an image once their frame numbers are shifted; empty if they have not.
+
+    A shift by one is an old acquaintance (counting from 0 or from 1). A larger one is believed only if boxes
+    then stand in the first and in the last image.
+    """
+    numbers, first, last = canvas.numbers, int(frame.min()), int(frame.max())
+    shifts = [-1, 1]
+    if last - first == numbers[-1] - numbers[0]:
+        shifts.append(int(numbers[0]) - first)
+    for shift in shifts:
+        if np.isin(frame + shift, numbers).all():
+            called = int(numbers[0]) - shift
+            by = f"{abs(shift)} frame{'s' if abs(shift) > 1 else ''} {'earlier' if shift < 0 else 'later'}"
+            told = f"all boxes fit {by}, as if the file called the first image {called}"
+            how = (
+                f"set dataset.first_frame={called}" if canvas.numbered else "renumber the images or the boxes"
+            )
+            return f"{told}: {how}"
+    return ""
 
 
 def _offsets(positions: Int64, count: int) -> Int64:

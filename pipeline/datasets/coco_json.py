@@ -129,7 +129,14 @@ class CocoFile:
                 raise item.error(f"category_id {_shown(category)} is not among the categories")
             track_key = item.first("track_id", "instance_id")
             track = item.whole(track_key) if track_key else -1
-            boxes.add(frame, item.box(), place, class_id=self._class_of[category], track_id=track)
+            boxes.add(
+                frame,
+                item.box(),
+                place,
+                class_id=self._class_of[category],
+                track_id=track,
+                area=_area(item.data.get("area")),
+            )
         return boxes.boxes(self.class_names), crowds.rects()
 
 
@@ -230,6 +237,11 @@ def _frame_of(item: _Item, file_name: str) -> int:
     if not digits or len(digits[-1]) > 15:
         raise item.error(f"no frame_id, and no frame number in file_name {file_name[:80]!r}")
     return int(digits[-1])
+
+
+def _area(value: object) -> float:
+    """A given area; NaN if there is none, or no number: nothing but a check hangs on it."""
+    return float(value) if isinstance(value, int | float) and _is_number(value) else float("nan")
 
 
 def _is_number(value: object) -> bool:

@@ -50,11 +50,12 @@ class Head:
 
 @dataclass(frozen=True)
 class DetracFile:
-    """All of one file: its head, boxes and static ignore regions, in native coordinates."""
+    """All of one file: head, boxes and static ignore regions in native coordinates, numbers of its frames."""
 
     head: Head
     boxes: NativeBoxes
     regions: NativeRects
+    frames: tuple[int, ...] = ()
 
 
 def read_head(path: Path) -> Head:
@@ -89,7 +90,7 @@ def read_detrac(path: Path, vocabulary: Vocabulary = Vocabulary.ORIGINAL) -> Det
     """
     handler = _walk(path, vocabulary)
     boxes = handler.collector.boxes(CLASS_NAMES[vocabulary])
-    return DetracFile(handler.head, boxes, handler.regions.rects())
+    return DetracFile(handler.head, boxes, handler.regions.rects(), tuple(handler.frames))
 
 
 def _walk(path: Path, vocabulary: Vocabulary, *, head_only: bool = False) -> _Handler:
@@ -143,6 +144,7 @@ class _Handler(ContentHandler):
         self.collector = Collector(path)
         self.regions = Collector(path)
         self.saw_frame = False
+        self.frames: list[int] = []
         self._vocabulary = vocabulary
         self._classes: dict[str, int] = {}
         self._in_sequence = False
@@ -195,6 +197,7 @@ class _Handler(ContentHandler):
     def _start_frame(self, attrs: AttributesImpl[str]) -> None:
         self.saw_frame = True
         self._frame = self._whole(attrs, "frame", "num")
+        self.frames.append(self._frame)
         self._frame_start = len(self.collector.frame)
 
     def _end_frame(self) -> None:

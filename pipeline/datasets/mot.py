@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
@@ -49,6 +49,10 @@ class MotOptions(OwnDataOptions):
     """Class names by class id; those of MOT17 if not set."""
     inactive: Literal["ignore", "drop"] = "ignore"
     """Rows with "consider" 0 become ignore regions, or are left out."""
+    first_frame: int | None = None
+    """What the boxes file calls the first image; if not set, the number in the image's file name."""
+
+    later: ClassVar[tuple[str, ...]] = ("first_frame",)
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,7 @@ def _sequence(name: str, frames: ImageFolder, file: Path, info: SeqInfo, options
 
 
 def _load(file: Path, info: SeqInfo, frames: FrameSource, options: MotOptions) -> Annotations:
-    canvas = Canvas.of(frames, ORIGIN, options.beyond)
+    canvas = Canvas.of(frames, ORIGIN, options.beyond, first_frame=options.first_frame, numbered=True)
     if info.size is not None:
         check_declared_size(info.path, "[Sequence] imWidth, imHeight", info.size, frames)
     rows = read_mot(file, options.classes)

@@ -67,7 +67,7 @@ def read_mot(path: Path, classes: Mapping[int, str] | None = None) -> MotFile:
     Raises:
         DatasetError: names line and column; also for a considered row of an unknown class.
     """
-    table = read_table(path, COLUMNS, REQUIRED)
+    table = read_table(path, COLUMNS, REQUIRED, may_be_empty=False)
     frame = table.whole("frame")
     track = table.whole("id")
     active = np.ones(len(frame), np.bool_)

@@ -11,6 +11,7 @@ import logging
 import re
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
@@ -65,6 +66,10 @@ class UaDetracOptions(ReaderOptions):
     """How vehicle types become classes."""
     camera: Camera | None = None
     """Overrides what the files say of the camera."""
+    first_frame: int | None = None
+    """What the boxes file calls the first image; if not set, the number in the image's file name."""
+
+    later: ClassVar[tuple[str, ...]] = ("first_frame",)
 
 
 def list_sequences(
@@ -145,4 +150,5 @@ def _load(xml: Path, region_file: Path | None, frames: FrameSource, options: UaD
         problem = "sequence_attribute: camera_state is missing, expected stable or unstable"
         raise DatasetError.at(xml, "", problem, "set dataset.camera=fixed or moving")
     regions = file.regions if region_file is None else read_regions(region_file)
-    return build_annotations(file.boxes, Canvas.of(frames, ORIGIN, options.beyond), static=[regions])
+    canvas = Canvas.of(frames, ORIGIN, options.beyond, first_frame=options.first_frame, numbered=True)
+    return build_annotations(file.boxes, canvas, static=[regions], named=file.frames)

@@ -13,7 +13,7 @@ import logging
 import re
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +54,10 @@ class UavdtOptions(ReaderOptions):
     """Folder of the ground-truth files; the usual ones if not set."""
     objects: Literal["whole", "gt"] = "whole"
     """All objects with their categories, or those of the tracking benchmark as one class "vehicle"."""
+    first_frame: int | None = None
+    """What the boxes file calls the first image; if not set, the number in the image's file name."""
+
+    later: ClassVar[tuple[str, ...]] = ("first_frame",)
 
 
 def list_sequences(
@@ -88,7 +92,7 @@ def read_boxes(path: Path, objects: Literal["whole", "gt"] = "whole") -> NativeB
     Raises:
         DatasetError: names line and column.
     """
-    table = read_table(path, COLUMNS, required=len(COLUMNS))
+    table = read_table(path, COLUMNS, required=len(COLUMNS), may_be_empty=False)
     truncated = table.whole("out-of-view") > NOT_OUT_OF_VIEW
     occluded = table.whole("occlusion") > NOT_OCCLUDED
     flags = truncated * int(BoxFlag.TRUNCATED) + occluded * int(BoxFlag.OCCLUDED)
@@ -141,5 +145,5 @@ def _sequence(
 
 def _load(file: Path, ignore: Path | None, frames: FrameSource, options: UavdtOptions) -> Annotations:
     regions = None if ignore is None else read_ignore(ignore)
-    canvas = Canvas.of(frames, ORIGIN, options.beyond)
+    canvas = Canvas.of(frames, ORIGIN, options.beyond, first_frame=options.first_frame, numbered=True)
     return build_annotations(read_boxes(file, options.objects), canvas, per_frame=regions)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from spotlabel.pipeline.datasets import coco_json, detrac_xml, mot_rows
+from spotlabel.pipeline.datasets.annotated import as_listed
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
 from spotlabel.pipeline.datasets.coco import check_sizes
@@ -55,12 +56,13 @@ class VideoOptions(OwnDataOptions):
 
 @dataclass(frozen=True)
 class _Native:
-    """Whatever form the boxes file has: its rows and the origin of its coordinates."""
+    """Whatever form the boxes file has: its rows, the origin of its coordinates, the frames that it names."""
 
     origin: float
     boxes: NativeBoxes
     static: tuple[NativeRects, ...] = ()
     per_frame: NativeRects | None = None
+    named: tuple[int, ...] | None = None
 
 
 def list_sequences(
@@ -117,6 +119,7 @@ def _sequence(video: Path, boxes: Path, options: VideoOptions, frame_options: Fr
         reader=f"{NAME} {VERSION}",
         load=partial(_load, video.stem, boxes, form, frames, options),
         attributes={"weather": head.weather} if head.weather else {},
+        names_frames=form == "coco",
     )
 
 
@@ -131,12 +134,14 @@ def _form(boxes: Path) -> Form:
 def _load(name: str, boxes: Path, form: Form, frames: FrameSource, options: VideoOptions) -> Annotations:
     native = _read(name, boxes, form, frames, options)
     ignore = NativeRects.of_option(options.ignore, native.origin)
-    return build_annotations(
+    found = build_annotations(
         native.boxes,
-        Canvas.of(frames, native.origin, options.beyond),
+        Canvas.of(frames, native.origin, options.beyond, numbered=True),
         static=[ignore, *native.static],
         per_frame=native.per_frame,
+        named=native.named,
     )
+    return as_listed(found, boxes) if form == "coco" and options.annotated is None else found
 
 
 def _read(name: str, boxes: Path, form: Form, frames: FrameSource, options: VideoOptions) -> _Native:
@@ -147,7 +152,7 @@ def _read(name: str, boxes: Path, form: Form, frames: FrameSource, options: Vide
         return _Native(mot_rows.ORIGIN, rows.boxes, per_frame=inactive_regions(rows, options.inactive))
     if form == "detrac":
         file = detrac_xml.read_detrac(boxes, options.vehicle_types)
-        return _Native(detrac_xml.ORIGIN, file.boxes, static=(file.regions,))
+        return _Native(detrac_xml.ORIGIN, file.boxes, static=(file.regions,), named=file.frames)
     return _read_coco(name, boxes, frames)
 
 
@@ -163,4 +168,5 @@ def _read_coco(name: str, boxes: Path, frames: FrameSource) -> _Native:
     chosen = name if name in sequences else next(iter(sequences))
     check_sizes(file, sequences[chosen], frames)
     rows, crowds = file.boxes(chosen)
-    return _Native(coco_json.ORIGIN, rows, per_frame=crowds)
+    named = tuple(image.frame for image in sequences[chosen])
+    return _Native(coco_json.ORIGIN, rows, per_frame=crowds, named=named)

@@ -30,7 +30,7 @@ class Watcher(Protocol):
 
 
 class SilentWatcher:
-    """Shows nothing but failures."""
+    """Shows nothing but failures and outcomes that can hardly be meant."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -42,12 +42,17 @@ class SilentWatcher:
         """A silent run shows no notes."""
 
     def finished(self, outcome: Outcome) -> None:
-        """One line with the reason, if the sequence failed."""
+        """One line with the reason, if the sequence failed; one for each finding about its outcome."""
         if outcome.failed:
             self._line(f"{outcome.sequence}: FAILED: {outcome.error}")
+        self.doubts(outcome)
+
+    def doubts(self, outcome: Outcome) -> None:
+        """A line for everything for which the outcome can hardly be meant."""
+        for finding in outcome.findings:
+            self._line(f"{outcome.sequence}: WARNING: {finding}")
 
     def _line(self, text: str) -> None:
-        """One line, whatever names and reasons hold."""
         self._console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
 
 

@@ -16,6 +16,7 @@ from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations
 from spotlabel.pipeline.stages.neighbours import Candidate, with_neighbours
 from spotlabel.pipeline.store import EvidenceReader, FrameState, MaskWriter, StoreInfo
+from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS
 from spotlabel.pipeline.upkeep.plan import Item
 from spotlabel.pipeline.validation import nearest
 
@@ -46,7 +47,7 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: F
     info = _info(recipe, item, annotations, evidence)
     with MaskWriter.writing(item.mask_path, info, annotations.boxes) as writer:
         for index, draft in enumerate(drafts):
-            state = FrameState(int(evidence.state[index]))
+            state = _state(evidence, annotations, index)
             if draft is None:
                 writer.mark(index, state)
             else:
@@ -67,7 +68,7 @@ def _candidates(
     """Foreground of every frame in order, made as it is asked for; None for frames without pixels."""
     boxes = annotations.boxes
     for index in range(len(evidence)):
-        if not evidence.has_pixels(index):
+        if _state(evidence, annotations, index) not in STATES_WITH_PIXELS:
             yield None
             continue
         rows = boxes.rows(index)
@@ -81,6 +82,14 @@ def _candidates(
             native_origin=annotations.native_origin,
         )
         yield Candidate(draft, boxes.track_id[rows], int(evidence.state[index]) != FrameState.WARM_UP)
+
+
+def _state(evidence: EvidenceReader, annotations: Annotations, index: int) -> FrameState:
+    """State of a frame's mask: that of its evidence, if there is any and somebody looked for objects."""
+    state = FrameState(int(evidence.state[index]))
+    if state in STATES_WITH_PIXELS and annotations.annotated is not None and not annotations.annotated[index]:
+        return FrameState.UNANNOTATED
+    return state
 
 
 def _columns(made: FrameMask) -> dict[str, Column]:

@@ -12,7 +12,7 @@ from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.store.seal import sealed_digest
-from spotlabel.pipeline.upkeep.freshness import State, annotations_fingerprint, compare
+from spotlabel.pipeline.upkeep.freshness import State, annotated_fingerprint, annotations_fingerprint, compare
 from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
 NOT_COMPARED = ("evidence", "libraries")
@@ -89,6 +89,7 @@ def _check(recipe: Recipe, item: Item) -> None:
         "settings": recipe.masks.model_dump(mode="json"),
         "mask rules": MASK_RULES_VERSION,
         **annotations_fingerprint(item.sequence, recipe.options, item.cache),
+        **annotated_fingerprint(item.sequence, recipe.options, item.cache),
     }
     masks = MaskReader(item.mask_path, sealed=True)
     if masks.sequence != name:

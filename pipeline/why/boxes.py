@@ -212,6 +212,7 @@ def frame_reason(state: FrameState, settings: Mapping[str, Any]) -> str:
     return {
         FrameState.MISSING: "unknown: the frame is missing",
         FrameState.UNREADABLE: "unknown: the frame could not be read",
+        FrameState.UNANNOTATED: "unknown: nobody looked for objects in this frame (dataset.annotated)",
     }.get(state, "")
 
 
