@@ -101,6 +101,9 @@ class Sequence:
         derived_boxes: true if the boxes come from ground-truth pixels and no annotator drew them.
         truth: reads the exact or annotated pixel mask of a position, where the dataset has one: uint8
             (H, W), in the dataset's own values; None where it has none.
+        problem: one line that says why the sequence cannot be used at all; empty if it can. One that cannot
+            is listed all the same, so that it fails by its name while the others are made: whatever is asked
+            of its frames, and ``load``, raise :class:`spotlabel.pipeline.errors.DatasetError`.
     """
 
     name: str
@@ -112,3 +115,4 @@ class Sequence:
     attributes: Mapping[str, str] = field(default_factory=dict)
     derived_boxes: bool = False
     truth: Callable[[int], Image | None] | None = None
+    problem: str = ""

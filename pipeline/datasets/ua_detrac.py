@@ -15,9 +15,10 @@ from pathlib import Path
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
 from spotlabel.pipeline.datasets.detrac_xml import ORIGIN, listed_head, read_detrac
-from spotlabel.pipeline.datasets.layout import folders, image_folders, paired, with_name
+from spotlabel.pipeline.datasets.layout import entries, folders, image_folders, paired, with_name
 from spotlabel.pipeline.datasets.native import NativeRects
 from spotlabel.pipeline.datasets.text import read_table
+from spotlabel.pipeline.datasets.unusable import one_by_one
 from spotlabel.pipeline.datasets.vehicle_types import Vocabulary
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.frames import ImageFolder, scan_images
@@ -72,8 +73,8 @@ def list_sequences(
 ) -> list[Sequence]:
     """Sequences that have both images and an annotation file.
 
-    A sequence whose annotation file has an unusable head is listed all the same: its ``load`` raises, so
-    that it fails alone.
+    A sequence that cannot be listed (an image number twice, a folder that cannot be read), or whose
+    annotation file has an unusable head, is listed all the same: its ``load`` raises, so that it fails alone.
 
     Raises:
         DatasetError: there is none, or a folder that an option names does not exist.
@@ -83,12 +84,12 @@ def list_sequences(
     annotations = with_name(_xml_files(root, options), only)
     looked = f"images in {', '.join(IMAGE_ROOTS)}, annotations in {', '.join(XML_ROOTS)}"
     names = paired(root, images, annotations, looked)
-    listed = []
-    for name in names:
+
+    def sequence(name: str) -> Sequence:
         frames = ImageFolder(scan_images(images[name], IMAGE_NAME), frame_options)
-        regions = _region_file(root, name, options)
-        listed.append(_sequence(name, frames, annotations[name], regions, options))
-    return listed
+        return _sequence(name, frames, annotations[name], _region_file(root, name, options), options)
+
+    return one_by_one(names, f"{NAME} {VERSION}", sequence)
 
 
 READER = Reader(NAME, VERSION, UaDetracOptions, list_sequences, finds_one=True)
@@ -107,8 +108,8 @@ def _xml_files(root: Path, options: UaDetracOptions) -> dict[str, Path]:
     """Annotation file of each sequence; the plain name counts before ``_v3``."""
     found: dict[str, Path] = {}
     for base in folders(root, options.annotations, "annotations", XML_ROOTS):
-        files = sorted(base.glob("*.xml"), key=lambda path: (path.stem.endswith("_v3"), path.name))
-        for path in files:
+        files = [path for path in entries(base) if path.name.endswith(".xml")]
+        for path in sorted(files, key=lambda path: (path.stem.endswith("_v3"), path.name)):
             found.setdefault(path.stem.removesuffix("_v3"), path)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -266,8 +267,16 @@ def _publish(path: Path, build: Callable[[tuple[h5py.File, Spool]], _AnyWriter])
                 writers[0].finish()
             spool.check()
     except OSError as error:
-        free = shutil.disk_usage(path.parent).free
-        raise StoreError(
-            f"{path}: could not be written ({free / 2**20:.1f} MiB free there): {error.strerror or error}; "
-            "free some space or set another `out`, then run again"
-        ) from error
+        raise StoreError(_not_written(path, error)) from error
+
+
+def _not_written(path: Path, error: OSError) -> str:
+    """Why a store could not be written; speaks of space where that is what is short."""
+    reason = error.strerror or str(error)
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None):
+        return f"{path}: could not be written: {reason}; mend the disk or set another `out`, then run again"
+    free = shutil.disk_usage(path.parent).free
+    return (
+        f"{path}: could not be written ({free / 2**20:.1f} MiB free there): {reason}; "
+        "free some space or set another `out`, then run again"
+    )

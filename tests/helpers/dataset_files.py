@@ -35,6 +35,11 @@ def loaded(reader: Reader, root: Path, **options: object) -> Annotations:
     return sequence.load()
 
 
+def all_loaded(reader: Reader, root: Path, **options: object) -> list[Annotations]:
+    """Annotations of all sequences; raises what makes one of them unusable."""
+    return [sequence.load() for sequence in listed(reader, root, **options).values()]
+
+
 def boxes_of(annotations: Annotations) -> list[list[list[float]]]:
     """Boxes of every frame as lists."""
     return [annotations.boxes.at(i).tolist() for i in range(len(annotations.boxes))]

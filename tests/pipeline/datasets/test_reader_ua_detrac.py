@@ -268,7 +268,7 @@ def test_encodings(tmp_path, raw):
 
 
 @pytest.mark.parametrize(
-    "name", ["..sneaky", "ü 車", "two  spaces", "-rf", "n" * 200, "a\\b", "%2e%2e", "a\nb"]
+    "name", ["sneaky..", "ü 車", "two  spaces", "-rf", "n" * 200, "a\\b", "%2e%2e", "a\nb"]
 )
 def test_hostile_sequence_names_pass_through_as_data(tmp_path, name):
     (sequence,) = listed(READER, dataset(tmp_path, GOOD, name=name)).values()
