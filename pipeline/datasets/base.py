@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from spotlabel.labelers.base import Settings
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.sequence import Sequence
+
+_LATER = frozenset({"bad_boxes", "repeated_tracks", "strip_prefix"})
+"""Options that came after stores had been made: their defaults are no part of what a store depends on."""
 
 
 class ReaderOptions(Settings):
@@ -17,6 +20,21 @@ class ReaderOptions(Settings):
 
     beyond: Literal["refuse", "drop"] = "refuse"
     """Boxes of frame numbers that have no image: an error, or left out."""
+    bad_boxes: Literal["drop", "fail"] = "drop"
+    """Boxes of width or height 0, or without any numbers: left out, counted and told, or an error."""
+    repeated_tracks: Literal["untrack", "fail"] = "untrack"
+    """A track that is in a frame more than once: copies of a box are left out and boxes that differ have no
+    track in that frame, counted and told, or an error."""
+
+    def deciding(self) -> dict[str, Any]:
+        """What decides boxes, for what a store depends on: no paths, and no new option that is not set."""
+        default = type(self).model_construct()
+        left_out = {name for name, value in self if isinstance(value, Path)}
+        left_out |= {name for name in _LATER & {*type(self).model_fields} if self._as(default, name)}
+        return self.model_dump(mode="json", exclude=left_out)
+
+    def _as(self, default: ReaderOptions, name: str) -> bool:
+        return bool(getattr(self, name) == getattr(default, name))
 
 
 @dataclass(frozen=True)

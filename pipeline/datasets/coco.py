@@ -148,7 +148,7 @@ def _load(
     name: str, file: CocoFile, images: list[CocoImage], frames: FrameSource, options: CocoOptions
 ) -> Annotations:
     boxes, crowds = file.boxes(name)
-    canvas = Canvas.of(frames, ORIGIN, options.beyond)
+    canvas = Canvas.of(frames, ORIGIN, options)
     check_sizes(file, images, frames)
     static = [NativeRects.of_option(options.ignore, ORIGIN)]
     return build_annotations(boxes, canvas, static=static, per_frame=crowds)

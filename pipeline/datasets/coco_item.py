@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spotlabel.pipeline.datasets.native import corners
+from spotlabel.pipeline.datasets.native import NO_BOX, corners
 from spotlabel.pipeline.datasets.text import MAX_WHOLE, decimal, whole_number
 from spotlabel.pipeline.errors import DatasetError
 
@@ -87,7 +87,7 @@ class Item:
         """Corners of ``bbox``; those of a box without area if it is empty or null."""
         value = self.data.get("bbox")
         if "bbox" in self.data and value in (None, []):
-            return 0.0, 0.0, 0.0, 0.0
+            return NO_BOX
         numbers = [_decimal_of(entry) for entry in value] if isinstance(value, list) else []
         known = [number for number in numbers if number is not None]
         if len(numbers) != 4 or len(known) != 4:

@@ -2,7 +2,7 @@
 
 Boxes are ``x, y, width, height``, 0-based. To which sequence an image belongs and which frame it is says
 :mod:`spotlabel.pipeline.datasets.coco_images`. Track ids may be numbers or text, and stand under
-``attributes`` as well (CVAT); ``iscrowd``, ``ignore``, ``occluded`` and ``truncated`` are read by what they say.
+``attributes`` as well (CVAT); ``iscrowd``, ``ignore``, ``occluded`` and ``truncated`` mean what they say.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,7 @@ from spotlabel.pipeline.datasets.layout import (
     OwnDataOptions,
     can_be_listed,
     check_declared_size,
+    held,
     holds,
     inside,
     natural_key,
@@ -145,9 +146,23 @@ def _sorted_out(folders_by_name: Mapping[str, Path]) -> tuple[dict[str, Exceptio
         except OSError as error:
             broken[name] = DatasetError.at(folder, "", f"cannot be listed: {error.strerror or error}")
         else:
+            info = _with_present_suffix(info, images)
             there = _stands(images) and (not can_be_listed(images) or holds(images, info.image_name))
             sound[name] = _Found(info, images if there else None)
     return broken, sound
+
+
+def _with_present_suffix(info: SeqInfo, images: Path) -> SeqInfo:
+    """The facts with the usual endings where a folder has no image of the declared one, but others."""
+    usual = replace(info, suffix=IMAGE_SUFFIXES)
+    if info.suffix == IMAGE_SUFFIXES or not can_be_listed(images):
+        return info
+    if holds(images, info.image_name) or not holds(images, usual.image_name):
+        return info
+    logger.warning(
+        "%s: imExt is not that of the images, which are taken as they are: %s", info.path, held(images)
+    )
+    return usual
 
 
 def _stands(path: Path) -> bool:
@@ -229,7 +244,7 @@ def _sequence(name: str, frames: ImageFolder, file: Path, info: SeqInfo, options
 
 
 def _load(file: Path, info: SeqInfo, frames: FrameSource, options: MotOptions) -> Annotations:
-    canvas = Canvas.of(frames, ORIGIN, options.beyond)
+    canvas = Canvas.of(frames, ORIGIN, options)
     if info.size is not None:
         check_declared_size(info.path, "[Sequence] imWidth, imHeight", info.size, frames)
     rows = read_mot(file, options.classes)

@@ -148,5 +148,5 @@ def _sequence(
 
 def _load(file: Path, ignore: Path | None, frames: FrameSource, options: UavdtOptions) -> Annotations:
     regions = None if ignore is None else read_ignore(ignore)
-    canvas = Canvas.of(frames, ORIGIN, options.beyond)
+    canvas = Canvas.of(frames, ORIGIN, options)
     return build_annotations(read_boxes(file, options.objects), canvas, per_frame=regions)

@@ -148,7 +148,7 @@ def _load(name: str, boxes: Path, form: Form, frames: FrameSource, options: Vide
     ignore = NativeRects.of_option(options.ignore, native.origin)
     return build_annotations(
         native.boxes,
-        Canvas.of(frames, native.origin, options.beyond),
+        Canvas.of(frames, native.origin, options),
         static=[ignore, *native.static],
         per_frame=native.per_frame,
     )

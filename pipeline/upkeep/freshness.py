@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from spotlabel.labelers.base import Labeler, Settings
@@ -106,14 +105,8 @@ def annotations_fingerprint(sequence: Sequence, options: ReaderOptions, cache: D
     return {
         "annotations": files_digest(sequence.annotation_files, {}, cache),
         "reader": sequence.reader,
-        "reader options": _options_without_paths(options),
+        "reader options": options.deciding(),
     }
-
-
-def _options_without_paths(options: ReaderOptions) -> dict[str, Any]:
-    """Where files lie decides nothing (their content does), and no path of a machine belongs into a store."""
-    paths = {name for name, value in options if isinstance(value, Path)}
-    return options.model_dump(mode="json", exclude=paths)
 
 
 def mask_fingerprint(

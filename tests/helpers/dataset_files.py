@@ -12,6 +12,8 @@ from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.sequence import Annotations, Sequence
 
 HEIGHT, WIDTH = 40, 60
+STRICT = {"bad_boxes": "fail", "repeated_tracks": "fail"}
+"""Options with which boxes that cannot be meant are errors."""
 
 
 def write_images(folder: Path, numbers=range(1, 4), name="img{:05d}.jpg", size=(HEIGHT, WIDTH)) -> None:

@@ -12,6 +12,7 @@ from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.sequence import Camera
 from tests.helpers.dataset_files import (
     HEIGHT,
+    STRICT,
     WIDTH,
     all_loaded,
     boxes_of,
@@ -188,7 +189,7 @@ def test_bad_annotations_fail_their_sequence_alone(tmp_path, bad, problem):
     images = [*(image(n) for n in (1, 2, 3)), image(4, file_name="B/000001.jpg")]
     content = document(annotation(2, track_id=1), bad, annotation(4), images=images)
     write_images(tmp_path / "images/B", [1], name="{:06d}.jpg")
-    sequences = listed(READER, dataset(tmp_path, content))
+    sequences = listed(READER, dataset(tmp_path, content), **STRICT)
     assert len(sequences["B"].load().boxes.xyxy) == 1
     with pytest.raises(DatasetError) as error:
         sequences["A"].load()
