@@ -13,7 +13,7 @@ from pathlib import Path
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
 from spotlabel.pipeline.datasets.coco_images import CocoImage
-from spotlabel.pipeline.datasets.coco_json import ORIGIN, CocoFile, read_coco
+from spotlabel.pipeline.datasets.coco_json import ORIGIN, CocoFile, read_coco, rules_of
 from spotlabel.pipeline.datasets.image_names import ImageNames
 from spotlabel.pipeline.datasets.layout import (
     OwnDataOptions,
@@ -139,7 +139,7 @@ def _sequence(
         frames=frames,
         camera=options.camera or Camera.FIXED,
         annotation_files=(file.path,),
-        reader=f"{NAME} {VERSION}",
+        reader=f"{NAME} {rules_of(file.path, VERSION)}",
         load=partial(_load, name, file, images, frames, options),
     )
 

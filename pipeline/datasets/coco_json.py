@@ -8,6 +8,7 @@ Boxes are ``x, y, width, height``, 0-based. To which sequence an image belongs a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,9 @@ from spotlabel.pipeline.errors import DatasetError
 ORIGIN = 0.0
 PLACE = "annotations[{}]"
 TRACKS = ("track_id", "instance_id")
+_LATER_READ = re.compile(
+    r'"(?:attributes|occluded|truncated)"\s*:|"(?:iscrowd|ignore)"\s*:\s*"|\.rf\.[0-9A-Za-z]+\.'
+)
 _Thing = TypeVar("_Thing")
 
 
@@ -100,6 +104,15 @@ def read_coco(path: Path, relative: Callable[[str], str] = with_slashes) -> Coco
         image = _known(images, item, "image_id")
         annotations.setdefault(image.sequence, []).append(item)
     return CocoFile(path, images, names, class_of, annotations, listed.problems)
+
+
+def rules_of(path: Path, version: int) -> str:
+    """Version of the rules that a file is read by.
+
+    Values under ``attributes``, flags, truth values as text and exporters' names were once not read, or read
+    otherwise: what was made from files that have them is not up to date.
+    """
+    return f"{version}.1" if _LATER_READ.search(read_text(path)) else f"{version}"
 
 
 def read_json(path: Path) -> Any:

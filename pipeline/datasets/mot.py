@@ -31,7 +31,7 @@ from spotlabel.pipeline.datasets.layout import (
     subfolders,
 )
 from spotlabel.pipeline.datasets.layout import folders as existing
-from spotlabel.pipeline.datasets.mot_rows import ORIGIN, MotFile, read_mot
+from spotlabel.pipeline.datasets.mot_rows import ORIGIN, MotFile, labels_of, read_mot
 from spotlabel.pipeline.datasets.native import NativeRects
 from spotlabel.pipeline.datasets.text import read_text
 from spotlabel.pipeline.datasets.unusable import one_by_one
@@ -52,7 +52,7 @@ class MotOptions(OwnDataOptions):
     """Options of the MOT reader."""
 
     classes: dict[int, str] | None = None
-    """Class names by class id; those of MOT17 if not set."""
+    """Class names by class id; if not set those of ``gt/labels.txt`` (CVAT), else those of MOT17."""
     inactive: Literal["ignore", "drop"] = "ignore"
     """Rows with "consider" 0 become ignore regions, or are left out."""
 
@@ -237,7 +237,7 @@ def _sequence(name: str, frames: ImageFolder, file: Path, info: SeqInfo, options
         name=name,
         frames=frames,
         camera=options.camera or Camera.FIXED,
-        annotation_files=(file, info.path) if info.path.is_file() else (file,),
+        annotation_files=(file, *(path for path in (info.path, labels_of(file)) if path.is_file())),
         reader=f"{NAME} {VERSION}",
         load=partial(_load, file, info, frames, options),
     )

@@ -48,7 +48,7 @@ class VideoOptions(OwnDataOptions):
     first_frame: int | None = None
     """What the boxes files call the first frame; if not set 1 in MOT rows and XML, 0 in CSV and COCO."""
     classes: dict[int, str] | None = None
-    """MOT rows: class names by class id; those of MOT17 if not set."""
+    """MOT rows: class names by class id; if not set those of ``labels.txt`` beside, else those of MOT17."""
     inactive: Literal["ignore", "drop"] = "ignore"
     """MOT rows with "consider" 0 become ignore regions, or are left out."""
     vehicle_types: Vocabulary = Vocabulary.ORIGINAL
@@ -85,6 +85,8 @@ def list_sequences(
         return [_sequence(base / options.video, base / options.boxes, options, frame_options)]
     videos = _by_stem(base, VIDEO_SUFFIXES)
     boxes = _by_stem(base, BOX_SUFFIXES)
+    if Path(mot_rows.LABELS).stem not in videos:
+        boxes.pop(Path(mot_rows.LABELS).stem, None)
     names = paired(
         root, videos, boxes, f"<name>{'|'.join(VIDEO_SUFFIXES)} and <name>{'|'.join(BOX_SUFFIXES)}"
     )
@@ -128,11 +130,17 @@ def _sequence(video: Path, boxes: Path, options: VideoOptions, frame_options: Fr
         name=video.stem,
         frames=frames,
         camera=options.camera or head.camera or Camera.FIXED,
-        annotation_files=(boxes,),
-        reader=f"{NAME} {VERSION}",
+        annotation_files=(boxes, labels) if form == "mot" and (labels := _labels(boxes)) else (boxes,),
+        reader=f"{NAME} {coco_json.rules_of(boxes, VERSION) if form == 'coco' else VERSION}",
         load=partial(_load, video.stem, boxes, form, frames, options),
         attributes={"weather": head.weather} if head.weather else {},
     )
+
+
+def _labels(boxes: Path) -> Path | None:
+    """The file of class names beside MOT rows, None if there is none."""
+    path = mot_rows.labels_of(boxes)
+    return path if path.is_file() and path != boxes else None
 
 
 def _form(boxes: Path) -> Form:

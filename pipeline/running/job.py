@@ -13,7 +13,7 @@ from spotlabel.pipeline.errors import RecipeError, SpotlabelError
 from spotlabel.pipeline.progress import StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.stages.evidence import make_evidence
-from spotlabel.pipeline.stages.masks import make_masks
+from spotlabel.pipeline.stages.masks import make_masks, tell_selection
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import evidence_need, mask_need, one_item
 
@@ -84,6 +84,7 @@ def _run_stages(recipe: Recipe, outcome: Outcome, masks_only: bool, progress: St
     outcome.labeler = item.labeler.name
     with _warnings_into(outcome.remarks):  # those of the listing have been told by the parent
         annotations = item.sequence.load()
+        tell_selection(annotations, recipe.masks)
     outcome.frames, outcome.boxes = len(annotations.boxes), len(annotations.boxes.xyxy)
     outcome.clipped, outcome.dropped = annotations.clipped, annotations.dropped
     need = evidence_need(recipe, item, masks_only)
