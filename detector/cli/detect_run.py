@@ -78,6 +78,8 @@ class Setup:
             found["annotations"] = files_digest(clip.sequence.annotation_files, {}, cache)
         if wanted.ids is not None:
             found["ids"] = file_digest(wanted.ids.path)
+        elif wanted.format == "coco":
+            outputs["image ids"] = "places"
         if wanted.out.is_dir():
             cache.save()
         return found

@@ -5,7 +5,6 @@ JSON cannot be read in part: listing parses the whole file once, and loading a s
 
 from __future__ import annotations
 
-import math
 import os
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
 from spotlabel.pipeline.datasets.coco_images import CocoImage
 from spotlabel.pipeline.datasets.coco_json import ORIGIN, CocoFile, read_coco, rules_of
+from spotlabel.pipeline.datasets.frame_names import scattered, spread
 from spotlabel.pipeline.datasets.image_names import ImageNames
 from spotlabel.pipeline.datasets.layout import (
     OwnDataOptions,
@@ -33,9 +33,6 @@ from spotlabel.pipeline.sequence import Annotations, Camera, FrameSource, Sequen
 
 NAME = "coco"
 VERSION = 1
-
-MAX_HOLES = 100
-"""Most frames per image of a sequence, counting those without an image."""
 
 
 class CocoOptions(OwnDataOptions):
@@ -124,10 +121,9 @@ def _refuse_scattered(file: CocoFile, images: list[CocoImage]) -> None:
     Every number between the first and the last, in steps of their greatest common divisor, is a frame.
     """
     numbers = [image.frame for image in images]
-    step = max(1, math.gcd(*(number - numbers[0] for number in numbers)))
-    span = (numbers[-1] - numbers[0]) // step + 1
-    if span > MAX_HOLES * len(numbers):
-        problem = f"{len(numbers)} frame numbers of {images[0].sequence[:80]!r} are spread over {span} frames"
+    if scattered(numbers):
+        named = f"{len(numbers)} frame numbers of {images[0].sequence[:80]!r}"
+        problem = f"{named} are spread over {spread(numbers)} frames"
         raise DatasetError.at(file.path, images[0].place, problem, "number the frames with frame_id")
 
 

@@ -2,9 +2,9 @@
 
 An image belongs to the sequence ``video_id`` (by the name in ``videos`` if there is one) or else to the
 folder part of its ``file_name``. Its frame number is ``frame_id``, ``frame_index`` or else the last run of
-digits in the file name. Where those digits are the same for two images of a folder, the number is what counts
-up in its names, and images that differ in the text before it are sequences of their own
-(``MVI_20011_img00001.jpg``).
+digits in the file name. Where those digits are the same for two images of a folder, or cannot
+be those of a video, the number is what counts up in its names, and images that differ in the text before it
+are sequences of their own (``MVI_20011_img00001.jpg``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from spotlabel.pipeline.datasets.coco_item import Id, Item, shown
-from spotlabel.pipeline.datasets.frame_names import counted, last_number, own_stem, sequence_of
+from spotlabel.pipeline.datasets.frame_names import counted, last_number, own_stem, scattered, sequence_of
 from spotlabel.pipeline.errors import DatasetError
 
 
@@ -138,9 +138,12 @@ def _tell_apart(path: Path, entries: dict[Id, _Entry], problems: dict[str, str])
         if sequence in problems:
             continue
         numbers = [entries[image_id].image.frame for image_id in ids]
-        if len({*numbers}) == len(numbers):
+        twice = len({*numbers}) < len(numbers)
+        if not twice and not scattered(numbers):
             continue
         again = _counted_again([entries[image_id] for image_id in ids])
+        if again is None and not twice:
+            continue
         if again is None:
             problems[sequence] = str(_second(path, [entries[image_id] for image_id in ids]))
             continue

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Collection, Iterable
 from collections.abc import Sequence as Seq
 
 _DIGITS = re.compile(r"[0-9]+")
 _EXPORTED = re.compile(r"[_.-](?:jpe?g|png|bmp|webp|tiff?)\.rf\.[0-9A-Za-z]+$", re.IGNORECASE)
 """What Roboflow puts behind a name: the old ending and a hash (``_jpg.rf.<hash>``)."""
-_COUNTER_WORD = re.compile(r"(?:[-_. ]*(?:img|image|frame|frm|f))?[-_. ]*$", re.IGNORECASE)
+_COUNTER_WORD = re.compile(r"(?:(?:^|[-_. ])(?:img|image|frame|frm|f))?[-_. ]*$", re.IGNORECASE)
 _LONGEST_NUMBER = 15
+MAX_HOLES = 100
+"""Most frames per image of a sequence, counting those without an image."""
 
 
 def own_stem(stem: str) -> str:
@@ -21,6 +25,21 @@ def last_number(stem: str) -> str | None:
     """The last run of digits of a name, None if there is none or it is too long for a frame number."""
     found = _DIGITS.findall(own_stem(stem))
     return found[-1] if found and len(found[-1]) <= _LONGEST_NUMBER else None
+
+
+def spread(numbers: Iterable[int]) -> int:
+    """How many frames a video has that counts from the lowest to the highest of some numbers.
+
+    It counts in steps of the greatest common divisor of their differences.
+    """
+    found = sorted(numbers)
+    step = math.gcd(*(number - found[0] for number in found)) or 1
+    return (found[-1] - found[0]) // step + 1
+
+
+def scattered(numbers: Collection[int]) -> bool:
+    """Whether numbers cannot be frame numbers of one video, such as times in milliseconds."""
+    return spread(numbers) > MAX_HOLES * len(numbers)
 
 
 def counted(stems: Seq[str]) -> list[tuple[str, int]] | None:
