@@ -71,6 +71,7 @@ def test_free_space_is_spoken_of_where_it_is_what_is_short(
     refusing(monkeypatch, number, folders=False)
     with pytest.raises(StoreError) as error:
         write_masks(tmp_path / "a.h5", some_masks(3, (48, 64)))
-    assert ("free" in str(error.value)) is space
+    assert ("MiB free" in str(error.value)) is space
+    assert ("free some space" in str(error.value)) is space
     assert os.strerror(number) in str(error.value)
     assert not (tmp_path / "a.h5").exists()

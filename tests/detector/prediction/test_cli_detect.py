@@ -123,6 +123,7 @@ def test_images_videos_and_folders(model: Path, tmp_path: Path) -> None:
 
 
 def test_the_same_frames_have_the_same_ids_however_they_are_named(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
     video = write_video(tmp_path / "data" / "gate.avi", sliding(3))
     (tmp_path / "data" / "gate.csv").write_text("frame,x0,y0,x1,y1\n0,1,1,9,9\n")
     content = {"data": str(tmp_path / "data"), "out": str(tmp_path / "out"), "labeler": "mog2"}
