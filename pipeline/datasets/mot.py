@@ -26,6 +26,7 @@ from spotlabel.pipeline.datasets.layout import (
     held,
     holds,
     inside,
+    leads_nowhere,
     natural_key,
     paired,
     subfolders,
@@ -224,7 +225,7 @@ def _sequence_folders(root: Path, only: str | None) -> list[Path]:
 
 def _looks_like_sequence(folder: Path) -> bool:
     if not can_be_listed(folder):
-        return True
+        return os.path.isdir(folder) or leads_nowhere(folder)
     return any(_stands(folder / part) for part in ("gt/gt.txt", "seqinfo.ini", "img1"))
 
 

@@ -81,6 +81,16 @@ def test_a_sequence_that_cannot_be_listed_stops_no_other(tmp_path, defect, probl
     assert "\n" not in str(error.value)
 
 
+def test_a_name_that_is_not_there_is_no_sequence(tmp_path):
+    a_link_to_nowhere(mot_dataset(tmp_path, "a", "b"))
+    (tmp_path / "file").write_text("")
+    options, frames = mot.MotOptions(), mot.FrameOptions()
+    assert [s.name for s in mot.READER.listed(tmp_path, options, frames, "b")] == ["b"]
+    for absent in ("c", "file"):
+        with pytest.raises(DatasetError, match="images of 0 and annotations of 0 sequences"):
+            mot.READER.listed(tmp_path, options, frames, absent)
+
+
 def test_alone_it_is_listed_as_well(tmp_path):
     a_number_twice(mot_dataset(tmp_path, "b"))
     (sequence,) = listed(mot.READER, tmp_path).values()
