@@ -109,6 +109,9 @@ class Sequence:
             (H, W), in the dataset's own values; None where it has none.
         names_frames: the annotation files name the annotated frames, and may leave out some (COCO).
         annotated_file: file of the numbers of the annotated frames, if the recipe names one.
+        problem: one line that says why the sequence cannot be used at all; empty if it can. One that cannot
+            is listed all the same, so that it fails by its name while the others are made: whatever is asked
+            of its frames, and ``load``, raise :class:`spotlabel.pipeline.errors.DatasetError`.
     """
 
     name: str
@@ -122,3 +125,4 @@ class Sequence:
     truth: Callable[[int], Image | None] | None = None
     names_frames: bool = False
     annotated_file: Path | None = None
+    problem: str = ""

@@ -81,6 +81,8 @@ class Setup:
             found["annotations"] = files_digest(clip.sequence.annotation_files, {}, cache)
         if wanted.ids is not None:
             found["ids"] = file_digest(wanted.ids.path)
+        elif wanted.format == "coco":
+            outputs["image ids"] = "places"
         if wanted.out.is_dir():
             cache.save()
         return found
@@ -133,9 +135,10 @@ def show_plan(setup: Setup, clips: list[Clip]) -> None:
     echo(f"options: {options}")
     shown = table("clip", "frames", "results", "to do", numbers=("frames",))
     for clip in clips:
-        # Counting the frames of a video takes a decoding pass.
-        frames = "video" if isinstance(clip.frames, VideoFile) else str(len(clip.frames))
+        frames = "video"  # counting those of a video takes a decoding pass
         try:
+            if not isinstance(clip.frames, VideoFile):
+                frames = str(len(clip.frames))
             todo = setup.reason(clip)
         except (SpotlabelError, OSError) as error:
             todo = f"UNUSABLE: {_one_line(error)}"

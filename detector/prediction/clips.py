@@ -159,6 +159,16 @@ class Clip:
             return {}
         return dict(zip(numbers, self.frames.files(), strict=True))
 
+    def image_ids(self) -> dict[int, int]:
+        """COCO ids of the pictures, by frame number: the n-th picture of a clip has id n, from 1.
+
+        So the same pictures have the same ids whether they are named on the command line or by a recipe, and
+        whatever a dataset calls its first frame. A frame whose file is missing counts for nothing, one that
+        cannot be read counts.
+        """
+        numbers = sorted(self.image_files()) or self.frames.numbers.tolist()
+        return {number: place for place, number in enumerate(numbers, start=1)}
+
     def read(self, threads: int) -> Iterator[Image | FrameError]:
         """All frames in order, decoded ahead in the background.
 

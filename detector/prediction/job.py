@@ -16,9 +16,9 @@ from spotlabel.detector.prediction.pictures import AttentionMaps, Pictures, chos
 from spotlabel.detector.prediction.predictor import Prediction, Predictor
 from spotlabel.detector.prediction.results import (
     FrameResult,
-    Id,
     coco_rows,
     write_coco,
+    write_images,
     write_text,
     write_voc,
 )
@@ -29,6 +29,8 @@ from spotlabel.pipeline.sequence import Image
 Format = Literal["ua-detrac", "uavdt", "coco", "voc"]
 Report = Callable[[int, int], None]
 
+IMAGES_SUFFIX = "--images.json"
+"""Ends the name of a file of image ids; no clip's own file ends so."""
 DRAWN_FROM = 0.3
 """Smallest score that is drawn, unless a larger one is the smallest that is written."""
 
@@ -59,6 +61,10 @@ class Wanted:
     ids: CocoIds | None = None
     threads: int = 1
 
+    def images_file(self, clip: str) -> Path:
+        """Where it stands which image ids of a clip's COCO results are which pictures."""
+        return self.out / f"{file_stem(clip)}{IMAGES_SUFFIX}"
+
     def detections_file(self, clip: str) -> Path:
         """Where a clip's detections stand, as the benchmark's evaluation expects it; of VOC's, the folder."""
         if self.format == "voc":
@@ -75,7 +81,7 @@ class Done:
 
     Attributes:
         files: what was written, detections first.
-        results: number of files that hold detections.
+        results: number of files that hold detections, or say which pictures they are of.
         frames: number of frames looked at.
         boxes: number of detections written.
         skipped: why frames were left out, one line each.
@@ -193,11 +199,23 @@ def _write(
         return files, sum(len(frame.clipped()) for frame in frames)
     if wanted.format != "coco":
         return [path], write_text(path, wanted.format, frames, compat=wanted.compat, only=only)
-    image_ids: dict[int, Id] = {frame.number: frame.number for frame in frames}
-    category_ids: list[Id] = list(range(1, len(names) + 1))
-    if wanted.ids is not None:
-        image_ids, category_ids = wanted.ids.of_clip(clip), wanted.ids.of_classes(names)
     kept = [frame for frame in frames if only is None or frame.number in only]
-    rows = coco_rows(kept, [image_ids[frame.number] for frame in kept], category_ids)
+    if wanted.ids is not None:
+        given = wanted.ids.of_clip(clip)
+        rows = coco_rows(kept, [given[frame.number] for frame in kept], wanted.ids.of_classes(names))
+        write_coco(path, rows)
+        return [path], len(rows)
+    ids = clip.image_ids()
+    image_ids = [ids[frame.number] for frame in kept]
+    rows = coco_rows(kept, image_ids, list(range(1, len(names) + 1)))
     write_coco(path, rows)
-    return [path], len(rows)
+    write_images(wanted.images_file(clip.name), kept, image_ids, _file_names(clip), names)
+    return [path, wanted.images_file(clip.name)], len(rows)
+
+
+def _file_names(clip: Clip) -> dict[int, str]:
+    """Name of the file that every frame is in: its image, or the video; none where frames are rendered."""
+    if images := clip.image_files():
+        return {number: file.name for number, file in images.items()}
+    files = clip.frames.files()
+    return dict.fromkeys(clip.frames.numbers.tolist(), files[0].name) if len(files) == 1 else {}

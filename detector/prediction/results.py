@@ -169,5 +169,36 @@ def write_coco(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     write_atomically(path, f"[\n{lines}\n]\n".encode())
 
 
+def write_images(
+    path: Path,
+    frames: Sequence[FrameResult],
+    image_ids: Sequence[int],
+    file_names: Mapping[int, str],
+    class_names: Sequence[str],
+) -> None:
+    """Write which pictures the ids of COCO results are, as an annotations file without annotations.
+
+    Args:
+        path: file to write or replace.
+        frames: the pictures.
+        image_ids: one per picture.
+        file_names: name of the file that a frame is in, by its number; may lack some.
+        class_names: of the model; their ids count from 1.
+    """
+    images = [
+        {
+            "id": image_id,
+            "file_name": file_names.get(frame.number, ""),
+            "frame": frame.number,
+            "width": frame.size[1],
+            "height": frame.size[0],
+        }
+        for frame, image_id in zip(frames, image_ids, strict=True)
+    ]
+    categories = [{"id": number, "name": name} for number, name in enumerate(class_names, start=1)]
+    document = {"images": images, "categories": categories, "annotations": []}
+    write_atomically(path, f"{json.dumps(document, ensure_ascii=False, indent=1)}\n".encode())
+
+
 def _joined(parts: Sequence[npt.NDArray[Any]], nothing: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.concatenate([nothing, *parts])

@@ -61,6 +61,8 @@ def plan(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **optio
     Videos of one labeler and image size are taken to cost the same per frame. Cores are those of the machine
     that measures; leave some room, for disks are shared and cores are not equally fast.
 
+    Exit code 1 if a video cannot be used; what is left out is told.
+
     \b
     Examples:
       spotlabel plan ua-detrac --set data=/data/UA-DETRAC --cores 64
@@ -83,6 +85,8 @@ def plan(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **optio
     else:
         _tell(whole, parts, costs, unusable)
         _tell_wall(whole, cores, bool(options["measured"]))
+    if unusable:
+        sys.exit(1)
     if works and not whole.at_once:
         raise SpotlabelError(
             f"a video needs {whole.peak / 1e9:.1f} GB and all cores together have {memory / 1e9:g} GB each; "

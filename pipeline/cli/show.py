@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from spotlabel.pipeline.cli.options import recipe_options
-from spotlabel.pipeline.errors import SpotlabelError, StoreError
+from spotlabel.pipeline.errors import DatasetError, SpotlabelError, StoreError
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.pictures.render import Look, render_item
 from spotlabel.pipeline.recipes.recipe import load_recipe
@@ -64,6 +64,8 @@ def show(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **look:
     failed = False
     for item in items(loaded, only):
         try:
+            if item.sequence.problem:
+                raise DatasetError(item.sequence.problem)
             if not item.mask_path.exists():
                 raise StoreError("no masks yet; run `spotlabel label` first")
             sheet = render_item(item, root / file_stem(item.sequence.name), chosen)

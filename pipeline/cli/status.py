@@ -60,4 +60,6 @@ def status(
 def _counts(plans: list[Plan]) -> str:
     evidence = sum(plan.evidence.state != State.FRESH for plan in plans)
     masks = sum(plan.masks.state != State.FRESH for plan in plans)
-    return f"{evidence} need evidence, {masks} need masks"
+    unusable = sum(bool(plan.problem) for plan in plans)
+    told = f", {unusable} cannot be used" if unusable else ""
+    return f"{evidence - unusable} need evidence, {masks - unusable} need masks{told}"

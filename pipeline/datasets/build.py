@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.pipeline.boxes import BoxFlag, BoxTable, RegionTable, clip_boxes
+from spotlabel.pipeline.datasets.base import ReaderOptions
 from spotlabel.pipeline.datasets.doubts import IMPLAUSIBLE, doubt_boxes
+from spotlabel.pipeline.datasets.mend import check_tracks, regions_with_area, without_empty
 from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.sequence import Annotations, FrameSource
@@ -37,6 +39,8 @@ class Canvas:
         numbers: int64 (T,), frame numbers, strictly rising.
         origin: native coordinate of the left and top image edge.
         beyond: what to do with boxes of frame numbers that have no image.
+        bad_boxes: what to do with boxes of width or height 0.
+        repeated_tracks: what to do with a track that is in a frame more than once.
         numbered: the reader has an option ``first_frame``.
     """
 
@@ -44,6 +48,8 @@ class Canvas:
     numbers: Int64
     origin: float
     beyond: Literal["refuse", "drop"]
+    bad_boxes: Literal["drop", "fail"] = "fail"
+    repeated_tracks: Literal["untrack", "fail"] = "fail"
     numbered: bool = False
 
     @classmethod
@@ -51,7 +57,7 @@ class Canvas:
         cls,
         frames: FrameSource,
         origin: float,
-        beyond: Literal["refuse", "drop"],
+        options: ReaderOptions,
         *,
         first_frame: int | None = None,
         numbered: bool = False,
@@ -61,14 +67,15 @@ class Canvas:
         Args:
             frames: the images.
             origin: native coordinate of the left and top image edge.
-            beyond: what to do with boxes of frame numbers that have no image.
+            options: what to do with boxes that cannot stay as they are.
             first_frame: what the boxes file calls the first image; None if it is the image's own number.
             numbered: the reader has an option ``first_frame``.
         """
         numbers = frames.numbers
         if first_frame is not None:
             numbers = numbers + (first_frame - int(numbers[0]))
-        return cls(frames.size, numbers, origin, beyond, numbered)
+        rules = (options.beyond, options.bad_boxes, options.repeated_tracks)
+        return cls(frames.size, numbers, origin, *rules, numbered)
 
 
 @dataclass(frozen=True)
@@ -91,8 +98,9 @@ def build_annotations(
     """Check native boxes and ignore regions and fit them to the image.
 
     Boxes that reach beyond the image are cut at its border, flagged and counted; boxes with no area left
-    inside are dropped and counted, and so are, with ``canvas.beyond == "drop"``, boxes of frames without
-    an image. Rows are ordered by frame, then as in the file.
+    inside are dropped and counted; so are, if the canvas says so, those of
+    :mod:`spotlabel.pipeline.datasets.mend` and boxes of frames without an image. Rows are
+    ordered by frame, then as in the file.
 
     Args:
         boxes: boxes in native coordinates.
@@ -107,10 +115,13 @@ def build_annotations(
 
     Raises:
         DatasetError: names file, line or element, and field of the first rectangle that has a coordinate
-            that is not finite, a side <= 0, an absurd size, a track id twice in one frame, or (unless
-            dropped) a frame number without an image.
+            that is not finite, a side < 0, an absurd size, or (as the canvas says) a side of 0, a track id
+            twice in one frame, a frame number without an image.
     """
-    _refuse_repeated_tracks(boxes)
+    given = len(boxes.rects)
+    if canvas.bad_boxes == "drop":
+        boxes = without_empty(boxes)
+    boxes = check_tracks(boxes, canvas.repeated_tracks)
     fitted = _fit(boxes.rects, canvas)
     doubt_boxes(boxes, canvas.size)
     positions, has_image = _positions(boxes.rects, canvas)
@@ -126,7 +137,7 @@ def build_annotations(
         flags[order].astype(np.uint8),
     )
     regions = _regions(canvas, static, per_frame)
-    dropped = len(boxes.rects) - len(rows)
+    dropped = given - len(rows)
     return Annotations(
         table,
         regions,
@@ -152,6 +163,9 @@ def _regions(canvas: Canvas, static: Seq[NativeRects], per_frame: NativeRects | 
     count = len(canvas.numbers)
     positions: list[Int64] = [np.zeros(0, np.int64)]
     parts: list[npt.NDArray[np.float32]] = [np.zeros((0, 4), np.float32)]
+    if canvas.bad_boxes == "drop":
+        static = [regions_with_area(rects) for rects in static]
+        per_frame = None if per_frame is None else regions_with_area(per_frame)
     for rects in static:
         fixed = _fit(rects, canvas)
         _tell_outside(rects, fixed)
@@ -207,22 +221,6 @@ def _refuse(rects: NativeRects, ltwh: npt.NDArray[np.float64], wrong: Bool, expe
         row, column = (int(i) for i in np.argwhere(wrong)[0])
         problem = f"{rects.fields[column]} is {ltwh[row, column]:g}, {expected}"
         raise DatasetError.at(rects.path, rects.where(row), problem)
-
-
-def _refuse_repeated_tracks(boxes: NativeBoxes) -> None:
-    rects = boxes.rects
-    if (boxes.track_id < -1).any():
-        row = int(np.flatnonzero(boxes.track_id < -1)[0])
-        problem = f"track id is {boxes.track_id[row]}, expected 0 or more, or -1 for none"
-        raise DatasetError.at(rects.path, rects.where(row), problem)
-    tracked = np.flatnonzero(boxes.track_id >= 0)
-    order = tracked[np.lexsort((tracked, boxes.track_id[tracked], rects.frame[tracked]))]
-    frame, track = rects.frame[order], boxes.track_id[order]
-    repeated = order[1:][(frame[1:] == frame[:-1]) & (track[1:] == track[:-1])]
-    if len(repeated):
-        row = int(repeated.min())
-        problem = f"track id {boxes.track_id[row]} a second time in frame {rects.frame[row]}"
-        raise DatasetError.at(rects.path, rects.where(row), problem, "one box per object and frame")
 
 
 def _positions(rects: NativeRects, canvas: Canvas) -> tuple[Int64, Bool]:

@@ -18,6 +18,8 @@ from pydantic import Field
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.cdnet_truth import CdnetTruth
 from spotlabel.pipeline.datasets.label_image import scan_labels, subfolders
+from spotlabel.pipeline.datasets.layout import can_be_listed, entries, leads_nowhere
+from spotlabel.pipeline.datasets.unusable import one_by_one
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.frames import ImageFolder, scan_images
 from spotlabel.pipeline.frames.options import FrameOptions
@@ -73,12 +75,18 @@ def list_sequences(
         sequence folder itself or (SBI2015) there are no categories.
 
     Raises:
-        DatasetError: no sequence found, or one without images.
+        DatasetError: no sequence found. One that cannot be listed (no images, a number twice) has a
+            ``problem`` and stops no other.
     """
     assert isinstance(options, CdnetOptions)
     sequences = _sequence_folders(root, categories=reader == "cdnet")
-    wanted = [(name, folder) for name, folder in sequences if only is None or name == only]
-    return [_sequence(name, folder, options, frame_options, reader) for name, folder in wanted]
+    wanted = {name: folder for name, folder in sequences if only is None or name == only}
+
+    def sequence(name: str) -> Sequence:
+        return _sequence(name, wanted[name], options, frame_options, reader)
+
+    version = VERSION if reader == "cdnet" else SBI_VERSION
+    return one_by_one(wanted, f"{reader} {version}", sequence)
 
 
 def _sequence_folders(root: Path, *, categories: bool) -> list[tuple[str, Path]]:
@@ -87,10 +95,11 @@ def _sequence_folders(root: Path, *, categories: bool) -> list[tuple[str, Path]]
         return [(_name(root), root)]
     sequences = []
     for folder in subfolders(root):
-        if _is_sequence(folder):
+        if _is_sequence(folder) or not can_be_listed(folder):
             sequences.append((f"{_name(root)}/{folder.name}" if categories else folder.name, folder))
         else:
-            sequences += [(f"{folder.name}/{s.name}", s) for s in subfolders(folder) if _is_sequence(s)]
+            below = [s for s in entries(folder) if _is_sequence(s) or leads_nowhere(s)]
+            sequences += [(f"{folder.name}/{s.name}", s) for s in below]
     if not sequences:
         problem = "no sequence found, looked for <category>/<sequence>/input, <sequence>/input and input"
         raise DatasetError.at(root, "", problem)

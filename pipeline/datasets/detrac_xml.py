@@ -14,7 +14,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
 from spotlabel.pipeline.boxes import BoxFlag
-from spotlabel.pipeline.datasets.native import Collector, NativeBoxes, NativeRects, corners
+from spotlabel.pipeline.datasets.native import NO_BOX, Collector, NativeBoxes, NativeRects, corners
 from spotlabel.pipeline.datasets.text import decimal, whole_number
 from spotlabel.pipeline.datasets.vehicle_types import CLASS_NAMES, FINE, Vocabulary, class_of
 from spotlabel.pipeline.errors import DatasetError
@@ -219,7 +219,7 @@ class _Handler(ContentHandler):
         if target is None or self._frame is None:
             raise self._error("<target> outside a frame")
         if target.xyxy is None:
-            raise self._error("no element <box>", f"target {target.track_id}")
+            target.xyxy = NO_BOX
         if target.class_id is None and self._vocabulary is not Vocabulary.SINGLE:
             raise self._error("no vehicle_type", f"target {target.track_id}")
         self.collector.add(
@@ -232,7 +232,9 @@ class _Handler(ContentHandler):
         )
 
     def _box(self, attrs: AttributesImpl[str]) -> None:
-        xyxy = corners(*(self._decimal(attrs, "box", key) for key in ("left", "top", "width", "height")))
+        keys = ("left", "top", "width", "height")
+        empty = not any((attrs.get(key) or "").strip() for key in keys)
+        xyxy = NO_BOX if empty else corners(*(self._decimal(attrs, "box", key) for key in keys))
         if self._in_regions:
             self.regions.add(0, xyxy, self._line())
         elif self._target is None or self._target.xyxy is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from spotlabel.pipeline.datasets.layout import natural_key
+from spotlabel.pipeline.datasets.layout import is_litter, leads_nowhere, natural_key
 from spotlabel.pipeline.errors import DatasetError, FrameError
 from spotlabel.pipeline.frames import decode_image, scan_images
 from spotlabel.pipeline.inputs import read_input
@@ -81,13 +82,14 @@ def by_position(
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Folders right below a folder, "a2" before "a10".
+    """Folders, and links that lead nowhere, right below a folder, "a2" before "a10".
 
     Raises:
         DatasetError: there is no such folder.
     """
     try:
-        found = [path for path in folder.iterdir() if path.is_dir()]
+        held = [path for path in folder.iterdir() if not is_litter(path.name)]
     except OSError as error:
         raise DatasetError.at(folder, "", f"expected a folder: {error.strerror}") from error
+    found = [path for path in held if os.path.isdir(path) or leads_nowhere(path)]
     return sorted(found, key=lambda path: natural_key(path.name))

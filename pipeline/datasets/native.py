@@ -14,6 +14,8 @@ from spotlabel.pipeline.datasets.text import Table
 Int64 = npt.NDArray[np.int64]
 
 LTWH = ("left", "top", "width", "height")
+NO_BOX = (0.0, 0.0, 0.0, 0.0)
+"""Stands for a box that has no numbers: it has no area, which is refused or left out with the others."""
 CORNERS = ("x0", "y0", "x1 - x0", "y1 - y0")
 
 
@@ -96,6 +98,12 @@ class NativeBoxes:
     flags: npt.NDArray[np.uint8]
     class_names: tuple[str, ...]
     area: npt.NDArray[np.float64] | None = None
+
+    def select(self, rows: npt.NDArray[np.bool_]) -> NativeBoxes:
+        """The boxes where ``rows``, bool (N,), is true."""
+        columns = (self.class_id[rows], self.track_id[rows], self.flags[rows])
+        area = None if self.area is None else self.area[rows]
+        return NativeBoxes(self.rects.select(rows), *columns, self.class_names, area)
 
 
 @dataclass

@@ -21,9 +21,10 @@ import numpy.typing as npt
 from spotlabel.pipeline.boxes import BoxFlag
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
-from spotlabel.pipeline.datasets.layout import folders, image_folders, paired, with_name
+from spotlabel.pipeline.datasets.layout import entries, folders, image_folders, paired, with_name
 from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
 from spotlabel.pipeline.datasets.text import Table, read_table
+from spotlabel.pipeline.datasets.unusable import one_by_one
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.frames import ImageFolder, scan_images
 from spotlabel.pipeline.frames.options import FrameOptions
@@ -73,11 +74,17 @@ def list_sequences(
     suffix = "_gt_whole.txt" if options.objects == "whole" else "_gt.txt"
     files: dict[str, Path] = {}
     for base in folders(root, options.annotations, "annotations", GT_ROOTS):
-        for path in sorted(base.glob(f"*{suffix}")):
-            files.setdefault(path.name.removesuffix(suffix), path)
+        for path in entries(base):
+            if path.name.endswith(suffix):
+                files.setdefault(path.name.removesuffix(suffix), path)
     looked = f"images in {', '.join(IMAGE_ROOTS)}, files *{suffix} in {', '.join(GT_ROOTS)}"
-    names = paired(root, images, with_name(files, only), looked)
-    return [_sequence(name, images[name], files[name], options, frame_options) for name in names]
+    files = with_name(files, only)
+    names = paired(root, images, files, looked)
+
+    def sequence(name: str) -> Sequence:
+        return _sequence(name, images[name], files[name], options, frame_options)
+
+    return one_by_one(names, f"{NAME} {VERSION}", sequence)
 
 
 READER = Reader(NAME, VERSION, UavdtOptions, list_sequences, finds_one=True)
@@ -145,5 +152,5 @@ def _sequence(
 
 def _load(file: Path, ignore: Path | None, frames: FrameSource, options: UavdtOptions) -> Annotations:
     regions = None if ignore is None else read_ignore(ignore)
-    canvas = Canvas.of(frames, ORIGIN, options.beyond, first_frame=options.first_frame, numbered=True)
+    canvas = Canvas.of(frames, ORIGIN, options, first_frame=options.first_frame, numbered=True)
     return build_annotations(read_boxes(file, options.objects), canvas, per_frame=regions)

@@ -7,6 +7,7 @@ with a header line is :mod:`spotlabel.pipeline.datasets.csv_rows`, text without 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from spotlabel.pipeline.datasets.csv_rows import has_header, read_csv
 from spotlabel.pipeline.datasets.layout import OwnDataOptions, entries, folders, paired
 from spotlabel.pipeline.datasets.mot import inactive_regions
 from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
+from spotlabel.pipeline.datasets.unusable import one_by_one
 from spotlabel.pipeline.datasets.vehicle_types import Vocabulary
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.frames import VideoFile
@@ -47,7 +49,7 @@ class VideoOptions(OwnDataOptions):
     first_frame: int | None = None
     """What the boxes files call the first frame; if not set 1 in MOT rows and XML, 0 in CSV and COCO."""
     classes: dict[int, str] | None = None
-    """MOT rows: class names by class id; those of MOT17 if not set."""
+    """MOT rows: class names by class id; if not set those of ``labels.txt`` beside, else those of MOT17."""
     inactive: Literal["ignore", "drop"] = "ignore"
     """MOT rows with "consider" 0 become ignore regions, or are left out."""
     vehicle_types: Vocabulary = Vocabulary.ORIGINAL
@@ -71,8 +73,8 @@ def list_sequences(
     """Videos that have a boxes file.
 
     Raises:
-        DatasetError: there is none, only one of ``video`` and ``boxes`` is set, or a video has several boxes
-            files.
+        DatasetError: there is none, or only one of ``video`` and ``boxes`` is set. A video with several boxes
+            files, or a link that leads nowhere, has a ``problem`` and stops no other.
     """
     assert isinstance(options, VideoOptions)
     if (options.video is None) != (options.boxes is None):
@@ -83,27 +85,42 @@ def list_sequences(
             if not path.is_file():
                 raise DatasetError.at(path, "", "no such file", "named by dataset.video and dataset.boxes")
         return [_sequence(base / options.video, base / options.boxes, options, frame_options)]
-    videos = _by_stem(base, VIDEO_SUFFIXES, "videos")
-    boxes = _by_stem(base, BOX_SUFFIXES, "boxes files")
+    videos = _by_stem(base, VIDEO_SUFFIXES)
+    boxes = _by_stem(base, BOX_SUFFIXES)
+    if Path(mot_rows.LABELS).stem not in videos:
+        boxes.pop(Path(mot_rows.LABELS).stem, None)
     names = paired(
         root, videos, boxes, f"<name>{'|'.join(VIDEO_SUFFIXES)} and <name>{'|'.join(BOX_SUFFIXES)}"
     )
+
+    def sequence(name: str) -> Sequence:
+        video, own = _single(videos[name], "videos"), _single(boxes[name], "boxes files")
+        return _sequence(video, own, options, frame_options)
+
     wanted = [name for name in names if only is None or name == only]
-    return [_sequence(videos[name], boxes[name], options, frame_options) for name in wanted]
+    return one_by_one(wanted, f"{NAME} {VERSION}", sequence)
 
 
 READER = Reader(NAME, VERSION, VideoOptions, list_sequences, finds_one=True)
 
 
-def _by_stem(base: Path, suffixes: tuple[str, ...], what: str) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+def _by_stem(base: Path, suffixes: tuple[str, ...]) -> dict[str, list[Path]]:
+    """Files, and links that lead nowhere, of every name without its ending."""
+    found: dict[str, list[Path]] = {}
     for path in entries(base):
-        if path.suffix.lower() in suffixes and path.is_file():
-            if path.stem in found:
-                problem = f"several {what} of one name, the other is {found[path.stem].name}"
-                raise DatasetError.at(path, "", problem, "keep one, or set dataset.video and dataset.boxes")
-            found[path.stem] = path
+        if path.suffix.lower() in suffixes and not os.path.isdir(path):
+            found.setdefault(path.stem, []).append(path)
     return found
+
+
+def _single(paths: list[Path], what: str) -> Path:
+    """The only file of a name, which has to exist."""
+    if len(paths) > 1:
+        problem = f"several {what} of one name, the other is {paths[0].name}"
+        raise DatasetError.at(paths[1], "", problem, "keep one, or set dataset.video and dataset.boxes")
+    if not paths[0].exists():
+        raise DatasetError.at(paths[0], "", "a link that leads nowhere", "mend it, or remove it")
+    return paths[0]
 
 
 def _sequence(video: Path, boxes: Path, options: VideoOptions, frame_options: FrameOptions) -> Sequence:
@@ -115,12 +132,18 @@ def _sequence(video: Path, boxes: Path, options: VideoOptions, frame_options: Fr
         name=video.stem,
         frames=frames,
         camera=options.camera or head.camera or Camera.FIXED,
-        annotation_files=(boxes,),
-        reader=f"{NAME} {VERSION}",
+        annotation_files=(boxes, labels) if form == "mot" and (labels := _labels(boxes)) else (boxes,),
+        reader=f"{NAME} {coco_json.rules_of(boxes, VERSION) if form == 'coco' else VERSION}",
         load=partial(_load, video.stem, boxes, form, frames, options),
         attributes={"weather": head.weather} if head.weather else {},
         names_frames=form == "coco",
     )
+
+
+def _labels(boxes: Path) -> Path | None:
+    """The file of class names beside MOT rows, None if there is none."""
+    path = mot_rows.labels_of(boxes)
+    return path if path.is_file() and path != boxes else None
 
 
 def _form(boxes: Path) -> Form:
@@ -136,7 +159,7 @@ def _load(name: str, boxes: Path, form: Form, frames: FrameSource, options: Vide
     ignore = NativeRects.of_option(options.ignore, native.origin)
     found = build_annotations(
         native.boxes,
-        Canvas.of(frames, native.origin, options.beyond, numbered=True),
+        Canvas.of(frames, native.origin, options, numbered=True),
         static=[ignore, *native.static],
         per_frame=native.per_frame,
         named=native.named,

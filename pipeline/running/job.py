@@ -14,7 +14,7 @@ from spotlabel.pipeline.inputs import Inputs, watching_inputs
 from spotlabel.pipeline.progress import StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.stages.evidence import make_evidence
-from spotlabel.pipeline.stages.masks import make_masks
+from spotlabel.pipeline.stages.masks import make_masks, tell_selection
 from spotlabel.pipeline.stages.second_look import second_look
 from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.upkeep.freshness import State
@@ -116,6 +116,7 @@ def _run_watched(
     outcome.labeler = item.labeler.name
     with _warnings_into(outcome.remarks, outcome.findings):  # the parent has told those of the listing
         annotations = item.sequence.load()
+        tell_selection(annotations, recipe.masks)
     declared = [*item.sequence.annotation_files, *item.sequence.frames.files()]
     if item.sequence.annotated_file is not None:
         declared.append(item.sequence.annotated_file)

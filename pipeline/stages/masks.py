@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +20,8 @@ from spotlabel.pipeline.store import EvidenceReader, FrameState, MaskWriter, Sto
 from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS
 from spotlabel.pipeline.upkeep.plan import Item
 from spotlabel.pipeline.validation import nearest
+
+logger = logging.getLogger("spotlabel")
 
 
 def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: FrameProgress) -> None:
@@ -127,6 +130,17 @@ def _info(recipe: Recipe, item: Item, annotations: Annotations, evidence: Eviden
             "camera": str(item.sequence.camera),
         },
     )
+
+
+def tell_selection(annotations: Annotations, settings: MaskSettings) -> None:
+    """Warn if a video has boxes and ``settings.classes`` selects none of them: its masks are then unknown."""
+    names, wanted = annotations.class_names, set(settings.classes or ())
+    present = sorted({names[int(k)] for k in annotations.boxes.class_id})
+    if settings.classes is not None and present and not wanted & {*present}:
+        chosen = ", ".join(settings.classes)
+        logger.warning(
+            "masks.classes=[%s] selects none of the boxes, which are: %s", chosen, ", ".join(present)
+        )
 
 
 def selected_boxes(annotations: Annotations, settings: MaskSettings) -> npt.NDArray[np.bool_]:

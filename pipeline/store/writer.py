@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -274,7 +275,15 @@ def _publish(path: Path, build: Callable[[tuple[h5py.File, Spool]], _AnyWriter])
                 writers[0].finish()
             spool.check()
     except OSError as error:
-        raise StoreError(
-            f"{path}: could not be written ({room(path.parent)}): {error.strerror or error}; "
-            "free some space or set another `out`, then run again"
-        ) from error
+        raise StoreError(_not_written(path, error)) from error
+
+
+def _not_written(path: Path, error: OSError) -> str:
+    """Why a store could not be written; speaks of space where that is what is short."""
+    reason = error.strerror or str(error)
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None):
+        return f"{path}: could not be written: {reason}; mend the disk or set another `out`, then run again"
+    return (
+        f"{path}: could not be written ({room(path.parent)}): {reason}; "
+        "free some space or set another `out`, then run again"
+    )

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from spotlabel.labelers.base import Labeler, Settings
@@ -107,22 +106,8 @@ def annotations_fingerprint(sequence: Sequence, options: ReaderOptions, cache: D
     return {
         "annotations": files_digest(sequence.annotation_files, {}, cache),
         "reader": sequence.reader,
-        "reader options": _options_without_paths(options),
+        "reader options": options.deciding(),
     }
-
-
-def _options_without_paths(options: ReaderOptions) -> dict[str, Any]:
-    """Where files lie decides nothing (their content does), and no path of a machine belongs into a store.
-
-    Which frames were annotated is no matter of boxes: :func:`annotated_fingerprint`.
-    """
-    paths = {name for name, value in options if isinstance(value, Path)}
-    unset = {name for name in options.later if getattr(options, name) == _default(options, name)}
-    return options.model_dump(mode="json", exclude={"annotated", *paths, *unset})
-
-
-def _default(options: ReaderOptions, name: str) -> object:
-    return type(options).model_fields[name].get_default(call_default_factory=True)
 
 
 def annotated_fingerprint(sequence: Sequence, options: ReaderOptions, cache: DigestCache) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spotlabel.labelers.masks import MASK_RULES_VERSION
-from spotlabel.pipeline.errors import SpotlabelError, StoreError
+from spotlabel.pipeline.errors import DatasetError, SpotlabelError, StoreError
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import MaskReader
@@ -80,6 +80,8 @@ def stale_masks(recipe: Recipe, item: Item, *, with_frames: bool = True) -> str:
 
 def _check(recipe: Recipe, item: Item) -> None:
     name = item.sequence.name
+    if item.sequence.problem:
+        raise DatasetError(f"{name}: {item.sequence.problem}")
     if not item.mask_path.exists():
         raise StoreError(
             f"{name}: has no masks ({item.mask_path}); run `spotlabel label` with this recipe first"

@@ -126,6 +126,8 @@ def plan_item(recipe: Recipe, item: Item, masks_only: bool = False, *, remember:
             settings and versions are still compared.
         remember: write down the digests that were computed; without it nothing is written at all.
     """
+    if item.sequence.problem:
+        return Plan(item, Need(State.MISSING), Need(State.MISSING), problem=item.sequence.problem)
     try:
         evidence = evidence_need(recipe, item, masks_only)
         masks = mask_need(recipe, item) if evidence.state == State.FRESH else _after(evidence, item)

@@ -107,7 +107,7 @@ def test_the_same_images_give_the_same_bytes(model: Path, tmp_path: Path) -> Non
         done(model, tmp_path / "f", "--out", tmp_path / out, "--draw", "all", "--attention", "--quiet")
     one, two = contents(tmp_path / "one"), contents(tmp_path / "two")
     assert one == two
-    assert len(one) == 10  # detections, record, sheet, 3 pictures, 3 maps, their boxes
+    assert len(one) == 11  # detections, which images they are of, record, sheet, 3 pictures, 3 maps, boxes
 
 
 def test_images_videos_and_folders(model: Path, tmp_path: Path) -> None:
@@ -141,6 +141,55 @@ def test_the_table_counts_the_boxes_that_were_written(
     text, coco = out / "a.txt", out / "a.json"
     written = len(text.read_text().splitlines()) if text.exists() else len(json.loads(coco.read_text()))
     assert int(row[3]) == written > 0
+
+
+def test_the_same_frames_have_the_same_ids_however_they_are_named(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    video = write_video(tmp_path / "data" / "gate.avi", sliding(3))
+    (tmp_path / "data" / "gate.csv").write_text("frame,x0,y0,x1,y1\n0,1,1,9,9\n")
+    content = {"data": str(tmp_path / "data"), "out": str(tmp_path / "out"), "labeler": "mog2"}
+    content["dataset"] = {"reader": "video"}
+    (tmp_path / "r.yaml").write_text(json.dumps(content))
+    done(model, video, "--out", tmp_path / "one")
+    done(model, "--recipe", tmp_path / "r.yaml", "--out", tmp_path / "two")
+    one, two = (json.loads((tmp_path / out / "gate.json").read_text()) for out in ("one", "two"))
+    assert one == two
+    assert {row["image_id"] for row in one} == {1, 2, 3}
+    listed = json.loads((tmp_path / "two" / "gate--images.json").read_text())
+    assert [(image["id"], image["file_name"], image["frame"]) for image in listed["images"]] == [
+        (1, "gate.avi", 0),
+        (2, "gate.avi", 1),
+        (3, "gate.avi", 2),
+    ]
+    assert {(image["width"], image["height"]) for image in listed["images"]} == {(64, 48)}
+    assert [category["id"] for category in listed["categories"]] == [1, 2]
+
+
+@pytest.mark.parametrize("names", [("photo1", "photo3", "photo6"), ("a", "b", "c"), ("9", "10", "x")])
+def test_pictures_have_the_ids_of_their_places(model: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in names:
+        (tmp_path / "photos" / f"{name}.png").write_bytes(encode(noise(1, 40, 50), ".png"))
+    done(model, tmp_path / "photos", "--out", tmp_path / "o")
+    listed = json.loads((tmp_path / "o" / "photos--images.json").read_text())["images"]
+    assert [(image["id"], image["file_name"]) for image in listed] == [
+        (n, f"{name}.png") for n, name in enumerate(names, start=1)
+    ]
+    rows = json.loads((tmp_path / "o" / "photos.json").read_text())
+    assert {row["image_id"] for row in rows} == {1, 2, 3}
+
+
+def test_a_missing_image_takes_no_id(model: Path, recipe: Path, tmp_path: Path) -> None:
+    images = tmp_path / "data" / "a" / "img1"
+    (images / "000002.jpg").unlink()
+    done(model, "--recipe", recipe, "--only", "a", "--set", "frames.on_bad=unknown")
+    done(model, images, "--out", tmp_path / "o")
+    listed = [
+        json.loads(path.read_text())["images"]
+        for path in (tmp_path / "out" / "detections" / "a--images.json", tmp_path / "o" / "img1--images.json")
+    ]
+    assert listed[0] == listed[1]
+    assert [(image["id"], image["frame"]) for image in listed[0]] == [(1, 1), (2, 3), (3, 4)]
 
 
 def test_rows_like_spotnets(model: Path, recipe: Path, tmp_path: Path) -> None:
@@ -180,7 +229,7 @@ def test_a_frame_that_cannot_be_read_fails_its_sequence_alone(
     assert "000003.jpg: truncated or corrupt JPEG" in result.stderr
     assert result.stderr.endswith("1 of 2 failed, the others are whole; failed: a\n")
     out = tmp_path / "out" / "detections"
-    assert [path.name for path in out.glob("*.json")] == ["b.json"]
+    assert sorted(path.name for path in out.glob("*.json")) == ["b--images.json", "b.json"]
     result = done(model, "--recipe", recipe, "--set", "frames.on_bad=unknown")
     assert "a: 1 frames could not be read, first: " in result.stdout
     assert {row["image_id"] for row in json.loads((out / "a.json").read_text())} == {1, 2, 4}

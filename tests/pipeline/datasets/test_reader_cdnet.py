@@ -131,7 +131,7 @@ def test_root_may_be_given_as_a_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [s.name for s in read(Path(".."))] == ["baseline/road"]
 
 
-@pytest.mark.parametrize("name", ["..ca t", "ünïcode ☃", "x" * 200, "a\nb", "$(rm)"])
+@pytest.mark.parametrize("name", ["ca t..", "ünïcode ☃", "x" * 200, "a\nb", "$(rm)"])
 def test_hostile_names_are_data(tmp_path: Path, name: str) -> None:
     usual(tmp_path / "cd" / "baseline" / name)
     sequence = one(tmp_path / "cd")
@@ -149,7 +149,7 @@ def test_nothing_found_says_what_was_looked_for(tmp_path: Path) -> None:
 def test_sequence_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "road" / "input").mkdir(parents=True)
     with pytest.raises(DatasetError, match="input: no image found"):
-        read(tmp_path)
+        read(tmp_path)[0].load()
 
 
 def test_sequence_facts(tmp_path: Path) -> None:
