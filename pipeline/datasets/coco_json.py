@@ -158,10 +158,9 @@ def _items(path: Path, document: Mapping[str, Any], key: str, *, required: bool 
 
 def _area(value: object) -> float:
     """A given area; NaN if there is none, or no number: nothing but a check hangs on it."""
-    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < MAX_WHOLE
-    return (
-        float(value) if isinstance(value, int | float) and (whole or isinstance(value, float)) else math.nan
-    )
+    if isinstance(value, float) or (type(value) is int and abs(value) < MAX_WHOLE):
+        return float(value)
+    return math.nan
 
 
 def _order(identifier: Id) -> tuple[bool, int, str]:
