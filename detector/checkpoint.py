@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.regular import check_regular
 
 COUNTER = "num_batches_tracked"
 
@@ -55,7 +56,8 @@ def read_public_checkpoint(path: Path) -> dict[str, Tensor]:
     Nothing in the file is executed: only tensors and plain containers are accepted.
 
     Args:
-        path: file holding ``{"state_dict": {name: tensor}, ...}`` or the inner dict alone.
+        path: file holding ``{"state_dict": {name: tensor}, ...}``, the same under ``model`` (torchvision's
+            scripts), or the inner dict alone.
 
     Returns:
         Tensors on the CPU, a leading ``module.`` removed from their names.
@@ -64,6 +66,7 @@ def read_public_checkpoint(path: Path) -> dict[str, Tensor]:
         CheckpointError: the file is missing, damaged, no checkpoint, holds NaN, or asks for code to be run.
     """
     try:
+        check_regular(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such checkpoint") from None
@@ -109,7 +112,7 @@ def load_public_checkpoint(model: nn.Module, path: Path) -> ImportReport:
 
 
 def _tensors(path: Path, content: object) -> dict[str, Tensor]:
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    state = _inner(content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not state:
         raise CheckpointError(f"{path}: expected a dict of tensors, or one under 'state_dict'")
     for name, value in state.items():
@@ -118,6 +121,13 @@ def _tensors(path: Path, content: object) -> dict[str, Tensor]:
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise CheckpointError(f"{path}: {name}: the tensor holds NaN or infinity")
     return {_without_wrapper(name): value for name, value in state.items()}
+
+
+def _inner(content: dict[object, object]) -> object:
+    for key in ("state_dict", "model"):
+        if isinstance(content.get(key), dict):
+            return content[key]
+    return content
 
 
 def _without_wrapper(name: str) -> str:

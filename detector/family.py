@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
@@ -19,6 +20,26 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+class Recognised(NamedTuple):
+    """What the names and shapes of a public checkpoint tell.
+
+    Attributes:
+        preset: the detector; of those that share all names and shapes, the one that was published.
+        backbone: what it stands on; empty if it is none of the family's.
+        tensors: the weights, by the names of the file, without classes that stand for nothing.
+        classes: number of classes.
+        class_names: what they are called, where that is known; else empty.
+        sides: as in :class:`spotlabel.detector.model.ModelSpec`.
+    """
+
+    preset: str
+    backbone: str
+    tensors: Mapping[str, Tensor]
+    classes: int
+    class_names: tuple[str, ...] = ()
+    sides: tuple[int, int] | None = None
+
+
 class Family(ABC):
     """Presets that are built, trained and started from public weights in one way.
 
@@ -28,6 +49,7 @@ class Family(ABC):
         weights: factors of its loss terms (``training.weights``).
         options: what else it wants to be told (``training.options``); stands in model files.
         bases: settings of training to start from, by name (``training.base``).
+        idle: what names begin with of tensors that public checkpoints hold and their networks never use.
     """
 
     presets: tuple[str, ...]
@@ -35,6 +57,7 @@ class Family(ABC):
     weights: type[Options] = Options
     options: type[Options] = Options
     bases: Mapping[str, Mapping[str, object]] = {}
+    idle: tuple[str, ...] = ()
 
     def defaults(self, preset: str, backbone: str | None) -> Mapping[str, object]:
         """Settings of training that hold unless a base or the user says otherwise.
@@ -71,6 +94,18 @@ class Family(ABC):
             options: settled ones, of the type :attr:`options`.
             weights: factors of the loss terms, of the type :attr:`weights`; its defaults if not given.
         """
+
+    def recognise(self, tensors: Mapping[str, Tensor], named: bool) -> Recognised | None:
+        """What detector public weights are of.
+
+        Args:
+            tensors: by name, as the file has them.
+            named: all classes of the file will be given names, so that none is left out.
+
+        Returns:
+            None if the weights are none of this family's.
+        """
+        return None
 
     def load_public(self, network: Detector, tensors: Mapping[str, Tensor]) -> ImportReport:
         """Copy what fits of a detector's weights, ours or public ones; what does not fit stays as it is.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -19,14 +18,14 @@ from pydantic import (
     field_validator,
     model_serializer,
 )
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from spotlabel.detector.checkpoint import CheckpointError
 from spotlabel.detector.contract import Detector
 from spotlabel.detector.families import check_backbone, family_of, own_settings
 from spotlabel.detector.family import Options
+from spotlabel.detector.tensor_file import DamagedError, as_bytes, read
 from spotlabel.pipeline.atomic import write_atomically
 from spotlabel.pipeline.errors import RecipeError
 
@@ -54,7 +53,8 @@ class Choice(BaseModel):
     """Where the values are from, for messages: ``training.`` of a recipe."""
 
     preset: PresetName = "spotnet-multitask"
-    """Network: centernet, spotnet-multitask, spotnet-released, spotnet-paper or spotnet2."""
+    """Network: centernet, spotnet-multitask, spotnet-released, spotnet-paper or spotnet2. The default has no
+    attention; recipes that come with spotlabel ask for ``spotnet-paper``, which has."""
     backbone: str = Field(default="hourglass-104", validate_default=True)
     """What the heads stand on."""
     options: SerializeAsAny[Options] = Field(default=Options(), validate_default=True)
@@ -112,18 +112,16 @@ def save_model(
         weights: values to write instead of the network's own, by the names of its ``state_dict`` (averaged
             weights, for example).
     """
-    tensors = {
-        name: value.detach().cpu().contiguous()
-        for name, value in {**network.state_dict(), **(weights or {})}.items()
-    }
-    write_atomically(path, save(tensors, as_metadata(FORMAT, spec.model_dump(mode="json"))))
+    tensors = {**network.state_dict(), **(weights or {})}
+    write_atomically(path, as_bytes(FORMAT, spec.model_dump(mode="json"), tensors))
 
 
 def load_model(path: Path | str) -> tuple[Detector, ModelSpec]:
     """Read a detector, on the CPU, in evaluation mode.
 
     Raises:
-        CheckpointError: no such file, not a model of spotlabel, or weights that are not those of its network.
+        CheckpointError: no such file, not a model of spotlabel, damaged, or weights that are not those of its
+            network.
     """
     path = Path(path)
     spec, tensors = read_model(path)
@@ -137,39 +135,31 @@ def read_model(path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
     """What a model file says it is, and its tensors.
 
     Raises:
-        CheckpointError: no such file, or not a model of spotlabel.
+        CheckpointError: no such file, not a model of spotlabel, or a damaged one.
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such model file")
     try:
-        with safe_open(path, framework="pt") as file:
-            found = from_metadata(file.metadata())
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+        facts, tensors = read(path, FORMAT)
     except (SafetensorError, OSError) as error:
+        if _is_pickle(path):
+            advice = (
+                f"spotlabel import checkpoint {path} {path.with_suffix('.safetensors').name} makes one of it"
+            )
+            raise CheckpointError(
+                f"{path}: not readable as safetensors: a checkpoint of PyTorch ({advice})"
+            ) from error
         raise CheckpointError(f"{path}: not readable as safetensors: {error}") from error
-    if found is None or found[0] != FORMAT:
-        what = f"holds {found[0]}" if found else "says nothing of spotlabel"
-        raise CheckpointError(f"{path}: not a model of spotlabel (expected {FORMAT!r}, the file {what})")
+    except DamagedError as error:
+        raise CheckpointError(f"{path}: damaged: {error}; copy or train it again") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path}: not a model of spotlabel ({error})") from error
     try:
-        return ModelSpec.model_validate(found[1]), tensors
+        return ModelSpec.model_validate(facts), tensors
     except (ValidationError, RecipeError) as error:
         raise CheckpointError(
             f"{path}: made by another version of spotlabel: {_first_line(error)}"
         ) from error
-
-
-def as_metadata(format_: str, facts: object) -> dict[str, str]:
-    """Facts for a safetensors header, under one key: the order of several would change from run to run."""
-    return {"spotlabel": json.dumps({"format": format_, "facts": facts}, sort_keys=True)}
-
-
-def from_metadata(metadata: Mapping[str, str] | None) -> tuple[str, Any] | None:
-    """Format and facts of :func:`as_metadata`; None if the file was not written by spotlabel."""
-    try:
-        found = json.loads((metadata or {})["spotlabel"])
-        return str(found["format"]), found["facts"]
-    except (KeyError, ValueError, TypeError):
-        return None
 
 
 def _check_names(
@@ -188,6 +178,15 @@ def _check_names(
         raise CheckpointError(
             f"{path}: holds {extra[0]}, which {spec.preset} on {spec.backbone} does not have"
         )
+
+
+def _is_pickle(path: Path) -> bool:
+    """Whether a file begins like what ``torch.save`` writes: a zip archive, or before 1.6 a pickle."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4).startswith((b"PK\x03\x04", b"\x80\x02"))
+    except OSError:
+        return False
 
 
 def _first_line(error: Exception) -> str:

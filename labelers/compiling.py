@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import logging
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 
-F = TypeVar("F", bound=Callable[..., Any])
+from spotlabel.labelers.compile_cache import CheckedCache, tell_unkept
 
-_logger = logging.getLogger(__name__)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compile_cached(function: F, sources: str, **options: Any) -> F:
     """Compile a function on first call; without GIL, cached on disk, IEEE division, no reordering of sums.
 
     The cache lies beside the source or, where that is read-only, in the user's cache folder or in
-    ``NUMBA_CACHE_DIR``. Where none can be written, every process compiles anew, and the log says so.
+    ``NUMBA_CACHE_DIR``. It is never needed: where none can be written every process compiles anew, damaged
+    code is compiled again, and the log says so; see :class:`spotlabel.labelers.compile_cache.CheckedCache`.
 
     Args:
         function: a function that numba can compile in nopython mode.
@@ -32,13 +33,18 @@ def compile_cached(function: F, sources: str, **options: Any) -> F:
         The compiled function, typed as the original.
     """
     options = {"nogil": True, "error_model": "numpy", **options}
+    dispatcher = numba.njit(**options)(function)
     try:
-        dispatcher = numba.njit(cache=True, **options)(function)
-    except RuntimeError as error:  # numba found no folder it may write to
-        _logger.warning("compiled code of %s is not cached: %s", function.__name__, error)
-        return cast(F, numba.njit(**options)(function))
-    dispatcher._cache._cache_file._source_stamp = sources
+        dispatcher._cache = CheckedCache(function, sources)
+    except (RuntimeError, OSError) as error:  # numba found no folder it may write to
+        tell_unkept(str(Path(inspect.getfile(function)).parent), error)
     return cast(F, dispatcher)
+
+
+def is_cached(dispatcher: Any) -> bool:
+    """Whether code of the present sources lies in the cache for a function of :func:`compile_cached`."""
+    file = getattr(dispatcher._cache, "_cache_file", None)
+    return file is not None and bool(file._load_index())
 
 
 def sources_digest(*folders: Path) -> str:

@@ -27,9 +27,12 @@ def load_plugins(group: str) -> dict[str, object]:
             continue
         try:
             loaded[point.name] = point.load()
-        # A plugin's import runs anyone's code; whatever it raises must not stop the others.
-        except Exception as error:
-            reason = " ".join(str(error).split())
+        # A plugin's import runs anyone's code; whatever it raises must not stop the others. Not only errors:
+        # sys.exit would end the run with its code and no word. The user's interrupt is not the plugin's.
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            reason = " ".join(str(error).split()) or "no reason given"
             name, value, kind = point.name, point.value, type(error).__name__
             _log.warning("%s: cannot load %r (%s): %s: %s; left out", group, name, value, kind, reason)
     return loaded

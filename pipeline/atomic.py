@@ -21,6 +21,7 @@ _PARTIAL_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.partial")
 _OUR_FOLDERS = ("evidence/*", "masks", "logs", ".digests", "jobs/*")
 _HOST_DIGITS = 12
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.ENOSYS)
 SILENT_SECONDS = 7 * 86400
 """A partial file whose writer cannot be asked (another host's, or no locks on this disk) counts as left
 behind when nobody has written to it for so long: longer than schedulers usually let a job live."""
@@ -58,12 +59,35 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def fsync_folder(folder: Path) -> None:
-    """Flush a folder's entries, so that a rename survives a power cut."""
+    """Flush a folder's entries, so that a rename survives a power cut.
+
+    Some disks (SMB, shared folders of virtual machines, FUSE) cannot do that for folders and refuse; the
+    files in them are whole all the same, so that is a line in the log, once a process and folder.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+        _tell_no_folder_sync(folder, error.strerror or str(error))
     finally:
         os.close(descriptor)
+
+
+def room(folder: Path) -> str:
+    """What is free on the disk of a folder, for messages; and whether no file entry (inode) is left."""
+    while not folder.exists():
+        folder = folder.parent
+    disk = os.statvfs(folder)
+    free = f"{disk.f_bavail * disk.f_frsize / 2**20:.1f} MiB free there"
+    # Disks without a fixed number of entries (btrfs) report 0 of 0.
+    return f"{free}, but no inode: delete files there" if disk.f_files and not disk.f_favail else free
+
+
+@cache
+def _tell_no_folder_sync(folder: Path, reason: str) -> None:
+    _LOG.info("%s: this disk does not flush folders (%s); files are whole all the same", folder, reason)
 
 
 def locked_partial(final: Path) -> tuple[Path, int]:

@@ -38,8 +38,16 @@ class MissingFrameError(FrameError):
     """A frame number that the sequence should have and that has no file."""
 
 
+class ChangedInputError(SpotlabelError):
+    """An input file that changed while something was being made of it; nothing is kept of that."""
+
+
 class StoreError(SpotlabelError):
     """A store file that is missing, damaged or does not fit what was asked of it."""
+
+
+class DamagedStoreError(StoreError):
+    """A store file whose content is not what was once written, or never made sense; to be made again."""
 
 
 class OtherStoreError(StoreError):

@@ -8,9 +8,12 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from spotlabel.pipeline.atomic import locked_partial
+from spotlabel.pipeline.inputs import hashed_input, open_input
+from spotlabel.pipeline.regular import regular_bytes
 
 _LOG = logging.getLogger("spotlabel")
 _RACY_SECONDS = 2.0
@@ -20,7 +23,7 @@ _ENTRY_LENGTH = 5
 
 def file_digest(path: Path) -> str:
     """BLAKE2b-256 of a file's bytes, as hex; OSError if it cannot be read."""
-    with path.open("rb") as file:
+    with open_input(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
 
 
@@ -49,6 +52,7 @@ class DigestCache:
 
     def digest(self, file: Path) -> str:
         """Digest of a file's bytes; OSError if it cannot be read."""
+        hashed_input(file)
         return self.remembered(file, "content", file_digest)
 
     def remembered(self, file: Path, what: str, compute: Callable[[Path], str]) -> str:
@@ -65,7 +69,7 @@ class DigestCache:
             stat = file.stat()
         except OSError:
             return compute(file)
-        signature = [stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+        signature = _signature(stat)
         known = self._known.get(key)
         if known is not None and known[:-1] == signature:
             return str(known[-1])
@@ -74,6 +78,17 @@ class DigestCache:
             self._known[key] = [*signature, digest]
             self._changed = True
         return digest
+
+    def forget(self, file: Path) -> None:
+        """Forget all of a file that turned out to have other bytes than were remembered."""
+        place = f":{os.path.abspath(file)}"
+        for key in [key for key in self._known if key.endswith(place)]:
+            del self._known[key]
+            self._changed = True
+
+    def forget_all(self) -> None:
+        """Take nothing for known: every file is read again."""
+        self._known = {}
 
     def derived(self, digest: str, what: str, compute: Callable[[], str]) -> str:
         """A text that only content of a known digest decides, computed when it is not known yet.
@@ -107,13 +122,24 @@ class DigestCache:
                 partial.unlink(missing_ok=True)
                 os.close(descriptor)
         except OSError as error:
-            _LOG.warning("%s: digests not remembered (%s); the next run hashes again", self._path, error)
+            _tell_unsaved(self._path.parent, error.strerror or str(error))
+
+
+@cache
+def _tell_unsaved(folder: Path, reason: str) -> None:
+    """Say once, not for every video of a folder, that digests are not remembered."""
+    _LOG.warning("%s: digests are not remembered (%s); the next run hashes again", folder, reason)
+
+
+def _signature(stat: os.stat_result) -> list[object]:
+    """What changes with a file, as far as its folder tells."""
+    return [stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
 def _load(path: Path) -> dict[str, list[object]]:
     """What an earlier run remembered; anything unexpected counts as nothing."""
     try:
-        data = json.loads(path.read_text())
+        data = json.loads(regular_bytes(path))
         if data["format"] != _FORMAT or not all(
             len(entry) == _ENTRY_LENGTH for entry in data["files"].values()
         ):

@@ -75,6 +75,10 @@ class Annotations:
             1 for MOT, 0 elsewhere): native = ours + native_origin.
         clipped: number of boxes that were cut at the image border.
         dropped: number of boxes with no area left inside the image, or that a reader's rule leaves out.
+        listed: bool (T,), frames that the files speak of: by name where the format names frames (COCO, XML),
+            else by a box or an ignore region of their own; None where that says nothing.
+        annotated: bool (T,), frames in which somebody looked for objects; None if that is all of them. A
+            frame that was not annotated may hold objects anywhere: its mask is unknown.
     """
 
     boxes: BoxTable
@@ -83,6 +87,8 @@ class Annotations:
     native_origin: float = 0.0
     clipped: int = 0
     dropped: int = 0
+    listed: npt.NDArray[np.bool_] | None = None
+    annotated: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,11 @@ class Sequence:
         derived_boxes: true if the boxes come from ground-truth pixels and no annotator drew them.
         truth: reads the exact or annotated pixel mask of a position, where the dataset has one: uint8
             (H, W), in the dataset's own values; None where it has none.
+        names_frames: the annotation files name the annotated frames, and may leave out some (COCO).
+        annotated_file: file of the numbers of the annotated frames, if the recipe names one.
+        problem: one line that says why the sequence cannot be used at all; empty if it can. One that cannot
+            is listed all the same, so that it fails by its name while the others are made: whatever is asked
+            of its frames, and ``load``, raise :class:`spotlabel.pipeline.errors.DatasetError`.
     """
 
     name: str
@@ -112,3 +123,6 @@ class Sequence:
     attributes: Mapping[str, str] = field(default_factory=dict)
     derived_boxes: bool = False
     truth: Callable[[int], Image | None] | None = None
+    names_frames: bool = False
+    annotated_file: Path | None = None
+    problem: str = ""

@@ -65,7 +65,7 @@ class Settings:
     train_images: int = 300
     test_images: int = 300
     iterations: int = 800
-    batch: int = 8
+    batch: int = 4
     rate: tuple[float, float] = (2e-3, 1e-3)
     milestones: tuple[float, ...] = (0.7, 0.9)
     decay: float = 0.2
@@ -92,5 +92,6 @@ def build_network(variant: str, settings: Settings) -> Detector:
     """A fresh detector with weights from torch's default generator."""
     preset = PRESETS[variant]
     one_stage = variant in ONE_STAGE
+    backbone, family = settings.backbone[not one_stage], family_of(preset)
     options = own_settings(preset, "options", {} if one_stage else REGION_OPTIONS, "options")
-    return family_of(preset).build(preset, settings.backbone[not one_stage], CLASSES, options)
+    return family.build(preset, backbone, CLASSES, family.settled(preset, backbone, options))

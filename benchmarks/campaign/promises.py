@@ -1,4 +1,4 @@
-"""The promises R1 to R22 and the ordinary tests that show them."""
+"""The promises R1 to R30 and the ordinary tests that show them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Promise:
     """One promise.
 
     Attributes:
-        row: ``R1`` to ``R22``.
+        row: ``R1`` to ``R30``.
         fault: what may happen.
         promise: what holds then.
         tests: ``file::function`` below ``tests/``, one at least.
@@ -119,4 +119,38 @@ PROMISES = (
              "test_frames_prefetch.py::test_never_more_than_depth_items_wait")),
     Promise("R22", "published accuracy", "PAWCS on CDnet highway within 0.005 of F 0.944",
             ("test_pawcs_parity.py::test_parity_mode_gives_the_masks_of_pybgs",)),
+    Promise("R23", "boxes or frames edited at any instant of a run, for good or for a moment",
+            "never fresh with another input's result: what was used is what was hashed, or the run fails "
+            "by name",
+            ("test_campaign.py::test_an_edit_at_any_moment_never_makes_a_false_fresh",
+             "test_inputs.py::test_a_file_changed_and_put_back_is_noticed")),
+    Promise("R25", "a bit flipped in a detector or a training state", "refused at load, always, in one line",
+            ("test_tensor_file.py::test_every_flipped_bit_is_seen",
+             "test_tensor_file.py::test_a_flipped_bit_in_a_detector_is_one_line",
+             "test_tensor_file.py::test_a_flipped_bit_in_a_training_state_is_one_line",
+             "test_tensor_file.py::test_how_far_a_run_has_come_is_checked_too")),
+    Promise("R27", "a cache of compiled code truncated, damaged, full, unwritable", "one line, and on",
+            ("test_compile_cache.py::test_damaged_code_is_compiled_anew",
+             "test_compile_cache.py::test_no_flipped_bit_of_compiled_code_runs",
+             "test_compile_cache.py::test_a_full_disk_is_told_once",
+             "test_compile_cache.py::test_a_folder_that_is_gone_or_a_file_costs_one_line")),
+    Promise("R28", "no inodes left; a plugin that exits at import",
+            "named for what it is; the user's interrupt still works",
+            ("test_atomic.py::test_a_disk_without_inodes_is_told_from_a_full_one",
+             "test_labelers.py::test_a_plugin_that_ends_the_program_is_named_and_left_out",
+             "test_labelers.py::test_the_users_interrupt_is_not_the_plugins")),
+    Promise("R29", "pipes, devices, enormous pictures, absurd counts, bombs of aliases among the inputs",
+            "refused from headers; no hang; memory grows with the boxes, not with their pairs",
+            ("test_regular.py::test_what_is_no_regular_file_is_refused",
+             "test_regular.py::test_no_command_waits_for_a_pipe",
+             "test_regular.py::test_an_enormous_picture_is_refused_from_its_header",
+             "test_many_boxes.py::test_memory_grows_with_the_boxes_and_not_with_their_pairs",
+             "test_recipe.py::test_a_bomb_of_aliases_is_refused_before_it_is_written_out")),
+    Promise("R30", "names and texts with control characters, line breaks, formulas",
+            "spelled out wherever text leaves the program",
+            ("test_hostile_text.py::test_no_command_prints_a_raw_name",
+             "test_text.py::test_nothing_is_printed_past_these_functions",
+             "test_text.py::test_a_cell_is_a_number_or_a_text_that_no_spreadsheet_computes",
+             "test_text.py::test_no_setting_adds_a_line_to_a_batch_script",
+             "test_store.py::test_a_text_that_hdf5_cannot_hold_is_named")),
 )  # fmt: skip

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from torch import Tensor
 
 from spotlabel.detector.centernet.losses import LossWeights
 from spotlabel.detector.centernet.presets import PRESETS, build_detector
+from spotlabel.detector.centernet.recognise import recognise
 from spotlabel.detector.checkpoint import CheckpointError, ImportReport
 from spotlabel.detector.contract import Detector
-from spotlabel.detector.family import Family, Options
+from spotlabel.detector.family import Family, Options, Recognised
 from spotlabel.detector.networks.backbones import BACKBONES, build_backbone
 from spotlabel.detector.networks.imagenet import imagenet_weights, load_imagenet
 from spotlabel.detector.networks.resnet import ResNet
@@ -58,6 +62,11 @@ class CenterNetFamily(Family):
     backbones = tuple(BACKBONES)
     weights = LossWeights
     bases = BASES
+    idle = ("SqEx.",)
+
+    def recognise(self, tensors: Mapping[str, Tensor], named: bool) -> Recognised | None:
+        """See :func:`spotlabel.detector.centernet.recognise.recognise`."""
+        return recognise(tensors)
 
     def build(
         self, preset: str, backbone: str, classes: int, options: Options, weights: Options | None = None

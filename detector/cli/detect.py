@@ -27,6 +27,8 @@ from spotlabel.detector.prediction.sources import (
     clips_of_stills,
     parts_to_look_at,
 )
+from spotlabel.pipeline.hashing import file_digest
+from spotlabel.pipeline.inputs import check_inputs, named_input, watching_inputs
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.local import check_writable, usable_cores
 
@@ -64,7 +66,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--batch", default=1, show_default=True, type=click.IntRange(min=1),
                      help="Images that go through the network together."),
         click.option("--attention", is_flag=True,
-                     help="Write attention maps, 8-bit grey, for `spotlabel evaluate attention`."),
+                     help="Write attention maps, 8-bit grey, and boxes, for `spotlabel evaluate attention`."),
         click.option("--draw", metavar="N|all", callback=_drawn,
                      help="Draw N frames of each, evenly spread, and a sheet of them."),
         click.option("--min-score", default=0.0, show_default=True, type=click.FloatRange(0, 1),
@@ -115,9 +117,10 @@ def detect(
 ) -> None:
     """Find objects in images, videos or the sequences of a dataset.
 
-    MODEL is a detector made by spotlabel (*.safetensors). SOURCE is an image, a folder of images or videos,
-    or a video. Results that are up to date are kept; what is missing or was made with another model, other
-    images or other options is made again.
+    MODEL is a detector made by spotlabel (*.safetensors); `spotlabel import checkpoint` makes one of a public
+    checkpoint (*.pth). SOURCE is an image, a folder of images or videos, or a video. Results that are up to
+    date are kept; what is missing or was made with another model, other images or other options is made
+    again.
 
     \b
     Examples:
@@ -135,7 +138,11 @@ def detect(
     loaded = _recipe(recipe, sources, overrides, only, options["only_annotated"])
     wanted = _wanted(loaded, options)
     clips = _clips(loaded, sources, only, orientation)
-    network, spec = load_model(model)
+    with watching_inputs():
+        named_input(model)
+        network, spec = load_model(model)
+        digest = file_digest(model)
+        check_inputs()
     predict = PredictOptions(
         options["batch"], options["flip"], options["scales"], options["nms"], options["canvas"]
     )
@@ -143,7 +150,7 @@ def detect(
     predictor = Predictor(network, spec, predict, switches)
     if wanted.attention and not predictor.attentions:
         raise PredictionError(f"{model}: {spec.preset} has no attention maps")
-    setup = Setup(model, predictor, switches, wanted, again)
+    setup = Setup(model, digest, predictor, switches, wanted, again)
     if dry_run:
         show_plan(setup, clips)
         return

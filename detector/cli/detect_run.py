@@ -9,9 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import torch
-from rich.markup import escape
 
 from spotlabel.detector.prediction.clips import Clip
 from spotlabel.detector.prediction.engine import Switches
@@ -25,9 +23,11 @@ from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.frames import VideoFile
 from spotlabel.pipeline.frames.digest import frames_digest
 from spotlabel.pipeline.hashing import DigestCache, file_digest, files_digest
+from spotlabel.pipeline.inputs import check_inputs, watching_inputs
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.watcher import SilentWatcher
+from spotlabel.pipeline.terminal import echo, escape
 
 JOINED = "coco--all.json"
 """The results of all clips in one file; a clip's own file is never called so."""
@@ -39,6 +39,7 @@ class Setup:
 
     Attributes:
         model: the model file.
+        digest: of its content, as it was loaded.
         predictor: the detector that stands in it.
         switches: how it runs.
         wanted: which results are written, and where.
@@ -46,6 +47,7 @@ class Setup:
     """
 
     model: Path
+    digest: str
     predictor: Predictor
     switches: Switches
     wanted: Wanted
@@ -64,10 +66,11 @@ class Setup:
             "compat": wanted.compat,
             "min_score": wanted.min_score,
         }
-        outputs |= {"draw": wanted.draw, "attention": wanted.attention, "annotated": wanted.only_annotated}
+        attention = "with boxes" if wanted.attention else False
+        outputs |= {"draw": wanted.draw, "attention": attention, "annotated": wanted.only_annotated}
         found: dict[str, Any] = {
             "images": frames_digest(clip.frames, cache),
-            "model": cache.digest(self.model),
+            "model": self.digest,
             "options": {**asdict(self.predictor.options), "bf16": self.switches.bf16},
             "outputs": outputs,
         }
@@ -78,6 +81,8 @@ class Setup:
             found["annotations"] = files_digest(clip.sequence.annotation_files, {}, cache)
         if wanted.ids is not None:
             found["ids"] = file_digest(wanted.ids.path)
+        elif wanted.format == "coco":
+            outputs["image ids"] = "places"
         if wanted.out.is_dir():
             cache.save()
         return found
@@ -114,25 +119,26 @@ def detect_all(setup: Setup, clips: list[Clip], quiet: bool) -> int:
     if not quiet:
         _tell(setup, told)
         if joined is not None:
-            click.echo(f"all in one: {joined}")
+            echo(f"all in one: {joined}")
     if failed:
         names = ", ".join(each.name for each in failed)
-        click.echo(f"{len(failed)} of {len(told)} failed, the others are whole; failed: {names}", err=True)
+        echo(f"{len(failed)} of {len(told)} failed, the others are whole; failed: {names}", err=True)
     return len(failed)
 
 
 def show_plan(setup: Setup, clips: list[Clip]) -> None:
     """Print what :func:`detect_all` would do."""
     spec, predictor = setup.predictor.spec, setup.predictor
-    click.echo(f"model: {setup.model}: {spec.preset} on {spec.backbone}, {', '.join(spec.class_names)}")
-    click.echo(f"device: {predictor.device}{', bf16' if setup.switches.bf16 else ''}")
+    echo(f"model: {setup.model}: {spec.preset} on {spec.backbone}, {', '.join(spec.class_names)}")
+    echo(f"device: {predictor.device}{', bf16' if setup.switches.bf16 else ''}")
     options = ", ".join(f"{key} {value}" for key, value in asdict(predictor.options).items())
-    click.echo(f"options: {options}")
+    echo(f"options: {options}")
     shown = table("clip", "frames", "results", "to do", numbers=("frames",))
     for clip in clips:
-        # Counting the frames of a video takes a decoding pass.
-        frames = "video" if isinstance(clip.frames, VideoFile) else str(len(clip.frames))
+        frames = "video"  # counting those of a video takes a decoding pass
         try:
+            if not isinstance(clip.frames, VideoFile):
+                frames = str(len(clip.frames))
             todo = setup.reason(clip)
         except (SpotlabelError, OSError) as error:
             todo = f"UNUSABLE: {_one_line(error)}"
@@ -142,6 +148,12 @@ def show_plan(setup: Setup, clips: list[Clip]) -> None:
 
 
 def _look_at(setup: Setup, clip: Clip, watcher: SilentWatcher) -> Told:
+    """Bring the results of one clip up to date; of images that change meanwhile nothing is remembered."""
+    with watching_inputs():
+        return _look_at_watched(setup, clip, watcher)
+
+
+def _look_at_watched(setup: Setup, clip: Clip, watcher: SilentWatcher) -> Told:
     started, outcome = time.perf_counter(), Outcome(clip.name)
     told = Told(clip.name, "kept", Done())
     try:
@@ -155,6 +167,7 @@ def _look_at(setup: Setup, clip: Clip, watcher: SilentWatcher) -> Told:
                 setup.wanted,
                 lambda read, total: watcher.progress(clip.name, "detect", read, total),
             )
+            check_inputs()
             remember(setup.wanted.out, clip.name, made_from, done.files)
             for file in set(older) - set(done.files):  # in another format, which nothing keeps up to date
                 file.unlink(missing_ok=True)
@@ -184,7 +197,7 @@ def _join(wanted: Wanted, told: list[Told], failed: bool) -> Path | None:
 def _tell(setup: Setup, told: list[Told]) -> None:
     out = setup.wanted.out
     if all(each.state == "kept" for each in told):
-        click.echo(f"nothing to do: {len(told)} of {len(told)} are up to date in {out}")
+        echo(f"nothing to do: {len(told)} of {len(told)} are up to date in {out}")
         return
     columns = ("clip", "results", "frames", "boxes", "frames/s")
     shown = table(*columns, numbers=columns[2:])
@@ -198,10 +211,10 @@ def _tell(setup: Setup, told: list[Told]) -> None:
     for each in told:
         if each.done.skipped:
             first = each.done.skipped[0]
-            click.echo(f"{each.name}: {len(each.done.skipped)} frames could not be read, first: {first}")
+            echo(f"{each.name}: {len(each.done.skipped)} frames could not be read, first: {first}")
         for file in each.done.files[each.done.results :]:
-            click.echo(f"{each.name}: {file}")
-    click.echo(f"detections ({setup.wanted.format}): {out}")
+            echo(f"{each.name}: {file}")
+    echo(f"detections ({setup.wanted.format}): {out}")
 
 
 def _one_line(error: BaseException) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from spotlabel.detector.cli.evaluate_attention import attention_command
 from spotlabel.detector.cli.evaluate_coco import coco_command
@@ -18,6 +17,7 @@ from spotlabel.detector.evaluation.traffic import report
 from spotlabel.detector.evaluation.traffic.benchmarks import Request, Result, run_detrac, run_uavdt
 from spotlabel.detector.evaluation.traffic.subsets import read_list
 from spotlabel.pipeline.cli.options import console, table
+from spotlabel.pipeline.terminal import echo, echo_lines, escape
 
 
 def _named_lists(
@@ -101,11 +101,11 @@ for command in (coco_command, voc_command, attention_command):
 def _tell(result: Result, folder: Path | None, as_json: bool) -> None:
     written = report.write_report(result, folder) if folder else []
     if as_json:
-        click.echo(json.dumps(report.as_data(result), indent=1))
+        echo_lines(json.dumps(report.as_data(result), indent=1))
         return
     shown = table("", "name", *report.COLUMNS, numbers=report.COLUMNS)
     for kind, name, curve in report.rows(result):
         shown.add_row(kind, escape(name), *report.cells(curve))
     console(sys.stdout).print(shown)
     for line in (*report.caveats(result), *(f"wrote {path}" for path in written)):
-        click.echo(line)
+        echo(line)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from spotlabel.detector.evaluation.attention import report as attention_report
 from spotlabel.detector.evaluation.attention.maps import THRESHOLD
 from spotlabel.detector.evaluation.attention.run import AttentionResult, run_attention
 from spotlabel.pipeline.cli.options import console, table
+from spotlabel.pipeline.terminal import echo, echo_lines, escape
 
 
 @click.command("attention")
@@ -23,6 +23,8 @@ from spotlabel.pipeline.cli.options import console, table
               help="Folder with in000001.png... (8-bit grey) in a folder per sequence.")  # fmt: skip
 @click.option("--threshold", "thresholds", multiple=True, type=click.FloatRange(0, 1), default=(THRESHOLD,),
               show_default=True, help="Attention above this is foreground; may be repeated.")  # fmt: skip
+@click.option("--whole-maps", is_flag=True,
+              help="Do not cut maps to the boxes.json beside them, as the paper's table does.")  # fmt: skip
 @click.option("--sweep", is_flag=True, help="Also print F over the threshold.")
 @click.option("--only", multiple=True, metavar="NAME", help="Only this sequence; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -32,7 +34,9 @@ def attention_command(*, sweep: bool, as_json: bool, report_folder: Path | None,
     """CDnet: F-measure of attention maps cut at a threshold, per video and on the mean.
 
     Maps are 8-bit images, 0 for the least and 255 for the most attention of the frame. The benchmark's region
-    of interest and frame range apply; shadows are background, unknown pixels do not count.
+    of interest and frame range apply; shadows are background, unknown pixels do not count. Where boxes.json
+    lies beside the maps (`spotlabel detect --attention` writes it), what is outside of the detected boxes is
+    background, as in the SpotNet paper's table III.
 
     \b
     Example:
@@ -41,11 +45,11 @@ def attention_command(*, sweep: bool, as_json: bool, report_folder: Path | None,
     result = run_attention(**request)
     written = attention_report.write_report(result, report_folder) if report_folder else []
     if as_json:
-        click.echo(json.dumps(attention_report.as_data(result), indent=1))
+        echo_lines(json.dumps(attention_report.as_data(result), indent=1))
         return
     _show(result, sweep)
     for path in written:
-        click.echo(f"wrote {path}")
+        echo(f"wrote {path}")
 
 
 def _show(result: AttentionResult, sweep: bool) -> None:
@@ -61,8 +65,8 @@ def _show(result: AttentionResult, sweep: bool) -> None:
             swept.add_row(*row)
         screen.print()
         screen.print(swept)
-        click.echo(f"highest mean F at {attention_report.best(result):.2f}")
+        echo(f"highest mean F at {attention_report.best(result):.2f}")
     for line in attention_report.caveats(result):
-        click.echo(line)
+        echo(line)
     if result.missing:
-        click.echo(f"without maps: {', '.join(result.missing)}")
+        echo(f"without maps: {', '.join(result.missing)}")

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from spotlabel.detector.evaluation.coco import report as coco_report
 from spotlabel.pipeline.cli.options import console, table
+from spotlabel.pipeline.terminal import echo, echo_lines, escape
 
 
 @click.command("coco")
@@ -35,7 +35,7 @@ def coco_command(
     result = coco_report.run_coco(truth, detections, class_agnostic)
     written = coco_report.write_report(result, report_folder) if report_folder else []
     if as_json:
-        click.echo(json.dumps(coco_report.as_data(result), indent=1))
+        echo_lines(json.dumps(coco_report.as_data(result), indent=1))
         return
     shown = table("", "%", "", numbers=("%",))
     for row in coco_report.rows(result):
@@ -48,4 +48,4 @@ def coco_command(
     screen.print()
     screen.print(categories)
     for path in written:
-        click.echo(f"wrote {path}")
+        echo(f"wrote {path}")

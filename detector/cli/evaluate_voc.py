@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from spotlabel.detector.evaluation.voc import report
 from spotlabel.detector.evaluation.voc.metrics import IOU
 from spotlabel.pipeline.cli.options import console, table
+from spotlabel.pipeline.terminal import echo, echo_lines, escape
 
 
 @click.command("voc")
@@ -39,11 +39,11 @@ def voc_command(report_folder: Path | None, as_json: bool, **request: Any) -> No
     result = report.run_voc(**request)
     written = report.write_report(result, report_folder) if report_folder else []
     if as_json:
-        click.echo(json.dumps(report.as_data(result), indent=1))
+        echo_lines(json.dumps(report.as_data(result), indent=1))
         return
     shown = table("class", *report.COLUMNS, numbers=report.COLUMNS)
     for name, *cells in report.rows(result):
         shown.add_row(escape(name), *cells)
     console(sys.stdout).print(shown)
     for path in written:
-        click.echo(f"wrote {path}")
+        echo(f"wrote {path}")

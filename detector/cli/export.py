@@ -10,6 +10,7 @@ from spotlabel.detector.cli.sizes import height_and_width
 from spotlabel.detector.errors import PredictionError
 from spotlabel.detector.model import load_model
 from spotlabel.detector.prediction.onnx_export import OPSETS, export_onnx
+from spotlabel.pipeline.terminal import echo
 
 
 @click.command()
@@ -34,4 +35,4 @@ def export(model: Path, out: Path, size: tuple[int, int], opset: int) -> None:
         raise PredictionError(f"{out.parent}: no such folder")
     network, spec = load_model(model)
     height, width = export_onnx(out, network, spec, size, opset=opset)
-    click.echo(f"{out}: {spec.preset} on {spec.backbone}, canvas {height}x{width}")
+    echo(f"{out}: {spec.preset} on {spec.backbone}, canvas {height}x{width}")

@@ -17,6 +17,7 @@ from spotlabel.detector.families import FAMILIES, MODERN, base_names, preset_nam
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.pipeline.recipes.reference import settings_reference
 from spotlabel.pipeline.recipes.schema import recipe_schema
+from spotlabel.pipeline.terminal import echo_lines
 
 
 @click.command()
@@ -34,7 +35,7 @@ def schema(markdown: bool) -> None:
     """
     found = recipe_schema(training_as_written(), StillsSettings)
     text = settings_reference(found) if markdown else json.dumps(found, indent=1, ensure_ascii=False)
-    click.echo(text.rstrip("\n"))
+    echo_lines(text.rstrip("\n"))
 
 
 def training_as_written() -> type[BaseModel]:

@@ -16,8 +16,10 @@ from spotlabel.detector.from_recipe import asked
 from spotlabel.detector.training.distributed import joined
 from spotlabel.detector.training.run import describe, start
 from spotlabel.pipeline.cli.options import console, recipe_options
+from spotlabel.pipeline.inputs import watching_inputs
 from spotlabel.pipeline.recipes.recipe import load_recipe
 from spotlabel.pipeline.running.local import Interrupted, check_writable
+from spotlabel.pipeline.terminal import echo, echo_lines
 
 _SECONDS_OF_ONE_STOP = 3.0
 """Signals this close together are one request: Slurm tells every process, torchrun its own again."""
@@ -63,11 +65,17 @@ def train(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], name: 
       spotlabel train demo-train --name attention --set training.preset=spotnet-paper
       torchrun --nproc-per-node 4 --no-python spotlabel train ua-detrac --set data=/data/UA-DETRAC
     """
+    with watching_inputs():
+        _train(recipe, overrides, only, name, **options)
+
+
+def _train(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], name: str, **options: Any) -> None:
+    """What is learnt from has to stay what it is until the weights are saved."""
     wanted = asked(load_recipe(recipe, overrides), only, name, options["again"])
     if options["dry_run"]:
-        click.echo(f"would train into {wanted.folder}:")
+        echo(f"would train into {wanted.folder}:")
         described = describe(wanted)
-        click.echo(yaml.safe_dump(described, sort_keys=False), nl=False)
+        echo_lines(yaml.safe_dump(described, sort_keys=False), nl=False)
         return
     check_writable(wanted.folder)
     stop = _Stop()
@@ -80,5 +88,5 @@ def train(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], name: 
         if group.leads and complete:
             watcher.summary(wanted.folder, console(sys.stdout))
     if not complete:
-        click.echo("the state is saved; run the same command again to go on", err=True)
+        echo("the state is saved; run the same command again to go on", err=True)
         sys.exit(128 + (stop.signal or signal.SIGTERM))

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from spotlabel.detector.training.loop import Watcher
 from spotlabel.pipeline.cli.options import table
+from spotlabel.pipeline.text import one_line
 
 _SECONDS_BETWEEN_LINES = 5.0
 _NO_LOSSES = ("gradient", "images_per_second", "loader_share")
@@ -33,7 +34,9 @@ class TrainingWatcher(Watcher):
     def note(self, text: str) -> None:
         """Tell something worth a line."""
         if not self._quiet:
-            (self._bar.console if self._bar else self._console).print(text, markup=False, soft_wrap=True)
+            (self._bar.console if self._bar else self._console).print(
+                one_line(text), markup=False, soft_wrap=True
+            )
 
     def step(self, epoch: int, done: int, total: int, losses: Mapping[str, float]) -> None:
         """Move the bar, or tell a line."""
@@ -84,9 +87,9 @@ class TrainingWatcher(Watcher):
             cells = [f"{100 * line[key]:.1f}" if key in line else "-" for key in figures]
             shown.add_row(name, str(line["epoch"]), *cells)
         out.print(shown)
-        out.print(f"detector: {folder / 'best.safetensors'}", markup=False, soft_wrap=True)
+        out.print(one_line(f"detector: {folder / 'best.safetensors'}"), markup=False, soft_wrap=True)
         if (folder / "pictures").is_dir():
-            out.print(f"pictures: {folder / 'pictures'}", markup=False, soft_wrap=True)
+            out.print(one_line(f"pictures: {folder / 'pictures'}"), markup=False, soft_wrap=True)
 
 
 def _shown(figures: Mapping[str, float]) -> str:

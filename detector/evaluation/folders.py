@@ -119,24 +119,31 @@ def evaluate_voc(truth: AnyPath, split: str, detections: AnyPath, *, iou: float 
 
 
 def evaluate_attention(
-    truth: AnyPath, maps: AnyPath, *, only: Sequence[str] = (), thresholds: Sequence[float] = (THRESHOLD,)
+    truth: AnyPath,
+    maps: AnyPath,
+    *,
+    only: Sequence[str] = (),
+    thresholds: Sequence[float] = (THRESHOLD,),
+    whole_maps: bool = False,
 ) -> AttentionResult:
     """F-measure of attention maps by CDnet's rules (Wang et al., CVPRW 2014), cut at thresholds.
 
     Args:
         truth: root of CDnet, one of its categories, or a single sequence folder.
         maps: folder with ``<category>/<sequence>/in000001.png`` or ``<sequence>/in000001.png``: 8-bit
-            grey, 0 the least and 255 the most attention of the frame.
+            grey, 0 the least and 255 the most attention of the frame. Beside them may lie ``boxes.json``,
+            as ``spotlabel detect --attention`` writes it: what is outside these boxes is background.
         only: sequence names; empty takes every sequence that has maps.
         thresholds: where maps are cut, in [0, 1].
+        whole_maps: do not look at ``boxes.json``.
 
     Raises:
-        DatasetError: no usable ground truth or maps, or an evaluated frame without a map.
+        DatasetError: no usable ground truth, maps or boxes, or an evaluated frame without a map or boxes.
         ValueError: no threshold, or one outside [0, 1].
     """
     if not thresholds or not all(0 <= threshold <= 1 for threshold in thresholds):
         raise ValueError(f"thresholds: expected one or more in [0, 1], found {list(thresholds)}")
-    return run_attention(Path(truth), Path(maps), tuple(only), tuple(thresholds))
+    return run_attention(Path(truth), Path(maps), tuple(only), tuple(thresholds), whole_maps)
 
 
 def _check_iou(iou: float) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from spotlabel.detector.evaluation.records import Float64, Int64
 from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.regular import check_regular
 
 
 def read_table(path: Path, columns: int) -> Float64:
@@ -26,6 +27,7 @@ def read_table(path: Path, columns: int) -> Float64:
         DatasetError: the file cannot be opened, or a line is not what it should be.
     """
     try:
+        check_regular(path)
         table = _load(path)
     except OSError as error:
         raise DatasetError.at(path, "", f"cannot be read: {error.strerror or error}") from error

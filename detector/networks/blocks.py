@@ -1,4 +1,7 @@
-"""The two building blocks of the Hourglass family (CornerNet, Law & Deng, ECCV 2018, section 5)."""
+"""What residual blocks have in common, and the two building blocks of the Hourglass family.
+
+CornerNet, Law & Deng, ECCV 2018, section 5.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,11 @@ class ConvBlock(nn.Module):
         return functional.relu(self.bn(self.conv(x)))
 
 
-class Residual(nn.Module):
+class ResidualBlock(nn.Module):
+    """A block with a shortcut, of whatever network: what activation checkpointing computes again."""
+
+
+class Residual(ResidualBlock):
     """Basic residual block of two 3x3 convolutions; the shortcut is projected where the shape changes."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:

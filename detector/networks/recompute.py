@@ -13,14 +13,19 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from spotlabel.detector.networks.blocks import Residual
+from spotlabel.detector.networks.blocks import ResidualBlock
 
 
-def recompute_blocks(network: nn.Module) -> None:
-    """Make every residual block of a network keep its input alone in training; results stay the same."""
-    for block in network.modules():
-        if isinstance(block, Residual):
-            _recompute(block)
+def recompute_blocks(network: nn.Module) -> int:
+    """Make every residual block of a network keep its input alone in training; results stay the same.
+
+    Returns:
+        Number of blocks; 0 if there are none, so that nothing was changed.
+    """
+    blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
+    for block in blocks:
+        _recompute(block)
+    return len(blocks)
 
 
 def _recompute(block: nn.Module) -> None:

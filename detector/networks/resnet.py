@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spotlabel.detector.networks.backbone import Backbone
-from spotlabel.detector.networks.blocks import ConvBlock, projection
+from spotlabel.detector.networks.blocks import ConvBlock, ResidualBlock, projection
 
 STAGES = (64, 128, 256, 512)
 
 
-class BasicBlock(nn.Module):
+class BasicBlock(ResidualBlock):
     """Two 3x3 convolutions and a shortcut."""
 
     expansion = 1
@@ -39,7 +39,7 @@ class BasicBlock(nn.Module):
         return functional.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(ResidualBlock):
     """1x1, 3x3 and 1x1 convolutions, the last four times as wide, and a shortcut."""
 
     expansion = 4

@@ -21,6 +21,7 @@ from spotlabel.pipeline.frames.folder import turns
 from spotlabel.pipeline.frames.oddities import Oddities
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.frames.prefetch import prefetch
+from spotlabel.pipeline.inputs import read_input
 from spotlabel.pipeline.sequence import Image, Sequence
 
 _LAST_DIGITS = re.compile(r"\d+(?=\D*$)", re.ASCII)
@@ -99,7 +100,7 @@ class ImageList:
         """
         path = self._paths[index]
         try:
-            data = path.read_bytes()
+            data = read_input(path)
         except OSError as error:
             raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from error
         decoded = decode(data, str(path), self._options)
@@ -157,6 +158,16 @@ class Clip:
         else:
             return {}
         return dict(zip(numbers, self.frames.files(), strict=True))
+
+    def image_ids(self) -> dict[int, int]:
+        """COCO ids of the pictures, by frame number: the n-th picture of a clip has id n, from 1.
+
+        So the same pictures have the same ids whether they are named on the command line or by a recipe, and
+        whatever a dataset calls its first frame. A frame whose file is missing counts for nothing, one that
+        cannot be read counts.
+        """
+        numbers = sorted(self.image_files()) or self.frames.numbers.tolist()
+        return {number: place for place, number in enumerate(numbers, start=1)}
 
     def read(self, threads: int) -> Iterator[Image | FrameError]:
         """All frames in order, decoded ahead in the background.

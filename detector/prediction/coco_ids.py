@@ -10,6 +10,7 @@ from typing import Any
 
 from spotlabel.detector.prediction.clips import Clip
 from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.regular import regular_bytes
 from spotlabel.pipeline.validation import nearest
 
 Id = int | str
@@ -72,7 +73,7 @@ def read_coco_ids(path: Path) -> CocoIds:
         DatasetError: not readable, or without usable ``images`` and ``categories``.
     """
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(regular_bytes(path))
     except OSError as error:
         raise DatasetError.at(path, "", f"cannot be read: {error.strerror or error}") from error
     except ValueError as error:

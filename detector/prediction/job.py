@@ -8,8 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from spotlabel.detector.errors import PredictionError
 from spotlabel.detector.evaluation.traffic.files import Compat
 from spotlabel.detector.prediction.clips import Clip
@@ -18,9 +16,9 @@ from spotlabel.detector.prediction.pictures import AttentionMaps, Pictures, chos
 from spotlabel.detector.prediction.predictor import Prediction, Predictor
 from spotlabel.detector.prediction.results import (
     FrameResult,
-    Id,
     coco_rows,
     write_coco,
+    write_images,
     write_text,
     write_voc,
 )
@@ -31,6 +29,8 @@ from spotlabel.pipeline.sequence import Image
 Format = Literal["ua-detrac", "uavdt", "coco", "voc"]
 Report = Callable[[int, int], None]
 
+IMAGES_SUFFIX = "--images.json"
+"""Ends the name of a file of image ids; no clip's own file ends so."""
 DRAWN_FROM = 0.3
 """Smallest score that is drawn, unless a larger one is the smallest that is written."""
 
@@ -61,6 +61,10 @@ class Wanted:
     ids: CocoIds | None = None
     threads: int = 1
 
+    def images_file(self, clip: str) -> Path:
+        """Where it stands which image ids of a clip's COCO results are which pictures."""
+        return self.out / f"{file_stem(clip)}{IMAGES_SUFFIX}"
+
     def detections_file(self, clip: str) -> Path:
         """Where a clip's detections stand, as the benchmark's evaluation expects it; of VOC's, the folder."""
         if self.format == "voc":
@@ -77,7 +81,7 @@ class Done:
 
     Attributes:
         files: what was written, detections first.
-        results: number of files that hold detections.
+        results: number of files that hold detections, or say which pictures they are of.
         frames: number of frames looked at.
         boxes: number of detections written.
         skipped: why frames were left out, one line each.
@@ -117,8 +121,7 @@ def detect_clip(clip: Clip, predictor: Predictor, wanted: Wanted, report: Report
         read = done.frames + len(done.skipped)
         report(read, total)
     frames = outputs.frames
-    done.boxes = sum(int(np.count_nonzero(frame.found.score > 0)) for frame in frames)
-    results = _write(clip, predictor, wanted, frames, only)
+    results, done.boxes = _write(clip, predictor, wanted, frames, only)
     done.files, done.results = [*results, *outputs.finish()], len(results)
     return done
 
@@ -159,7 +162,8 @@ class _Outputs:
 
     def finish(self) -> list[Path]:
         sheet = self._pictures.finish() if self._pictures is not None else None
-        return [sheet] if sheet else []
+        boxes = self._maps.finish() if self._maps is not None else []
+        return [*([sheet] if sheet else []), *boxes]
 
 
 def _batches(clip: Clip, threads: int, size: int, skipped: list[str]) -> Iterator[list[tuple[int, Image]]]:
@@ -185,19 +189,33 @@ def _write(
     wanted: Wanted,
     frames: list[FrameResult],
     only: Collection[int] | None,
-) -> list[Path]:
+) -> tuple[list[Path], int]:
+    """Write the results; their files, and the number of boxes in them."""
     path, names = wanted.detections_file(clip.name), predictor.spec.class_names
     path.parent.mkdir(parents=True, exist_ok=True)
     if wanted.format == "voc":
         pictures = {number: file.stem for number, file in clip.image_files().items()}
-        return write_voc(path, clip.split or file_stem(clip.name), frames, pictures, names)
+        files = write_voc(path, clip.split or file_stem(clip.name), frames, pictures, names)
+        return files, sum(len(frame.clipped()) for frame in frames)
     if wanted.format != "coco":
-        write_text(path, wanted.format, frames, compat=wanted.compat, only=only)
-        return [path]
-    image_ids: dict[int, Id] = {frame.number: frame.number for frame in frames}
-    category_ids: list[Id] = list(range(1, len(names) + 1))
-    if wanted.ids is not None:
-        image_ids, category_ids = wanted.ids.of_clip(clip), wanted.ids.of_classes(names)
+        return [path], write_text(path, wanted.format, frames, compat=wanted.compat, only=only)
     kept = [frame for frame in frames if only is None or frame.number in only]
-    write_coco(path, coco_rows(kept, [image_ids[frame.number] for frame in kept], category_ids))
-    return [path]
+    if wanted.ids is not None:
+        given = wanted.ids.of_clip(clip)
+        rows = coco_rows(kept, [given[frame.number] for frame in kept], wanted.ids.of_classes(names))
+        write_coco(path, rows)
+        return [path], len(rows)
+    ids = clip.image_ids()
+    image_ids = [ids[frame.number] for frame in kept]
+    rows = coco_rows(kept, image_ids, list(range(1, len(names) + 1)))
+    write_coco(path, rows)
+    write_images(wanted.images_file(clip.name), kept, image_ids, _file_names(clip), names)
+    return [path, wanted.images_file(clip.name)], len(rows)
+
+
+def _file_names(clip: Clip) -> dict[int, str]:
+    """Name of the file that every frame is in: its image, or the video; none where frames are rendered."""
+    if images := clip.image_files():
+        return {number: file.name for number, file in images.items()}
+    files = clip.frames.files()
+    return dict.fromkeys(clip.frames.numbers.tolist(), files[0].name) if len(files) == 1 else {}

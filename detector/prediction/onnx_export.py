@@ -25,8 +25,16 @@ from spotlabel.detector.model import ModelSpec
 from spotlabel.detector.prediction.placement import Placement
 from spotlabel.pipeline.atomic import write_atomically
 
-FORMAT = "spotlabel-onnx 1"
+FORMAT = "spotlabel-onnx 2"
 INPUT = "image"
+STEPS = (
+    "put the image on a black canvas at offset",
+    "divide by 255",
+    "subtract mean",
+    "divide by std",
+    "order axes as batch, channel, height, width",
+)
+"""From an image, uint8 (height, width, 3) BGR, to the graph's input."""
 OPSETS = (18, 23)
 """Oldest and newest operator set that the export is made for."""
 
@@ -93,10 +101,12 @@ def metadata(spec: ModelSpec, colours: Colours, placement: Placement) -> dict[st
     """What a program has to know to prepare images and to read boxes, all values as text (JSON).
 
     Keys: ``format``, ``spec`` (preset, backbone, class names), ``class_names``, ``channels`` (BGR), ``mean``
-    and ``std`` (of values in [0, 1]), ``image`` and ``canvas`` (height, width), ``offset`` (x, y): where the
-    image's upper left corner lies on the black canvas, to be taken off the boxes.
+    and ``std`` (of values in [0, 1]), ``image`` and ``canvas`` (height, width), ``offset`` (y, x, as in
+    the sizes): where the image's upper left corner lies on the canvas; boxes have x before y, as
+    ``boxes_order`` says, and the offset has to be taken off them. ``steps`` names what is done to an image in
+    order: the canvas is black before it is normalised, so that its padding is not 0 afterwards.
     """
-    offset = [int(placement.matrix[0, 2]), int(placement.matrix[1, 2])]
+    offset = [int(placement.matrix[1, 2]), int(placement.matrix[0, 2])]
     facts: Mapping[str, Any] = {
         "class_names": spec.class_names,
         "mean": colours.mean,
@@ -104,6 +114,8 @@ def metadata(spec: ModelSpec, colours: Colours, placement: Placement) -> dict[st
         "image": placement.size,
         "canvas": placement.view.canvas,
         "offset": offset,
+        "boxes_order": ["x0", "y0", "x1", "y1"],
+        "steps": STEPS,
     }
     texts = {key: json.dumps(value, ensure_ascii=False) for key, value in facts.items()}
     return {"format": FORMAT, "spec": spec.model_dump_json(), "channels": "BGR", **texts}

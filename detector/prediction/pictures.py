@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+import numpy.typing as npt
 
 from spotlabel.detector.contract import Attention
+from spotlabel.detector.evaluation.attention.boxes import BOXES_NAME, write_boxes
 from spotlabel.detector.evaluation.attention.maps import attention_greys, normalise_attention
 from spotlabel.detector.prediction.draw import (
     add_legend,
@@ -41,21 +43,29 @@ def chosen_positions(frames: int, count: int) -> list[int]:
 class AttentionMaps:
     """Attention maps in CDnet's layout: ``<root>/<category>/<sequence>/in000012.png``.
 
-    Where a detector has several, each has such a tree of its own, ``<root>/<map>/<category>/...``.
+    Where a detector has several, each has such a tree of its own, ``<root>/<map>/<category>/...``. Beside the
+    maps lie the boxes that were found with them, ``boxes.json``.
     """
 
     def __init__(self, root: Path, clip: str, names: Collection[str]) -> None:
         """Make the folders of a clip; parts of its name are folders, as in CDnet."""
         parts = [file_stem(part) for part in PurePosixPath(clip).parts if part != "/"]
         self._folders = {name: root.joinpath(*([name] if len(names) > 1 else []), *parts) for name in names}
+        self._boxes: dict[int, npt.NDArray[np.float64]] = {}
         for folder in self._folders.values():
             folder.mkdir(parents=True, exist_ok=True)
+            (folder / BOXES_NAME).unlink(missing_ok=True)  # of an earlier run, whose maps are written over
 
     def put(self, number: int, found: Prediction) -> None:
         """Write one frame's maps, min-max normalised to 8 bits."""
         for name, folder in self._folders.items():
             greys = attention_greys(normalise_attention(found.attention[name]))
             write_image(folder / f"in{number:06d}.png", greys)
+        self._boxes[number] = np.column_stack([found.boxes, found.score])
+
+    def finish(self) -> list[Path]:
+        """Write the boxes, and return their files."""
+        return [write_boxes(folder, self._boxes) for folder in self._folders.values()]
 
 
 @dataclass

@@ -56,7 +56,7 @@ def write_text(
     *,
     compat: Compat = Compat.CLEAN,
     only: Collection[int] | None = None,
-) -> None:
+) -> int:
     """Write the detections of one sequence as rows; the file appears whole or not at all.
 
     Sequences whose frame numbers begin at 0 are written from 1 on: both benchmarks count so.
@@ -68,6 +68,9 @@ def write_text(
         compat: clean rows, or rows as SpotNet's published files have them (with fillers, not clipped).
         only: numbers of the frames to write, None for all; SpotNet's files lack frames without ground truth.
 
+    Returns:
+        Number of rows.
+
     Raises:
         ValueError: a box or score is not finite.
     """
@@ -77,7 +80,7 @@ def write_text(
     first = 1 if frames and frames[0].number == 0 else 0
     numbers = [np.full(len(rows), frame.number + first) for frame, rows in zip(chosen, found, strict=True)]
     height, width = (max((frame.size[axis] for frame in chosen), default=1) for axis in (0, 1))
-    write_detections(
+    return write_detections(
         path,
         benchmark,
         _joined(numbers, np.zeros(0)).astype(np.int64),
@@ -164,6 +167,37 @@ def write_coco(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write COCO results, one detection a line; the file appears whole or not at all."""
     lines = ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
     write_atomically(path, f"[\n{lines}\n]\n".encode())
+
+
+def write_images(
+    path: Path,
+    frames: Sequence[FrameResult],
+    image_ids: Sequence[int],
+    file_names: Mapping[int, str],
+    class_names: Sequence[str],
+) -> None:
+    """Write which pictures the ids of COCO results are, as an annotations file without annotations.
+
+    Args:
+        path: file to write or replace.
+        frames: the pictures.
+        image_ids: one per picture.
+        file_names: name of the file that a frame is in, by its number; may lack some.
+        class_names: of the model; their ids count from 1.
+    """
+    images = [
+        {
+            "id": image_id,
+            "file_name": file_names.get(frame.number, ""),
+            "frame": frame.number,
+            "width": frame.size[1],
+            "height": frame.size[0],
+        }
+        for frame, image_id in zip(frames, image_ids, strict=True)
+    ]
+    categories = [{"id": number, "name": name} for number, name in enumerate(class_names, start=1)]
+    document = {"images": images, "categories": categories, "annotations": []}
+    write_atomically(path, f"{json.dumps(document, ensure_ascii=False, indent=1)}\n".encode())
 
 
 def _joined(parts: Sequence[npt.NDArray[Any]], nothing: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

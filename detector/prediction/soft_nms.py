@@ -1,4 +1,9 @@
-"""Soft-NMS (Bodla et al., ICCV 2017): boxes that overlap a better one get lower scores."""
+"""Soft-NMS (Bodla et al., ICCV 2017): boxes that overlap a better one get lower scores.
+
+The compiled code that CenterNet comes with differs in two points, not followed on purpose: it adds 1 to
+widths and heights, as if sides were whole pixels, which changes the overlap of small boxes by most; and
+where it drops a box it can leave stale copies of others at the end of its list.
+"""
 
 from __future__ import annotations
 

@@ -9,13 +9,14 @@ from torch import Tensor
 
 from spotlabel.detector.checkpoint import CheckpointError, ImportReport
 from spotlabel.detector.contract import Detector
-from spotlabel.detector.family import Family, Options
+from spotlabel.detector.family import Family, Options, Recognised
 from spotlabel.detector.networks.imagenet import imagenet_weights
 from spotlabel.detector.regions.backbones import REGION_BACKBONES
 from spotlabel.detector.regions.checkpoint import IMAGENET_NAMES, load_detector, load_imagenet
 from spotlabel.detector.regions.network import FasterRcnn
 from spotlabel.detector.regions.options import RegionOptions, RegionWeights, changed
 from spotlabel.detector.regions.presets import REGION_PRESETS, build_region_detector
+from spotlabel.detector.regions.recognise import recognise
 from spotlabel.pipeline.errors import RecipeError
 
 PYRAMIDS = ("faster-rcnn", "lga")
@@ -117,6 +118,10 @@ class RegionFamily(Family):
             return build_region_detector(preset, backbone, classes, factors, **options.model_dump())
         except ValueError as error:
             raise RecipeError(f"training.options: {_one_line(error)} ({preset} on {backbone})") from error
+
+    def recognise(self, tensors: Mapping[str, Tensor], named: bool) -> Recognised | None:
+        """See :func:`spotlabel.detector.regions.recognise.recognise`."""
+        return recognise(tensors, named)
 
     def load_public(self, network: Detector, tensors: Mapping[str, Tensor]) -> ImportReport:
         """See :func:`spotlabel.detector.regions.checkpoint.load_detector`."""

@@ -12,10 +12,12 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spotlabel.detector.networks.blocks import ResidualBlock
+
 GROUPS = 8
 
 
-class GroupResidual(nn.Module):
+class GroupResidual(ResidualBlock):
     """Two 3x3 convolutions with group norm, and a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:

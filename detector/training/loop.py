@@ -26,6 +26,7 @@ from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.detector.training.state import Progress, Trained, save_state
 from spotlabel.detector.training.step import StepOptions, train_step
 from spotlabel.detector.training.validation import Held, Tally, tally
+from spotlabel.pipeline.inputs import check_inputs
 from spotlabel.pipeline.pictures.files import write_image
 
 STEPS_BETWEEN_LINES = 20
@@ -179,6 +180,7 @@ def _seed(run: Run, step: int) -> int:
 
 def _save(run: Run, trained: Trained, progress: Progress) -> None:
     if run.group.leads:
+        check_inputs()
         save_state(run.folder / "state.safetensors", trained, progress)
 
 
@@ -253,6 +255,7 @@ def _validate(run: Run, trained: Trained, progress: Progress, log: Log | None) -
     if log is None:
         return
     log.add("held_out", progress.step, {"epoch": progress.epoch, **figures})
+    check_inputs()
     if best:
         save_model(run.folder / "best.safetensors", network, run.spec)
     if progress.epoch == run.settings.epochs:

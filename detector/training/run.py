@@ -107,7 +107,7 @@ def _start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watche
         return True
     torch.manual_seed(settings.seed)
     torch.backends.cudnn.benchmark = True  # canvases of one size: worth choosing the fastest kernels once
-    network = _network(material.spec, settings, group)
+    network = training_network(material.spec, settings, group)
     material.check(network)
     for note in material.notes(network):
         watcher.note(note)
@@ -140,13 +140,21 @@ def describe(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _network(spec: ModelSpec, settings: TrainingSettings, group: Group) -> Detector:
+def training_network(spec: ModelSpec, settings: TrainingSettings, group: Group) -> Detector:
+    """The network with random weights, on its device and as the switches want it.
+
+    Raises:
+        TrainingError: a switch that does nothing for this network.
+    """
     network = spec.build(settings.weights)
     network.share = group.share
     if settings.sync_norm and group.world > 1 and group.device.type == "cuda":
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-    if settings.checkpoint_activations:
-        recompute_blocks(network)
+    if settings.checkpoint_activations and not recompute_blocks(network):
+        raise TrainingError(
+            f"training.checkpoint_activations: {spec.backbone} has no residual blocks whose activations "
+            "could be computed again (leave it out)"
+        )
     memory = torch.channels_last if settings.channels_last else torch.contiguous_format
     placed: Detector = network.to(group.device).to(memory_format=memory)  # type: ignore[call-overload]
     return placed

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from spotlabel.detector.errors import TrainingError
-from spotlabel.detector.model import as_metadata, from_metadata
+from spotlabel.detector.tensor_file import as_bytes, read
 from spotlabel.detector.training.optimisation import AveragedWeights
 from spotlabel.pipeline.atomic import write_atomically
 
@@ -63,11 +62,9 @@ def save_state(path: Path, trained: Trained, progress: Progress) -> None:
         tensors |= {f"averaged.{name}": value for name, value in trained.averaged.values.items()}
     for number, moments in trained.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
-    facts = as_metadata(FORMAT, {"progress": asdict(progress), "updates": updates})
-    # A parameter in channels_last memory must be made plain: the file knows one layout alone.
-    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    facts = {"progress": asdict(progress), "updates": updates}
     try:
-        write_atomically(path, save(plain, facts))
+        write_atomically(path, as_bytes(FORMAT, facts, tensors))
     except OSError as error:
         raise TrainingError(
             f"{path}: the state could not be written ({error.strerror or error}); the previous one is kept; "
@@ -120,15 +117,11 @@ def _load_moments(optimiser: Optimizer, moments: dict[str, Tensor]) -> None:
 
 def _read(path: Path, with_tensors: bool = True) -> tuple[Progress, int, dict[str, Tensor]]:
     try:
-        with safe_open(path, framework="pt") as file:
-            found = from_metadata(file.metadata())
-            if found is None or found[0] != FORMAT:
-                raise TrainingError(f"{path}: not the state of a training run (expected {FORMAT!r})")
-            progress, updates = Progress(**found[1]["progress"]), int(found[1]["updates"])
-            names = file.keys() if with_tensors else ()
-            tensors = {name: file.get_tensor(name) for name in names}
+        facts, tensors = read(path, FORMAT, with_tensors)
+        progress, updates = Progress(**facts["progress"]), int(facts["updates"])
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise TrainingError(
-            f"{path}: damaged: {error}; delete it to start the run again from its beginning"
+            f"{path}: damaged, or no state of a training run: {error}; delete it to start the run again from "
+            "its beginning"
         ) from error
     return progress, updates, tensors

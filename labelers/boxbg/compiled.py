@@ -10,9 +10,13 @@ from spotlabel.labelers.compiling import compile_cached, sources_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+COMPILED: list[Any] = []
+"""Every compiled function of the labeler."""
 _SOURCES = sources_digest(Path(__file__).parent)
 
 
 def compiled(function: F) -> F:
     """Compile on first call; see :func:`spotlabel.labelers.compiling.compile_cached`."""
-    return compile_cached(function, _SOURCES)
+    dispatcher = compile_cached(function, _SOURCES)
+    COMPILED.append(dispatcher)
+    return dispatcher

@@ -8,9 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Settings
+from spotlabel.labelers.boxbg.compiled import COMPILED
 from spotlabel.labelers.boxbg.samples import collect_samples
 from spotlabel.labelers.boxbg.settings import BoxbgSettings
 from spotlabel.labelers.boxbg.video_model import NEUTRAL, fit_video_model
+from spotlabel.labelers.compiling import is_cached
 from spotlabel.labelers.tally import Tally
 
 
@@ -30,6 +32,13 @@ class Boxbg:
     uses_boxes: ClassVar[bool] = True
     libraries: ClassVar[tuple[str, ...]] = ("numba", "numpy", "opencv-contrib-python")
     settings_type: ClassVar[type[Settings]] = BoxbgSettings
+
+    @staticmethod
+    def notice() -> str:
+        """What a user is told who would wait without knowing for what: nothing is compiled yet."""
+        if any(is_cached(function) for function in COMPILED):
+            return ""
+        return "boxbg: is compiled first, about a minute, once on this machine"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = BoxbgSettings.model_validate(settings.model_dump())

@@ -8,12 +8,11 @@ import time
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from spotlabel.pipeline.cli.options import console, table
 from spotlabel.pipeline.cli.progress import watching
 from spotlabel.pipeline.compare.figures import Figures, figures, most_changed
-from spotlabel.pipeline.compare.pairs import Pair, Pairing, pair_up, stale_masks
+from spotlabel.pipeline.compare.pairs import Pair, Pairing, pair_up
 from spotlabel.pipeline.compare.report import POOLED, report_data, write_report
 from spotlabel.pipeline.compare.stores import Comparison, compare_stores
 from spotlabel.pipeline.pictures.comparison import render_changes
@@ -21,6 +20,8 @@ from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.watcher import SilentWatcher
 from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.terminal import echo, echo_lines, escape
+from spotlabel.pipeline.upkeep.labelled import stale_masks
 
 SHEET = "sheet.png"
 
@@ -81,12 +82,13 @@ def compare(  # noqa: PLR0917 - one argument per option
     else:
         (folder / SHEET).unlink(missing_ok=True)  # of an earlier run: it would show something else
     for line in remarks:
-        click.echo(line, err=True)
+        echo(line, err=True)
     if as_json:
-        click.echo(json.dumps(data, indent=1))
+        echo_lines(json.dumps(data, indent=1))
     elif not quiet:
         _tell(parts)
-        click.echo("".join(f"{path}\n" for path in written), nl=False)
+        for path in written:
+            echo(path)
 
 
 def _compared(pairs: list[Pair], quiet: bool) -> list[Comparison]:
@@ -112,7 +114,7 @@ def _remarks(a: Recipe, b: Recipe, pairing: Pairing) -> list[str]:
             lines.append(f"only in {side}, not in {other}: {', '.join(names)}")
     for pair in pairing.pairs:
         for side, recipe, item in (("A", a, pair.a), ("B", b, pair.b)):
-            if why := stale_masks(recipe, item):
+            if why := stale_masks(recipe, item, with_frames=False):
                 lines.append(f"{pair.name}: masks in {side} are not what its recipe asks for: {why}")
     return lines
 
@@ -130,17 +132,17 @@ def _tell(parts: list[Comparison]) -> None:
         shown.add_row(*_cells(row))
     console(sys.stdout).print(shown)
     pooled = rows[-1]
-    click.echo(
+    echo(
         "compared: boxes with foreground to compare, over which IoU is taken; foreground, unknown: share of\n"
         "the boxes' pixels, A -> B; believed A, B: number of boxes that only this version believes"
     )
-    click.echo(
+    echo(
         f"pixels of all frames: {pooled.gained} foreground gained, {pooled.lost} lost, "
         f"{pooled.to_unknown} became unknown, {pooled.from_unknown} became known"
     )
     for what, (in_a, in_b) in (("boxes", pooled.lone_boxes), ("frames", pooled.lone_frames)):
         if in_a or in_b:
-            click.echo(f"not compared: {in_a} {what} that only A has, {in_b} that only B has")
+            echo(f"not compared: {in_a} {what} that only A has, {in_b} that only B has")
 
 
 def _cells(row: Figures) -> tuple[str, ...]:

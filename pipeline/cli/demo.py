@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from rich.markup import escape
 
 from spotlabel.labelers.masks.presets import PAPER
 from spotlabel.pipeline.cli.options import console, table
@@ -21,6 +20,7 @@ from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.local import run_all, usable_cores
 from spotlabel.pipeline.store import UNKNOWN, MaskReader
+from spotlabel.pipeline.terminal import echo, escape
 from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
 
@@ -95,7 +95,7 @@ def _tell(recipe: Recipe, chosen: list[Item], outcomes: list[Outcome]) -> None:
         render_item(item, recipe.out / "show" / file_stem(item.sequence.name), Look()) for item in chosen
     ]
     for sheet in sheets:
-        click.echo(f"picture: {sheet}")
-    click.echo(f"masks: {Path(recipe.out) / 'masks'}")
+        echo(f"picture: {sheet}")
+    echo(f"masks: {Path(recipe.out) / 'masks'}")
     if recipe.masks != PAPER:
-        click.echo(f"as in the paper: spotlabel demo --out {recipe.out}-paper --set preset=paper")
+        echo(f"as in the paper: spotlabel demo --out {recipe.out}-paper --set preset=paper")

@@ -10,6 +10,7 @@ import click
 
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.gather import wait_for
+from spotlabel.pipeline.terminal import echo
 from spotlabel.pipeline.upkeep.plan import Item
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -50,15 +51,15 @@ def check_wait(wait: float | None, dry_run: bool) -> None:
 
 def gather(recipe: Recipe, videos: list[Item], seconds: float, quiet: bool) -> None:
     """Wait for all videos; exit code 1, with every missing video and its reason, if the time runs out."""
-    missing = wait_for(recipe, videos, seconds, lambda line: None if quiet else click.echo(line, err=True))
+    missing = wait_for(recipe, videos, seconds, lambda line: None if quiet else echo(line, err=True))
     if not missing:
         if not quiet:
-            click.echo(f"all {len(videos)} videos are up to date in {recipe.out}", err=True)
+            echo(f"all {len(videos)} videos are up to date in {recipe.out}", err=True)
         return
     for plan in missing:
         reason = plan.problem or f"evidence {plan.evidence}, masks {plan.masks}"
-        click.echo(f"{plan.item.sequence.name}: {reason}", err=True)
-    click.echo(
+        echo(f"{plan.item.sequence.name}: {reason}", err=True)
+    echo(
         f"{len(missing)} of {len(videos)} videos are not up to date after {seconds:.0f} s; "
         "run `spotlabel label` for them, or wait longer (--wait)",
         err=True,

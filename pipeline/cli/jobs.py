@@ -8,7 +8,6 @@ from collections import deque
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
 from spotlabel.pipeline.cli.options import console, recipe_argument, recipe_options, table
 from spotlabel.pipeline.cluster.records import load_record
@@ -17,6 +16,7 @@ from spotlabel.pipeline.cluster.states import Standing, standings
 from spotlabel.pipeline.errors import RecipeError, SpotlabelError
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.terminal import echo, echo_lines, escape
 from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
 from spotlabel.pipeline.validation import nearest
 
@@ -46,7 +46,7 @@ def jobs(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], as_json
     latest = standings(loaded.out, [plan.item.sequence.name for plan in plans])
     rows = [_row(plan, standing) for plan, standing in zip(plans, latest, strict=True)]
     if as_json:
-        click.echo(json.dumps(rows, indent=1))
+        echo_lines(json.dumps(rows, indent=1))
     else:
         shown = table(*_COLUMNS, numbers=("memory", "time"))
         for row in rows:
@@ -54,7 +54,7 @@ def jobs(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], as_json
         console(sys.stdout).print(shown)
         states = [standing.state for standing in latest]
         counts = ", ".join(f"{states.count(state)} {state}" for state in sorted({*states}))
-        click.echo(f"{sum(plan.idle for plan in plans)} of {len(plans)} videos up to date; jobs: {counts}")
+        echo(f"{sum(plan.idle for plan in plans)} of {len(plans)} videos up to date; jobs: {counts}")
     sys.exit(0 if all(plan.idle for plan in plans) else 1)
 
 
@@ -91,7 +91,7 @@ def log(recipe: str, overrides: tuple[str, ...], video: str, lines: int) -> None
     sources = [loaded.out / "logs" / f"{file_stem(video)}.log"]
     if record is not None:
         sources = [record.log(loaded.out, "out"), record.log(loaded.out, "err"), *sources]
-        click.echo(f"{video}: {record.engine} job {record.job}, {standings(loaded.out, [video])[0].state}")
+        echo(f"{video}: {record.engine} job {record.job}, {standings(loaded.out, [video])[0].state}")
     for path in sources:
         printed |= _print_end(path, lines)
     if not printed:
@@ -106,6 +106,6 @@ def _print_end(path: Path, lines: int) -> bool:
     except FileNotFoundError:
         return False
     if last:
-        click.echo(f"--- {path}")
-        click.echo("".join(last).rstrip("\n"))
+        echo(f"--- {path}")
+        echo_lines("".join(last).rstrip("\n"))
     return bool(last)

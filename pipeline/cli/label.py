@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 import yaml
-from rich.markup import escape
 
 from spotlabel.pipeline.atomic import clear_partials
 from spotlabel.pipeline.cli.backend import backend_options, check_backend, run_videos
@@ -23,6 +22,8 @@ from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.labelling import untouched
 from spotlabel.pipeline.running.local import check_writable
 from spotlabel.pipeline.running.order import longest_first
+from spotlabel.pipeline.terminal import echo, echo_lines, escape
+from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_item, thresholds_without_effect
 from spotlabel.pipeline.upkeep.shards import Shard, share_of
 
@@ -31,10 +32,12 @@ _SECONDS_BETWEEN_LINES = 2.0
 
 def _run_options(command: Any) -> Any:
     for option in (
-        click.option("--quiet", is_flag=True, help="Tell failures only."),
+        click.option("--quiet", is_flag=True, help="Tell failures and doubts only."),
         click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on standard output."),
         click.option("--dry-run", is_flag=True,
                      help="Say what would be done, with all settings; hours and memory: `spotlabel plan`."),
+        click.option("--strict", is_flag=True,
+                     help="A video whose outcome can hardly be meant has failed; what was made of it stays."),
         click.option("--jobs", "-j", type=click.IntRange(min=1), default=None,
                      help="Videos at a time; default: one per processor."),
     ):  # fmt: skip
@@ -56,6 +59,7 @@ class RunOptions:
         scheduler: of the Dask cluster; None without one.
         wait: seconds to wait for other shards at the end; None not to wait.
         masks_only: run no labeler.
+        strict: what can hardly be meant is a failure.
     """
 
     jobs: int | None
@@ -67,6 +71,7 @@ class RunOptions:
     scheduler: str | None
     wait: float | None = None
     masks_only: bool = False
+    strict: bool = False
 
 
 @click.command()
@@ -111,15 +116,15 @@ def _run(recipe: Recipe, only: tuple[str, ...], options: RunOptions) -> None:
     videos = items(recipe, only)
     plans = _plan(recipe, share_of(videos, options.shard), options)
     if options.shard and not plans and not options.quiet:
-        click.echo(f"shard {options.shard} is empty: there are only {len(videos)} videos", err=True)
+        echo(f"shard {options.shard} is empty: there are only {len(videos)} videos", err=True)
     for line in thresholds_without_effect(recipe, videos):
-        click.echo(f"note: {line}", err=True)
+        echo(f"note: {line}", err=True)
     if options.dry_run:
         _tell_plan(recipe, plans, options.as_json)
         sys.exit(1 if any(plan.problem for plan in plans) else 0)
     outcomes = _bring_up_to_date(recipe, plans, options)
     if options.as_json:
-        click.echo(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
+        echo_lines(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
     elif outcomes and not options.quiet:
         _tell(outcomes, recipe)
     _exit_if_failed(outcomes, options)
@@ -134,17 +139,32 @@ def _bring_up_to_date(recipe: Recipe, plans: list[Plan], options: RunOptions) ->
     names = longest_first(plan.item for plan in plans if not plan.idle)
     where = (options.scheduler, options.jobs)
     with watching(console(), len(names), options.quiet) as watcher:
+        for line in [] if options.scheduler else _notices(plans):
+            watcher.note(line)
         ran = {o.sequence: o for o in run_videos(recipe, names, where, options.masks_only, watcher)}
-    return [ran.get(plan.item.sequence.name) or untouched(plan) for plan in plans]
+        idle = {p.item.sequence.name: untouched(recipe, p) for p in plans if p.item.sequence.name not in ran}
+        for outcome in idle.values():
+            watcher.doubts(outcome)
+    outcomes = [{**ran, **idle}[plan.item.sequence.name] for plan in plans]
+    for outcome in outcomes if options.strict else []:
+        outcome.fail_if_doubtful()
+    return outcomes
+
+
+def _notices(plans: list[Plan]) -> list[str]:
+    """What labelers that are about to run here want to be known before, each once."""
+    labelers = {
+        plan.item.labeler for plan in plans if not plan.problem and plan.evidence.state != State.FRESH
+    }
+    notices = (getattr(labeler, "notice", None) for labeler in labelers)
+    return sorted({line for notice in notices if notice is not None and (line := notice())})
 
 
 def _exit_if_failed(outcomes: list[Outcome], options: RunOptions) -> None:
     failed = [outcome for outcome in outcomes if outcome.failed]
     if failed:
         unwaited = "; not waiting for other shards" if options.wait is not None else ""
-        click.echo(
-            f"{len(failed)} of {len(outcomes)} videos failed; the others are whole{unwaited}", err=True
-        )
+        echo(f"{len(failed)} of {len(outcomes)} videos failed; the others are whole{unwaited}", err=True)
         sys.exit(1)
 
 
@@ -155,23 +175,23 @@ def _plan(recipe: Recipe, videos: list[Item], options: RunOptions) -> list[Plan]
         plans.append(plan_item(recipe, item, options.masks_only))
         if time.monotonic() - told > _SECONDS_BETWEEN_LINES and not options.quiet:
             told = time.monotonic()
-            click.echo(f"compared {len(plans)} of {len(videos)} videos with what is made", err=True)
+            echo(f"compared {len(plans)} of {len(videos)} videos with what is made", err=True)
     return plans
 
 
 def _tell_plan(recipe: Recipe, plans: list[Plan], as_json: bool) -> None:
     if as_json:
         rows = [plan_row(plan) for plan in plans]
-        click.echo(json.dumps({"settings": recipe.effective(), "plan": rows}, indent=1))
+        echo_lines(json.dumps({"settings": recipe.effective(), "plan": rows}, indent=1))
         return
-    click.echo(yaml.safe_dump(recipe.effective(), sort_keys=False))
+    echo_lines(yaml.safe_dump(recipe.effective(), sort_keys=False))
     console(sys.stdout).print(plan_table(plans))
 
 
 def _tell(outcomes: list[Outcome], recipe: Recipe) -> None:
     """A line if nothing was to do, else a table; then what deserves a second look."""
     if all(o.evidence == o.masks == "fresh" for o in outcomes):
-        click.echo(f"nothing to do: {len(outcomes)} of {len(outcomes)} videos are up to date in {recipe.out}")
+        echo(f"nothing to do: {len(outcomes)} of {len(outcomes)} videos are up to date in {recipe.out}")
         return
     shown = table(
         "sequence", "labeler", "frames", "boxes", "evidence", "masks", "frames/s",
@@ -186,12 +206,12 @@ def _tell(outcomes: list[Outcome], recipe: Recipe) -> None:
     console(sys.stdout).print(shown)
     for outcome in outcomes:
         for line in _remarks(outcome):
-            click.echo(f"{outcome.sequence}: {line}")
-    click.echo(f"masks: {recipe.out / 'masks'}")
+            echo(f"{outcome.sequence}: {line}")
+    echo(f"masks: {recipe.out / 'masks'}")
 
 
 def _remarks(outcome: Outcome) -> list[str]:
-    lines = list(outcome.remarks)
+    lines = [*(f"WARNING: {line}" for line in outcome.findings), *outcome.remarks]
     if outcome.clipped or outcome.dropped:
         lines.append(f"{outcome.clipped} boxes cut at the image border, {outcome.dropped} left out")
     if outcome.bad_frames:

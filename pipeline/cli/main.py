@@ -25,6 +25,7 @@ from spotlabel.pipeline.cli.verify import verify
 from spotlabel.pipeline.cli.why import why
 from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.running.local import Interrupted
+from spotlabel.pipeline.terminal import LineFormatter, echo
 
 EXIT_UNUSABLE = 2
 """Exit code when nothing could be started; 1 is for videos that failed, 128 + n for signal n."""
@@ -39,6 +40,10 @@ LAZY = {
     "evaluate": (
         "spotlabel.detector.cli.evaluate:evaluate",
         "Measure detections by a benchmark's own rules.",
+    ),
+    "import": (
+        "spotlabel.detector.cli.importing:import_group",
+        "Make files of spotlabel from what others made.",
     ),
     "schema": ("spotlabel.detector.cli.schema:schema", "Print all settings of a recipe as a JSON schema."),
     "train": ("spotlabel.detector.cli.train:train", "Train a detector on labelled videos."),
@@ -91,11 +96,11 @@ class _Group(click.Group):
         except BrokenPipeError:  # whoever read our output has gone
             ctx.exit(EXIT_UNUSABLE)
         except (SpotlabelError, OSError) as error:
-            click.echo(f"error: {error}", err=True)
+            echo(f"error: {error}", err=True)
             ctx.exit(EXIT_UNUSABLE)
         except Interrupted as stop:
             name = signal.Signals(stop.args[0]).name
-            click.echo(
+            echo(
                 f"stopped by {name}: finished videos are kept; run the same command again to go on", err=True
             )
             ctx.exit(128 + stop.args[0])
@@ -133,7 +138,9 @@ def main() -> None:
       spotlabel compare old.yaml new.yaml
       spotlabel submit workflows/ua-detrac.yaml --set data=/data/UA-DETRAC --slurm
     """
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
 for command in (

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from spotlabel.pipeline.terminal import SafeConsole
 from spotlabel.pipeline.upkeep.shards import Shard
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -42,18 +42,11 @@ def shard_option(command: _Command) -> _Command:
     )(command)  # fmt: skip
 
 
-class _Console(Console):
-    """Falls silent when its reader has gone (``spotlabel label ... 2>&1 | head``): the work goes on."""
-
-    def on_broken_pipe(self) -> None:
-        """Print nothing more, and do not end the run."""
-        self.quiet = True
-
-
-def console(stream: Any = None) -> Console:
+def console(stream: Any = None) -> SafeConsole:
     """A console on standard error (or another stream); wide where there is no terminal to fit into."""
     stream = stream or sys.stderr
-    return _Console(file=stream, width=None if stream.isatty() else _WIDTH_WITHOUT_TERMINAL, highlight=False)
+    width = None if stream.isatty() else _WIDTH_WITHOUT_TERMINAL
+    return SafeConsole(file=stream, width=width, highlight=False)
 
 
 def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:

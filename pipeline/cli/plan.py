@@ -18,6 +18,7 @@ from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.calibrate import calibrate
 from spotlabel.pipeline.running.local import usable_cores
 from spotlabel.pipeline.sequence import Camera
+from spotlabel.pipeline.terminal import echo, echo_lines
 from spotlabel.pipeline.units import byte_size, clock
 from spotlabel.pipeline.upkeep.plan import items, plan_item
 
@@ -60,6 +61,8 @@ def plan(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **optio
     Videos of one labeler and image size are taken to cost the same per frame. Cores are those of the machine
     that measures; leave some room, for disks are shared and cores are not equally fast.
 
+    Exit code 1 if a video cannot be used; what is left out is told.
+
     \b
     Examples:
       spotlabel plan ua-detrac --set data=/data/UA-DETRAC --cores 64
@@ -78,10 +81,12 @@ def plan(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **optio
     whole = estimate(works, costs, cores, memory)
     parts = {kind: estimate([w for w in works if w.kind == kind], costs, 1) for kind in costs}
     if options["as_json"]:
-        click.echo(json.dumps(_as_data(whole, parts, costs, unusable), indent=1))
+        echo_lines(json.dumps(_as_data(whole, parts, costs, unusable), indent=1))
     else:
         _tell(whole, parts, costs, unusable)
         _tell_wall(whole, cores, bool(options["measured"]))
+    if unusable:
+        sys.exit(1)
     if works and not whole.at_once:
         raise SpotlabelError(
             f"a video needs {whole.peak / 1e9:.1f} GB and all cores together have {memory / 1e9:g} GB each; "
@@ -116,7 +121,7 @@ def _costs(recipe: Recipe, works: list[Work], frames: int) -> Costs:
         return {kind: _from_table(recipe, kind) for kind in longest}
     costs = {}
     for kind, work in longest.items():
-        click.echo(f"measuring {kind.labeler} at {kind.width}x{kind.height} on {work.name}", err=True)
+        echo(f"measuring {kind.labeler} at {kind.width}x{kind.height} on {work.name}", err=True)
         costs[kind] = calibrate(recipe, work.name, frames)
     return costs
 
@@ -142,9 +147,9 @@ def _tell(whole: Estimate, parts: dict[Kind, Estimate], costs: Costs, unusable: 
     if parts:
         console(sys.stdout).print(shown)
     for line in unusable:
-        click.echo(f"left out: {line}")
+        echo(f"left out: {line}")
     if not parts:
-        click.echo("nothing to do")
+        echo("nothing to do")
 
 
 def _row(part: Estimate, pace: str) -> list[str]:
@@ -156,10 +161,10 @@ def _tell_wall(whole: Estimate, cores: int, measured: bool) -> None:
     if not whole.videos or not whole.at_once:
         return
     limit = f" ({whole.at_once} at a time: memory)" if whole.at_once < cores else ""
-    click.echo(f"on {cores} cores{limit}, longest video first: {clock(whole.wall)}")
-    click.echo(f"no less on any number of cores: {clock(whole.longest)} for {whole.longest_name}")
+    echo(f"on {cores} cores{limit}, longest video first: {clock(whole.wall)}")
+    echo(f"no less on any number of cores: {clock(whole.longest)} for {whole.longest_name}")
     if not measured:
-        click.echo("from a table of worst cases, about three times too slow; --calibrate measures yours")
+        echo("from a table of worst cases, about three times too slow; --calibrate measures yours")
 
 
 def _as_data(

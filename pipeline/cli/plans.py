@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
 from rich.table import Table
 
 from spotlabel.pipeline.cli.options import table
+from spotlabel.pipeline.terminal import escape
 from spotlabel.pipeline.upkeep.plan import Plan
 
 

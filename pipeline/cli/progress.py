@@ -20,6 +20,7 @@ from rich.text import Text
 
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.watcher import PlainWatcher, SilentWatcher
+from spotlabel.pipeline.terminal import escape
 
 
 class BarWatcher(PlainWatcher):
@@ -52,7 +53,7 @@ class BarWatcher(PlainWatcher):
             if known is None or known[0] != stage:
                 if known is not None:
                     self._bars.remove_task(known[1])
-                known = (stage, self._bars.add_task(f"{sequence} {stage}", total=total))
+                known = (stage, self._bars.add_task(escape(f"{sequence} {stage}"), total=total))
                 self._tasks[sequence] = known
             self._bars.update(known[1], completed=done)
 

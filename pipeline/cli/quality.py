@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from spotlabel.pipeline.cli.options import console, table
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.measures.quality import Quality, measure
 from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.terminal import echo, echo_lines, escape
+from spotlabel.pipeline.upkeep.labelled import stale_masks
 from spotlabel.pipeline.upkeep.plan import Item, items
 
 
@@ -40,10 +41,13 @@ def quality(
     """
     rows = []
     for name in recipes:
-        for item in items(load_recipe(name, overrides), only):
+        loaded = load_recipe(name, overrides)
+        for item in items(loaded, only):
             rows.append((name, item.labeler.name, _measured(item, every)))
+            if why := stale_masks(loaded, item, with_frames=False):
+                echo(f"{item.sequence.name}: these are not the masks that {name} asks for: {why}", err=True)
     if as_json:
-        click.echo(json.dumps([_as_dict(*row) for row in rows], indent=1))
+        echo_lines(json.dumps([_as_dict(*row) for row in rows], indent=1))
         return
     columns = ("recipe", "labeler", "sequence", "frames", "F", "IoU", "mean IoU", "boundary F", "unknown")
     shown = table(*columns, numbers=columns[3:])

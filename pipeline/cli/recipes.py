@@ -7,10 +7,10 @@ import sys
 from importlib import resources
 
 import click
-from rich.markup import escape
 
 from spotlabel.pipeline.cli.options import console, table
 from spotlabel.pipeline.recipes.tree import bundled_recipes, bundled_text
+from spotlabel.pipeline.terminal import echo, echo_lines, escape
 
 _EDITOR_LINE = "# yaml-language-server:"
 
@@ -30,9 +30,9 @@ def recipes(name: str | None, path: bool) -> None:
     if path and name:
         raise click.UsageError("--path prints the folder of all recipes: leave out NAME")
     if path:
-        click.echo(resources.files("spotlabel.workflows"))
+        echo(resources.files("spotlabel.workflows"))
     elif name:
-        click.echo(_text(name), nl=False)
+        echo_lines(_text(name), nl=False)
     else:
         shown = table("recipe", "what for")
         for recipe in bundled_recipes():

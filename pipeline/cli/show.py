@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from spotlabel.pipeline.cli.options import recipe_options
-from spotlabel.pipeline.errors import SpotlabelError, StoreError
+from spotlabel.pipeline.errors import DatasetError, SpotlabelError, StoreError
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.pictures.render import Look, render_item
 from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.terminal import echo
+from spotlabel.pipeline.upkeep.labelled import stale_masks
 from spotlabel.pipeline.upkeep.plan import items
 
 
@@ -62,12 +64,16 @@ def show(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **look:
     failed = False
     for item in items(loaded, only):
         try:
+            if item.sequence.problem:
+                raise DatasetError(item.sequence.problem)
             if not item.mask_path.exists():
                 raise StoreError("no masks yet; run `spotlabel label` first")
             sheet = render_item(item, root / file_stem(item.sequence.name), chosen)
-            click.echo(f"{item.sequence.name}: {sheet}")
+            echo(f"{item.sequence.name}: {sheet}")
+            if why := stale_masks(loaded, item):
+                echo(f"{item.sequence.name}: these are not the masks that {recipe} asks for: {why}", err=True)
         except (SpotlabelError, OSError) as error:
-            click.echo(f"{item.sequence.name}: {error}", err=True)
+            echo(f"{item.sequence.name}: {error}", err=True)
             failed = True
     if failed:
         click.get_current_context().exit(1)

@@ -10,6 +10,7 @@ import click
 from spotlabel.pipeline.cli.options import console, recipe_options, shard_option
 from spotlabel.pipeline.cli.plans import plan_row, plan_table
 from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.terminal import echo, echo_lines
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
 from spotlabel.pipeline.upkeep.shards import Shard, share_of
@@ -18,13 +19,23 @@ from spotlabel.pipeline.upkeep.shards import Shard, share_of
 @click.command()
 @recipe_options
 @shard_option
+@click.option("--deep", is_flag=True, help="Read every file again, not only those whose times changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON on standard output.")
 def status(
-    recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], shard: Shard | None, as_json: bool
+    recipe: str,
+    overrides: tuple[str, ...],
+    only: tuple[str, ...],
+    shard: Shard | None,
+    *,
+    deep: bool,
+    as_json: bool,
 ) -> None:
     """Say how every video stands: fresh, missing, stale (and why), damaged. Changes nothing.
 
     The files alone tell, whoever made them: shards and hosts that worked or still work need not be asked.
+
+    Files that have not changed by their times are not read again: what rots on a disk below them is found by
+    --deep, and by whatever reads the store. `spotlabel label --set verify=full` makes it again.
 
     Exit code 0 if everything is up to date, 1 if `spotlabel label` would have something to do.
 
@@ -32,20 +43,23 @@ def status(
     Examples:
       spotlabel status workflows/ua-detrac.yaml --set data=/data/UA-DETRAC
       spotlabel status my-cameras.yaml --shard 2/4
+      spotlabel status my-cameras.yaml --deep
     """
-    loaded = load_recipe(recipe, overrides)
+    loaded = load_recipe(recipe, (*overrides, "verify=full") if deep else overrides)
     plans = [plan_item(loaded, item) for item in share_of(items(loaded, only), shard)]
     if as_json:
-        click.echo(json.dumps([plan_row(plan) for plan in plans], indent=1))
+        echo_lines(json.dumps([plan_row(plan) for plan in plans], indent=1))
     else:
         console(sys.stdout).print(plan_table(plans))
         fresh = sum(plan.idle for plan in plans)
         share = f"shard {shard}: " if shard else ""
-        click.echo(f"{share}{fresh} of {len(plans)} videos up to date, {_counts(plans)}")
+        echo(f"{share}{fresh} of {len(plans)} videos up to date, {_counts(plans)}")
     sys.exit(0 if all(plan.idle for plan in plans) else 1)
 
 
 def _counts(plans: list[Plan]) -> str:
     evidence = sum(plan.evidence.state != State.FRESH for plan in plans)
     masks = sum(plan.masks.state != State.FRESH for plan in plans)
-    return f"{evidence} need evidence, {masks} need masks"
+    unusable = sum(bool(plan.problem) for plan in plans)
+    told = f", {unusable} cannot be used" if unusable else ""
+    return f"{evidence - unusable} need evidence, {masks - unusable} need masks{told}"

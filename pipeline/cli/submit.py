@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from spotlabel.pipeline.atomic import clear_partials
 from spotlabel.pipeline.cli.gather import check_wait, wait_option
@@ -34,6 +33,7 @@ from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.frames.glance import about_length, about_size
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.local import check_writable, usable_cores
+from spotlabel.pipeline.terminal import echo, escape
 from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
 
 
@@ -101,9 +101,7 @@ def submit(
     if dry_run:
         _show(plans, chosen)
     elif not requests:
-        click.echo(
-            f"nothing to hand in: {sum(plan.idle for plan in plans)} of {len(plans)} videos up to date"
-        )
+        echo(f"nothing to hand in: {sum(plan.idle for plan in plans)} of {len(plans)} videos up to date")
     else:
         check_writable(loaded.out)
         clear_partials(loaded.out)
@@ -150,7 +148,7 @@ def _without_jobs(recipe: Recipe, plans: list[Plan]) -> list[Plan]:
             )
     busy = [name for name, one in standing.items() if one.alive]
     if busy:
-        click.echo(f"left alone, with a job that waits or runs: {_count(len(busy))}", err=True)
+        echo(f"left alone, with a job that waits or runs: {_count(len(busy))}", err=True)
     return [plan for plan in wanted if plan.item.sequence.name not in busy]
 
 
@@ -166,7 +164,7 @@ def _requests(
                 raise SpotlabelError(plan.problem)
             request = resource_request(plan)
         except (SpotlabelError, OSError) as error:
-            click.echo(f"{name}: FAILED, not handed in: {error}", err=True)
+            echo(f"{name}: FAILED, not handed in: {error}", err=True)
             refused = True
             continue
         requests[name] = replace(
@@ -190,7 +188,7 @@ def _show(plans: list[Plan], chosen: list[Array]) -> None:
     console(sys.stdout).print(shown)
     jobs = sum(len(array.sequences) for array in chosen)
     arrays_told = f"{len(chosen)} job array{'s' * (len(chosen) != 1)}"
-    click.echo(f"{jobs} of {len(plans)} videos in {arrays_told}; nothing was handed in")
+    echo(f"{jobs} of {len(plans)} videos in {arrays_told}; nothing was handed in")
 
 
 def _run(recipe: Recipe, chosen: list[Array], options: JobOptions, local: bool, wait: float | None) -> bool:
@@ -198,18 +196,16 @@ def _run(recipe: Recipe, chosen: list[Array], options: JobOptions, local: bool, 
     if local:
         parallel = options.max_parallel or usable_cores()
         records = submit_here(
-            recipe, chosen, parallel, lambda r: click.echo(f"{r.sequence}: job {r.job}", err=True)
+            recipe, chosen, parallel, lambda r: echo(f"{r.sequence}: job {r.job}", err=True)
         )
     else:
         records = submit_to_slurm(recipe, chosen, options)
         for array in sorted({(r.job.partition("_")[0], r.minutes, r.megabytes) for r in records}):
             videos = sum(record.job.partition("_")[0] == array[0] for record in records)
-            click.echo(f"job {array[0]}: {_count(videos)}, {ResourceRequest(*array[1:])} each")
+            echo(f"job {array[0]}: {_count(videos)}, {ResourceRequest(*array[1:])} each")
     names = [record.sequence for record in records]
     if not local and wait is None:
-        click.echo(
-            "how they stand: `spotlabel jobs`; what one printed: `spotlabel log`, with the same recipe"
-        )
+        echo("how they stand: `spotlabel jobs`; what one printed: `spotlabel log`, with the same recipe")
         return False
     ended = await_jobs(recipe.out, names, 0.0 if local or wait is None else wait, _tell)
     return _told_end(recipe, ended, len(names))
@@ -220,18 +216,16 @@ def _count(videos: int) -> str:
 
 
 def _tell(line: str) -> None:
-    click.echo(line, err=True)
+    echo(line, err=True)
 
 
 def _told_end(recipe: Recipe, ended: list[Standing], jobs: int) -> bool:
     """Tell how the jobs ended; true if a video has failed."""
     bad = [one for one in ended if one.state != "done"]
     for one in bad:
-        click.echo(f"{one.sequence}: {one.state.upper()}: {one.detail}", err=True)
+        echo(f"{one.sequence}: {one.state.upper()}: {one.detail}", err=True)
     if bad:
-        click.echo(
-            f"{len(bad)} of {jobs} videos are not done; `spotlabel log RECIPE VIDEO` shows more", err=True
-        )
+        echo(f"{len(bad)} of {jobs} videos are not done; `spotlabel log RECIPE VIDEO` shows more", err=True)
     else:
-        click.echo(f"done: {_count(jobs)}, in {recipe.out / 'masks'}")
+        echo(f"done: {_count(jobs)}, in {recipe.out / 'masks'}")
     return bool(bad)

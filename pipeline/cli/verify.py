@@ -6,15 +6,17 @@ import sys
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
+from spotlabel.pipeline import names
 from spotlabel.pipeline.cli.options import console, table
 from spotlabel.pipeline.cli.progress import watching
+from spotlabel.pipeline.datasets.cdnet_truth import check_truth
 from spotlabel.pipeline.errors import OtherStoreError, RecipeError, StoreError
 from spotlabel.pipeline.measures.cdnet_check import TOLERANCE, SequenceScore, score_sequence
 from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe, load_recipe
 from spotlabel.pipeline.running.local import run_all, usable_cores
 from spotlabel.pipeline.store import EvidenceReader, MaskReader
+from spotlabel.pipeline.terminal import echo, escape
 from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
 
@@ -44,11 +46,11 @@ def stores(targets: tuple[str, ...], overrides: tuple[str, ...], quiet: bool) ->
             frames = _check(file)
         except StoreError as error:
             damaged += 1
-            click.echo(f"DAMAGED {error}", err=True)
+            echo(f"DAMAGED {error}", err=True)
         else:
             if not quiet:
-                click.echo(f"ok {file}: {frames} frames")
-    click.echo(f"{len(files) - damaged} of {len(files)} stores are whole")
+                echo(f"ok {file}: {frames} frames")
+    echo(f"{len(files) - damaged} of {len(files)} stores are whole")
     sys.exit(1 if damaged else 0)
 
 
@@ -64,15 +66,25 @@ def _stores_of(target: str, overrides: tuple[str, ...]) -> list[Path]:
 
 
 def _check(file: Path) -> int:
-    """Number of frames of a whole store."""
+    """Number of frames of a whole store, which says what it was made from."""
     kinds = (MaskReader, EvidenceReader) if file.parent.name == "masks" else (EvidenceReader, MaskReader)
     try:
-        reader: EvidenceReader | MaskReader = kinds[0](file)
-        reader.check_frames()
+        return _read_whole(kinds[0](file))
     except OtherStoreError:
-        reader = kinds[1](file)
-        reader.check_frames()
-    return len(reader)
+        return _read_whole(kinds[1](file))
+
+
+def _read_whole(reader: EvidenceReader | MaskReader) -> int:
+    reader.check_frames()
+    reader.text("labeler")
+    reader.number("labeler_version")
+    count = len(reader)
+    reader.close()
+    if names.file_stem(reader.sequence) != reader.path.stem:
+        raise StoreError(
+            f"{reader.path}: holds {reader.sequence!r}, another video; run `spotlabel label` again"
+        )
+    return count
 
 
 @verify.command()
@@ -110,6 +122,8 @@ def cdnet(data: str, labeler: str, only: tuple[str, ...], out: str, jobs: int | 
         }
     )
     chosen = items(recipe, only)
+    for item in chosen:
+        check_truth(item.sequence)
     _make(recipe, chosen, jobs)
     scores = [score_sequence(item.sequence, item.evidence_path, labeler) for item in chosen]
     _tell(scores)
@@ -135,4 +149,4 @@ def _tell(scores: list[SequenceScore]) -> None:
             f"{counts.f_measure:.4f}", "" if reference is None else f"{reference:.3f}", verdict,
         )  # fmt: skip
     console(sys.stdout).print(shown)
-    click.echo(f"agrees: within {TOLERANCE} of the published F-measure")
+    echo(f"agrees: within {TOLERANCE} of the published F-measure")

@@ -13,6 +13,7 @@ from spotlabel.pipeline.cli.why_text import boxes_table, facts_table, origin_tab
 from spotlabel.pipeline.errors import RecipeError
 from spotlabel.pipeline.recipes.recipe import load_recipe
 from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.terminal import echo_lines
 from spotlabel.pipeline.why.boxes import box_index, checked, frame_boxes
 from spotlabel.pipeline.why.origin import find_origin
 from spotlabel.pipeline.why.summary import as_data, box_lines, frame_lines, origin_lines, store_lines
@@ -53,7 +54,7 @@ def why(  # noqa: PLR0917 - one argument per option
     traced = find_origin(masks, load_recipe(recipe, overrides) if recipe else None)
     if as_json:
         shown = boxes if chosen is None else [boxes[chosen]]
-        click.echo(json.dumps(as_data(masks, index, shown, traced), indent=1))
+        echo_lines(json.dumps(as_data(masks, index, shown, traced), indent=1))
         return
     out = console(sys.stdout)
     lines = store_lines(masks) if index is None else frame_lines(masks, index)

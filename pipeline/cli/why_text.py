@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.registry import load
 from spotlabel.pipeline.cli.options import table
 from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.terminal import escape
 from spotlabel.pipeline.why.boxes import BoxFacts
 from spotlabel.pipeline.why.origin import Origin, Part
 from spotlabel.pipeline.why.summary import Lines, preset_of, quality_text

@@ -15,6 +15,7 @@ from typing import Any
 
 from spotlabel.pipeline.atomic import locked_partial
 from spotlabel.pipeline.names import file_stem
+from spotlabel.pipeline.regular import regular_bytes
 
 _LOG = logging.getLogger("spotlabel")
 
@@ -98,7 +99,7 @@ def _write(path: Path, data: dict[str, Any]) -> None:
 def _read(path: Path) -> dict[str, Any]:
     """The object in a file; empty if there is none."""
     try:
-        data = json.loads(path.read_text())
+        data = json.loads(regular_bytes(path))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

@@ -20,6 +20,7 @@ from spotlabel.pipeline.cluster.task import LabelVideo
 from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.local import absolute_tree
+from spotlabel.pipeline.text import acts, one_line
 
 MOST_JOBS_OF_AN_ARRAY = 1000
 """Slurm refuses more unless its MaxArraySize was raised."""
@@ -147,6 +148,8 @@ def submit_to_slurm(recipe: Recipe, chosen: list[Array], options: JobOptions) ->
 
 
 def _slurm_executor(folder: Path, array: Array, options: JobOptions) -> Any:
+    for name, value in {"--partition": options.partition, "--account": options.account}.items():
+        _check_line(name, value or "")
     try:
         executor = submitit().SlurmExecutor(folder, max_num_timeout=_TIMEOUTS_FORGIVEN)
     except RuntimeError as error:
@@ -229,6 +232,7 @@ def _new_folder(recipe: Recipe) -> Path:
     """A folder of its own for each submission: process numbers come again, and so do job ids."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     folder = Path(os.path.abspath(recipe.out)) / "jobs" / f"{stamp}-{uuid.uuid4().hex[:6]}"
+    _check_line("out", str(folder.parent))
     folder.mkdir(parents=True)
     return folder
 
@@ -240,6 +244,14 @@ def _task(recipe: Recipe, name: str, threads: int, folder: Path) -> LabelVideo:
 def _record(engine: str, job: str, folder: Path, name: str, array: Array) -> Record:
     host = host_mark() if engine == "local" else ""
     return Record(name, engine, job, folder.name, array.request.minutes, array.request.megabytes, host)
+
+
+def _check_line(name: str, value: str) -> None:
+    """Refuse what would end its line in the batch script, and begin another."""
+    if acts(value):
+        raise SubmitError(
+            f"{name} {one_line(value)}: line breaks and control characters cannot stand in a job"
+        )
 
 
 def _last_line(error: BaseException) -> str:
@@ -255,6 +267,7 @@ def sbatch_options(words: Iterable[str]) -> dict[str, Any]:
     """
     options: dict[str, Any] = {}
     for word in words:
+        _check_line("--slurm-set", word)
         key, given, value = word.strip().lstrip("-").partition("=")
         if not key.replace("-", "").replace("_", "").isalnum() or (given and not value):
             raise SubmitError(

@@ -12,8 +12,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from rich.console import Console
-
 from spotlabel.pipeline.atomic import clear_partials
 from spotlabel.pipeline.cluster.records import Told, tell
 from spotlabel.pipeline.errors import SpotlabelError
@@ -23,6 +21,7 @@ from spotlabel.pipeline.running.isolate import Children
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.local import run_one
 from spotlabel.pipeline.running.watcher import PlainWatcher, Watcher
+from spotlabel.pipeline.terminal import SafeConsole
 
 
 class VideoFailed(SpotlabelError):
@@ -108,7 +107,7 @@ def bring_up_to_date(tree: Mapping[str, Any], sequence: str, threads: int, watch
 
 
 def _watcher() -> PlainWatcher:
-    return PlainWatcher(Console(file=sys.stdout, width=200, highlight=False))
+    return PlainWatcher(SafeConsole(file=sys.stdout, width=200, highlight=False))
 
 
 def _job_id() -> str:

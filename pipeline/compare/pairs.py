@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from spotlabel.pipeline.compare.stores import CompareError
 from spotlabel.pipeline.recipes.recipe import Recipe
-from spotlabel.pipeline.upkeep.freshness import State
-from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
+from spotlabel.pipeline.upkeep.plan import Item, items
 
 
 @dataclass(frozen=True)
@@ -69,19 +68,6 @@ def pair_up(a: Recipe, b: Recipe, only: Iterable[str] = ()) -> Pairing:
         )
     _refuse_missing(pairs)
     return Pairing(pairs, [n for n in first if n not in second], [n for n in second if n not in first])
-
-
-def stale_masks(recipe: Recipe, item: Item) -> str:
-    """Why the masks of a video do not fit its recipe, in one line; empty if they do.
-
-    Frames and libraries are taken for unchanged, so that no frame is read.
-    """
-    plan = plan_item(recipe, item, masks_only=True)
-    if plan.problem:
-        return f"cannot be checked: {plan.problem}"
-    if plan.masks.state == State.FRESH:
-        return ""
-    return str(plan.masks) if plan.evidence.state == State.FRESH else f"evidence is {plan.evidence}"
 
 
 def _refuse_missing(pairs: list[Pair]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from spotlabel.pipeline.atomic import clear_folder, replacing, write_atomically
 from spotlabel.pipeline.compare.figures import BOX_COLUMNS, FRAME_COLUMNS, box_rows, figures, frame_rows
 from spotlabel.pipeline.compare.stores import Comparison
+from spotlabel.pipeline.text import csv_cell
 
 POOLED = "all"
 """Name of the figures over all videos."""
@@ -29,7 +30,8 @@ def report_data(parts: Sequence[Comparison], facts: dict[str, Any]) -> dict[str,
 def write_report(folder: Path, parts: Sequence[Comparison], data: dict[str, Any]) -> list[Path]:
     """Write ``compare.json``, ``boxes.csv`` and ``frames.csv``; each stands there whole or not at all.
 
-    What a killed comparison has left in the folder is cleared first.
+    What a killed comparison has left in the folder is cleared first. Names in the tables that a spreadsheet
+    would take for a formula stand behind a ``'``.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -49,5 +51,5 @@ def _write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[Any, .
         text = io.TextIOWrapper(file, "utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows(map(csv_cell, row) for row in rows)
         text.detach()  # flushes, and leaves the file open

@@ -18,6 +18,8 @@ from pydantic import Field
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.cdnet_truth import CdnetTruth
 from spotlabel.pipeline.datasets.label_image import scan_labels, subfolders
+from spotlabel.pipeline.datasets.layout import can_be_listed, entries, leads_nowhere
+from spotlabel.pipeline.datasets.unusable import one_by_one
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.frames import ImageFolder, scan_images
 from spotlabel.pipeline.frames.options import FrameOptions
@@ -26,6 +28,7 @@ from spotlabel.pipeline.sequence import Camera, Sequence
 IMAGE_NAME = re.compile(r"in(\d+)\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
 MOVING_CATEGORY = "PTZ"
 VERSION = 1
+SBI_VERSION = 2
 
 
 class CdnetOptions(ReaderOptions):
@@ -41,6 +44,10 @@ def _sbi_unusable() -> dict[str, tuple[int, ...]]:
 
 class SbiOptions(CdnetOptions):
     """Options of the reader ``sbi``; the ground truth of HighwayI's first frame is bad."""
+
+    first_truth: Literal["skip", "use"] = "skip"
+    """The first ground-truth picture of a sequence: in most it is a copy of the second one or shows specks;
+    ``skip`` takes its frame for one without ground truth."""
 
     unusable_truth: dict[str, tuple[int, ...]] = Field(default_factory=_sbi_unusable)
     """Frame numbers whose ground truth is wrong, by sequence name; treated as frames without ground truth."""
@@ -68,12 +75,18 @@ def list_sequences(
         sequence folder itself or (SBI2015) there are no categories.
 
     Raises:
-        DatasetError: no sequence found, or one without images.
+        DatasetError: no sequence found. One that cannot be listed (no images, a number twice) has a
+            ``problem`` and stops no other.
     """
     assert isinstance(options, CdnetOptions)
     sequences = _sequence_folders(root, categories=reader == "cdnet")
-    wanted = [(name, folder) for name, folder in sequences if only is None or name == only]
-    return [_sequence(name, folder, options, frame_options, reader) for name, folder in wanted]
+    wanted = {name: folder for name, folder in sequences if only is None or name == only}
+
+    def sequence(name: str) -> Sequence:
+        return _sequence(name, wanted[name], options, frame_options, reader)
+
+    version = VERSION if reader == "cdnet" else SBI_VERSION
+    return one_by_one(wanted, f"{reader} {version}", sequence)
 
 
 def _sequence_folders(root: Path, *, categories: bool) -> list[tuple[str, Path]]:
@@ -82,10 +95,11 @@ def _sequence_folders(root: Path, *, categories: bool) -> list[tuple[str, Path]]
         return [(_name(root), root)]
     sequences = []
     for folder in subfolders(root):
-        if _is_sequence(folder):
+        if _is_sequence(folder) or not can_be_listed(folder):
             sequences.append((f"{_name(root)}/{folder.name}" if categories else folder.name, folder))
         else:
-            sequences += [(f"{folder.name}/{s.name}", s) for s in subfolders(folder) if _is_sequence(s)]
+            below = [s for s in entries(folder) if _is_sequence(s) or leads_nowhere(s)]
+            sequences += [(f"{folder.name}/{s.name}", s) for s in below]
     if not sequences:
         problem = "no sequence found, looked for <category>/<sequence>/input, <sequence>/input and input"
         raise DatasetError.at(root, "", problem)
@@ -109,11 +123,14 @@ def _sequence(
     reader: Literal["cdnet", "sbi"],
 ) -> Sequence:
     frames = ImageFolder(scan_images(folder / "input", IMAGE_NAME), frame_options)
+    files = scan_labels(folder / "groundtruth", r"gt(\d+)\.png")
     unusable = frozenset(options.unusable_truth.get(name, ()))
+    if isinstance(options, SbiOptions) and options.first_truth == "skip" and files:
+        unusable |= {min(files)}
     truth = CdnetTruth(
         folder=folder,
         frames=frames,
-        files=scan_labels(folder / "groundtruth", r"gt(\d+)\.png"),
+        files=files,
         beyond=options.beyond,
         unusable=unusable,
         temporal_roi="required" if reader == "cdnet" else "optional",
@@ -124,7 +141,7 @@ def _sequence(
         frames=frames,
         camera=Camera.MOVING if category == MOVING_CATEGORY else Camera.FIXED,
         annotation_files=truth.annotation_files(),
-        reader=f"{reader} {VERSION}",
+        reader=f"{reader} {VERSION if reader == 'cdnet' else SBI_VERSION}",
         load=truth.load,
         attributes={"category": category} if category else {},
         derived_boxes=True,
@@ -133,4 +150,4 @@ def _sequence(
 
 
 READER = Reader("cdnet", VERSION, CdnetOptions, partial(list_sequences, reader="cdnet"), finds_one=True)
-SBI_READER = Reader("sbi", VERSION, SbiOptions, partial(list_sequences, reader="sbi"), finds_one=True)
+SBI_READER = Reader("sbi", SBI_VERSION, SbiOptions, partial(list_sequences, reader="sbi"), finds_one=True)

@@ -15,6 +15,7 @@ from spotlabel.pipeline.boxes import RegionTable
 from spotlabel.pipeline.datasets.derived import CLASS_NAMES, derive_boxes, derived_table
 from spotlabel.pipeline.datasets.label_image import by_position, read_label_image
 from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.inputs import read_input
 from spotlabel.pipeline.sequence import Annotations, FrameSource, Image, Sequence
 
 Bool = npt.NDArray[np.bool_]
@@ -103,21 +104,32 @@ class CdnetTruth:
     def roi(self) -> Bool:
         """The spatial region of interest: bool (H, W), ``ROI.bmp`` or else ``ROI.jpg``; all without either.
 
+        A region of another size than the frames, as ``cameraJitter/traffic`` is distributed with, is all of
+        them if it leaves nothing out.
+
         Raises:
             DatasetError: the file cannot be used. ``ROI.jpg`` often is a picture of the scene with the region
                 drawn in, which is no mask.
         """
         bitmap, jpeg = self.folder / "ROI.bmp", self.folder / "ROI.jpg"
         if bitmap.is_file():
-            return np.asarray(read_label_image(bitmap, self.frames.size) != 0)
+            return self._of_frames(bitmap, np.asarray(read_label_image(bitmap, None) != 0))
         if not jpeg.is_file():
             return np.ones(self.frames.size, np.bool_)
-        values = read_label_image(jpeg, self.frames.size)
+        values = read_label_image(jpeg, None)
         inside = np.asarray(values >= 255 - _JPEG_NOISE)
         if not (inside | (values <= _JPEG_NOISE)).all():
             problem = "expected a black and white mask, got shades of grey"
             raise DatasetError.at(jpeg, "", problem, "put the mask beside it as ROI.bmp")
-        return inside
+        return self._of_frames(jpeg, inside)
+
+    def _of_frames(self, path: Path, inside: Bool) -> Bool:
+        """A region on the frames."""
+        if inside.shape == self.frames.size:
+            return inside
+        if not inside.all():
+            read_label_image(path, self.frames.size)  # says which sizes there are
+        return np.ones(self.frames.size, np.bool_)
 
     def _read(self, path: Path) -> Image:
         gt = read_label_image(path, self.frames.size)
@@ -151,7 +163,7 @@ class CdnetTruth:
         if self.temporal_roi == "optional" and not path.exists():
             return int(numbers[0]), int(numbers[-1])
         try:
-            text = path.read_bytes().decode("ascii", "replace")
+            text = read_input(path).decode("ascii", "replace")
         except OSError as error:
             raise DatasetError.at(path, "", f"cannot be read: {error.strerror}") from error
         try:
@@ -194,6 +206,16 @@ def foreground_and_valid(gt: Image, roi: Bool) -> tuple[Bool, Bool]:
     """
     valid = roi & (gt != OUTSIDE_ROI) & (gt != UNKNOWN)
     return gt == MOVING, valid
+
+
+def check_truth(sequence: Sequence) -> None:
+    """Find out whether :func:`evaluated_frames` can begin, before anything is made to be measured.
+
+    Raises:
+        DatasetError: as there, for the regions of interest in space and time, and the ground truth of the
+            first evaluated frame.
+    """
+    next(evaluated_frames(sequence), None)
 
 
 def evaluated_frames(sequence: Sequence) -> Iterator[EvaluatedFrame]:

@@ -18,6 +18,7 @@ from spotlabel.pipeline.boxes import RegionTable
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.derived import CLASS_NAMES, derive_boxes, derived_table
 from spotlabel.pipeline.datasets.label_image import by_position, read_label_image, scan_labels, subfolders
+from spotlabel.pipeline.datasets.unusable import one_by_one
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.frames import ImageFolder, scan_images
 from spotlabel.pipeline.frames.options import FrameOptions
@@ -93,15 +94,19 @@ def list_sequences(
     """Sequences below a folder that holds ``JPEGImages`` and ``Annotations``, in natural order.
 
     Raises:
-        DatasetError: no such folder, no sequence in it, or one without images.
+        DatasetError: no such folder, or no sequence in it. One that cannot be listed (no images, a number
+            twice) has a ``problem`` and stops no other.
     """
     assert isinstance(options, DavisOptions)
     base = root / "JPEGImages" / options.resolution
     names = [folder.name for folder in subfolders(base) if only in (None, folder.name)]
-    found = [_sequence(root, name, options, frame_options) for name in names]
-    if not found:
+    if not names:
         raise DatasetError.at(base, "", "no sequence found, expected one folder of images each")
-    return found
+
+    def sequence(name: str) -> Sequence:
+        return _sequence(root, name, options, frame_options)
+
+    return one_by_one(names, f"{NAME} {VERSION}", sequence)
 
 
 def _sequence(root: Path, name: str, options: DavisOptions, frame_options: FrameOptions) -> Sequence:

@@ -14,10 +14,11 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
 from spotlabel.pipeline.boxes import BoxFlag
-from spotlabel.pipeline.datasets.native import Collector, NativeBoxes, NativeRects, corners
+from spotlabel.pipeline.datasets.native import NO_BOX, Collector, NativeBoxes, NativeRects, corners
 from spotlabel.pipeline.datasets.text import decimal, whole_number
 from spotlabel.pipeline.datasets.vehicle_types import CLASS_NAMES, FINE, Vocabulary, class_of
 from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.inputs import open_input
 from spotlabel.pipeline.sequence import Camera
 
 logger = logging.getLogger("spotlabel")
@@ -49,11 +50,12 @@ class Head:
 
 @dataclass(frozen=True)
 class DetracFile:
-    """All of one file: its head, boxes and static ignore regions, in native coordinates."""
+    """All of one file: head, boxes and static ignore regions in native coordinates, numbers of its frames."""
 
     head: Head
     boxes: NativeBoxes
     regions: NativeRects
+    frames: tuple[int, ...] = ()
 
 
 def read_head(path: Path) -> Head:
@@ -88,7 +90,7 @@ def read_detrac(path: Path, vocabulary: Vocabulary = Vocabulary.ORIGINAL) -> Det
     """
     handler = _walk(path, vocabulary)
     boxes = handler.collector.boxes(CLASS_NAMES[vocabulary])
-    return DetracFile(handler.head, boxes, handler.regions.rects())
+    return DetracFile(handler.head, boxes, handler.regions.rects(), tuple(handler.frames))
 
 
 def _walk(path: Path, vocabulary: Vocabulary, *, head_only: bool = False) -> _Handler:
@@ -97,7 +99,7 @@ def _walk(path: Path, vocabulary: Vocabulary, *, head_only: bool = False) -> _Ha
     handler = _Handler(path, vocabulary, lambda: parser.getLineNumber() or 0)
     parser.setContentHandler(handler)
     try:
-        with path.open("rb") as file:
+        with open_input(path) as file:
             chunk = file.read(CHUNK)
             if not chunk:
                 raise DatasetError.at(path, "", "empty file, expected XML")
@@ -142,6 +144,7 @@ class _Handler(ContentHandler):
         self.collector = Collector(path)
         self.regions = Collector(path)
         self.saw_frame = False
+        self.frames: list[int] = []
         self._vocabulary = vocabulary
         self._classes: dict[str, int] = {}
         self._in_sequence = False
@@ -194,6 +197,7 @@ class _Handler(ContentHandler):
     def _start_frame(self, attrs: AttributesImpl[str]) -> None:
         self.saw_frame = True
         self._frame = self._whole(attrs, "frame", "num")
+        self.frames.append(self._frame)
         self._frame_start = len(self.collector.frame)
 
     def _end_frame(self) -> None:
@@ -215,7 +219,7 @@ class _Handler(ContentHandler):
         if target is None or self._frame is None:
             raise self._error("<target> outside a frame")
         if target.xyxy is None:
-            raise self._error("no element <box>", f"target {target.track_id}")
+            target.xyxy = NO_BOX
         if target.class_id is None and self._vocabulary is not Vocabulary.SINGLE:
             raise self._error("no vehicle_type", f"target {target.track_id}")
         self.collector.add(
@@ -228,7 +232,9 @@ class _Handler(ContentHandler):
         )
 
     def _box(self, attrs: AttributesImpl[str]) -> None:
-        xyxy = corners(*(self._decimal(attrs, "box", key) for key in ("left", "top", "width", "height")))
+        keys = ("left", "top", "width", "height")
+        empty = not any((attrs.get(key) or "").strip() for key in keys)
+        xyxy = NO_BOX if empty else corners(*(self._decimal(attrs, "box", key) for key in keys))
         if self._in_regions:
             self.regions.add(0, xyxy, self._line())
         elif self._target is None or self._target.xyxy is not None:

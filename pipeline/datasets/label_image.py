@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -9,18 +10,19 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from spotlabel.pipeline.datasets.layout import natural_key
+from spotlabel.pipeline.datasets.layout import is_litter, leads_nowhere, natural_key
 from spotlabel.pipeline.errors import DatasetError, FrameError
 from spotlabel.pipeline.frames import decode_image, scan_images
+from spotlabel.pipeline.inputs import read_input
 from spotlabel.pipeline.sequence import FrameSource, Image
 
 
-def read_label_image(path: Path, size: tuple[int, int]) -> Image:
+def read_label_image(path: Path, size: tuple[int, int] | None) -> Image:
     """Read an image of labels, stored as grey or as three equal channels.
 
     Args:
         path: the file.
-        size: height and width of the video's frames.
+        size: height and width of the video's frames; None takes any.
 
     Returns:
         uint8 (H, W), the values as stored.
@@ -29,7 +31,7 @@ def read_label_image(path: Path, size: tuple[int, int]) -> Image:
         DatasetError: cannot be decoded whole, has colours, or another size than the frames.
     """
     try:
-        pixels = decode_image(path.read_bytes(), str(path), "convert")
+        pixels = decode_image(read_input(path), str(path), "convert")
     except OSError as error:
         raise DatasetError.at(path, "", f"cannot be read: {error.strerror}") from error
     except FrameError as error:
@@ -37,7 +39,7 @@ def read_label_image(path: Path, size: tuple[int, int]) -> Image:
     labels, *others = (np.asarray(plane, np.uint8) for plane in cv2.split(pixels))
     if not all(np.array_equal(labels, other) for other in others):
         raise DatasetError.at(path, "", "expected an image of grey labels, got colours")
-    if labels.shape != size:
+    if size is not None and labels.shape != size:
         (height, width), (found_height, found_width) = size, labels.shape
         problem = (
             f"expected height x width {height} x {width} like the frames, got {found_height} x {found_width}"
@@ -80,13 +82,14 @@ def by_position(
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Folders right below a folder, "a2" before "a10".
+    """Folders, and links that lead nowhere, right below a folder, "a2" before "a10".
 
     Raises:
         DatasetError: there is no such folder.
     """
     try:
-        found = [path for path in folder.iterdir() if path.is_dir()]
+        held = [path for path in folder.iterdir() if not is_litter(path.name)]
     except OSError as error:
         raise DatasetError.at(folder, "", f"expected a folder: {error.strerror}") from error
+    found = [path for path in held if os.path.isdir(path) or leads_nowhere(path)]
     return sorted(found, key=lambda path: natural_key(path.name))

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from pydantic import field_validator
 
@@ -18,7 +19,10 @@ from spotlabel.pipeline.sequence import Camera, FrameSource
 
 logger = logging.getLogger("spotlabel")
 
+_Any = TypeVar("_Any")
 Rect = tuple[float, float, float, float]
+
+_LITTER = ("thumbs.db", "ehthumbs.db", "desktop.ini")
 
 
 class OwnDataOptions(ReaderOptions):
@@ -69,15 +73,37 @@ def folders(root: Path, given: Path | None, option: str, candidates: Iterable[st
 
 
 def subfolders(folder: Path, only: str | None = None) -> list[Path]:
-    """Folders right below a folder, in natural order; with ``only`` at most the one of this name."""
+    """Folders, and links that lead nowhere, right below a folder, in natural order.
+
+    Args:
+        folder: the folder.
+        only: name of the only one that is wanted.
+    """
     candidates = entries(folder) if only is None else [folder / only]
-    return [path for path in candidates if path.is_dir()]
+    return [path for path in candidates if os.path.isdir(path) or leads_nowhere(path)]
+
+
+def leads_nowhere(path: Path) -> bool:
+    """Whether a path is a link without a target, or in a circle, and has no file name ending.
+
+    In a folder of sequences such a link is one of them that cannot be read, and not nothing.
+    """
+    return os.path.islink(path) and not os.path.exists(path) and not path.suffix
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file is one that systems leave beside data (``._x``, ``.DS_Store``, ``Thumbs.db``...)."""
+    return name.startswith(".") or name.lower() in _LITTER
 
 
 def entries(folder: Path) -> list[Path]:
-    """What a folder holds, in natural order; nothing, with a warning, if it cannot be listed."""
+    """What a folder holds, in natural order and without the litter of systems (:func:`is_litter`).
+
+    Nothing, with a warning, if it cannot be listed.
+    """
     try:
-        return sorted(folder.iterdir(), key=lambda path: natural_key(path.name))
+        held = [path for path in folder.iterdir() if not is_litter(path.name)]
+        return sorted(held, key=lambda path: natural_key(path.name))
     except OSError as error:
         logger.warning("%s: cannot be listed and is left out: %s", folder, error.strerror)
         return []
@@ -86,18 +112,30 @@ def entries(folder: Path) -> list[Path]:
 def image_folders(
     bases: Iterable[Path], image_name: re.Pattern[str], only: str | None = None
 ) -> dict[str, Path]:
-    """Folders below ``bases`` that hold at least one image, by name; for equal names the first counts."""
+    """Folders below ``bases`` that hold at least one image, by name; for equal names the first counts.
+
+    One that cannot be listed is among them: it fails when its images are looked for.
+    """
     by_name: dict[str, Path] = {}
     for base in bases:
         for folder in subfolders(base, only):
-            if folder.name not in by_name and holds(folder, image_name):
+            if folder.name not in by_name and (not can_be_listed(folder) or holds(folder, image_name)):
                 by_name[folder.name] = folder
     return by_name
 
 
-def with_name(paths: dict[str, Path], only: str | None) -> dict[str, Path]:
-    """All of ``paths``, or at most the entry called ``only``."""
-    return paths if only is None else {name: path for name, path in paths.items() if name == only}
+def can_be_listed(folder: Path) -> bool:
+    """Whether a folder is there and may be read."""
+    try:
+        os.scandir(folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def with_name(found: dict[str, _Any], only: str | None) -> dict[str, _Any]:
+    """All that was found, or at most the entry called ``only``."""
+    return found if only is None else {name: value for name, value in found.items() if name == only}
 
 
 def holds(folder: Path, file_name: re.Pattern[str]) -> bool:
@@ -133,12 +171,25 @@ def paired(
     names_of_both = sorted(images.keys() & annotations.keys(), key=natural_key)
     if not names_of_both:
         seen = f"images of {len(images)} and annotations of {len(annotations)} sequences, none with both"
-        raise DatasetError.at(root, "", f"{seen}; looked for {expected}")
+        raise DatasetError.at(root, "", f"{seen}; looked for {expected}; here is {held(root)}")
     return names_of_both
 
 
-def inside(folder: Path, name: str, source: Path, where: str) -> Path:
+def held(folder: Path) -> str:
+    """The first names of a folder, in words, for messages."""
+    names = [path.name[:80] for path in entries(folder)]
+    return ", ".join(names[:3]) + (f", ... ({len(names)} in all)" if len(names) > 3 else "") or "nothing"
+
+
+def inside(folder: Path, name: str, source: Path, where: str, else_do: str = "") -> Path:
     """Path of a file that an annotation file names, relative to a folder.
+
+    Args:
+        folder: the folder.
+        name: as the file has it, with ``/`` between folders.
+        source: the annotation file, for the error.
+        where: element in it, for the error.
+        else_do: further advice for the error.
 
     Raises:
         DatasetError: the name is absolute or leads out of the folder.
@@ -146,6 +197,7 @@ def inside(folder: Path, name: str, source: Path, where: str) -> Path:
     relative = PurePosixPath(name)
     if not name or "\0" in name or relative.is_absolute() or ".." in relative.parts:
         advice = "expected a path relative to the image folder, without '..'"
+        advice += f", {else_do}" if else_do else ""
         raise DatasetError.at(source, where, f"{name[:80]!r} leads out of {folder}", advice)
     return folder / relative
 

@@ -9,26 +9,33 @@ from __future__ import annotations
 
 import configparser
 import logging
+import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
 from spotlabel.pipeline.datasets.layout import (
     OwnDataOptions,
+    can_be_listed,
     check_declared_size,
+    held,
     holds,
     inside,
+    leads_nowhere,
+    natural_key,
     paired,
     subfolders,
 )
 from spotlabel.pipeline.datasets.layout import folders as existing
-from spotlabel.pipeline.datasets.mot_rows import ORIGIN, MotFile, read_mot
+from spotlabel.pipeline.datasets.mot_rows import ORIGIN, MotFile, labels_of, read_mot
 from spotlabel.pipeline.datasets.native import NativeRects
 from spotlabel.pipeline.datasets.text import read_text
+from spotlabel.pipeline.datasets.unusable import one_by_one
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.frames import ImageFolder, scan_images
 from spotlabel.pipeline.frames.options import FrameOptions
@@ -46,9 +53,13 @@ class MotOptions(OwnDataOptions):
     """Options of the MOT reader."""
 
     classes: dict[int, str] | None = None
-    """Class names by class id; those of MOT17 if not set."""
+    """Class names by class id; if not set those of ``gt/labels.txt`` (CVAT), else those of MOT17."""
     inactive: Literal["ignore", "drop"] = "ignore"
     """Rows with "consider" 0 become ignore regions, or are left out."""
+    first_frame: int | None = None
+    """What the boxes file calls the first image; if not set, the number in the image's file name."""
+
+    later: ClassVar[tuple[str, ...]] = ("first_frame",)
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,11 @@ class SeqInfo:
     length: int | None = None
     size: tuple[int, int] | None = None
 
+    @property
+    def image_name(self) -> re.Pattern[str]:
+        """Matches the file name of an image; its group is the frame number."""
+        return re.compile(rf"(\d+)\.(?:{self.suffix})", re.ASCII | re.IGNORECASE)
+
 
 def list_sequences(
     root: Path, options: ReaderOptions, frame_options: FrameOptions, only: str | None = None
@@ -76,7 +92,8 @@ def list_sequences(
     """Sequences with images and ``gt/gt.txt``: the root itself, its folders, or theirs (``train``, ``test``).
 
     Raises:
-        DatasetError: there is none, or a ``seqinfo.ini`` cannot be used.
+        DatasetError: there is none, or two have one name. One that cannot be listed (an unusable
+            ``seqinfo.ini``, an image number twice) has a ``problem`` and stops no other.
     """
     assert isinstance(options, MotOptions)
     by_name: dict[str, Path] = {}
@@ -88,23 +105,74 @@ def list_sequences(
             problem = f"a second sequence of this name, the other is {by_name[name]}"
             raise DatasetError.at(folder, "", problem, "set data to one split")
         by_name[name] = folder
-    images: dict[str, dict[int, Path]] = {}
-    infos: dict[str, SeqInfo] = {}
-    for name, folder in by_name.items():
-        infos[name] = read_seqinfo(folder / "seqinfo.ini")
-        image_folder = inside(folder, infos[name].image_folder, infos[name].path, "imDir")
-        image_name = re.compile(rf"(\d+)\.(?:{infos[name].suffix})", re.ASCII | re.IGNORECASE)
-        if image_folder.is_dir() and holds(image_folder, image_name):
-            images[name] = scan_images(image_folder, image_name)
-    files = {name: path for name, folder in by_name.items() if (path := folder / "gt" / "gt.txt").is_file()}
-    names = paired(root, images, files, "<sequence>/img1/*.jpg and <sequence>/gt/gt.txt")
-    return [
-        _sequence(name, ImageFolder(images[name], frame_options), files[name], infos[name], options)
-        for name in names
-    ]
+    broken, sound = _sorted_out(by_name)
+    images = {name: found for name, found in sound.items() if found.folder is not None}
+    files = {name: path for name in sound if _stands(path := by_name[name] / "gt" / "gt.txt")}
+    try:
+        names = paired(root, images, files, "<sequence>/img1/*.jpg and <sequence>/gt/gt.txt")
+    except DatasetError:
+        if not broken:
+            raise
+        names = []
+
+    def sequence(name: str) -> Sequence:
+        if name in broken:
+            raise broken[name]
+        info, folder = sound[name].info, sound[name].folder
+        assert folder is not None  # paired
+        frames = ImageFolder(scan_images(folder, info.image_name), frame_options)
+        return _sequence(name, frames, files[name], info, options)
+
+    return one_by_one(sorted([*names, *broken], key=natural_key), f"{NAME} {VERSION}", sequence)
 
 
 READER = Reader(NAME, VERSION, MotOptions, list_sequences, finds_one=True)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is known of a sequence before its images are listed; ``folder`` is None if it has none."""
+
+    info: SeqInfo
+    folder: Path | None
+
+
+def _sorted_out(folders_by_name: Mapping[str, Path]) -> tuple[dict[str, Exception], dict[str, _Found]]:
+    """Why some sequences cannot be used, and what is known of the others."""
+    broken: dict[str, Exception] = {}
+    sound: dict[str, _Found] = {}
+    for name, folder in folders_by_name.items():
+        try:
+            os.scandir(folder).close()
+            info = read_seqinfo(folder / "seqinfo.ini")
+            images = inside(folder, info.image_folder, info.path, "imDir")
+        except DatasetError as error:
+            broken[name] = error
+        except OSError as error:
+            broken[name] = DatasetError.at(folder, "", f"cannot be listed: {error.strerror or error}")
+        else:
+            info = _with_present_suffix(info, images)
+            there = _stands(images) and (not can_be_listed(images) or holds(images, info.image_name))
+            sound[name] = _Found(info, images if there else None)
+    return broken, sound
+
+
+def _with_present_suffix(info: SeqInfo, images: Path) -> SeqInfo:
+    """The facts with the usual endings where a folder has no image of the declared one, but others."""
+    usual = replace(info, suffix=IMAGE_SUFFIXES)
+    if info.suffix == IMAGE_SUFFIXES or not can_be_listed(images):
+        return info
+    if holds(images, info.image_name) or not holds(images, usual.image_name):
+        return info
+    logger.warning(
+        "%s: imExt is not that of the images, which are taken as they are: %s", info.path, held(images)
+    )
+    return usual
+
+
+def _stands(path: Path) -> bool:
+    """Whether something has this name, be it a link that leads nowhere."""
+    return os.path.lexists(path)
 
 
 def read_seqinfo(path: Path) -> SeqInfo:
@@ -113,7 +181,7 @@ def read_seqinfo(path: Path) -> SeqInfo:
     Raises:
         DatasetError: names the file and the key.
     """
-    if not path.is_file():
+    if not _stands(path):
         return SeqInfo(path)
     parser = configparser.ConfigParser(interpolation=None)
     try:
@@ -160,7 +228,9 @@ def _sequence_folders(root: Path, only: str | None) -> list[Path]:
 
 
 def _looks_like_sequence(folder: Path) -> bool:
-    return any((folder / part).exists() for part in ("gt/gt.txt", "seqinfo.ini", "img1"))
+    if not can_be_listed(folder):
+        return os.path.isdir(folder) or leads_nowhere(folder)
+    return any(_stands(folder / part) for part in ("gt/gt.txt", "seqinfo.ini", "img1"))
 
 
 def _sequence(name: str, frames: ImageFolder, file: Path, info: SeqInfo, options: MotOptions) -> Sequence:
@@ -172,14 +242,14 @@ def _sequence(name: str, frames: ImageFolder, file: Path, info: SeqInfo, options
         name=name,
         frames=frames,
         camera=options.camera or Camera.FIXED,
-        annotation_files=(file, info.path) if info.path.is_file() else (file,),
+        annotation_files=(file, *(path for path in (info.path, labels_of(file)) if path.is_file())),
         reader=f"{NAME} {VERSION}",
         load=partial(_load, file, info, frames, options),
     )
 
 
 def _load(file: Path, info: SeqInfo, frames: FrameSource, options: MotOptions) -> Annotations:
-    canvas = Canvas.of(frames, ORIGIN, options.beyond)
+    canvas = Canvas.of(frames, ORIGIN, options, first_frame=options.first_frame, numbered=True)
     if info.size is not None:
         check_declared_size(info.path, "[Sequence] imWidth, imHeight", info.size, frames)
     rows = read_mot(file, options.classes)

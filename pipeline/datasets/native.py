@@ -14,6 +14,8 @@ from spotlabel.pipeline.datasets.text import Table
 Int64 = npt.NDArray[np.int64]
 
 LTWH = ("left", "top", "width", "height")
+NO_BOX = (0.0, 0.0, 0.0, 0.0)
+"""Stands for a box that has no numbers: it has no area, which is refused or left out with the others."""
 CORNERS = ("x0", "y0", "x1 - x0", "y1 - y0")
 
 
@@ -43,6 +45,11 @@ class NativeRects:
     def where(self, row: int) -> str:
         """Line or element of a row, in words."""
         return self.place_format.format(int(self.place[row]))
+
+    def ltwh(self) -> npt.NDArray[np.float64]:
+        """Left, top, width and height: float64 (N, 4)."""
+        with np.errstate(invalid="ignore"):
+            return np.concatenate([self.xyxy[:, :2], self.xyxy[:, 2:] - self.xyxy[:, :2]], axis=1)
 
     def select(self, rows: npt.NDArray[np.bool_]) -> NativeRects:
         """The rows where ``rows``, bool (N,), is true."""
@@ -81,6 +88,8 @@ class NativeBoxes:
         track_id: int64 (N,), -1 where there is none.
         flags: uint8 (N,), bits of :class:`spotlabel.pipeline.boxes.BoxFlag`.
         class_names: names of the classes.
+        area: float64 (N,), px, what the file says the objects' areas are, NaN where it does not; None if it
+            never does.
     """
 
     rects: NativeRects
@@ -88,6 +97,13 @@ class NativeBoxes:
     track_id: Int64
     flags: npt.NDArray[np.uint8]
     class_names: tuple[str, ...]
+    area: npt.NDArray[np.float64] | None = None
+
+    def select(self, rows: npt.NDArray[np.bool_]) -> NativeBoxes:
+        """The boxes where ``rows``, bool (N,), is true."""
+        columns = (self.class_id[rows], self.track_id[rows], self.flags[rows])
+        area = None if self.area is None else self.area[rows]
+        return NativeBoxes(self.rects.select(rows), *columns, self.class_names, area)
 
 
 @dataclass
@@ -103,6 +119,7 @@ class Collector:
     class_id: list[int] = field(default_factory=list)
     track_id: list[int] = field(default_factory=list)
     flags: list[int] = field(default_factory=list)
+    area: list[float] = field(default_factory=list)
 
     def add(
         self,
@@ -113,6 +130,7 @@ class Collector:
         class_id: int = 0,
         track_id: int = -1,
         flags: int = 0,
+        area: float = float("nan"),
     ) -> None:
         """Append one box."""
         self.frame.append(frame)
@@ -121,6 +139,7 @@ class Collector:
         self.class_id.append(class_id)
         self.track_id.append(track_id)
         self.flags.append(flags)
+        self.area.append(area)
 
     def rects(self) -> NativeRects:
         """What was collected, without classes and tracks."""
@@ -141,6 +160,7 @@ class Collector:
             np.array(self.track_id, np.int64),
             np.array(self.flags, np.uint8),
             class_names,
+            np.array(self.area, np.float64),
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.inputs import open_input
 
 MAX_WHOLE = 2**53
 """Whole numbers of annotation files stay below this, so that float64 holds them exactly."""
@@ -25,7 +26,7 @@ def read_text(path: Path, limit: int = -1) -> str:
         DatasetError: the file cannot be opened, or is no text.
     """
     try:
-        with path.open("rb") as file:
+        with open_input(path) as file:
             raw = file.read(limit)
     except OSError as error:
         raise DatasetError.at(path, "", f"cannot be read: {error.strerror or error}") from error
@@ -114,7 +115,7 @@ class Table:
             raise DatasetError.at(self.path, where, f"{name} is {value:g}, expected {expected}")
 
 
-def read_table(path: Path, names: Seq[str], required: int) -> Table:
+def read_table(path: Path, names: Seq[str], required: int, *, may_be_empty: bool = True) -> Table:
     """Read rows of numbers separated by commas, or by blanks where a line has no comma.
 
     Blank lines and trailing commas are ignored. All rows of a file have the same number of columns.
@@ -124,6 +125,7 @@ def read_table(path: Path, names: Seq[str], required: int) -> Table:
         names: names of the columns a row may have, in order; the names of the box columns are
             ``left, top, width, height``.
         required: number of columns a row must have at least.
+        may_be_empty: whether a file without any text has no rows, or is an export that failed.
 
     Returns:
         A table with as many columns as the rows have.
@@ -133,7 +135,10 @@ def read_table(path: Path, names: Seq[str], required: int) -> Table:
     """
     rows: list[list[float]] = []
     lines: list[int] = []
-    for line, text in enumerate(read_text(path).split("\n"), start=1):
+    whole = read_text(path)
+    if not may_be_empty:
+        refuse_empty(path, whole)
+    for line, text in enumerate(whole.split("\n"), start=1):
         if text := text.strip().rstrip(", \t"):
             rows.append(_parse_row(path, line, text, names, required))
             lines.append(line)
@@ -143,6 +148,19 @@ def read_table(path: Path, names: Seq[str], required: int) -> Table:
     width = len(rows[0]) if rows else len(names)
     values = np.array(rows, np.float64).reshape(-1, width)
     return Table(path, tuple(names[:width]), values, np.array(lines, np.int64))
+
+
+def refuse_empty(path: Path, text: str) -> None:
+    """Refuse a boxes file that holds nothing: an export that failed is no video without objects.
+
+    Raises:
+        DatasetError: there is nothing but blanks in ``text``.
+    """
+    if not text.strip():
+        problem = f"is empty ({path.stat().st_size} bytes): an export that failed?"
+        raise DatasetError.at(
+            path, "", problem, "a video without objects has a file with a header, or is left out"
+        )
 
 
 def _parse_row(path: Path, line: int, text: str, names: Seq[str], required: int) -> list[float]:

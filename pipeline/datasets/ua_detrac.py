@@ -1,23 +1,28 @@
 """UA-DETRAC: image folders ``MVI_*`` and one XML file per sequence.
 
-Images are ``<root>/<images>/MVI_xxxxx/img00001.jpg``, numbered from 1. Annotations are ``MVI_xxxxx.xml`` or
-``MVI_xxxxx_v3.xml``. Coordinates are floats with 0.5 as the left and top image edge. Frames without vehicles
-may be absent from the XML; they have no boxes.
+Images are ``<root>/<images>/MVI_xxxxx/img00001.jpg``, numbered from 1, or, as the dataset is shared today,
+``MVI_xxxxx_img00001.jpg`` in one folder (``images``, or a folder in it such as ``images/train``). Annotations
+are ``MVI_xxxxx.xml`` or ``MVI_xxxxx_v3.xml``. Coordinates are floats with 0.5 as the left and top image edge.
+Frames without vehicles may be absent from the XML; they have no boxes.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
 from spotlabel.pipeline.datasets.detrac_xml import ORIGIN, listed_head, read_detrac
-from spotlabel.pipeline.datasets.layout import folders, image_folders, paired, with_name
+from spotlabel.pipeline.datasets.flat_images import flat_images, numbered
+from spotlabel.pipeline.datasets.layout import entries, folders, image_folders, paired, subfolders, with_name
 from spotlabel.pipeline.datasets.native import NativeRects
 from spotlabel.pipeline.datasets.text import read_table
+from spotlabel.pipeline.datasets.unusable import one_by_one
 from spotlabel.pipeline.datasets.vehicle_types import Vocabulary
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.frames import ImageFolder, scan_images
@@ -30,6 +35,10 @@ NAME = "ua-detrac"
 VERSION = 1
 
 IMAGE_NAME = re.compile(r"img(\d+)\.jpg", re.ASCII | re.IGNORECASE)
+FLAT_NAME = re.compile(
+    r"(?P<sequence>MVI_\d+)_+img(?P<number>\d+)(?:_jpg\.rf\.[0-9a-z]+)?\.jpg", re.ASCII | re.IGNORECASE
+)
+"""An image that carries the name of its sequence; Roboflow puts a hash behind it."""
 
 _SPLITS = ("Insight-MVT_Annotation_Train", "Insight-MVT_Annotation_Test")
 IMAGE_ROOTS = (
@@ -65,6 +74,10 @@ class UaDetracOptions(ReaderOptions):
     """How vehicle types become classes."""
     camera: Camera | None = None
     """Overrides what the files say of the camera."""
+    first_frame: int | None = None
+    """What the boxes file calls the first image; if not set, the number in the image's file name."""
+
+    later: ClassVar[tuple[str, ...]] = ("first_frame",)
 
 
 def list_sequences(
@@ -72,8 +85,8 @@ def list_sequences(
 ) -> list[Sequence]:
     """Sequences that have both images and an annotation file.
 
-    A sequence whose annotation file has an unusable head is listed all the same: its ``load`` raises, so
-    that it fails alone.
+    A sequence that cannot be listed (an image number twice, a folder that cannot be read), or whose
+    annotation file has an unusable head, is listed all the same: its ``load`` raises, so that it fails alone.
 
     Raises:
         DatasetError: there is none, or a folder that an option names does not exist.
@@ -81,17 +94,32 @@ def list_sequences(
     assert isinstance(options, UaDetracOptions)
     images = image_folders(folders(root, options.images, "images", IMAGE_ROOTS), IMAGE_NAME, only)
     annotations = with_name(_xml_files(root, options), only)
+    flat = _flat(root, options, images, only)
     looked = f"images in {', '.join(IMAGE_ROOTS)}, annotations in {', '.join(XML_ROOTS)}"
-    names = paired(root, images, annotations, looked)
-    listed = []
-    for name in names:
-        frames = ImageFolder(scan_images(images[name], IMAGE_NAME), frame_options)
-        regions = _region_file(root, name, options)
-        listed.append(_sequence(name, frames, annotations[name], regions, options))
-    return listed
+    names = paired(root, {**flat, **images}, annotations, looked)
+
+    def sequence(name: str) -> Sequence:
+        files = scan_images(images[name], IMAGE_NAME) if name in images else numbered(name, flat[name])
+        frames = ImageFolder(files, frame_options)
+        return _sequence(name, frames, annotations[name], _region_file(root, name, options), options)
+
+    return one_by_one(names, f"{NAME} {VERSION}", sequence)
 
 
 READER = Reader(NAME, VERSION, UaDetracOptions, list_sequences, finds_one=True)
+
+
+def _flat(
+    root: Path, options: UaDetracOptions, images: Mapping[str, Path], only: str | None
+) -> dict[str, dict[str, list[tuple[int, Path]]]]:
+    """Sequences whose images lie in one folder with others', as far as they have no folder of their own."""
+    if only in images:
+        return {}
+    bases = folders(root, options.images, "images", (*IMAGE_ROOTS, "images"))
+    own = {*images.values()}
+    places = [place for base in bases for place in (base, *subfolders(base)) if place not in own]
+    found = flat_images(dict.fromkeys(places), FLAT_NAME, only)
+    return {name: by_folder for name, by_folder in found.items() if name not in images}
 
 
 def read_regions(path: Path) -> NativeRects:
@@ -107,8 +135,8 @@ def _xml_files(root: Path, options: UaDetracOptions) -> dict[str, Path]:
     """Annotation file of each sequence; the plain name counts before ``_v3``."""
     found: dict[str, Path] = {}
     for base in folders(root, options.annotations, "annotations", XML_ROOTS):
-        files = sorted(base.glob("*.xml"), key=lambda path: (path.stem.endswith("_v3"), path.name))
-        for path in files:
+        files = [path for path in entries(base) if path.name.endswith(".xml")]
+        for path in sorted(files, key=lambda path: (path.stem.endswith("_v3"), path.name)):
             found.setdefault(path.stem.removesuffix("_v3"), path)
     return found
 
@@ -145,4 +173,5 @@ def _load(xml: Path, region_file: Path | None, frames: FrameSource, options: UaD
         problem = "sequence_attribute: camera_state is missing, expected stable or unstable"
         raise DatasetError.at(xml, "", problem, "set dataset.camera=fixed or moving")
     regions = file.regions if region_file is None else read_regions(region_file)
-    return build_annotations(file.boxes, Canvas.of(frames, ORIGIN, options.beyond), static=[regions])
+    canvas = Canvas.of(frames, ORIGIN, options, first_frame=options.first_frame, numbered=True)
+    return build_annotations(file.boxes, canvas, static=[regions], named=file.frames)

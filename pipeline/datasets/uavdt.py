@@ -13,7 +13,7 @@ import logging
 import re
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,10 @@ import numpy.typing as npt
 from spotlabel.pipeline.boxes import BoxFlag
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
-from spotlabel.pipeline.datasets.layout import folders, image_folders, paired, with_name
+from spotlabel.pipeline.datasets.layout import entries, folders, image_folders, paired, with_name
 from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
 from spotlabel.pipeline.datasets.text import Table, read_table
+from spotlabel.pipeline.datasets.unusable import one_by_one
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.frames import ImageFolder, scan_images
 from spotlabel.pipeline.frames.options import FrameOptions
@@ -54,6 +55,10 @@ class UavdtOptions(ReaderOptions):
     """Folder of the ground-truth files; the usual ones if not set."""
     objects: Literal["whole", "gt"] = "whole"
     """All objects with their categories, or those of the tracking benchmark as one class "vehicle"."""
+    first_frame: int | None = None
+    """What the boxes file calls the first image; if not set, the number in the image's file name."""
+
+    later: ClassVar[tuple[str, ...]] = ("first_frame",)
 
 
 def list_sequences(
@@ -69,11 +74,17 @@ def list_sequences(
     suffix = "_gt_whole.txt" if options.objects == "whole" else "_gt.txt"
     files: dict[str, Path] = {}
     for base in folders(root, options.annotations, "annotations", GT_ROOTS):
-        for path in sorted(base.glob(f"*{suffix}")):
-            files.setdefault(path.name.removesuffix(suffix), path)
+        for path in entries(base):
+            if path.name.endswith(suffix):
+                files.setdefault(path.name.removesuffix(suffix), path)
     looked = f"images in {', '.join(IMAGE_ROOTS)}, files *{suffix} in {', '.join(GT_ROOTS)}"
-    names = paired(root, images, with_name(files, only), looked)
-    return [_sequence(name, images[name], files[name], options, frame_options) for name in names]
+    files = with_name(files, only)
+    names = paired(root, images, files, looked)
+
+    def sequence(name: str) -> Sequence:
+        return _sequence(name, images[name], files[name], options, frame_options)
+
+    return one_by_one(names, f"{NAME} {VERSION}", sequence)
 
 
 READER = Reader(NAME, VERSION, UavdtOptions, list_sequences, finds_one=True)
@@ -88,7 +99,7 @@ def read_boxes(path: Path, objects: Literal["whole", "gt"] = "whole") -> NativeB
     Raises:
         DatasetError: names line and column.
     """
-    table = read_table(path, COLUMNS, required=len(COLUMNS))
+    table = read_table(path, COLUMNS, required=len(COLUMNS), may_be_empty=False)
     truncated = table.whole("out-of-view") > NOT_OUT_OF_VIEW
     occluded = table.whole("occlusion") > NOT_OCCLUDED
     flags = truncated * int(BoxFlag.TRUNCATED) + occluded * int(BoxFlag.OCCLUDED)
@@ -141,5 +152,5 @@ def _sequence(
 
 def _load(file: Path, ignore: Path | None, frames: FrameSource, options: UavdtOptions) -> Annotations:
     regions = None if ignore is None else read_ignore(ignore)
-    canvas = Canvas.of(frames, ORIGIN, options.beyond)
+    canvas = Canvas.of(frames, ORIGIN, options, first_frame=options.first_frame, numbered=True)
     return build_annotations(read_boxes(file, options.objects), canvas, per_frame=regions)

@@ -7,12 +7,14 @@ with a header line is :mod:`spotlabel.pipeline.datasets.csv_rows`, text without 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from spotlabel.pipeline.datasets import coco_json, detrac_xml, mot_rows
+from spotlabel.pipeline.datasets.annotated import as_listed
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
 from spotlabel.pipeline.datasets.coco import check_sizes
@@ -21,6 +23,7 @@ from spotlabel.pipeline.datasets.csv_rows import read_csv
 from spotlabel.pipeline.datasets.layout import OwnDataOptions, entries, folders, paired
 from spotlabel.pipeline.datasets.mot import inactive_regions
 from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
+from spotlabel.pipeline.datasets.unusable import one_by_one
 from spotlabel.pipeline.datasets.vehicle_types import Vocabulary
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.frames import VideoFile
@@ -47,7 +50,7 @@ class VideoOptions(OwnDataOptions):
     first_frame: int | None = None
     """What the boxes files call the first frame; if not set 1 in MOT rows and XML, 0 in CSV and COCO."""
     classes: dict[int, str] | None = None
-    """MOT rows: class names by class id; those of MOT17 if not set."""
+    """MOT rows: class names by class id; if not set those of ``labels.txt`` beside, else those of MOT17."""
     inactive: Literal["ignore", "drop"] = "ignore"
     """MOT rows with "consider" 0 become ignore regions, or are left out."""
     vehicle_types: Vocabulary = Vocabulary.ORIGINAL
@@ -56,12 +59,13 @@ class VideoOptions(OwnDataOptions):
 
 @dataclass(frozen=True)
 class _Native:
-    """Whatever form the boxes file has: its rows and the origin of its coordinates."""
+    """Whatever form the boxes file has: its rows, the origin of its coordinates, the frames that it names."""
 
     origin: float
     boxes: NativeBoxes
     static: tuple[NativeRects, ...] = ()
     per_frame: NativeRects | None = None
+    named: tuple[int, ...] | None = None
 
 
 def list_sequences(
@@ -70,8 +74,8 @@ def list_sequences(
     """Videos that have a boxes file.
 
     Raises:
-        DatasetError: there is none, only one of ``video`` and ``boxes`` is set, or a video has several boxes
-            files.
+        DatasetError: there is none, or only one of ``video`` and ``boxes`` is set. A video with several boxes
+            files, or a link that leads nowhere, has a ``problem`` and stops no other.
     """
     assert isinstance(options, VideoOptions)
     if (options.video is None) != (options.boxes is None):
@@ -82,27 +86,42 @@ def list_sequences(
             if not path.is_file():
                 raise DatasetError.at(path, "", "no such file", "named by dataset.video and dataset.boxes")
         return [_sequence(base / options.video, base / options.boxes, options, frame_options)]
-    videos = _by_stem(base, VIDEO_SUFFIXES, "videos")
-    boxes = _by_stem(base, BOX_SUFFIXES, "boxes files")
+    videos = _by_stem(base, VIDEO_SUFFIXES)
+    boxes = _by_stem(base, BOX_SUFFIXES)
+    if Path(mot_rows.LABELS).stem not in videos:
+        boxes.pop(Path(mot_rows.LABELS).stem, None)
     names = paired(
         root, videos, boxes, f"<name>{'|'.join(VIDEO_SUFFIXES)} and <name>{'|'.join(BOX_SUFFIXES)}"
     )
+
+    def sequence(name: str) -> Sequence:
+        video, own = _single(videos[name], "videos"), _single(boxes[name], "boxes files")
+        return _sequence(video, own, options, frame_options)
+
     wanted = [name for name in names if only is None or name == only]
-    return [_sequence(videos[name], boxes[name], options, frame_options) for name in wanted]
+    return one_by_one(wanted, f"{NAME} {VERSION}", sequence)
 
 
 READER = Reader(NAME, VERSION, VideoOptions, list_sequences, finds_one=True)
 
 
-def _by_stem(base: Path, suffixes: tuple[str, ...], what: str) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+def _by_stem(base: Path, suffixes: tuple[str, ...]) -> dict[str, list[Path]]:
+    """Files, and links that lead nowhere, of every name without its ending."""
+    found: dict[str, list[Path]] = {}
     for path in entries(base):
-        if path.suffix.lower() in suffixes and path.is_file():
-            if path.stem in found:
-                problem = f"several {what} of one name, the other is {found[path.stem].name}"
-                raise DatasetError.at(path, "", problem, "keep one, or set dataset.video and dataset.boxes")
-            found[path.stem] = path
+        if path.suffix.lower() in suffixes and not os.path.isdir(path):
+            found.setdefault(path.stem, []).append(path)
     return found
+
+
+def _single(paths: list[Path], what: str) -> Path:
+    """The only file of a name, which has to exist."""
+    if len(paths) > 1:
+        problem = f"several {what} of one name, the other is {paths[0].name}"
+        raise DatasetError.at(paths[1], "", problem, "keep one, or set dataset.video and dataset.boxes")
+    if not paths[0].exists():
+        raise DatasetError.at(paths[0], "", "a link that leads nowhere", "mend it, or remove it")
+    return paths[0]
 
 
 def _sequence(video: Path, boxes: Path, options: VideoOptions, frame_options: FrameOptions) -> Sequence:
@@ -114,11 +133,18 @@ def _sequence(video: Path, boxes: Path, options: VideoOptions, frame_options: Fr
         name=video.stem,
         frames=frames,
         camera=options.camera or head.camera or Camera.FIXED,
-        annotation_files=(boxes,),
-        reader=f"{NAME} {VERSION}",
+        annotation_files=(boxes, labels) if form == "mot" and (labels := _labels(boxes)) else (boxes,),
+        reader=f"{NAME} {coco_json.rules_of(boxes, VERSION) if form == 'coco' else VERSION}",
         load=partial(_load, video.stem, boxes, form, frames, options),
         attributes={"weather": head.weather} if head.weather else {},
+        names_frames=form == "coco",
     )
+
+
+def _labels(boxes: Path) -> Path | None:
+    """The file of class names beside MOT rows, None if there is none."""
+    path = mot_rows.labels_of(boxes)
+    return path if path.is_file() and path != boxes else None
 
 
 def _form(boxes: Path) -> Form:
@@ -132,12 +158,14 @@ def _form(boxes: Path) -> Form:
 def _load(name: str, boxes: Path, form: Form, frames: FrameSource, options: VideoOptions) -> Annotations:
     native = _read(name, boxes, form, frames, options)
     ignore = NativeRects.of_option(options.ignore, native.origin)
-    return build_annotations(
+    found = build_annotations(
         native.boxes,
-        Canvas.of(frames, native.origin, options.beyond),
+        Canvas.of(frames, native.origin, options, numbered=True),
         static=[ignore, *native.static],
         per_frame=native.per_frame,
+        named=native.named,
     )
+    return as_listed(found, boxes) if form == "coco" and options.annotated is None else found
 
 
 def _read(name: str, boxes: Path, form: Form, frames: FrameSource, options: VideoOptions) -> _Native:
@@ -148,7 +176,7 @@ def _read(name: str, boxes: Path, form: Form, frames: FrameSource, options: Vide
         return _Native(mot_rows.ORIGIN, rows.boxes, per_frame=inactive_regions(rows, options.inactive))
     if form == "detrac":
         file = detrac_xml.read_detrac(boxes, options.vehicle_types)
-        return _Native(detrac_xml.ORIGIN, file.boxes, static=(file.regions,))
+        return _Native(detrac_xml.ORIGIN, file.boxes, static=(file.regions,), named=file.frames)
     return _read_coco(name, boxes, frames)
 
 
@@ -164,4 +192,5 @@ def _read_coco(name: str, boxes: Path, frames: FrameSource) -> _Native:
     chosen = name if name in sequences else next(iter(sequences))
     check_sizes(file, sequences[chosen], frames)
     rows, crowds = file.boxes(chosen)
-    return _Native(coco_json.ORIGIN, rows, per_frame=crowds)
+    named = tuple(image.frame for image in sequences[chosen])
+    return _Native(coco_json.ORIGIN, rows, per_frame=crowds, named=named)

@@ -15,6 +15,7 @@ from spotlabel.pipeline.boxes import BoxFlag
 from spotlabel.pipeline.datasets.native import Collector, NativeBoxes
 from spotlabel.pipeline.datasets.text import decimal, whole_number
 from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.inputs import open_input
 
 ORIGIN = 1.0
 """Left and top image edge in VOC's coordinates: the first pixel has the number 1."""
@@ -74,7 +75,7 @@ def read_voc(path: Path) -> VocFile:
 
 def _root(path: Path) -> Element:
     try:
-        with path.open("rb") as file:
+        with open_input(path) as file:
             root = parse(file, forbid_dtd=True).getroot()
     except OSError as error:
         raise DatasetError.at(path, "", f"cannot be read: {error.strerror or error}") from error

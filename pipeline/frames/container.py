@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from spotlabel.pipeline.inputs import open_input
+
 _RIFF_HEADER = 8
 _EBML = b"\x1a\x45\xdf\xa3"
 _MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
@@ -32,7 +34,7 @@ def missing_bytes(path: Path) -> int:
         OSError: the file cannot be read.
     """
     actual = path.stat().st_size
-    with path.open("rb") as file:
+    with open_input(path) as file:
         head = file.read(12)
         if head[:4] == b"RIFF":
             announced = _riff_end(file, actual)
@@ -112,7 +114,7 @@ def null_frames(path: Path, stream: int, count: int) -> list[int]:
         the header does not count them.
     """
     names = (b"%02ddc" % stream, b"%02ddb" % stream)
-    with path.open("rb") as file:
+    with open_input(path) as file:
         sizes = [size for name, size in _avi_chunks(file, path.stat().st_size) if name in names]
     return [rank for rank, size in enumerate(sizes) if size == 0] if len(sizes) == count else []
 

@@ -13,6 +13,7 @@ from spotlabel.pipeline.errors import FrameError
 from spotlabel.pipeline.frames.exif import is_tiff, orientation_tag
 from spotlabel.pipeline.frames.jpeg import MAGIC as JPEG_MAGIC
 from spotlabel.pipeline.frames.jpeg import decode_jpeg
+from spotlabel.pipeline.frames.limits import check_header
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.frames.orientation import AS_STORED, TURNS, as_stored, upright
 from spotlabel.pipeline.sequence import Image
@@ -68,10 +69,11 @@ def decode(data: bytes, name: str, options: FrameOptions) -> Decoded:
 
     Raises:
         FrameError: empty, truncated or corrupt data; CMYK; more than 8 bits a channel; transparency; grey
-            where it is refused.
+            where it is refused; more pixels than :data:`spotlabel.pipeline.frames.limits.MAX_PIXELS`.
     """
     if not data:
         raise FrameError(f"{name}: the file is empty")
+    check_header(data, name)
     pixels, oddity = (
         decode_jpeg(data, name, options.odd_ends) if data.startswith(JPEG_MAGIC)
         else (_decode_other(data, name), "")

@@ -18,6 +18,7 @@ from spotlabel.pipeline.frames.oddities import Oddities
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.frames.orientation import AS_STORED
 from spotlabel.pipeline.frames.shape import Shape
+from spotlabel.pipeline.inputs import open_input, read_input
 from spotlabel.pipeline.sequence import Image
 
 MAX_FRAMES = 10_000_000
@@ -68,12 +69,15 @@ class ImageFolder:
     and reading it raises :class:`MissingFrameError`.
     """
 
-    def __init__(self, files: Mapping[int, Path], options: FrameOptions) -> None:
+    def __init__(
+        self, files: Mapping[int, Path], options: FrameOptions, absent: Mapping[int, Path] | None = None
+    ) -> None:
         """Take the files as they are; no pixel is read.
 
         Args:
             files: path of every frame number that exists; at least one.
             options: how to decode.
+            absent: files that an annotation file names and that do not exist, by frame number.
 
         Raises:
             DatasetError: no files, or numbers so far apart that they cannot be those of one video.
@@ -83,13 +87,15 @@ class ImageFolder:
         self._files = dict(sorted(files.items()))
         self._options = options
         self._oddities = Oddities(options)
-        existing = list(self._files)
+        self._absent = dict(absent or {})
+        existing = sorted({*self._files, *self._absent})
         first, last = existing[0], existing[-1]
         self._step = math.gcd(*(number - first for number in existing)) or 1
         count = (last - first) // self._step + 1
         if count > MAX_FRAMES:
             problem = f"frame numbers run from {first} to {last} in steps of {self._step}"
-            raise DatasetError.at(self._files[last], "", problem, "is the number in the file name right?")
+            path = self._files.get(last) or self._absent[last]
+            raise DatasetError.at(path, "", problem, "is the number in the file name right?")
         self._numbers = first + self._step * np.arange(count, dtype=np.int64)
         self._numbers.flags.writeable = False
 
@@ -174,6 +180,8 @@ class ImageFolder:
             raise IndexError(f"position {index} of {len(self)} frames")
         number = int(self._numbers[index])
         path = self._files.get(number)
+        if number in self._absent:
+            raise MissingFrameError(f"{self._absent[number]}: the image is missing")
         if path is None:
             other = next(iter(self._files.values()))
             problem = f"the image of frame {number} is missing (others are named like {other.name})"
@@ -205,7 +213,7 @@ class ImageFolder:
 
     def _decode(self, path: Path) -> Decoded:
         try:
-            data = path.read_bytes()
+            data = read_input(path)
         except OSError as error:
             raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from error
         return decode(data, str(path), self._options)
@@ -225,7 +233,7 @@ def turns(files: Iterable[Path], orientation: str) -> dict[str, object]:
     """
     for path in files:
         try:
-            with path.open("rb") as file:
+            with open_input(path) as file:
                 turned = valid(orientation_tag(file) or AS_STORED) != AS_STORED
                 tiff = turned and is_tiff(file)
         except OSError:

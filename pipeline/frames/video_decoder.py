@@ -18,7 +18,7 @@ import av.error
 import av.logging
 from av.codec.context import Flags
 
-from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.errors import DatasetError, FrameError
 from spotlabel.pipeline.frames.container import missing_bytes
 from spotlabel.pipeline.frames.irregular import (
     CUT_ADVICE,
@@ -27,7 +27,9 @@ from spotlabel.pipeline.frames.irregular import (
     null_places,
     with_nulls,
 )
+from spotlabel.pipeline.frames.limits import check_pixels
 from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.inputs import named_input
 
 # Only local files of real video containers: a text file can otherwise pass for a playlist that opens others.
 _FORMATS = "avi,mov,matroska,mpegts,mpeg,mpegvideo,m4v,h264,hevc,asf,flv,ogg,ivf,mjpeg,mxf,dv,yuv4mpegpipe"
@@ -155,6 +157,7 @@ def _damaged(path: Path, count: int, reason: str, advice: str) -> DatasetError:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     _check_whole(path)
+    named_input(path)
     try:
         # An absolute path cannot be taken for a protocol ("concat:...").
         # Titles and the like may be in any encoding; they are not read.
@@ -172,6 +175,10 @@ def _video_stream(path: Path, container: av.container.InputContainer) -> av.Vide
     context = stream.codec_context
     if context is None:
         raise DatasetError.at(path, "", "no decoder for this video, or its header is damaged", REPAIR)
+    try:
+        check_pixels(context.width, context.height, str(path))
+    except FrameError as error:
+        raise DatasetError(str(error)) from error
     # Damaged frames are to be errors or to be marked, not to be left out of the count.
     context.flags |= Flags.output_corrupt
     context.options = {"err_detect": "explode"}

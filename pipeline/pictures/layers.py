@@ -138,5 +138,16 @@ def write(
 ) -> None:
     """Write text into an image, dark-edged to read on any ground; ``at`` is its lower left corner."""
     plain = text.encode("ascii", "replace").decode()  # Hershey fonts know no more
-    cv2.putText(image, plain, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 20), 3, cv2.LINE_AA)
-    cv2.putText(image, plain, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1, cv2.LINE_AA)
+    # OpenCV 5 spaces letters by their thickness: a thicker text as the edge would not lie under the thin one.
+    (width, height), below = cv2.getTextSize(plain, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    x0, y0 = max(0, at[0] - 3), max(0, at[1] - height - 3)
+    part = image[y0 : max(0, at[1] + below + 3), x0 : max(0, at[0] + width + 3)]
+    if not part.size:
+        return
+    letters = np.zeros(part.shape[:2], np.uint8)
+    place = (at[0] - x0, at[1] - y0)
+    cv2.putText(letters, plain, place, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, 1, cv2.LINE_AA)
+    edge = cv2.dilate(letters, np.ones((3, 3), np.uint8))
+    for share, ink in ((edge, (20, 20, 20)), (letters, colour)):
+        weight = share[:, :, None] / np.float32(255)
+        part[:] = (part * (1 - weight) + np.array(ink, np.float32) * weight).round().astype(np.uint8)

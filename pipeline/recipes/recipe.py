@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -76,6 +76,9 @@ class Layout(Settings):
     """Who makes the evidence: one labeler, or one for fixed and one for moving cameras."""
     evidence: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings of single labelers, by labeler; changing one makes its evidence again."""
+    verify: Literal["seal", "full"] = "seal"
+    """How much is read to see that nothing changed: ``seal`` takes a file for what it was while its size and
+    times are; ``full`` reads every file again, and so finds what has rotted on the disk."""
     masks: dict[str, Any] = Field(default_factory=dict)
     """How evidence and boxes become masks; changing these runs no labeler."""
     training: dict[str, Any] = Field(default_factory=dict)
@@ -104,6 +107,7 @@ class Recipe:
         masks: mask rules.
         training: how a detector is trained, as written; checked by whoever trains.
         stills: which still pictures there are, likewise; empty where there are videos.
+        verify: how much is read to see that nothing changed.
     """
 
     tree: Mapping[str, Any]
@@ -116,6 +120,7 @@ class Recipe:
     masks: MaskSettings
     training: Mapping[str, Any]
     stills: Mapping[str, Any] = field(default_factory=dict)
+    verify: Literal["seal", "full"] = "seal"
 
     def sequences(self, only: Iterable[str] = ()) -> list[Sequence]:
         """List the dataset's sequences.
@@ -256,6 +261,7 @@ def _build(tree: Mapping[str, Any]) -> Recipe:
         masks=_masks(layout.masks, preset.masks),
         training=layout.training,
         stills=layout.stills,
+        verify=layout.verify,
     )
     for camera in Camera:
         recipe.labeler_for(camera)

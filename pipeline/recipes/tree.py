@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from spotlabel.pipeline.errors import RecipeError
+from spotlabel.pipeline.regular import regular_bytes
 from spotlabel.pipeline.validation import nearest
 
+MOST_VALUES = 100_000
+"""Values of a recipe with all aliases written out; the largest sensible one has some hundreds."""
 _PATH_KEYS = ("data", "out")
 """Keys whose ``--set`` value is a path, taken as it stands: ``2024`` and ``a #1`` are folders."""
 
@@ -45,20 +49,45 @@ def parse_yaml(text: str) -> Any:
     """Parse one YAML document.
 
     Raises:
-        RecipeError: not YAML, or a key is there twice.
+        RecipeError: not YAML, a key is there twice, or aliases that stand for more than :data:`MOST_VALUES`.
     """
     try:
-        return yaml.load(text, _Loader)
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _check_expanded(node)
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
     except (yaml.YAMLError, ValueError) as error:
         raise RecipeError(f"not readable as YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise RecipeError("not readable as YAML: nested too deeply") from error
 
 
+def _check_expanded(root: yaml.Node) -> None:
+    """Refuse a few lines whose aliases of aliases stand for billions of values, before writing them out."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if isinstance(node, yaml.ScalarNode):
+            return 1
+        if id(node) not in sizes:
+            sizes[id(node)] = 0  # one that holds itself is told elsewhere
+            parts = chain.from_iterable(node.value) if isinstance(node, yaml.MappingNode) else node.value
+            sizes[id(node)] = 1 + sum(map(size, parts))
+        return sizes[id(node)]
+
+    if size(root) > MOST_VALUES:
+        raise RecipeError(f"its aliases stand for more than {MOST_VALUES} values; write out what is meant")
+
+
 def read_text(path: Path) -> str:
     """Text of a recipe file; RecipeError if it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return regular_bytes(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 

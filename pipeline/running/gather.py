@@ -12,7 +12,7 @@ from spotlabel.pipeline.upkeep.plan import Item, Plan, plan_item
 def wait_for(recipe: Recipe, videos: list[Item], seconds: float, tell: Callable[[str], None]) -> list[Plan]:
     """Wait until every video is up to date, or the time is over.
 
-    A video that was seen up to date is not looked at again.
+    A video that was seen up to date is not looked at again; one that cannot be listed is not waited for.
 
     Args:
         recipe: the recipe.
@@ -31,7 +31,10 @@ def wait_for(recipe: Recipe, videos: list[Item], seconds: float, tell: Callable[
         waited_for = [plan.item for plan in plans]
         return plans
 
-    return poll(missing, lambda plans: not plans, lambda plans: _line(plans, len(videos)), seconds, tell)
+    def hopeless(plans: list[Plan]) -> bool:
+        return all(plan.item.sequence.problem for plan in plans)  # none is left, or none that can be made
+
+    return poll(missing, hopeless, lambda plans: _line(plans, len(videos)), seconds, tell)
 
 
 def _look(recipe: Recipe, item: Item) -> Plan:

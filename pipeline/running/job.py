@@ -6,14 +6,17 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from spotlabel.pipeline.errors import RecipeError, SpotlabelError
+from spotlabel.pipeline.errors import DamagedStoreError, RecipeError, SpotlabelError
+from spotlabel.pipeline.inputs import Inputs, watching_inputs
 from spotlabel.pipeline.progress import StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.stages.evidence import make_evidence
-from spotlabel.pipeline.stages.masks import make_masks
+from spotlabel.pipeline.stages.masks import make_masks, tell_selection
+from spotlabel.pipeline.stages.second_look import second_look
+from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import evidence_need, mask_need, one_item
 
@@ -34,6 +37,7 @@ class Outcome:
         dropped: boxes with nothing left inside the image.
         bad_frames: one line per frame that could not be read.
         remarks: what readers and labelers warned of.
+        findings: why this outcome can hardly be meant; empty for most videos.
         error: one line if the video failed; empty otherwise.
         log: file with what libraries printed; empty if they printed nothing.
     """
@@ -49,8 +53,15 @@ class Outcome:
     dropped: int = 0
     bad_frames: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
     error: str = ""
     log: str = ""
+
+    def fail_if_doubtful(self) -> None:
+        """What ``--strict`` asks for: an outcome that can hardly be meant is a failure. Its stores stay."""
+        if self.findings and not self.error:
+            more = f" (and {len(self.findings) - 1} more findings)" if len(self.findings) > 1 else ""
+            self.error = f"can hardly be meant: {self.findings[0]}{more}"
 
     @property
     def failed(self) -> bool:
@@ -72,18 +83,44 @@ def run_sequence(recipe: Recipe, name: str, masks_only: bool, progress: StagePro
     """
     outcome = Outcome(name)
     try:
-        _run_stages(recipe, outcome, masks_only, progress)
+        try:
+            _run_stages(recipe, outcome, masks_only, progress)
+        except DamagedStoreError as damage:  # it had been taken for whole, as its size and times were
+            outcome = Outcome(name, remarks=[*outcome.remarks, f"{_one_line(damage)} (found and made again)"])
+            _run_stages(replace(recipe, verify="full"), outcome, masks_only, progress)
     except (SpotlabelError, OSError, MemoryError) as error:
-        outcome.error = " ".join(str(error).split()) or type(error).__name__
+        outcome.error = _one_line(error) or type(error).__name__
+    except UnicodeEncodeError as error:
+        text = one_line(error.object)
+        outcome.error = (
+            f"the data holds a text that is not Unicode (half a surrogate pair): {text}; correct it"
+        )
     return outcome
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _run_stages(recipe: Recipe, outcome: Outcome, masks_only: bool, progress: StageProgress) -> None:
     """Annotations come first: a broken file shows before hours of evidence, not after."""
+    with watching_inputs() as inputs:
+        _run_watched(recipe, outcome, masks_only, progress, inputs)
+
+
+def _run_watched(
+    recipe: Recipe, outcome: Outcome, masks_only: bool, progress: StageProgress, inputs: Inputs
+) -> None:
     item = one_item(recipe, outcome.sequence)
+    inputs.forget_reads()
     outcome.labeler = item.labeler.name
-    with _warnings_into(outcome.remarks):  # those of the listing have been told by the parent
+    with _warnings_into(outcome.remarks, outcome.findings):  # the parent has told those of the listing
         annotations = item.sequence.load()
+        tell_selection(annotations, recipe.masks)
+    declared = [*item.sequence.annotation_files, *item.sequence.frames.files()]
+    if item.sequence.annotated_file is not None:
+        declared.append(item.sequence.annotated_file)
+    inputs.check_declared(declared)
     outcome.frames, outcome.boxes = len(annotations.boxes), len(annotations.boxes.xyxy)
     outcome.clipped, outcome.dropped = annotations.clipped, annotations.dropped
     need = evidence_need(recipe, item, masks_only)
@@ -92,13 +129,14 @@ def _run_stages(recipe: Recipe, outcome: Outcome, masks_only: bool, progress: St
     if need.state == State.FRESH:
         outcome.evidence = "fresh"
     else:
-        with _stage(outcome, "evidence"), _warnings_into(outcome.remarks):
+        with _stage(outcome, "evidence"), _warnings_into(outcome.remarks, outcome.findings):
             outcome.bad_frames = make_evidence(recipe, item, annotations, partial(progress, "evidence"))
     if mask_need(recipe, item).state == State.FRESH:
         outcome.masks = "fresh"
     else:
         with _stage(outcome, "masks"):
             make_masks(recipe, item, annotations, partial(progress, "masks"))
+    outcome.findings = second_look(recipe, item, outcome.findings)
     item.cache.save()
 
 
@@ -113,9 +151,9 @@ def _stage(outcome: Outcome, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _warnings_into(remarks: list[str]) -> Iterator[None]:
-    """Collect what the project's logger warns of."""
-    handler = _Collector(remarks)
+def _warnings_into(remarks: list[str], findings: list[str]) -> Iterator[None]:
+    """Collect what the project's logger warns of; apart, what says that the outcome can hardly be meant."""
+    handler = _Collector(remarks, findings)
     logger = logging.getLogger("spotlabel")
     logger.addHandler(handler)
     try:
@@ -125,9 +163,10 @@ def _warnings_into(remarks: list[str]) -> Iterator[None]:
 
 
 class _Collector(logging.Handler):
-    def __init__(self, remarks: list[str]) -> None:
+    def __init__(self, remarks: list[str], findings: list[str]) -> None:
         super().__init__(logging.WARNING)
-        self._remarks = remarks
+        self._remarks, self._findings = remarks, findings
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._remarks.append(record.getMessage())
+        doubtful = getattr(record, "implausible", False)
+        (self._findings if doubtful else self._remarks).append(record.getMessage())

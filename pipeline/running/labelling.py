@@ -12,6 +12,7 @@ from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.local import check_writable, run_all, usable_cores
 from spotlabel.pipeline.running.order import longest_first
 from spotlabel.pipeline.running.watcher import Watcher
+from spotlabel.pipeline.stages.second_look import second_look
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item, thresholds_without_effect
 
@@ -33,7 +34,12 @@ class LabellingError(SpotlabelError):
 
 
 def label(
-    recipe: Recipe, *, only: Iterable[str] = (), jobs: int | None = None, watcher: Watcher | None = None
+    recipe: Recipe,
+    *,
+    only: Iterable[str] = (),
+    jobs: int | None = None,
+    watcher: Watcher | None = None,
+    strict: bool = False,
 ) -> list[Outcome]:
     """Bring evidence and masks of a recipe's videos up to date, each video in a process of its own.
 
@@ -44,6 +50,7 @@ def label(
         only: names of the sequences to label; empty takes all.
         jobs: videos at a time, >= 1; None takes one per processor.
         watcher: told of everything as it happens; None tells nobody.
+        strict: a video whose outcome can hardly be meant (:attr:`Outcome.findings`) has failed.
 
     Returns:
         One outcome per video, in the order of the dataset.
@@ -55,29 +62,44 @@ def label(
         Interrupted: SIGINT or SIGTERM came; finished videos are kept.
         ValueError: ``jobs`` is below 1.
     """
-    return _run(recipe, only, jobs, watcher, masks_only=False)
+    return _run(recipe, only, jobs, watcher, masks_only=False, strict=strict)
 
 
 def relabel(
-    recipe: Recipe, *, only: Iterable[str] = (), jobs: int | None = None, watcher: Watcher | None = None
+    recipe: Recipe,
+    *,
+    only: Iterable[str] = (),
+    jobs: int | None = None,
+    watcher: Watcher | None = None,
+    strict: bool = False,
 ) -> list[Outcome]:
     """Make the masks again from cached evidence, with other thresholds for example. Runs no labeler.
 
     Arguments, result and errors are those of :func:`label`; a video without evidence that fits fails.
     """
-    return _run(recipe, only, jobs, watcher, masks_only=True)
+    return _run(recipe, only, jobs, watcher, masks_only=True, strict=strict)
 
 
-def untouched(plan: Plan) -> Outcome:
+def untouched(recipe: Recipe, plan: Plan) -> Outcome:
     """Outcome of a video that is up to date."""
     item = plan.item
     masks = MaskReader(item.mask_path, sealed=True)  # `plan_item` has just checked it
     boxes = len(masks.boxes.xyxy)
-    return Outcome(item.sequence.name, item.labeler.name, len(masks), "fresh", "fresh", boxes=boxes)
+    found = second_look(recipe, item)
+    item.cache.save()
+    return Outcome(
+        item.sequence.name, item.labeler.name, len(masks), "fresh", "fresh", boxes=boxes, findings=found
+    )
 
 
 def _run(
-    recipe: Recipe, only: Iterable[str], jobs: int | None, watcher: Watcher | None, *, masks_only: bool
+    recipe: Recipe,
+    only: Iterable[str],
+    jobs: int | None,
+    watcher: Watcher | None,
+    *,
+    masks_only: bool,
+    strict: bool,
 ) -> list[Outcome]:
     if jobs is not None and jobs < 1:
         raise ValueError(f"jobs: expected 1 or more, found {jobs}")
@@ -90,7 +112,9 @@ def _run(
     names = longest_first(plan.item for plan in plans if not plan.idle)
     made = run_all(recipe, names, jobs or usable_cores(), masks_only, watcher or _Silent())
     ran = {outcome.sequence: outcome for outcome in made}
-    outcomes = [ran.get(plan.item.sequence.name) or untouched(plan) for plan in plans]
+    outcomes = [ran.get(plan.item.sequence.name) or untouched(recipe, plan) for plan in plans]
+    for outcome in outcomes if strict else []:
+        outcome.fail_if_doubtful()
     if any(outcome.failed for outcome in outcomes):
         raise LabellingError(outcomes)
     return outcomes

@@ -26,8 +26,11 @@ _TRIES = 2
 """A child that dies (not: fails) is tried once more; memory may have been short for a moment."""
 
 
-class Interrupted(Exception):
-    """The run was stopped by SIGINT or SIGTERM; ``args[0]`` is the signal's number."""
+class Interrupted(KeyboardInterrupt):
+    """The run was stopped by SIGINT or SIGTERM; ``args[0]`` is the signal's number.
+
+    No error: code of others that goes on after every error (an import of a plugin, say) must not swallow it.
+    """
 
 
 def usable_cores() -> int:

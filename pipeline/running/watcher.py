@@ -10,6 +10,7 @@ from typing import Protocol
 from rich.console import Console
 
 from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.units import clock
 
 _SECONDS_BETWEEN_LINES = 5.0
@@ -29,7 +30,7 @@ class Watcher(Protocol):
 
 
 class SilentWatcher:
-    """Shows nothing but failures."""
+    """Shows nothing but failures and outcomes that can hardly be meant."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -41,11 +42,18 @@ class SilentWatcher:
         """A silent run shows no notes."""
 
     def finished(self, outcome: Outcome) -> None:
-        """One line with the reason, if the sequence failed."""
+        """One line with the reason, if the sequence failed; one for each finding about its outcome."""
         if outcome.failed:
-            self._console.print(
-                f"{outcome.sequence}: FAILED: {outcome.error}", markup=False, highlight=False, soft_wrap=True
-            )
+            self._line(f"{outcome.sequence}: FAILED: {outcome.error}")
+        self.doubts(outcome)
+
+    def doubts(self, outcome: Outcome) -> None:
+        """A line for everything for which the outcome can hardly be meant."""
+        for finding in outcome.findings:
+            self._line(f"{outcome.sequence}: WARNING: {finding}")
+
+    def _line(self, text: str) -> None:
+        self._console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass
@@ -68,9 +76,6 @@ class PlainWatcher(SilentWatcher):
         super().__init__(console)
         self._lock = threading.Lock()
         self._pace: dict[tuple[str, str], _Pace] = {}
-
-    def _line(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def progress(self, sequence: str, stage: str, done: int, total: int) -> None:
         """A line with frames done, frames per second and the time left, at most every few seconds."""

@@ -10,6 +10,7 @@ from spotlabel.labelers.base import ClipFrame, Evidence
 from spotlabel.pipeline.errors import FrameError, MissingFrameError, SpotlabelError
 from spotlabel.pipeline.frames import prefetch
 from spotlabel.pipeline.frames.options import FrameOptions
+from spotlabel.pipeline.inputs import check_inputs
 from spotlabel.pipeline.progress import FrameProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations, Image, Sequence
@@ -104,6 +105,7 @@ def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress
     Raises:
         FrameError: a frame cannot be read and the policy is to fail.
         EvidenceError: the labeler failed.
+        ChangedInputError: an input file changed meanwhile.
         StoreError: the store could not be written.
     """
     frames = item.sequence.frames
@@ -132,6 +134,7 @@ def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress
         for index, error in clip.unreadable.items():
             missing = isinstance(error, MissingFrameError)
             writer.mark(index, FrameState.MISSING if missing else FrameState.UNREADABLE)
+        check_inputs()
     return [f"frame {frames.numbers[index]}: {error}" for index, error in clip.unreadable.items()]
 
 

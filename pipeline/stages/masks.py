@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,13 +11,17 @@ import numpy.typing as npt
 from spotlabel.labelers.masks import FrameMask, MaskSettings, draft_mask, finish_mask
 from spotlabel.labelers.masks.cues import Column
 from spotlabel.pipeline.errors import RecipeError, StoreError
+from spotlabel.pipeline.inputs import check_inputs
 from spotlabel.pipeline.progress import FrameProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations
 from spotlabel.pipeline.stages.neighbours import Candidate, with_neighbours
 from spotlabel.pipeline.store import EvidenceReader, FrameState, MaskWriter, StoreInfo
+from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS
 from spotlabel.pipeline.upkeep.plan import Item
 from spotlabel.pipeline.validation import nearest
+
+logger = logging.getLogger("spotlabel")
 
 
 def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: FrameProgress) -> None:
@@ -31,6 +36,7 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: F
     Raises:
         StoreError: the evidence is missing or damaged, does not fit the annotations, or the masks could
             not be written.
+        ChangedInputError: an annotation file changed meanwhile.
         RecipeError: ``settings.classes`` names a class the sequence's dataset does not have.
     """
     evidence, settings = EvidenceReader(item.evidence_path), recipe.masks
@@ -44,7 +50,7 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: F
     info = _info(recipe, item, annotations, evidence)
     with MaskWriter.writing(item.mask_path, info, annotations.boxes) as writer:
         for index, draft in enumerate(drafts):
-            state = FrameState(int(evidence.state[index]))
+            state = _state(evidence, annotations, index)
             if draft is None:
                 writer.mark(index, state)
             else:
@@ -53,6 +59,7 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: F
                 made = finish_mask(candidate.draft, temporal, regions, settings, warm_up=warm_up)
                 writer.put(index, made.mask, state, made.fill, made.believed, _columns(made))
             progress(index + 1, len(evidence))
+        check_inputs()
 
 
 def _candidates(
@@ -64,7 +71,7 @@ def _candidates(
     """Foreground of every frame in order, made as it is asked for; None for frames without pixels."""
     boxes = annotations.boxes
     for index in range(len(evidence)):
-        if not evidence.has_pixels(index):
+        if _state(evidence, annotations, index) not in STATES_WITH_PIXELS:
             yield None
             continue
         rows = boxes.rows(index)
@@ -78,6 +85,14 @@ def _candidates(
             native_origin=annotations.native_origin,
         )
         yield Candidate(draft, boxes.track_id[rows], int(evidence.state[index]) != FrameState.WARM_UP)
+
+
+def _state(evidence: EvidenceReader, annotations: Annotations, index: int) -> FrameState:
+    """State of a frame's mask: that of its evidence, if there is any and somebody looked for objects."""
+    state = FrameState(int(evidence.state[index]))
+    if state in STATES_WITH_PIXELS and annotations.annotated is not None and not annotations.annotated[index]:
+        return FrameState.UNANNOTATED
+    return state
 
 
 def _columns(made: FrameMask) -> dict[str, Column]:
@@ -102,7 +117,7 @@ def _info(recipe: Recipe, item: Item, annotations: Annotations, evidence: Eviden
         fingerprint=item.mask_fingerprint(recipe, evidence),
         attributes={
             "labeler": evidence.text("labeler"),
-            "labeler_version": int(evidence.file.attrs["labeler_version"]),
+            "labeler_version": int(evidence.number("labeler_version")),
             "labeler_settings": evidence.structure("settings"),
             "evidence_fingerprint": evidence.fingerprint,
             "settings": recipe.masks.model_dump(mode="json"),
@@ -115,6 +130,17 @@ def _info(recipe: Recipe, item: Item, annotations: Annotations, evidence: Eviden
             "camera": str(item.sequence.camera),
         },
     )
+
+
+def tell_selection(annotations: Annotations, settings: MaskSettings) -> None:
+    """Warn if a video has boxes and ``settings.classes`` selects none of them: its masks are then unknown."""
+    names, wanted = annotations.class_names, set(settings.classes or ())
+    present = sorted({names[int(k)] for k in annotations.boxes.class_id})
+    if settings.classes is not None and present and not wanted & {*present}:
+        chosen = ", ".join(settings.classes)
+        logger.warning(
+            "masks.classes=[%s] selects none of the boxes, which are: %s", chosen, ", ".join(present)
+        )
 
 
 def selected_boxes(annotations: Annotations, settings: MaskSettings) -> npt.NDArray[np.bool_]:

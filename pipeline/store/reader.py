@@ -16,11 +16,20 @@ import numpy.typing as npt
 
 from spotlabel.labelers.base import EvidenceKind
 from spotlabel.pipeline.boxes import BoxTable
-from spotlabel.pipeline.errors import OtherStoreError, StoreError
+from spotlabel.pipeline.errors import DamagedStoreError, OtherStoreError, StoreError
 from spotlabel.pipeline.store import schema
 from spotlabel.pipeline.store.plane import Plane, open_frames
 from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS, FrameState
 from spotlabel.pipeline.store.seal import check_seal, read_seal
+from spotlabel.pipeline.store.sound import (
+    check_offsets,
+    damaged,
+    frame_size,
+    making_sense,
+    own_dataset,
+    own_names,
+    table,
+)
 
 
 class _Reader:
@@ -92,7 +101,7 @@ class _Reader:
             try:
                 file = open_frames(self.path, "r", locking=False)
             except OSError as error:
-                raise StoreError(f"{self.path}: cannot be opened: {error}") from error
+                raise DamagedStoreError(f"{self.path}: cannot be opened: {error}") from error
             seal = read_seal(self.path)
             if _signature(self.path) == before:  # else replaced between check and opening
                 break
@@ -101,7 +110,8 @@ class _Reader:
             file.close()
             raise StoreError(f"{self.path}: was replaced since this reader first read it; open a new reader")
         self._seal = seal
-        found = (file.attrs.get("schema"), int(file.attrs.get("schema_version", -1)))
+        with making_sense(self.path, "schema"):
+            found = (file.attrs.get("schema"), int(file.attrs.get("schema_version", -1)))
         readable = schema.SCHEMA_VERSIONS[self.schema_name]
         if found[0] != self.schema_name or found[1] not in readable:
             file.close()
@@ -114,40 +124,59 @@ class _Reader:
     @cached_property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        return int(self.file.attrs["height"]), int(self.file.attrs["width"])
+        return frame_size(self.file, self.path)
 
     @cached_property
     def sequence(self) -> str:
         """The sequence's own name."""
-        return str(self.file.attrs["sequence"])
+        return self.text("sequence")
 
     @cached_property
     def numbers(self) -> npt.NDArray[np.int64]:
         """Frame numbers, int64 (T,), rising."""
-        return np.asarray(self.file[schema.FRAME][:], np.int64)
+        numbers = table(self.file, schema.FRAME, np.int64, (None,), self.path)
+        if (np.diff(numbers) <= 0).any():
+            raise damaged(self.path, "frame numbers do not rise")
+        return numbers
 
     @cached_property
     def state(self) -> npt.NDArray[np.uint8]:
         """:class:`FrameState` per frame, uint8 (T,)."""
-        return np.asarray(self.file[schema.STATE][:], np.uint8)
+        state = table(self.file, schema.STATE, np.uint8, (len(self),), self.path)
+        if len(state) and int(state.max()) > max(FrameState):
+            raise damaged(self.path, f"a frame in state {int(state.max())}")
+        return state
 
     @cached_property
     def crc32(self) -> npt.NDArray[np.uint32]:
         """CRC-32 of each frame's unpacked bytes, uint32 (T,); 0 for frames without pixels."""
-        return np.asarray(self.file[schema.CRC][:], np.uint32)
+        return table(self.file, schema.CRC, np.uint32, (len(self),), self.path)
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """What the content depends on, as recorded when it was made."""
-        return dict(json.loads(str(self.file.attrs["fingerprint"])))
+        with making_sense(self.path, "fingerprint"):
+            return dict(self.structure("fingerprint"))
 
     def text(self, name: str) -> str:
-        """A further attribute that was written as text; KeyError if there is none."""
-        return str(self.file.attrs[name])
+        """A further attribute that was written as text.
+
+        Raises:
+            DamagedStoreError: there is none.
+        """
+        with making_sense(self.path, name):
+            return str(self.file.attrs[name])
 
     def structure(self, name: str) -> Any:
-        """A further attribute that was written as a structure; KeyError if there is none."""
-        return json.loads(str(self.file.attrs[name]))
+        """A further attribute that was written as a structure; raises as :meth:`text`."""
+        text = self.text(name)
+        with making_sense(self.path, name):
+            return json.loads(text)
+
+    def number(self, name: str) -> float:
+        """A further attribute that was written as a number; raises as :meth:`text`."""
+        with making_sense(self.path, name):
+            return float(self.file.attrs[name])
 
     def index_of(self, number: int) -> int:
         """Position of a frame number.
@@ -172,27 +201,42 @@ class _Reader:
         """One frame of a dataset as stored, uint8 (H, B); StoreError if it cannot be read."""
         file = self.file
         if name not in self._planes:  # looking a dataset up by name costs as much as reading a small mask
-            self._planes[name] = Plane(file[name])
+            self._planes[name] = self._plane(own_dataset(file, name, self.path))
         try:
             return self._planes[name].read(index)
         except OSError as error:  # fletcher32 or inflate failed: the file changed after it was opened
-            raise StoreError(
+            raise DamagedStoreError(
                 f"{self.path}: frame {self.numbers[index]}: {name} cannot be read: {error}"
             ) from error
 
+    def _plane(self, dataset: h5py.Dataset) -> Plane:
+        """A dataset of as many frames as there are, of their height; a row has a bit or a byte a pixel."""
+        count, (height, width) = len(self), self.size
+        wanted = [(count, height, row) for row in (-(-width // 8), width)]
+        if dataset.dtype != np.uint8 or dataset.shape not in wanted:
+            raise damaged(self.path, f"{dataset.name} is {dataset.dtype} {dataset.shape}")
+        return Plane(dataset)
+
     def check_frames(self) -> None:
-        """Read every frame against its checksum, then close.
+        """Read all that is in the store, every frame against its checksum, then close.
 
         Raises:
             StoreError: the first frame that does not read back as it was written.
         """
+        self.check_facts()
         for index in range(len(self)):
             if self.has_pixels(index) and zlib.crc32(self.read(index).data) != self.crc32[index]:
-                raise StoreError(
+                raise DamagedStoreError(
                     f"{self.path}: frame {self.numbers[index]}: checksum differs from the one written; "
                     "delete the file and run `spotlabel label` again"
                 )
         self.close()
+
+    def check_facts(self) -> None:
+        """Read what is not pixels: raises :class:`DamagedStoreError` where it makes no sense."""
+        assert self.sequence is not None
+        assert self.fingerprint is not None
+        assert len(self.state) == len(self.crc32)
 
     def read(self, index: int) -> npt.NDArray[Any]:
         """One frame; see the subclasses."""
@@ -209,6 +253,15 @@ def _signature(path: Path) -> tuple[int, int, int]:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
+_BOX_COLUMNS: dict[str, tuple[npt.DTypeLike, tuple[int | None, ...]]] = {
+    "offsets": (np.int64, (None,)),
+    "xyxy": (np.float32, (None, 4)),
+    "class_id": (np.int16, (None,)),
+    "track_id": (np.int64, (None,)),
+    "flags": (np.uint8, (None,)),
+}
+
+
 class EvidenceReader(_Reader):
     """Evidence of one sequence."""
 
@@ -217,12 +270,13 @@ class EvidenceReader(_Reader):
     @cached_property
     def kind(self) -> EvidenceKind:
         """What the numbers mean."""
-        return EvidenceKind(self.file.attrs["kind"])
+        with making_sense(self.path, "kind"):
+            return EvidenceKind(self.file.attrs["kind"])
 
     @cached_property
     def neutral(self) -> int:
         """For ``distance`` evidence: foreground is what lies above this value."""
-        return int(self.file.attrs["neutral"])
+        return int(self.number("neutral"))
 
     @cached_property
     def content(self) -> str:
@@ -259,19 +313,22 @@ class MaskReader(_Reader):
     @cached_property
     def boxes(self) -> BoxTable:
         """Boxes of all frames."""
-        group = self.file["boxes"]
-        return BoxTable(
-            group["offsets"][:],
-            group["xyxy"][:],
-            group["class_id"][:],
-            group["track_id"][:],
-            group["flags"][:],
-        )
+        columns = {
+            name: table(self.file, f"boxes/{name}", dtype, shape, self.path)
+            for name, (dtype, shape) in _BOX_COLUMNS.items()
+        }
+        if len({len(column) for name, column in columns.items() if name != "offsets"}) > 1:
+            raise damaged(self.path, "columns of the box table differ in length")
+        if len(columns["offsets"]) != len(self) + 1:
+            raise damaged(self.path, "the box table has another number of frames")
+        check_offsets(columns["offsets"], len(columns["xyxy"]), self.path)
+        return BoxTable(**columns)
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
         """Names that the boxes' class ids point into."""
-        return tuple(self.structure("class_names"))
+        with making_sense(self.path, "class_names"):
+            return tuple(str(name) for name in self.structure("class_names"))
 
     @cached_property
     def quality(self) -> dict[str, npt.NDArray[Any]]:
@@ -280,12 +337,31 @@ class MaskReader(_Reader):
         ``fill``, ``believed`` and :data:`spotlabel.pipeline.store.schema.CUE_COLUMNS`; a file of an older
         version may have fewer.
         """
-        group = self.file[schema.QUALITY]
+        group = own_names(self.file, schema.QUALITY, self.path)
         known = ("fill", *schema.CUE_COLUMNS)
         names = [*(name for name in known if name in group), *(name for name in group if name not in known)]
-        columns = {name: np.asarray(group[name][:]) for name in names}
-        columns["believed"] = columns["believed"].astype(np.bool_)
+        rows = (len(self.boxes.xyxy),)
+        columns = {
+            name: table(
+                self.file,
+                f"{schema.QUALITY}/{name}",
+                np.uint8 if name == "believed" else np.float32,
+                rows,
+                self.path,
+            )
+            for name in names
+        }
+        with making_sense(self.path, f"{schema.QUALITY}/believed"):
+            columns["believed"] = columns["believed"].astype(np.bool_)
         return columns
+
+    def check_facts(self) -> None:
+        """Also the tables, and that every box has a class."""
+        super().check_facts()
+        classes, used = len(self.class_names), self.boxes.class_id
+        if len(used) and not 0 <= used.min() <= used.max() < classes:
+            raise damaged(self.path, f"a box of class {used.max()}, of {classes}")
+        assert self.quality is not None
 
     @property
     def fill(self) -> npt.NDArray[np.float32]:

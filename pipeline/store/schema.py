@@ -40,6 +40,8 @@ class FrameState(IntEnum):
     OK = 1
     UNREADABLE = 2
     WARM_UP = 3
+    UNANNOTATED = 4
+    """Masks only: nobody looked for objects in this frame, whatever its pixels say."""
 
 
 STATES_WITH_PIXELS = (FrameState.OK, FrameState.WARM_UP)

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spotlabel.pipeline.atomic import fsync_folder, locked_partial
-from spotlabel.pipeline.errors import StoreError
+from spotlabel.pipeline.errors import DamagedStoreError, StoreError
 from spotlabel.pipeline.hashing import DigestCache
+from spotlabel.pipeline.regular import check_regular
 
 USER_BLOCK = 512
 _MAGIC = "spotlabel-seal 1"
@@ -39,7 +40,8 @@ def _digest_body(descriptor: int) -> tuple[str, int]:
 def _opened(path: Path) -> Iterator[int]:
     """A descriptor for reading; whatever the disk says becomes one line."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        check_regular(path)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
             yield descriptor
         finally:
@@ -49,7 +51,7 @@ def _opened(path: Path) -> Iterator[int]:
             f"{path}: cannot be opened: there is no such store; run `spotlabel label`"
         ) from error
     except OSError as error:
-        raise StoreError(f"{path}: cannot be read: {error.strerror}") from error
+        raise DamagedStoreError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def read_seal(path: Path) -> bytes:
@@ -78,9 +80,11 @@ def check_seal(path: Path) -> str:
         block = os.pread(descriptor, USER_BLOCK, 0)
         digest, length = _digest_body(descriptor)
     if not block.startswith(_MAGIC.encode()):
-        raise StoreError(f"{path}: not a sealed spotlabel store (no seal in its first {USER_BLOCK} bytes)")
+        raise DamagedStoreError(
+            f"{path}: not a sealed spotlabel store (no seal in its first {USER_BLOCK} bytes)"
+        )
     if block != _user_block(digest, length):
-        raise StoreError(
+        raise DamagedStoreError(
             f"{path}: damaged: its {length + USER_BLOCK} bytes do not match its seal; "
             "delete it and run `spotlabel label` again"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import errno
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.base import EvidenceKind
+from spotlabel.pipeline.atomic import room
 from spotlabel.pipeline.boxes import BoxTable
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.hashing import canonical_json
@@ -25,6 +26,7 @@ from spotlabel.pipeline.store.reader import EvidenceReader, MaskReader
 from spotlabel.pipeline.store.schema import FrameState
 from spotlabel.pipeline.store.seal import USER_BLOCK, publishing
 from spotlabel.pipeline.store.spool import Spool
+from spotlabel.pipeline.text import one_line
 
 _NEVER_WRITTEN = -1
 
@@ -75,7 +77,7 @@ class _Writer:
         for name, value in self._info.attributes.items():
             attributes[name] = value if isinstance(value, (str, int, float)) else canonical_json(value)
         for name in sorted(attributes):
-            self._file.attrs[name] = attributes[name]
+            self._file.attrs[name] = _storable(name, attributes[name])
 
     def _create(self, name: str, row_bytes: int) -> None:
         shape = (len(self._info.numbers), self._info.size[0], row_bytes)
@@ -250,6 +252,13 @@ class MaskWriter(_Writer):
             yield writer
 
 
+def _storable(name: str, value: object) -> object:
+    """An attribute as it is, if HDF5 can hold it: its texts end at a NUL."""
+    if isinstance(value, str) and "\0" in value:
+        raise StoreError(f"{name} {one_line(value)}: HDF5 cannot hold a text with a NUL character; rename it")
+    return value
+
+
 @contextmanager
 def _publish(path: Path, build: Callable[[tuple[h5py.File, Spool]], _AnyWriter]) -> Iterator[_AnyWriter]:
     """Build a writer on a partial HDF5 file; on leaving, close, seal, read back and rename the file."""
@@ -266,8 +275,15 @@ def _publish(path: Path, build: Callable[[tuple[h5py.File, Spool]], _AnyWriter])
                 writers[0].finish()
             spool.check()
     except OSError as error:
-        free = shutil.disk_usage(path.parent).free
-        raise StoreError(
-            f"{path}: could not be written ({free / 2**20:.1f} MiB free there): {error.strerror or error}; "
-            "free some space or set another `out`, then run again"
-        ) from error
+        raise StoreError(_not_written(path, error)) from error
+
+
+def _not_written(path: Path, error: OSError) -> str:
+    """Why a store could not be written; speaks of space where that is what is short."""
+    reason = error.strerror or str(error)
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None):
+        return f"{path}: could not be written: {reason}; mend the disk or set another `out`, then run again"
+    return (
+        f"{path}: could not be written ({room(path.parent)}): {reason}; "
+        "free some space or set another `out`, then run again"
+    )

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from spotlabel.labelers.base import Labeler, Settings
 from spotlabel.labelers.masks import MASK_RULES_VERSION, MaskSettings
 from spotlabel.pipeline.datasets.base import ReaderOptions
+from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.frames.digest import frames_digest
 from spotlabel.pipeline.hashing import DigestCache, canonical_json, files_digest, text_digest
 from spotlabel.pipeline.sequence import Sequence
@@ -106,14 +106,34 @@ def annotations_fingerprint(sequence: Sequence, options: ReaderOptions, cache: D
     return {
         "annotations": files_digest(sequence.annotation_files, {}, cache),
         "reader": sequence.reader,
-        "reader options": _options_without_paths(options),
+        "reader options": options.deciding(),
     }
 
 
-def _options_without_paths(options: ReaderOptions) -> dict[str, Any]:
-    """Where files lie decides nothing (their content does), and no path of a machine belongs into a store."""
-    paths = {name for name, value in options if isinstance(value, Path)}
-    return options.model_dump(mode="json", exclude=paths)
+def annotated_fingerprint(sequence: Sequence, options: ReaderOptions, cache: DigestCache) -> dict[str, Any]:
+    """What decides which frames were annotated; empty if all were.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    if sequence.annotated_file is not None:
+        return {"annotated": files_digest([sequence.annotated_file], {}, cache)}
+    if options.annotated not in (None, "all"):
+        return {"annotated": str(options.annotated)}
+    if not sequence.names_frames:
+        return {}
+    files = (*sequence.frames.files(), *sequence.annotation_files)
+    content = files_digest(files, sequence.frames.identity(), cache)
+    try:
+        found = cache.derived(content, "annotated", lambda: _not_named(sequence))
+    except SpotlabelError:  # whoever reads the boxes will say so
+        return {}
+    return {"annotated": found} if found else {}
+
+
+def _not_named(sequence: Sequence) -> str:
+    """``listed`` if the files leave out frames of a sequence, else nothing."""
+    return "" if sequence.load().annotated is None else "listed"
 
 
 def mask_fingerprint(
@@ -137,6 +157,7 @@ def mask_fingerprint(
         "libraries": library_versions(("opencv-contrib-python",)),
         "mask rules": MASK_RULES_VERSION,
         **annotations_fingerprint(sequence, options, cache),
+        **annotated_fingerprint(sequence, options, cache),
     }
 
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spotlabel.labelers.masks import MASK_RULES_VERSION
-from spotlabel.pipeline.errors import SpotlabelError, StoreError
+from spotlabel.pipeline.errors import DatasetError, SpotlabelError, StoreError
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.store.seal import sealed_digest
-from spotlabel.pipeline.upkeep.freshness import State, annotations_fingerprint, compare
-from spotlabel.pipeline.upkeep.plan import Item, items
+from spotlabel.pipeline.upkeep.freshness import State, annotated_fingerprint, annotations_fingerprint, compare
+from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
 NOT_COMPARED = ("evidence", "libraries")
-"""Parts of a mask store's fingerprint that training takes on trust: it needs neither evidence nor labelers,
-and the machine it runs on need not have them."""
+"""Parts of fingerprints that training takes on trust: it needs neither the evidence store nor the libraries
+of its labeler, and the machine it runs on need not have them."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class LabelledSequence:
 def labelled_sequences(recipe: Recipe, only: Iterable[str] = ()) -> list[LabelledSequence]:
     """Every video of a recipe with its mask store.
 
-    A store fits if it was made from the same annotations by the same rules with the same mask settings; the
-    evidence behind it is not looked at.
+    A store fits if it was made from the same frames and annotations, by the same labeler and rules with the
+    same settings. The evidence itself need not be there: what it was made from stands in the mask store, too.
 
     Args:
         recipe: the recipe.
@@ -62,8 +62,26 @@ def labelled_sequences(recipe: Recipe, only: Iterable[str] = ()) -> list[Labelle
     return labelled
 
 
+def stale_masks(recipe: Recipe, item: Item, *, with_frames: bool = True) -> str:
+    """Why the masks of a video do not fit its recipe, in one line; empty if they do.
+
+    Args:
+        recipe: the recipe.
+        item: one of its sequences, with masks.
+        with_frames: false takes frames and libraries for unchanged, so that no frame is read.
+    """
+    plan = plan_item(recipe, item, masks_only=not with_frames)
+    if plan.problem:
+        return f"cannot be checked: {plan.problem}"
+    if plan.masks.state == State.FRESH:
+        return ""
+    return str(plan.masks) if plan.evidence.state == State.FRESH else f"evidence is {plan.evidence}"
+
+
 def _check(recipe: Recipe, item: Item) -> None:
     name = item.sequence.name
+    if item.sequence.problem:
+        raise DatasetError(f"{name}: {item.sequence.problem}")
     if not item.mask_path.exists():
         raise StoreError(
             f"{name}: has no masks ({item.mask_path}); run `spotlabel label` with this recipe first"
@@ -73,8 +91,16 @@ def _check(recipe: Recipe, item: Item) -> None:
         "settings": recipe.masks.model_dump(mode="json"),
         "mask rules": MASK_RULES_VERSION,
         **annotations_fingerprint(item.sequence, recipe.options, item.cache),
+        **annotated_fingerprint(item.sequence, recipe.options, item.cache),
     }
-    need = compare(MaskReader(item.mask_path, sealed=True).fingerprint, wanted, NOT_COMPARED)
+    masks = MaskReader(item.mask_path, sealed=True)
+    if masks.sequence != name:
+        raise StoreError(f"{item.mask_path}: holds masks of {masks.sequence!r}, expected {name!r}")
+    need = compare(masks.fingerprint, wanted, NOT_COMPARED)
+    if need.state == State.FRESH:
+        made_from = masks.structure("evidence_fingerprint")
+        need = compare(made_from, item.evidence_fingerprint(recipe), NOT_COMPARED)
+    masks.close()
     item.cache.save()
     if need.state != State.FRESH:
         raise StoreError(f"{name}: its masks are {need}; run `spotlabel label` or `relabel` again")

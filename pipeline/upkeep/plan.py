@@ -90,6 +90,9 @@ def one_item(recipe: Recipe, name: str) -> Item:
 
 def _item(recipe: Recipe, sequence: Sequence) -> Item:
     labeler, settings = recipe.labeler_for(sequence.camera)
+    cache = DigestCache(recipe.out / ".digests" / f"{file_stem(sequence.name)}.json")
+    if recipe.verify == "full":
+        cache.forget_all()
     return Item(
         sequence=sequence,
         out=recipe.out,
@@ -97,7 +100,7 @@ def _item(recipe: Recipe, sequence: Sequence) -> Item:
         settings=settings,
         evidence_path=evidence_path(recipe.out, labeler.name, sequence.name),
         mask_path=mask_path(recipe.out, sequence.name),
-        cache=DigestCache(recipe.out / ".digests" / f"{file_stem(sequence.name)}.json"),
+        cache=cache,
     )
 
 
@@ -123,6 +126,8 @@ def plan_item(recipe: Recipe, item: Item, masks_only: bool = False, *, remember:
             settings and versions are still compared.
         remember: write down the digests that were computed; without it nothing is written at all.
     """
+    if item.sequence.problem:
+        return Plan(item, Need(State.MISSING), Need(State.MISSING), problem=item.sequence.problem)
     try:
         evidence = evidence_need(recipe, item, masks_only)
         masks = mask_need(recipe, item) if evidence.state == State.FRESH else _after(evidence, item)

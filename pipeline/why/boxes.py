@@ -144,7 +144,7 @@ def _rects(masks: MaskReader, frame: int, settings: Mapping[str, Any]) -> Rects:
         known = MaskSettings.model_validate(settings)
     except ValidationError:
         return touched_rects(boxes, masks.size)
-    return pixel_rects(boxes, masks.size, known, float(masks.file.attrs["native_origin"]))
+    return pixel_rects(boxes, masks.size, known, masks.number("native_origin"))
 
 
 def _selected(name: str, settings: Mapping[str, Any]) -> bool:
@@ -212,6 +212,7 @@ def frame_reason(state: FrameState, settings: Mapping[str, Any]) -> str:
     return {
         FrameState.MISSING: "unknown: the frame is missing",
         FrameState.UNREADABLE: "unknown: the frame could not be read",
+        FrameState.UNANNOTATED: "unknown: nobody looked for objects in this frame (dataset.annotated)",
     }.get(state, "")
 
 

@@ -93,13 +93,13 @@ def as_data(masks: MaskReader, index: int | None, boxes: list[BoxFacts], origin:
     """Everything as plain data; a quality without a value is null."""
     data: dict[str, Any] = {
         "store": str(masks.path),
-        "schema_version": int(masks.file.attrs["schema_version"]),
+        "schema_version": int(masks.number("schema_version")),
         "sequence": masks.sequence,
         "camera": masks.text("camera"),
         "height": masks.size[0],
         "width": masks.size[1],
         "labeler": masks.text("labeler"),
-        "labeler_version": int(masks.file.attrs["labeler_version"]),
+        "labeler_version": int(masks.number("labeler_version")),
         "labeler_settings": masks.structure("labeler_settings"),
         "mask_settings": masks.structure("settings"),
         "made_from": [dataclasses.asdict(part) for part in origin.parts],

@@ -13,12 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.campaign import __main__ as campaign
-from benchmarks.campaign import bad_input, clocks, crash_points, names, report
+from benchmarks.campaign import bad_input, clocks, crash_points, names, races, report
 from benchmarks.campaign.bench import Bench
 from benchmarks.campaign.counts import QUICK
 from benchmarks.campaign.promises import PROMISES
 from benchmarks.campaign.result import Result, Tally, not_run
 from benchmarks.campaign.shim import Mode, NoShimError, build
+from spotlabel.pipeline import inputs
 from tests.conftest import ROOT
 from tests.helpers.recipes import environment, video
 
@@ -49,6 +50,19 @@ def test_a_failing_call_is_told_and_leaves_whole_files_or_none(bench: Bench, shi
     assert_held(crash_points.sweep(bench, shim, mode), at_least=10)
 
 
+@pytest.mark.parametrize("labeler", races.LABELERS)
+def test_an_edit_at_any_moment_never_makes_a_false_fresh(bench: Bench, labeler: str) -> None:
+    assert_held(races.sweep(bench, labeler), at_least=QUICK.races)
+
+
+def test_the_races_find_a_false_fresh_where_nobody_watches(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs.Inputs, "note", lambda *_arguments, **_named: None)
+    monkeypatch.setattr(inputs.Inputs, "lost", lambda *_arguments: None)
+    assert races.sweep(bench, "filled-box").lost
+
+
 def test_memory_does_not_grow_with_the_video(tmp_path: Path) -> None:
     video(tmp_path / "data", "long", 2500)
     tree = {"data": str(tmp_path / "data"), "out": str(tmp_path / "out"), "dataset": {"reader": "mot"}}
@@ -75,7 +89,8 @@ def assert_held(result: Result, at_least: int) -> None:
 
 
 def test_every_promise_names_tests_that_exist() -> None:
-    assert [promise.row for promise in PROMISES] == [f"R{number}" for number in range(1, 23)]
+    rows = [*range(1, 24), 25, *range(27, 31)]
+    assert [promise.row for promise in PROMISES] == [f"R{number}" for number in rows]
     for promise in PROMISES:
         assert promise.tests
         for test in promise.tests:

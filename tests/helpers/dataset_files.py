@@ -12,6 +12,8 @@ from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.sequence import Annotations, Sequence
 
 HEIGHT, WIDTH = 40, 60
+STRICT = {"bad_boxes": "fail", "repeated_tracks": "fail"}
+"""Options with which boxes that cannot be meant are errors."""
 
 
 def write_images(folder: Path, numbers=range(1, 4), name="img{:05d}.jpg", size=(HEIGHT, WIDTH)) -> None:
@@ -33,6 +35,11 @@ def loaded(reader: Reader, root: Path, **options: object) -> Annotations:
     """Annotations of a dataset's only sequence."""
     (sequence,) = listed(reader, root, **options).values()
     return sequence.load()
+
+
+def all_loaded(reader: Reader, root: Path, **options: object) -> list[Annotations]:
+    """Annotations of all sequences; raises what makes one of them unusable."""
+    return [sequence.load() for sequence in listed(reader, root, **options).values()]
 
 
 def boxes_of(annotations: Annotations) -> list[list[list[float]]]:

@@ -18,6 +18,7 @@ from spotlabel.labelers.baselines.opencv_subtractors import Knn, Mog2, Mog2Setti
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.flow.farneback import Farneback
 from spotlabel.labelers.flow.released import ReleasedFlow
+from spotlabel.pipeline.running.local import Interrupted
 from tests.helpers.clips import ListClip, images, run, values
 
 
@@ -74,7 +75,7 @@ class FakePoint:
         self.name, self.value, self._result = name, f"somewhere:{name}", result
 
     def load(self):
-        if isinstance(self._result, Exception):
+        if isinstance(self._result, BaseException):
             raise self._result
         return self._result
 
@@ -138,3 +139,20 @@ def test_a_name_offered_twice_is_taken_once(monkeypatch, caplog):
     with caplog.at_level(logging.WARNING, "spotlabel"):
         assert plugins.load_plugins("any") == {"mine": Mine}
     assert "offered twice" in caplog.text
+
+
+@pytest.mark.parametrize("stop", [SystemExit(0), SystemExit("bye"), GeneratorExit(), BaseException("odd")])
+def test_a_plugin_that_ends_the_program_is_named_and_left_out(monkeypatch, caplog, stop):
+    offer(monkeypatch, FakePoint("mine", Mine), FakePoint("quitter", stop))
+    with caplog.at_level(logging.WARNING, "spotlabel"):
+        assert registry.load("mine") is Mine
+        with pytest.raises(LabelerError, match="unknown labeler 'quitter'"):
+            registry.load("quitter")
+    assert f"cannot load 'quitter' (somewhere:quitter): {type(stop).__name__}: " in caplog.text
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), Interrupted(2)])
+def test_the_users_interrupt_is_not_the_plugins(monkeypatch, stop):
+    offer(monkeypatch, FakePoint("slow", stop))
+    with pytest.raises(type(stop)):
+        plugins.load_plugins("any")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from spotlabel.pipeline.atomic import SILENT_SECONDS, clear_partials, host_mark, locked_partial
+from spotlabel.pipeline.atomic import SILENT_SECONDS, clear_partials, host_mark, locked_partial, room
 
 
 def test_only_our_own_leftovers_are_cleared(tmp_path: Path) -> None:
@@ -75,3 +76,19 @@ def test_a_leftover_whose_lock_cannot_be_asked_is_told_and_stays(
     monkeypatch.setattr("fcntl.flock", broken)
     assert clear_partials(tmp_path) == []
     assert f"{partial}: leftover of a killed run cannot be removed: Input/output error" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("entries", "left", "told"),
+    [
+        (1000, 0, "2.0 MiB free there, but no inode: delete files there"),
+        (1000, 5, "2.0 MiB free there"),
+        (0, 0, "2.0 MiB free there"),
+    ],
+)
+def test_a_disk_without_inodes_is_told_from_a_full_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entries: int, left: int, told: str
+) -> None:
+    disk = SimpleNamespace(f_bavail=512, f_frsize=4096, f_files=entries, f_favail=left)
+    monkeypatch.setattr("spotlabel.pipeline.atomic.os.statvfs", lambda _: disk)
+    assert room(tmp_path / "not" / "there yet") == told

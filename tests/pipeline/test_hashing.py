@@ -101,3 +101,18 @@ def test_the_digest_of_many_depends_on_order_names_content_and_facts(tmp_path: P
     assert files_digest([b, a], {"n": 1}, cache) != base
     assert files_digest([a], {"n": 1}, cache) != base
     assert files_digest([a, b], {"n": 2}, cache) != base
+
+
+def test_digests_that_cannot_be_remembered_are_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocked = tmp_path / "digests"
+    blocked.write_text("no folder")
+    for number in range(3):
+        file = tmp_path / f"{number}.jpg"
+        file.write_bytes(b"x")
+        cache = DigestCache(blocked / f"{number}.json")
+        cache.derived(file_digest(file), "what", lambda: "text")
+        cache.save()
+    (line,) = [record.getMessage() for record in caplog.records if "not remembered" in record.getMessage()]
+    assert line.startswith(f"{blocked}: digests are not remembered (")

@@ -12,6 +12,9 @@ import click
 import dask_jobqueue
 from distributed import LocalCluster
 
+from spotlabel.pipeline.terminal import echo_lines
+from spotlabel.pipeline.text import acts, one_line
+
 _MINUTES_BEFORE_THE_END = 5
 _QUEUES = {"pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster"}
 
@@ -39,9 +42,13 @@ def main(system: str, label: tuple[str, ...], workers: int, show: bool, **job: A
       python -m spotlabel.workflows.dask.jobqueue lsf uavdt --workers 40 --setup '. /shared/env.sh'
       python -m spotlabel.workflows.dask.jobqueue local demo --workers 2
     """
+    for name in ("memory", "queue", "account"):
+        if acts(job[name] or ""):
+            problem = "line breaks and control characters cannot stand in a job"
+            raise click.BadParameter(f"{one_line(job[name])}: {problem}", param_hint=f"--{name}")
     with _cluster(system, workers, job) as cluster:
         if show:
-            click.echo(cluster.job_script() if system in _QUEUES else "local: no job script")
+            echo_lines(cluster.job_script() if system in _QUEUES else "local: no job script")
             return
         cluster.scale(workers)
         code = _label([*label, "--backend", "dask", "--scheduler", cluster.scheduler_address])

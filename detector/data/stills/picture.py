@@ -15,6 +15,7 @@ from spotlabel.pipeline.errors import DatasetError, FrameError
 from spotlabel.pipeline.frames.decode import Decoded, decode
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.frames.shape import Shape, wide
+from spotlabel.pipeline.inputs import read_input
 
 UInt8 = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -153,7 +154,7 @@ class VideoStills:
 def _decoded(path: Path, orientation: Literal["upright", "stored"]) -> Decoded:
     """An image file; grey ones are repeated into three channels, as public sets hold some."""
     try:
-        data = path.read_bytes()
+        data = read_input(path)
     except OSError as error:
         raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from error
     return decode(data, str(path), FrameOptions(grey="convert", orientation=orientation))

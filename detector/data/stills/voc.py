@@ -16,6 +16,7 @@ from spotlabel.pipeline.datasets.native import NativeBoxes
 from spotlabel.pipeline.datasets.voc_xml import ORIGIN, VocFile, read_voc
 from spotlabel.pipeline.errors import DatasetError, FrameError
 from spotlabel.pipeline.frames import decode_image
+from spotlabel.pipeline.inputs import read_input
 from spotlabel.pipeline.validation import nearest
 
 VOID = 255
@@ -53,7 +54,7 @@ class VocMask:
             DatasetError: cannot be read, has another size, or colours that are not VOC's.
         """
         try:
-            pixels = decode_image(self.path.read_bytes(), str(self.path), "convert")
+            pixels = decode_image(read_input(self.path), str(self.path), "convert")
         except OSError as error:
             raise DatasetError.at(self.path, "", f"cannot be read: {error.strerror or error}") from error
         except FrameError as error:

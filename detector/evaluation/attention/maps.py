@@ -1,8 +1,9 @@
 """Attention maps as foreground masks: min-max normalised, cut at a threshold, counted by CDnet's rules.
 
-This is how SpotNet was compared with background subtraction (Perreault et al., CRV 2020). The released
-scripts cut at 0.67; whether the maps behind the published figure were smoothed or cut to boxes is not
-recorded.
+This is how SpotNet was compared with background subtraction (Perreault et al., CRV 2020, section IV-D and
+table III), there with the boxes that were found as a mask on top
+(:mod:`spotlabel.detector.evaluation.attention.boxes`). The released scripts cut at 0.67; whether the maps
+behind the published figure were smoothed is not recorded.
 """
 
 from __future__ import annotations

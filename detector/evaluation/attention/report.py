@@ -60,6 +60,7 @@ def as_data(result: AttentionResult) -> dict[str, Any]:
         "videos": {
             name: {
                 "frames": video.frames,
+                "in_boxes": video.in_boxes,
                 "thresholds": [
                     {
                         "threshold": t,
@@ -86,11 +87,18 @@ def _figure(value: float) -> float | None:
 def caveats(result: AttentionResult) -> list[str]:
     """Why the mean is not the paper's, one sentence each; empty if it is."""
     names = {name.rpartition("/")[2] for name in result.videos}
-    if names == set(CDNET_VIDEOS):
-        return []
-    return [
-        f"The paper's mean is over {', '.join(CDNET_VIDEOS)}; here it is over {', '.join(sorted(names))}."
-    ]
+    whole = [name for name, video in result.videos.items() if not video.in_boxes]
+    told = []
+    if names != set(CDNET_VIDEOS):
+        told.append(
+            f"The paper's mean is over {', '.join(CDNET_VIDEOS)}; here it is over {', '.join(sorted(names))}."
+        )
+    if whole:
+        told.append(
+            "The paper takes foreground inside the detected boxes alone; here the maps are whole of "
+            f"{', '.join(whole)}."
+        )
+    return told
 
 
 def write_report(result: AttentionResult, folder: Path) -> list[Path]:

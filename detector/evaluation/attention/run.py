@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spotlabel.detector.evaluation.attention.boxes import BOXES_NAME, inside_boxes, read_boxes
 from spotlabel.detector.evaluation.attention.maps import THRESHOLD, GreyCounts, count_greys
 from spotlabel.pipeline.datasets import cdnet
 from spotlabel.pipeline.datasets.cdnet_truth import evaluated_frames
@@ -28,10 +29,12 @@ class VideoCounts:
     Attributes:
         frames: number of frames that count.
         counts: their pixels.
+        in_boxes: the maps were cut to the boxes beside them.
     """
 
     frames: int
     counts: GreyCounts
+    in_boxes: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ def run_attention(
     maps: Path,
     only: tuple[str, ...] = (),
     thresholds: tuple[float, ...] = (THRESHOLD,),
+    whole_maps: bool = False,
 ) -> AttentionResult:
     """Count every frame that CDnet evaluates.
 
@@ -69,9 +73,11 @@ def run_attention(
             8-bit ``in000001.png`` or ``bin000001.png``, 0 the least and 255 the most attention of the frame.
         only: sequence names, with or without category; empty takes every sequence that has maps.
         thresholds: where maps are cut, in [0, 1].
+        whole_maps: do not look at the ``boxes.json`` of a sequence, which else makes what lies outside its
+            boxes background.
 
     Raises:
-        DatasetError: no usable ground truth or maps, or an evaluated frame without a map.
+        DatasetError: no usable ground truth, maps or boxes, or an evaluated frame without a map or boxes.
     """
     sequences = cdnet.READER.sequences(truth, cdnet.CdnetOptions(), FrameOptions())
     if not maps.is_dir():
@@ -88,7 +94,7 @@ def run_attention(
     if len(missing) == len(wanted):
         problem = f"holds no maps of {', '.join(s.name for s in sequences[:5])}"
         raise DatasetError.at(maps, "", problem, "one folder per sequence, with in000001.png...")
-    videos = {s.name: _count(s, folders[s.name]) for s in wanted if s.name not in missing}
+    videos = {s.name: _count(s, folders[s.name], whole_maps) for s in wanted if s.name not in missing}
     return AttentionResult(thresholds, videos, missing)
 
 
@@ -103,7 +109,9 @@ def _folder(maps: Path, sequence: Sequence, sequences: list[Sequence]) -> Path:
     return whole if whole.is_dir() or not unique else short
 
 
-def _count(sequence: Sequence, folder: Path) -> VideoCounts:
+def _count(sequence: Sequence, folder: Path, whole_maps: bool) -> VideoCounts:
+    path = folder / BOXES_NAME
+    boxes = None if whole_maps or not path.is_file() else read_boxes(path)
     files = scan_images(folder, MAP_NAME)
     zeros = np.zeros(256, np.int64)
     counts, frames = GreyCounts(zeros, zeros), 0
@@ -113,6 +121,11 @@ def _count(sequence: Sequence, folder: Path) -> VideoCounts:
             problem = f"no map of frame {number}, which the benchmark evaluates"
             raise DatasetError.at(folder, "", problem, f"expected in{number:06d}.png")
         greys = read_label_image(files[number], sequence.frames.size)
+        if boxes is not None:
+            if number not in boxes:
+                advice = "is it of another run than the maps?"
+                raise DatasetError.at(path, "", f"says nothing of frame {number}", advice)
+            greys = np.where(inside_boxes(greys.shape, boxes[number]), greys, 0)
         counts += count_greys(greys, frame.foreground, frame.valid)
         frames += 1
-    return VideoCounts(frames, counts)
+    return VideoCounts(frames, counts, in_boxes=boxes is not None)

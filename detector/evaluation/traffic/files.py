@@ -75,7 +75,7 @@ def write_detections(
     *,
     image: tuple[int, int],
     compat: Compat = Compat.CLEAN,
-) -> None:
+) -> int:
     """Write the detections of one sequence; the file appears whole or not at all.
 
     Args:
@@ -86,6 +86,9 @@ def write_detections(
         score: float64 (D,) in [0, 1]; written with the digits of single precision.
         image: height and width; clean boxes are clipped to it and those left without area are dropped.
         compat: see :class:`Compat`. To repeat the published files, leave out frames without ground truth.
+
+    Returns:
+        Number of rows.
 
     Raises:
         ValueError: shapes disagree, or a box or score is not finite.
@@ -101,6 +104,7 @@ def write_detections(
         for i, line in enumerate(of_frame, 1)
     ]
     write_atomically(path, "".join(lines).encode("ascii"))
+    return len(lines)
 
 
 Rows = Iterator[tuple[int, list[tuple[str, str]]]]

@@ -9,6 +9,7 @@ from spotlabel.detector.evaluation.average_precision import Evaluation, Evaluati
 from spotlabel.detector.evaluation.matching import Matches
 from spotlabel.detector.evaluation.records import Truth
 from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.regular import regular_bytes
 
 
 def by_attribute(truths: Iterable[Truth], attribute: str) -> dict[str, list[str]]:
@@ -27,7 +28,7 @@ def read_list(path: Path) -> list[str]:
         DatasetError: the file cannot be read, is empty, repeats a name or has more than a name on a line.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = regular_bytes(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError.at(path, "", f"cannot be read: {error}") from error
     names: list[str] = []

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from spotlabel.detector.evaluation.attention.boxes import inside_boxes, read_boxes, write_boxes
 from spotlabel.detector.evaluation.attention.maps import (
     SWEEP,
     attention_greys,
@@ -124,6 +125,59 @@ def test_counts_by_label_region_and_range(cdnet: tuple[Path, Path]) -> None:
     assert data["mean"] == [{"threshold": 0.67, "f": 0.75}]
     assert data["published"]["mean_f"]["SpotNet"] == 0.806
     assert data["missing"] == []
+
+
+def test_pixels_whose_middle_lies_in_a_sure_box_that_is_not_too_large() -> None:
+    def inside(*rows: tuple[float, ...]) -> list[list[int]]:
+        return inside_boxes((2, 4), np.array(rows, np.float64).reshape(-1, 5)).astype(int).tolist()
+
+    assert inside() == [[0, 0, 0, 0], [0, 0, 0, 0]]
+    assert inside((1, 0, 3, 1, 0.9), (3, 1, 4, 2, 0.16)) == [[0, 1, 1, 0], [0, 0, 0, 1]]
+    assert inside((1, 0, 3, 1, 0.15)) == [[0, 0, 0, 0], [0, 0, 0, 0]]
+    assert inside((0.4, 0, 1.6, 1, 0.9)) == [[1, 1, 0, 0], [0, 0, 0, 0]]
+    assert inside((0.6, 0, 1.4, 1, 0.9)) == [[0, 0, 0, 0], [0, 0, 0, 0]]
+    # Half of the picture counts, more does not; what lies outside of it is not counted.
+    assert inside((0, 0, 2, 2, 0.9)) == [[1, 1, 0, 0], [1, 1, 0, 0]]
+    assert inside((0, 0, 2.1, 2, 0.9)) == [[0, 0, 0, 0], [0, 0, 0, 0]]
+    assert inside((-9, -9, 1, 9, 0.9)) == [[1, 0, 0, 0], [1, 0, 0, 0]]
+    assert inside((9, 9, 19, 19, 0.9)) == [[0, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_maps_are_cut_to_the_boxes_beside_them(cdnet: tuple[Path, Path]) -> None:
+    truth, maps = cdnet
+    # A box on the last two pixels, and one on the shadow that is not sure enough.
+    rows = np.array([[4, 0, 6, 1, 0.9], [1, 0, 2, 1, 0.1]])
+    write_boxes(maps / "highway", dict.fromkeys((2, 3), rows))
+    assert read_boxes(maps / "highway" / "boxes.json")[3].tolist() == [[4, 0, 6, 1, 0.9]]
+    result = run("--truth", truth, "--maps", maps, "--json")
+    assert result.exit_code == 0, result.output
+    highway = json.loads(result.stdout)["videos"]["baseline/highway"]
+    assert highway["in_boxes"] is True
+    assert highway["thresholds"] == [{"threshold": 0.67, "recall": 0.5, "precision": 1, "f": 0.666667}]
+    told = run("--truth", truth, "--maps", maps).stdout
+    assert "here the maps are whole of cameraJitter/traffic." in told
+    whole = json.loads(run("--truth", truth, "--maps", maps, "--json", "--whole-maps").stdout)
+    assert whole["videos"]["baseline/highway"]["in_boxes"] is False
+    assert whole["videos"]["baseline/highway"]["thresholds"][0]["precision"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"2": []}', "boxes.json: says nothing of frame 3 (is it of another run than the maps?)"),
+        ("[]", "boxes.json: expected frame numbers, each with a list of boxes"),
+        ('{"2": [[1, 2, 3, 4]], "3": []}', "boxes.json: 2: expected a list of [x0, y0, x1, y1, score]"),
+        ('{"2": [[1, 2, 3, 4, NaN]], "3": []}', "boxes.json: 2: expected a list of [x0, y0, x1, y1, score]"),
+        ('{"a": []}', "boxes.json: a: expected the number of a frame"),
+        ("{", "boxes.json: line 1: no valid JSON"),
+    ],
+)
+def test_boxes_that_cannot_be_used_are_named(cdnet: tuple[Path, Path], text: str, message: str) -> None:
+    (cdnet[1] / "highway" / "boxes.json").write_text(text)
+    result = run("--truth", cdnet[0], "--maps", cdnet[1])
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_the_sweep_prints_f_over_the_threshold(cdnet: tuple[Path, Path]) -> None:

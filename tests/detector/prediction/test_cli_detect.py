@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,8 +12,12 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from spotlabel.detector.cli import detect_run
+from spotlabel.detector.evaluation.attention.boxes import read_boxes
 from spotlabel.detector.evaluation.traffic.files import read_detections
 from spotlabel.detector.model import ModelSpec, save_model
+from spotlabel.detector.prediction.clips import Clip
+from spotlabel.detector.prediction.job import Done
 from spotlabel.pipeline.cli.main import main
 from tests.helpers.frame_files import encode, noise, sliding, write_video
 from tests.helpers.recipes import leftovers, tree, write
@@ -71,7 +76,8 @@ def test_a_datasets_sequences(model: Path, recipe: Path, tmp_path: Path) -> None
     for name in "ab":
         found = read_detections(out / f"{name}.txt", "uavdt")
         assert set(found.frame.tolist()) == {1, 2, 3, 4}
-        maps = sorted((out / "attention" / name).iterdir())
+        maps = sorted((out / "attention" / name).glob("*.png"))
+        assert sorted(read_boxes(out / "attention" / name / "boxes.json")) == [1, 2, 3, 4]
         assert [path.name for path in maps] == [f"in00000{n}.png" for n in range(1, 5)]
         grey = cv2.imread(str(maps[0]), cv2.IMREAD_UNCHANGED)
         assert (grey.shape, grey.dtype, grey.min(), grey.max()) == ((48, 64), np.uint8, 0, 255)
@@ -101,7 +107,7 @@ def test_the_same_images_give_the_same_bytes(model: Path, tmp_path: Path) -> Non
         done(model, tmp_path / "f", "--out", tmp_path / out, "--draw", "all", "--attention", "--quiet")
     one, two = contents(tmp_path / "one"), contents(tmp_path / "two")
     assert one == two
-    assert len(one) == 9  # detections, record, sheet, 3 pictures, 3 maps
+    assert len(one) == 11  # detections, which images they are of, record, sheet, 3 pictures, 3 maps, boxes
 
 
 def test_images_videos_and_folders(model: Path, tmp_path: Path) -> None:
@@ -120,6 +126,70 @@ def test_images_videos_and_folders(model: Path, tmp_path: Path) -> None:
         assert {row["category_id"] for row in rows} <= {1, 2}
         assert (out / "pictures" / name / "sheet.png").is_file()
         assert len(list((out / "pictures" / name).glob("frame-*.png"))) == len(numbers)
+
+
+@pytest.mark.parametrize("more", [("--format", "uavdt"), ("--only-annotated",), ("--compat", "spotnet")])
+def test_the_table_counts_the_boxes_that_were_written(
+    model: Path, recipe: Path, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    truth = tmp_path / "data" / "a" / "gt" / "gt.txt"
+    truth.write_text("\n".join(truth.read_text().splitlines()[1:]))  # frame 1 has no box
+    formats = ("--format", "uavdt") if "spotnet" in more else ()
+    result = done(model, "--recipe", recipe, "--only", "a", *more, *formats)
+    (row,) = [line.split() for line in result.stdout.splitlines() if line.split()[:2] == ["a", "made"]]
+    out = tmp_path / "out" / "detections"
+    text, coco = out / "a.txt", out / "a.json"
+    written = len(text.read_text().splitlines()) if text.exists() else len(json.loads(coco.read_text()))
+    assert int(row[3]) == written > 0
+
+
+def test_the_same_frames_have_the_same_ids_however_they_are_named(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    video = write_video(tmp_path / "data" / "gate.avi", sliding(3))
+    (tmp_path / "data" / "gate.csv").write_text("frame,x0,y0,x1,y1\n0,1,1,9,9\n")
+    content = {"data": str(tmp_path / "data"), "out": str(tmp_path / "out"), "labeler": "mog2"}
+    content["dataset"] = {"reader": "video"}
+    (tmp_path / "r.yaml").write_text(json.dumps(content))
+    done(model, video, "--out", tmp_path / "one")
+    done(model, "--recipe", tmp_path / "r.yaml", "--out", tmp_path / "two")
+    one, two = (json.loads((tmp_path / out / "gate.json").read_text()) for out in ("one", "two"))
+    assert one == two
+    assert {row["image_id"] for row in one} == {1, 2, 3}
+    listed = json.loads((tmp_path / "two" / "gate--images.json").read_text())
+    assert [(image["id"], image["file_name"], image["frame"]) for image in listed["images"]] == [
+        (1, "gate.avi", 0),
+        (2, "gate.avi", 1),
+        (3, "gate.avi", 2),
+    ]
+    assert {(image["width"], image["height"]) for image in listed["images"]} == {(64, 48)}
+    assert [category["id"] for category in listed["categories"]] == [1, 2]
+
+
+@pytest.mark.parametrize("names", [("photo1", "photo3", "photo6"), ("a", "b", "c"), ("9", "10", "x")])
+def test_pictures_have_the_ids_of_their_places(model: Path, tmp_path: Path, names: tuple[str, ...]) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in names:
+        (tmp_path / "photos" / f"{name}.png").write_bytes(encode(noise(1, 40, 50), ".png"))
+    done(model, tmp_path / "photos", "--out", tmp_path / "o")
+    listed = json.loads((tmp_path / "o" / "photos--images.json").read_text())["images"]
+    assert [(image["id"], image["file_name"]) for image in listed] == [
+        (n, f"{name}.png") for n, name in enumerate(names, start=1)
+    ]
+    rows = json.loads((tmp_path / "o" / "photos.json").read_text())
+    assert {row["image_id"] for row in rows} == {1, 2, 3}
+
+
+def test_a_missing_image_takes_no_id(model: Path, recipe: Path, tmp_path: Path) -> None:
+    images = tmp_path / "data" / "a" / "img1"
+    (images / "000002.jpg").unlink()
+    done(model, "--recipe", recipe, "--only", "a", "--set", "frames.on_bad=unknown")
+    done(model, images, "--out", tmp_path / "o")
+    listed = [
+        json.loads(path.read_text())["images"]
+        for path in (tmp_path / "out" / "detections" / "a--images.json", tmp_path / "o" / "img1--images.json")
+    ]
+    assert listed[0] == listed[1]
+    assert [(image["id"], image["frame"]) for image in listed[0]] == [(1, 1), (2, 3), (3, 4)]
 
 
 def test_rows_like_spotnets(model: Path, recipe: Path, tmp_path: Path) -> None:
@@ -159,7 +229,7 @@ def test_a_frame_that_cannot_be_read_fails_its_sequence_alone(
     assert "000003.jpg: truncated or corrupt JPEG" in result.stderr
     assert result.stderr.endswith("1 of 2 failed, the others are whole; failed: a\n")
     out = tmp_path / "out" / "detections"
-    assert [path.name for path in out.glob("*.json")] == ["b.json"]
+    assert sorted(path.name for path in out.glob("*.json")) == ["b--images.json", "b.json"]
     result = done(model, "--recipe", recipe, "--set", "frames.on_bad=unknown")
     assert "a: 1 frames could not be read, first: " in result.stdout
     assert {row["image_id"] for row in json.loads((out / "a.json").read_text())} == {1, 2, 4}
@@ -238,3 +308,27 @@ def test_detectors_without_a_segmentation_head_draw_boxes_alone(tmp_path: Path) 
     done(model, tmp_path / "one.png", "--out", tmp_path / "o", "--draw", "1", "--quiet")
     picture = cv2.imread(str(tmp_path / "o" / "pictures" / "images" / "frame-000001.png"))
     assert picture.shape == (400, 500, 3)
+
+
+@pytest.mark.parametrize("moment", [False, True])
+def test_images_that_change_meanwhile_are_never_up_to_date(
+    model: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch, moment: bool
+) -> None:
+    """Edited for good or for a moment: what was looked at is not what was hashed (R23)."""
+    image, another = sorted((recipe.parent / "data" / "a" / "img1").iterdir())[1:3]
+    own, other = image.read_bytes(), another.read_bytes()
+    look = detect_run.detect_clip
+
+    def edited(clip: Clip, *arguments: Any) -> Done:
+        image.write_bytes(other)
+        found = look(clip, *arguments)
+        if moment:
+            image.write_bytes(own)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(detect_run, "detect_clip", edited)
+        result = run(model, "--recipe", recipe, "--only", "a")
+    assert result.exit_code == 1
+    assert "000002.jpg: changed while it was in use; run again" in result.output
+    assert "made" in done(model, "--recipe", recipe, "--only", "a").output

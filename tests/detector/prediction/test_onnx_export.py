@@ -39,7 +39,7 @@ def images(count):
 def canvases(pictures, facts):
     """What a program does that knows the file alone."""
     height, width = json.loads(facts["canvas"])
-    x, y = json.loads(facts["offset"])
+    y, x = json.loads(facts["offset"])
     batch = np.zeros((len(pictures), height, width, 3), np.float32)
     batch[:, y : y + HEIGHT, x : x + WIDTH] = np.stack(pictures) / np.float32(255)
     mean, std = (np.array(json.loads(facts[key]), np.float32) for key in ("mean", "std"))
@@ -56,7 +56,11 @@ def test_onnxruntime_finds_the_same_boxes(preset, tmp_path):
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     facts = session.get_modelmeta().custom_metadata_map
     assert json.loads(facts["class_names"]) == ["car", "bus"]
-    assert (facts["channels"], json.loads(facts["offset"])) == ("BGR", [7, 12])
+    assert (facts["channels"], json.loads(facts["offset"])) == ("BGR", [12, 7])
+    assert (json.loads(facts["image"]), json.loads(facts["canvas"])) == ([HEIGHT, WIDTH], [64, 64])
+    assert json.loads(facts["boxes_order"]) == ["x0", "y0", "x1", "y1"]
+    steps = json.loads(facts["steps"])
+    assert steps.index("put the image on a black canvas at offset") < steps.index("subtract mean")
     assert ModelSpec.model_validate_json(facts["spec"]) == spec
     names = [output.name for output in session.get_outputs()]
     assert names == ["boxes", "scores", "classes", *(["attention"] if preset != "centernet" else [])]

@@ -138,6 +138,19 @@ def test_maps_lie_in_the_layout_of_cdnet(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["maps"]
 
 
+def test_the_boxes_of_a_clip_lie_beside_its_maps(tmp_path):
+    (tmp_path / "baseline" / "highway").mkdir(parents=True)
+    boxes = tmp_path / "baseline" / "highway" / "boxes.json"
+    boxes.write_text("of an earlier run")
+    maps = AttentionMaps(tmp_path, "baseline/highway", ["seg"])
+    assert not boxes.exists()
+    logits = np.array([[0, 1], [2, 4]], np.float32)
+    maps.put(12, found([1.239, 2, 3, 4, 0.2, 0], [0, 0, 1, 1, 0.15, 0], attention=logits))
+    maps.put(9, found(attention=logits))
+    assert maps.finish() == [boxes]
+    assert boxes.read_text() == '{\n"9": [],\n"12": [[1.24, 2.0, 3.0, 4.0, 0.2]]\n}\n'
+
+
 def test_several_maps_stand_side_by_side_and_have_a_tree_each(tmp_path):
     maps = {"loc": np.zeros((120, 200), np.float32), "cls": np.eye(120, 200, dtype=np.float32)}
     prediction = Prediction(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64), maps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from spotlabel.detector.model import load_model
 from tests.helpers import recipes
@@ -169,3 +171,29 @@ def test_frames_that_went_missing_are_refused(labelled: Path, tmp_path: Path) ->
 )
 def test_what_cannot_be_trained_is_one_line(labelled: Path, arguments: list[str], message: str) -> None:
     assert message in refused(train(labelled, "--name", "refused", *arguments))
+
+
+def test_nothing_is_saved_of_frames_that_changed_during_a_run(labelled: Path, tmp_path: Path) -> None:
+    """Masks are of the frames that were hashed; other frames under them would be learnt in silence (R23)."""
+    shutil.copytree(labelled.parent, tmp_path / "copy")
+    tree = yaml.safe_load(labelled.read_text())
+    recipe = write(
+        tmp_path / "recipe.yaml",
+        {**tree, "data": str(tmp_path / "copy" / "data"), "out": str(tmp_path / "copy" / "out")},
+    )
+    arguments = command("train", recipe, "--name", "edited", "--set", "training.epochs=60")
+    process = subprocess.Popen(arguments, env=environment(**ONE_THREAD), stderr=subprocess.PIPE, text=True)
+    folder = tmp_path / "copy" / "out" / "training" / "edited"
+    deadline = time.monotonic() + 120
+    while not (folder / "best.safetensors").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    image = tmp_path / "copy" / "data" / "a" / "img1" / "000003.jpg"
+    own = image.read_bytes()
+    shutil.copy(image.with_name("000009.jpg"), image)
+    image.write_bytes(own)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert told.strip().splitlines()[-1] == f"error: {image}: changed while it was in use; run again"
+    assert not (folder / "last.safetensors").exists()

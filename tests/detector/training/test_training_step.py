@@ -16,8 +16,10 @@ from spotlabel.detector.contract import Batch, Detector
 from spotlabel.detector.errors import TrainingError
 from spotlabel.detector.model import ModelSpec
 from spotlabel.detector.networks.recompute import recompute_blocks
+from spotlabel.detector.training.distributed import Group
 from spotlabel.detector.training.memory import enough_memory
 from spotlabel.detector.training.optimisation import AveragedWeights, build_optimiser, learning_rate
+from spotlabel.detector.training.run import training_network
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.detector.training.step import StepOptions, train_step
 from tests.conftest import ROOT
@@ -169,6 +171,62 @@ def test_a_switch_changes_neither_losses_nor_gradients_nor_weights_nor_statistic
     torch.testing.assert_close(gradient(b), gradient(a), rtol=1e-6, atol=1e-8)
     for name, value in a.state_dict().items():
         torch.testing.assert_close(b.state_dict()[name], value, rtol=1e-6, atol=1e-7, msg=name)
+
+
+RECOMPUTED = [
+    ("spotnet-multitask", "hourglass-tiny", 11),
+    ("spotnet-multitask", "resnet18", 8),
+    ("centernet", "resnet50", 16),
+    ("faster-rcnn", "resnet-50-fpn", 16),
+    ("faster-rcnn", "resnet-50-c4", 16),
+    ("faster-rcnn", "small-c4", 4),
+]
+
+
+@pytest.mark.parametrize(("preset", "backbone", "blocks"), RECOMPUTED)
+def test_every_residual_block_of_every_backbone_is_computed_again(
+    preset: str, backbone: str, blocks: int
+) -> None:
+    with torch.device("meta"):
+        network = ModelSpec(preset=preset, backbone=backbone).build()
+    assert recompute_blocks(network) == blocks
+
+
+def test_a_network_without_such_blocks_is_refused_in_one_line() -> None:
+    spec = ModelSpec(preset="faster-rcnn", backbone="vgg-16")
+    settings = TrainingSettings(preset=spec.preset, backbone=spec.backbone, checkpoint_activations=True)
+    message = r"training\.checkpoint_activations: vgg-16 has no residual blocks"
+    with torch.device("meta"), pytest.raises(TrainingError, match=message):
+        training_network(spec, settings, Group(0, 1, torch.device("cpu")))
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "small-c4"])
+def test_blocks_that_are_computed_again_keep_less_and_give_the_same(backbone: str) -> None:
+    spec = ModelSpec(preset="faster-rcnn" if backbone == "small-c4" else "centernet", backbone=backbone)
+    image = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+    def passed(recompute: bool) -> tuple[int, torch.Tensor, dict[str, torch.Tensor]]:
+        torch.manual_seed(4)
+        network = spec.build().train().double()
+        if recompute:
+            recompute_blocks(network)
+        kept = 0
+
+        def count(tensor: torch.Tensor) -> torch.Tensor:
+            nonlocal kept
+            kept += tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            total = sum(plane.sum() for plane in network.get_submodule("backbone")(image))
+        total.backward()
+        return kept, gradient(network), network.state_dict()
+
+    (much, plain, state), (little, again, other) = passed(False), passed(True)
+    assert little < 0.6 * much
+    torch.testing.assert_close(again, plain, rtol=1e-9, atol=1e-12)
+    for name, value in state.items():
+        torch.testing.assert_close(other[name], value, msg=name)
 
 
 def test_bfloat16_starts_where_single_precision_does_and_learns() -> None:

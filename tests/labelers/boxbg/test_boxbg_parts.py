@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,8 +19,10 @@ from spotlabel.labelers.boxbg.odds import LIMIT, BinCounts, log_odds
 from spotlabel.labelers.boxbg.registration import Registrar
 from spotlabel.labelers.boxbg.samples import OCCLUDED, UNCERTAIN, VISIBLE, collect_samples, visibility_mask
 from spotlabel.labelers.boxbg.settings import BoxbgSettings
+from tests.conftest import ROOT
 from tests.helpers.boxbg_videos import Video
 from tests.helpers.clips import texture
+from tests.helpers.recipes import environment
 
 
 @pytest.mark.parametrize(("frames", "most"), [(5, 8), (8, 8), (9, 8), (100, 8), (64, 16)])
@@ -181,3 +186,25 @@ def test_plain_dark_pixels_beyond_what_objects_are_elsewhere_are_shadow() -> Non
     assert many[19, 6, 0, 0] > 1  # and so does what is bright
     off = log_odds(_plain_and_rough(0.8), 3.0, 100.0).reshape(BIN_SHAPE)
     assert off[14, 4, 0, 0] > 1
+
+
+def test_it_is_told_that_nothing_is_compiled_yet_and_only_then(tmp_path: Path) -> None:
+    """A tiny function stands for all: those of the labeler take a minute."""
+    code = (
+        "from spotlabel.labelers.boxbg import compiled\n"
+        "from spotlabel.labelers.boxbg.labeler import Boxbg\n"
+        "import tests.helpers.tiny_compiled as tiny\n"
+        "compiled.COMPILED[:] = [tiny.doubled]\n"
+        "print(repr(Boxbg.notice()))\n"
+        "tiny.doubled(1)\n"
+        "print(repr(Boxbg.notice()))\n"
+    )
+    told = []
+    for _ in range(2):
+        ran = subprocess.run(
+            [sys.executable, "-c", code], env=environment(NUMBA_CACHE_DIR=str(tmp_path)), cwd=ROOT,
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr[-2000:]
+        told += ran.stdout.split("\n")[:2]
+    assert told == ["'boxbg: is compiled first, about a minute, once on this machine'", "''", "''", "''"]

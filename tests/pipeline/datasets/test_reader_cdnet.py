@@ -14,13 +14,14 @@ from hypothesis.extra.numpy import arrays
 
 from spotlabel.pipeline.boxes import BoxFlag
 from spotlabel.pipeline.datasets import cdnet
-from spotlabel.pipeline.datasets.cdnet_truth import evaluated_frames
+from spotlabel.pipeline.datasets.cdnet_truth import check_truth, evaluated_frames
 from spotlabel.pipeline.datasets.derived import derive_boxes
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.measures.pixels import PixelCounts, count
 from spotlabel.pipeline.sequence import Camera, Sequence
 from tests.helpers.frame_files import encode, jpeg, noise
+from tests.helpers.recipes import spotlabel
 
 HEIGHT, WIDTH = 24, 32
 
@@ -130,7 +131,7 @@ def test_root_may_be_given_as_a_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [s.name for s in read(Path(".."))] == ["baseline/road"]
 
 
-@pytest.mark.parametrize("name", ["..ca t", "ünïcode ☃", "x" * 200, "a\nb", "$(rm)"])
+@pytest.mark.parametrize("name", ["ca t..", "ünïcode ☃", "x" * 200, "a\nb", "$(rm)"])
 def test_hostile_names_are_data(tmp_path: Path, name: str) -> None:
     usual(tmp_path / "cd" / "baseline" / name)
     sequence = one(tmp_path / "cd")
@@ -148,7 +149,7 @@ def test_nothing_found_says_what_was_looked_for(tmp_path: Path) -> None:
 def test_sequence_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "road" / "input").mkdir(parents=True)
     with pytest.raises(DatasetError, match="input: no image found"):
-        read(tmp_path)
+        read(tmp_path)[0].load()
 
 
 def test_sequence_facts(tmp_path: Path) -> None:
@@ -282,6 +283,36 @@ def test_roi_jpg_counts_only_if_it_is_a_mask(tmp_path: Path, name: str, ok: bool
 # SBI2015
 
 
+@pytest.mark.parametrize("name", ["ROI.bmp", "ROI.jpg"])
+def test_a_roi_of_another_size_may_stand_if_it_leaves_nothing_out(tmp_path: Path, name: str) -> None:
+    folder = usual(tmp_path / "road")
+    roi = np.full((HEIGHT, WIDTH + 32), 255, np.uint8)
+    (folder / name).write_bytes(encode(roi, Path(name).suffix))
+    (sequence,) = read(folder)
+    check_truth(sequence)
+    assert sequence.truth.roi().shape == (HEIGHT, WIDTH)
+    assert sequence.truth.roi().all()
+    roi[:, :16] = 0
+    (folder / name).write_bytes(encode(roi, Path(name).suffix))
+    with pytest.raises(
+        DatasetError, match=rf"{name}: expected height x width {HEIGHT} x {WIDTH} like the fra"
+    ):
+        check_truth(sequence)
+
+
+def test_verify_finds_unusable_truth_before_it_labels(tmp_path: Path) -> None:
+    folder = usual(tmp_path / "data" / "baseline" / "road")
+    roi = np.zeros((HEIGHT, WIDTH + 32), np.uint8)
+    (folder / "ROI.bmp").write_bytes(encode(roi, ".bmp"))
+    out = tmp_path / "out"
+    asked = ["--data", tmp_path / "data", "--only", "baseline/road", "--labeler", "mog2", "--out", out]
+    ran = spotlabel("verify", "cdnet", *asked)
+    assert ran.returncode == 2
+    assert "ROI.bmp: expected height x width 24 x 32 like the frames, got 24 x 64" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert not list(out.rglob("*.h5"))
+
+
 def test_sbi_has_no_categories_and_needs_no_temporal_roi(tmp_path: Path) -> None:
     folder = write_sequence(tmp_path / "sbi" / "HighwayI", {n: moving() for n in range(1, 5)}, temporal=None)
     for kind in ("input", "groundtruth"):
@@ -292,10 +323,24 @@ def test_sbi_has_no_categories_and_needs_no_temporal_roi(tmp_path: Path) -> None
             cv2.imwrite(str(folder / kind / f"{path.stem[:2]}{number:06d}.png"), image)
     reader = cdnet.SBI_READER
     (sequence,) = reader.sequences(tmp_path / "sbi", reader.options_type(), FrameOptions())
-    assert (sequence.name, sequence.reader, sequence.camera) == ("HighwayI", "sbi 1", Camera.FIXED)
+    assert (sequence.name, sequence.reader, sequence.camera) == ("HighwayI", "sbi 2", Camera.FIXED)
     assert sequence.frames.numbers.tolist() == [0, 1, 2, 3]
     assert [len(sequence.load().boxes.at(i)) for i in range(4)] == [0, 1, 1, 1]
     assert [frame.position for frame in evaluated_frames(sequence)] == [1, 2, 3]
+
+
+def test_sbis_first_ground_truth_counts_only_if_asked_for(tmp_path: Path) -> None:
+    write_sequence(tmp_path / "sbi" / "Any", {n: moving() for n in range(2, 5)}, temporal=None)
+
+    def evaluated(**options: object) -> list[int]:
+        (sequence,) = cdnet.SBI_READER.sequences(
+            tmp_path / "sbi", cdnet.SbiOptions(**options), FrameOptions()
+        )
+        return [frame.position for frame in evaluated_frames(sequence)]
+
+    assert evaluated() == [2, 3]
+    assert evaluated(first_truth="use") == [1, 2, 3]
+    assert evaluated(first_truth="use", unusable_truth={"Any": (3,)}) == [1, 3]
 
 
 # Real sequences

@@ -11,7 +11,16 @@ from spotlabel.pipeline.boxes import BoxFlag
 from spotlabel.pipeline.datasets.mot import READER
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.sequence import Camera
-from tests.helpers.dataset_files import HEIGHT, WIDTH, boxes_of, listed, loaded, regions_of, write_images
+from tests.helpers.dataset_files import (
+    HEIGHT,
+    WIDTH,
+    all_loaded,
+    boxes_of,
+    listed,
+    loaded,
+    regions_of,
+    write_images,
+)
 
 ROWS = "1,1,2,3,10,20,1,1,1\n3,1,11,3,10,20,1,3,0.5\n3,2,1,1,5,5,0,8,1\n"
 INFO = "[Sequence]\nname=A\nimDir=img1\nframeRate=30\nseqLength=3\nimWidth=60\nimHeight=40\nimExt=.jpg\n"
@@ -110,7 +119,7 @@ def test_without_seqinfo(tmp_path):
 )
 def test_bad_seqinfo(tmp_path, info, problem):
     with pytest.raises(DatasetError) as error:
-        listed(READER, dataset(tmp_path, info=info))
+        all_loaded(READER, dataset(tmp_path, info=info))
     assert f"seqinfo.ini: {problem}" in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -155,6 +164,6 @@ def test_nothing_usable(tmp_path):
         listed(READER, tmp_path / "absent")
 
 
-@pytest.mark.parametrize("name", ["..sneaky", "ü 車", "two  spaces", "n" * 200])
+@pytest.mark.parametrize("name", ["sneaky..", "ü 車", "two  spaces", "n" * 200])
 def test_hostile_sequence_names_pass_through_as_data(tmp_path, name):
     assert list(listed(READER, dataset(tmp_path, name=name))) == [name]

@@ -12,7 +12,7 @@ from spotlabel.pipeline.datasets.build import Canvas, build_annotations
 from spotlabel.pipeline.datasets.uavdt import ORIGIN, READER, read_boxes, read_ignore
 from spotlabel.pipeline.errors import DatasetError
 from spotlabel.pipeline.sequence import Camera
-from tests.helpers.dataset_files import boxes_of, listed, loaded, regions_of, write_images
+from tests.helpers.dataset_files import STRICT, boxes_of, listed, loaded, regions_of, write_images
 
 GT = "UAV-benchmark-MOTD_v1.0/GT"
 ROWS = "1,1,2,3,10,20,1,1,1\n3,1,11,3,10,20,2,1,2\n3,2,0,0,5,5,3,4,3\n"
@@ -95,7 +95,7 @@ def test_line_ends_trailing_commas_blank_lines_and_byte_order_mark(tmp_path):
 )
 def test_bad_rows(tmp_path, row, problem):
     with pytest.raises(DatasetError) as error:
-        loaded(READER, dataset(tmp_path, ROWS + row + "\n"))
+        loaded(READER, dataset(tmp_path, ROWS + row + "\n"), **STRICT)
     assert f"M0101_gt_whole.txt: {problem}" in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -103,7 +103,7 @@ def test_bad_rows(tmp_path, row, problem):
 def test_bad_rows_of_the_ignore_file(tmp_path):
     root = dataset(tmp_path, ignore="1,1,1,1,0,5,1,-1,-1\n")
     with pytest.raises(DatasetError, match=r"M0101_gt_ignore\.txt: line 1: width is 0, expected more than 0"):
-        loaded(READER, root)
+        loaded(READER, root, **STRICT)
 
 
 def test_binary_files_are_refused(tmp_path):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from spotlabel.labelers.base import EvidenceKind
 from spotlabel.pipeline.boxes import BoxTable
 from spotlabel.pipeline.pictures.layers import draw_believability, draw_evidence, draw_mask
+from spotlabel.pipeline.pictures.layers import write as text_on
 from spotlabel.pipeline.pictures.sheet import contact_sheet
 from spotlabel.pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
 from tests.helpers.recipes import spotlabel, tree, write
@@ -78,3 +80,21 @@ def test_show_goes_on_without_evidence_images_or_a_frame(tmp_path: Path) -> None
     assert done.returncode == 1
     assert done.stderr.startswith("a: ")
     assert "b: " in done.stdout
+
+
+def test_the_edge_of_a_text_lies_around_its_own_letters():
+    image = np.full((30, 160, 3), 120, np.uint8)
+    text_on(image, "vehicle 1234567890", (5, 20), 0.35, (255, 255, 255))
+    bright, dark = image[:, :, 0] > 180, image[:, :, 0] < 80
+    assert bright.sum() > 60
+    near = np.ones((5, 5), np.uint8)
+    assert not (dark & (cv2.dilate(bright.astype(np.uint8), near) == 0)).sum() > 0.1 * dark.sum()
+    assert not (bright & (cv2.dilate(dark.astype(np.uint8), near) == 0)).any()
+
+
+@pytest.mark.parametrize("at", [(-40, 10), (150, 3), (500, 500), (5, -20)])
+def test_a_text_may_reach_off_the_image(at):
+    image = np.full((30, 160, 3), 120, np.uint8)
+    text_on(image, "vehicle", at, 0.35)
+    assert image.shape == (30, 160, 3)
+    assert (image[15:, 20:140] == 120).all()

@@ -10,7 +10,7 @@ import pytest
 from spotlabel.labelers.masks import PRESETS as MASK_PRESETS
 from spotlabel.pipeline.errors import RecipeError
 from spotlabel.pipeline.recipes.recipe import build_recipe, load_bundled, load_recipe
-from spotlabel.pipeline.recipes.tree import bundled_recipes
+from spotlabel.pipeline.recipes.tree import bundled_recipes, parse_yaml
 from spotlabel.pipeline.sequence import Camera
 from spotlabel.pipeline.upkeep.plan import items, thresholds_without_effect
 from tests.helpers.recipes import tree, write
@@ -212,3 +212,30 @@ def test_a_threshold_that_no_evidence_listens_to_is_named() -> None:
     assert not told("masks.motion_threshold=2", "labeler.moving=farneback")
     assert not told("masks.distance_threshold=150")
     assert not told()
+
+
+@pytest.mark.parametrize("kind", ["lists", "mappings", "merges"])
+def test_a_bomb_of_aliases_is_refused_before_it_is_written_out(tmp_path: Path, kind: str) -> None:
+    form = {"lists": "[{}]", "mappings": "{{{}}}", "merges": "{{<<: [{}]}}"}[kind]
+    lines = ["a0: &a0 " + ("{k: 1}" if kind == "merges" else "[x, x]")]
+    for level in range(1, 25):
+        names = [f"*a{level - 1}"] * 9
+        inner = (
+            ", ".join(f"k{i}: {name}" for i, name in enumerate(names))
+            if kind == "mappings"
+            else ", ".join(names)
+        )
+        lines.append(f"a{level}: &a{level} " + form.format(inner))
+    path = tmp_path / "bomb.yaml"
+    path.write_text("\n".join(lines))
+    with pytest.raises(RecipeError, match=r"bomb\.yaml: .*aliases stand for more than 100000 values"):
+        load_recipe(str(path))
+
+
+def test_a_few_aliases_are_what_they_stand_for() -> None:
+    assert parse_yaml("a: &x [1, 2]\nb: *x\nc: {<<: {d: *x}}") == {
+        "a": [1, 2],
+        "b": [1, 2],
+        "c": {"d": [1, 2]},
+    }
+    assert parse_yaml("") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -228,3 +229,14 @@ def test_content_depends_on_pixels_and_states_only(tmp_path: Path) -> None:
     assert content("b", True, FrameState.OK, labeler="other") == base
     assert content("c", False, FrameState.OK) != base
     assert content("d", True, FrameState.WARM_UP) != base
+
+
+def test_a_text_that_hdf5_cannot_hold_is_named(tmp_path: Path) -> None:
+    facts = replace(info(1), sequence="cam\0era")
+    with (
+        pytest.raises(StoreError, match=r"sequence cam\\x00era: HDF5 cannot hold") as caught,
+        MaskWriter.writing(tmp_path / "m.h5", facts, one_box_a_frame(1)),
+    ):
+        pass
+    assert "\0" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,7 @@ import cv2
 import pytest
 
 from spotlabel.labelers.baselines.opencv_subtractors import Mog2
+from spotlabel.pipeline import hashing
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.store import MaskReader
@@ -206,3 +207,55 @@ def test_compare_names_every_part_that_differs() -> None:
 def test_no_path_of_the_machine_is_in_a_store(bench: Bench, tmp_path: Path) -> None:
     for store in bench.out.rglob("*.h5"):
         assert str(tmp_path).encode() not in store.read_bytes()
+
+
+def rot(path: Path) -> None:
+    """A bit flipped below the file system: size and times stay what they were."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.fixture
+def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files keep the digest that was first remembered, as if no time could tell a change."""
+    monkeypatch.setattr(hashing, "_RACY_SECONDS", -1.0)
+    monkeypatch.setattr(hashing, "_signature", lambda _: [0, 0, 0, 0])
+
+
+@pytest.mark.usefixtures("unseen")
+@pytest.mark.parametrize("kind", ["evidence", "masks"])
+def test_silent_rot_is_found_by_a_deep_look(tmp_path: Path, kind: str) -> None:
+    bench = Bench(tmp_path)
+    bench.run()
+    assert bench.plan().idle
+    sound = {path: path.read_bytes() for path in bench.out.rglob("*.h5")}
+    rot(next((bench.out / kind).rglob("*.h5")))
+    assert bench.plan().idle
+    assert getattr(bench.plan(verify="full"), kind).state == State.DAMAGED
+    assert "made" in bench.run(verify="full")
+    assert {path: path.read_bytes() for path in bench.out.rglob("*.h5")} == sound
+
+
+@pytest.mark.usefixtures("unseen")
+def test_rot_that_a_stage_meets_is_made_again_at_once(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.run()
+    assert bench.plan().idle
+    rot(next((bench.out / "evidence").rglob("*.h5")))
+    assert bench.run(masks={"min_blob": 99}) == ("made", "made")
+    assert bench.plan(masks={"min_blob": 99}).idle
+
+
+@pytest.mark.usefixtures("unseen")
+def test_rot_is_told_where_no_labeler_may_run(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.run()
+    assert bench.plan().idle
+    rot(next((bench.out / "evidence").rglob("*.h5")))
+    recipe = build_recipe({**bench.tree, "masks": {"min_blob": 99}})
+    for _ in range(2):
+        outcome = run_sequence(recipe, "a", True, lambda *_: None)
+        assert re.match("evidence is damaged .*run `spotlabel label` first", outcome.error)

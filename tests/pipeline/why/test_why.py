@@ -231,7 +231,7 @@ def test_command_for_store_frame_and_box(labelled: Path) -> None:
     path = labelled / "out/masks/a.h5"
     whole = why(path)
     assert (whole["sequence"], whole["labeler"], whole["boxes"]["count"]) == ("a", "mog2", 12)
-    assert whole["frames"] == {"missing": 0, "ok": 10, "unreadable": 0, "warm_up": 2}
+    assert whole["frames"] == {"missing": 0, "ok": 10, "unreadable": 0, "warm_up": 2, "unannotated": 0}
     frame = why(path, 8)
     assert frame["frame"] == {"number": 8, "state": "ok"}
     (box,) = frame["boxes"]

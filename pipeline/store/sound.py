@@ -1,0 +1,132 @@
+"""What a store must look like inside, whoever wrote it: a seal tells that bytes are unchanged, not that they
+make sense.
+
+Nothing outside the file is ever read in its name (soft and external links, external storage, virtual
+datasets), and no size that it claims is believed beyond the bytes that it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from spotlabel.pipeline.errors import DamagedStoreError, StoreError
+
+MAX_SIDE = 1 << 16
+"""Pixels along a side of a frame; more are taken for damage."""
+MAX_PIXELS = 1 << 29
+"""Pixels of a frame, likewise."""
+
+
+def damaged(path: Path, problem: str) -> DamagedStoreError:
+    """The error of a store that cannot be used, with what to do."""
+    return DamagedStoreError(f"{path}: damaged: {problem}; delete it and run `spotlabel label` again")
+
+
+@contextmanager
+def making_sense(path: Path, what: str) -> Iterator[None]:
+    """Whatever goes wrong inside while a part of a store is taken for what it should be, in one line.
+
+    Raises:
+        DamagedStoreError: names the file and the part.
+    """
+    try:
+        yield
+    except StoreError:
+        raise
+    except KeyError as error:
+        raise damaged(path, f"it has no {what}") from error
+    except (OSError, ValueError, TypeError, RuntimeError, OverflowError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise damaged(path, f"its {what} cannot be read ({reason})") from error
+
+
+def own_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
+    """A dataset that lies in the file itself.
+
+    Args:
+        file: an open store.
+        name: of the dataset, with its groups.
+        path: for messages.
+
+    Raises:
+        DamagedStoreError: there is none, it is a link, or its bytes lie elsewhere.
+    """
+    with making_sense(path, name):
+        place: Any = file
+        for part in name.split("/"):
+            if not isinstance(place.get(part, getlink=True), h5py.HardLink):
+                raise damaged(path, f"{name} is no part of the file itself")
+            place = place[part]
+        if not isinstance(place, h5py.Dataset):
+            raise damaged(path, f"{name} holds no numbers")
+        if place.external or place.is_virtual:
+            raise damaged(path, f"the numbers of {name} do not lie in the file itself")
+        return place
+
+
+def own_names(file: h5py.File, group: str, path: Path) -> list[str]:
+    """Names in a group that lies in the file itself; errors as :func:`own_dataset`."""
+    with making_sense(path, group):
+        if not isinstance(file.get(group, getlink=True), h5py.HardLink):
+            raise damaged(path, f"{group} is no part of the file itself")
+        return list(file[group])
+
+
+def table(
+    file: h5py.File, name: str, dtype: npt.DTypeLike, shape: tuple[int | None, ...], path: Path
+) -> npt.NDArray[Any]:
+    """All of a small dataset.
+
+    Args:
+        file: an open store.
+        name: of the dataset.
+        dtype: of its numbers.
+        shape: expected; None for any number of rows.
+        path: for messages.
+
+    Raises:
+        DamagedStoreError: it is not there, of another kind, or larger than its bytes in the file.
+    """
+    dataset = own_dataset(file, name, path)
+    with making_sense(path, name):
+        fits = len(dataset.shape) == len(shape) and all(
+            wanted in (None, found) for found, wanted in zip(dataset.shape, shape, strict=True)
+        )
+        if dataset.dtype != np.dtype(dtype) or not fits or dataset.id.get_storage_size() < dataset.nbytes:
+            raise damaged(path, f"{name} is {dataset.dtype} {dataset.shape}, expected {np.dtype(dtype)}")
+        return np.asarray(dataset[:])
+
+
+def frame_size(file: h5py.File, path: Path) -> tuple[int, int]:
+    """Height and width of the frames.
+
+    Raises:
+        DamagedStoreError: they are missing, or no size of a picture.
+    """
+    with making_sense(path, "size"):
+        height, width = int(file.attrs["height"]), int(file.attrs["width"])
+        if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS):
+            raise damaged(path, f"a size of {width} x {height} pixels")
+        return height, width
+
+
+def check_offsets(offsets: npt.NDArray[np.int64], rows: int, path: Path) -> None:
+    """See that the rows of frames follow one another and are those that there are.
+
+    Args:
+        offsets: int64 (T + 1,), first row of each frame and the number of all.
+        rows: number of rows.
+        path: for messages.
+
+    Raises:
+        DamagedStoreError: they do not.
+    """
+    if offsets[0] != 0 or offsets[-1] != rows or (np.diff(offsets) < 0).any():
+        raise damaged(path, f"boxes/offsets do not divide {rows} boxes among the frames")
