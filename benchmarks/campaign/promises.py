@@ -1,4 +1,4 @@
-"""The promises R1 to R30 and the ordinary tests that show them."""
+"""The promises R1 to R32 and the ordinary tests that show them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Promise:
     """One promise.
 
     Attributes:
-        row: ``R1`` to ``R30``.
+        row: ``R1`` to ``R32``.
         fault: what may happen.
         promise: what holds then.
         tests: ``file::function`` below ``tests/``, one at least.
@@ -124,11 +124,23 @@ PROMISES = (
             "by name",
             ("test_campaign.py::test_an_edit_at_any_moment_never_makes_a_false_fresh",
              "test_inputs.py::test_a_file_changed_and_put_back_is_noticed")),
+    Promise("R24", "training, detection, show, quality or compare over stores or images that changed",
+            "refused, or told, with what differs",
+            ("test_labelled.py::test_masks_of_other_inputs_are_refused",
+             "test_labelled.py::test_masks_of_another_video_are_refused",
+             "test_cli_train.py::test_nothing_is_saved_of_frames_that_changed_during_a_run",
+             "test_cli_detect.py::test_images_that_change_meanwhile_are_never_up_to_date",
+             "test_crafted_stores.py::test_a_store_of_another_video_is_not_whole")),
     Promise("R25", "a bit flipped in a detector or a training state", "refused at load, always, in one line",
             ("test_tensor_file.py::test_every_flipped_bit_is_seen",
              "test_tensor_file.py::test_a_flipped_bit_in_a_detector_is_one_line",
              "test_tensor_file.py::test_a_flipped_bit_in_a_training_state_is_one_line",
              "test_tensor_file.py::test_how_far_a_run_has_come_is_checked_too")),
+    Promise("R26", "a bit flipped below the file system, size and times unchanged",
+            "found by a deep look and by whatever reads the store, and made again at once",
+            ("test_freshness.py::test_silent_rot_is_found_by_a_deep_look",
+             "test_freshness.py::test_rot_that_a_stage_meets_is_made_again_at_once",
+             "test_freshness.py::test_rot_is_told_where_no_labeler_may_run")),
     Promise("R27", "a cache of compiled code truncated, damaged, full, unwritable", "one line, and on",
             ("test_compile_cache.py::test_damaged_code_is_compiled_anew",
              "test_compile_cache.py::test_no_flipped_bit_of_compiled_code_runs",
@@ -153,4 +165,13 @@ PROMISES = (
              "test_text.py::test_a_cell_is_a_number_or_a_text_that_no_spreadsheet_computes",
              "test_text.py::test_no_setting_adds_a_line_to_a_batch_script",
              "test_store.py::test_a_text_that_hdf5_cannot_hold_is_named")),
+    Promise("R31", "a store with a valid seal that makes no sense, or points outside itself",
+            "a clear line, that video alone is made again; nothing outside the file is read",
+            ("test_crafted_stores.py::test_a_crafted_store_is_a_clear_line",
+             "test_crafted_stores.py::test_a_damaged_fingerprint_is_damage_for_a_plan_too")),
+    Promise("R32", "a sequence that cannot be listed",
+            "fails by name in every command, the others are made",
+            ("test_bad_sequences.py::test_every_command_tells_it_and_none_counts_it_as_done",
+             "test_bad_sequences.py::test_nobody_waits_for_it",
+             "test_bad_sequences.py::test_it_is_made_once_it_is_mended")),
 )  # fmt: skip
