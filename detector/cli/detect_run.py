@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from spotlabel.detector.evaluation.boxes.places import JOINED
 from spotlabel.detector.prediction.clips import Clip
 from spotlabel.detector.prediction.engine import Switches
 from spotlabel.detector.prediction.job import Done, Wanted, detect_clip
@@ -28,9 +29,6 @@ from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.watcher import SilentWatcher
 from spotlabel.pipeline.terminal import echo, escape
-
-JOINED = "coco--all.json"
-"""The results of all clips in one file; a clip's own file is never called so."""
 
 
 @dataclass(frozen=True)

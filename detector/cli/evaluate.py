@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from spotlabel.detector.cli.evaluate_attention import attention_command
+from spotlabel.detector.cli.evaluate_boxes import boxes_command
 from spotlabel.detector.cli.evaluate_coco import coco_command
 from spotlabel.detector.cli.evaluate_voc import voc_command
 from spotlabel.detector.evaluation.traffic import report
@@ -94,7 +95,7 @@ def detrac_command(report_folder: Path | None, as_json: bool, **request: Any) ->
     _tell(run_detrac(Request(**request)), report_folder, as_json)
 
 
-for command in (coco_command, voc_command, attention_command):
+for command in (boxes_command, coco_command, voc_command, attention_command):
     evaluate.add_command(command)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from spotlabel.detector.errors import PredictionError
+from spotlabel.detector.evaluation.boxes.places import IMAGES_SUFFIX
 from spotlabel.detector.evaluation.traffic.files import Compat
 from spotlabel.detector.prediction.clips import Clip
 from spotlabel.detector.prediction.coco_ids import CocoIds
@@ -29,8 +30,6 @@ from spotlabel.pipeline.sequence import Image
 Format = Literal["ua-detrac", "uavdt", "coco", "voc"]
 Report = Callable[[int, int], None]
 
-IMAGES_SUFFIX = "--images.json"
-"""Ends the name of a file of image ids; no clip's own file ends so."""
 DRAWN_FROM = 0.3
 """Smallest score that is drawn, unless a larger one is the smallest that is written."""
 

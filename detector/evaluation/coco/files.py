@@ -125,15 +125,33 @@ def read_coco_results(
     Raises:
         DatasetError: the file cannot be read, or an element of it cannot be used.
     """
+    categories = None if class_agnostic else annotations.categories
+    return read_results(path, annotations.images, categories)
+
+
+def read_results(path: Path, images: Mapping[Id, int], categories: Mapping[Id, int] | None) -> CocoDetections:
+    """Read detections whose ids are those of some mappings.
+
+    Args:
+        path: the results file; an empty list holds no detections.
+        images: number of each image by its id.
+        categories: number of each category by its id; None does not look at ``category_id``.
+
+    Returns:
+        Detections with these numbers as image and category (0 where categories do not matter).
+
+    Raises:
+        DatasetError: the file cannot be read, or an element of it cannot be used.
+    """
     where = "the images of the annotations"
     image: list[int] = []
     category: list[int] = []
     boxes: list[list[float]] = []
     score: list[float] = []
     for element in _elements(path, "", read_json(path)):
-        image.append(element.position("image_id", annotations.images, where))
-        if not class_agnostic:
-            category.append(element.position("category_id", annotations.categories, "the categories"))
+        image.append(element.position("image_id", images, where))
+        if categories is not None:
+            category.append(element.position("category_id", categories, "the categories"))
         boxes.append(element.box())
         score.append(element.number("score"))
     return CocoDetections(

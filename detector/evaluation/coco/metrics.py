@@ -82,11 +82,13 @@ class CategoryFigures:
         ap: mean over the IoU thresholds.
         ap50: at IoU 0.5.
         objects: number of objects.
+        by_iou: at each of :data:`IOUS`.
     """
 
     ap: float
     ap50: float
     objects: int
+    by_iou: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,12 @@ def coco_figures(truth: CocoTruth, detections: CocoDetections, class_agnostic: b
     return CocoFigures(
         summary=dict(zip(SUMMARY, map(float, evaluation.stats), strict=True)),
         categories={
-            name: CategoryFigures(_mean(precision[..., k]), _mean(precision[0, :, k]), counts[k])
+            name: CategoryFigures(
+                _mean(precision[..., k]),
+                _mean(precision[0, :, k]),
+                counts[k],
+                tuple(_mean(of_iou[:, k]) for of_iou in precision),
+            )
             for k, name in enumerate(names)
         },
         precision=precision[:, :, [count > 0 for count in counts]].mean(axis=2),

@@ -71,15 +71,16 @@ def as_data(result: CocoResult) -> dict[str, Any]:
         "images": result.images,
         "objects": sum(figures.objects for figures in result.figures.categories.values()),
         "detections": result.detections,
-        "figures": {name: _percent(value) for name, value in result.figures.summary.items()},
+        "figures": {name: percent(value) for name, value in result.figures.summary.items()},
         "categories": {
-            name: {"AP": _percent(figures.ap), "AP50": _percent(figures.ap50), "objects": figures.objects}
+            name: {"AP": percent(figures.ap), "AP50": percent(figures.ap50), "objects": figures.objects}
             for name, figures in result.figures.categories.items()
         },
     }
 
 
-def _percent(value: float) -> float | None:
+def percent(value: float) -> float | None:
+    """A figure in percent, None where there is nothing to measure (below 0)."""
     return None if value < 0 else round(100 * value, 4)
 
 
@@ -107,7 +108,7 @@ def write_report(result: CocoResult, folder: Path) -> list[Path]:
         EvaluationError: matplotlib is not installed.
         OSError: the folder cannot be written to.
     """
-    return write_files(folder, as_data(result), markdown(result), plot_curves(result))
+    return write_files(folder, as_data(result), markdown(result), plot_curves(result.figures))
 
 
 def markdown(result: CocoResult) -> str:
@@ -120,7 +121,7 @@ def markdown(result: CocoResult) -> str:
     return "\n".join([*lines, "", "![Precision over recall](curves.png)", ""])
 
 
-def plot_curves(result: CocoResult) -> bytes:
+def plot_curves(figures: CocoFigures) -> bytes:
     """Precision over recall at every second IoU threshold and on the mean (PNG).
 
     Raises:
@@ -128,7 +129,7 @@ def plot_curves(result: CocoResult) -> bytes:
     """
     figure = new_figure()
     axes = figure.subplots()
-    recall, precision = np.linspace(0, 1, 101), result.figures.precision
+    recall, precision = np.linspace(0, 1, 101), figures.precision
     for k in range(0, len(IOUS), 2):
         axes.plot(recall, precision[k], "--", linewidth=1.4, label=f"IoU {IOUS[k]:.2f}")
     axes.plot(recall, precision.mean(axis=0), linewidth=2.4, label="mean over IoU 0.50 to 0.95")

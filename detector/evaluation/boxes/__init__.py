@@ -1,0 +1,1 @@
+"""Detections against the boxes of a recipe's own dataset, whatever reader they come from."""
