@@ -13,13 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from spotlabel.pipeline.datasets import coco_json, detrac_xml, mot_rows
+from spotlabel.pipeline.datasets import coco_json, csv_rows, detrac_xml, mot_rows
 from spotlabel.pipeline.datasets.annotated import as_listed
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
 from spotlabel.pipeline.datasets.coco import check_sizes
 from spotlabel.pipeline.datasets.csv_header import has_header
-from spotlabel.pipeline.datasets.csv_rows import read_csv
 from spotlabel.pipeline.datasets.layout import OwnDataOptions, entries, folders, paired
 from spotlabel.pipeline.datasets.mot import inactive_regions
 from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
@@ -134,11 +133,18 @@ def _sequence(video: Path, boxes: Path, options: VideoOptions, frame_options: Fr
         frames=frames,
         camera=options.camera or head.camera or Camera.FIXED,
         annotation_files=(boxes, labels) if form == "mot" and (labels := _labels(boxes)) else (boxes,),
-        reader=f"{NAME} {coco_json.rules_of(boxes, VERSION) if form == 'coco' else VERSION}",
+        reader=f"{NAME} {_rules(boxes, form)}",
         load=partial(_load, video.stem, boxes, form, frames, options),
         attributes={"weather": head.weather} if head.weather else {},
         names_frames=form == "coco",
     )
+
+
+def _rules(boxes: Path, form: Form) -> str:
+    """Version of the rules that a boxes file is read by."""
+    if form == "coco":
+        return coco_json.rules_of(boxes, VERSION)
+    return csv_rows.rules_of(boxes, VERSION) if form == "csv" else f"{VERSION}"
 
 
 def _labels(boxes: Path) -> Path | None:
@@ -170,7 +176,7 @@ def _load(name: str, boxes: Path, form: Form, frames: FrameSource, options: Vide
 
 def _read(name: str, boxes: Path, form: Form, frames: FrameSource, options: VideoOptions) -> _Native:
     if form == "csv":
-        return _Native(0.0, read_csv(boxes))
+        return _Native(0.0, csv_rows.read_csv(boxes))
     if form == "mot":
         rows = mot_rows.read_mot(boxes, options.classes)
         return _Native(mot_rows.ORIGIN, rows.boxes, per_frame=inactive_regions(rows, options.inactive))

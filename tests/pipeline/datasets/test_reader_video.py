@@ -188,7 +188,7 @@ SAME = [[[1, 2, 11, 22]], [], [[50, 30, WIDTH, HEIGHT]]]
         CSV.replace("x0,y0,x1,y1", "bbox_left,bbox_top,bbox_right,bbox_bottom"),
         "Frame ID,Left,Top,Width,Height,Label,Track ID\n0,1,2,10,20,car,4\n2,50,30,20,20,bus,\n",
         "#frame,id,bb_left,bb_top,bb_width,bb_height,class\n0,4,1,2,10,20,car\n2,-1,50,30,20,20,bus\n",
-        "frame_number,x,y,w,h,category,object_id\n0,1,2,10,20,car,4\n2,50,30,20,20,bus,\n",
+        "frame_number,x1,y1,w,h,category,object_id\n0,1,2,10,20,car,4\n2,50,30,20,20,bus,\n",
         '"frame","x_center","y_center","width","height","class","track"\n'
         '"0","6","12","10","20","car","4"\n"2","60","40","20","20","bus",""\n',
     ],
@@ -247,7 +247,7 @@ def test_csv_classes_and_tracks(dataset):
         (CSV + "0,1,2,11,22,car,5,6\n", "line 4: 8 columns, but the header has 7: frame,x0"),
         (CSV + "0,1,b,11,22\n", "line 4: y0 is 'b', expected a number"),
         (CSV + "0.5,1,2,11,22\n", "line 4: frame is '0.5', expected a whole number"),
-        (CSV + "0,1,2,11,22,car,x\n", "line 4: track is 'x', expected a whole number"),
+        (CSV + "0,1,2,11,22,car,1.5\n", "line 4: track is '1.5', expected a whole number or text"),
         (CSV + "0,1,2,1,22\n", "line 4: x1 - x0 is 0, expected more than 0"),
         (CSV + "0,1,22,11,2\n", "line 4: y1 - y0 is -20, expected more than 0"),
         (CSV + "0,nan,2,11,22\n", "line 4: x0 is nan, expected a finite number"),
