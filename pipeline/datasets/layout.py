@@ -99,7 +99,8 @@ def is_litter(name: str) -> bool:
 def entries(folder: Path) -> list[Path]:
     """What a folder holds, in natural order and without the files that systems leave (:func:`is_litter`).
 
-    A folder counts whatever its name: a video may be called ``.a``. Nothing, with a warning, if it cannot be listed.
+    A folder counts whatever its name: a video may be called ``.a``. Nothing, with a warning, if it cannot be
+    listed.
     """
     try:
         held = [path for path in folder.iterdir() if not is_litter(path.name) or path.is_dir()]
