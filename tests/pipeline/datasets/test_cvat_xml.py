@@ -113,7 +113,7 @@ def test_other_shapes_are_unknown_and_counted(beside, caplog):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (document(track(BOX.format(0, 0, 0).replace("1.5", "a"))), "line 4: box: xtl is 'a', expected a number"),
+        (document(track(BOX.format(0, 0, 0).replace("1.5", "a"))), "line 4: box: xtl is 'a', expected a num"),
         (document(track(BOX.format("", 0, 0))), "line 4: box: frame is '', expected a whole number"),
         (document(track(BOX.format(0, 2, 0))), "line 4: box: outside is '2', expected 0 or 1"),
         (document(track(BOX.format(3, 0, 0))), "line 4: frame 3 has no image, the images are 0 to 2"),
