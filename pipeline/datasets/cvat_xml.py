@@ -1,9 +1,9 @@
 """CVAT XML 1.1, for video and for images: file to native boxes, without a word on where images lie.
 
 A file for video has a ``track`` per object with a ``box`` for every frame that it is in, those between key
-frames too; ``outside="1"`` says that it is not there. A file for images has an ``image`` for every frame, with
-or without boxes. Frames are numbered from 0, as in the video that the task was made from. Coordinates are
-0-based pixel edges. Shapes that are no upright boxes are not read; what they cover is an ignore region.
+frames too; ``outside="1"`` says that it is not there. A file for images has an ``image`` for every frame,
+with or without boxes. Frames are numbered from 0, as in the video that the task was made from. Coordinates
+are 0-based pixel edges. Shapes that are no upright boxes are not read; what they cover is an ignore region.
 """
 
 from __future__ import annotations
