@@ -21,6 +21,7 @@ from spotlabel.pipeline.datasets.build import Canvas, build_annotations
 from spotlabel.pipeline.datasets.coco import check_sizes
 from spotlabel.pipeline.datasets.csv_header import has_header
 from spotlabel.pipeline.datasets.csv_rows import read_csv
+from spotlabel.pipeline.datasets.known_formats import refuse_known
 from spotlabel.pipeline.datasets.layout import OwnDataOptions, entries, folders, paired
 from spotlabel.pipeline.datasets.mot import inactive_regions
 from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
@@ -152,6 +153,7 @@ def _labels(boxes: Path) -> Path | None:
 def _form(boxes: Path) -> Form:
     if boxes.suffix.lower() == ".xml":
         return _xml_form(boxes)
+    refuse_known(boxes)
     if boxes.suffix.lower() == ".json":
         return "coco"
     return "csv" if has_header(boxes) else "mot"

@@ -1,8 +1,8 @@
 """Pascal VOC layout: image folders with an XML file for every image (see ``voc_xml``).
 
 Folders ``JPEGImages`` and ``Annotations`` (or ``images`` and ``annotations``, ``Data`` and ``Annotations``),
-with a folder per sequence in both, or XML files beside the images. An XML file without ``object`` belongs to an
-image without objects; an image without an XML file was not annotated. Objects that are "difficult" become
+with a folder per sequence in both, or XML files beside the images. An XML file without ``object`` belongs to
+an image without objects; an image without an XML file was not annotated. Objects that are "difficult" become
 ignore regions.
 """
 
