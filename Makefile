@@ -111,7 +111,7 @@ bench-labelers: .venv/.ready  ## frames/s of boxbg, egoflow and egoflow-cut: mak
 ablation: .venv/.ready  ## does attention help? 24 small trainings on synthetic scenes: an hour on 2 cores [JOBS=1] [ABLATION="--quick"]
 	$(BIN)/python -m benchmarks.ablation $(if $(JOBS),--jobs $(JOBS)) $(ABLATION)
 
-attentions: .venv/.ready  ## what do masks bring? 7 detectors under 6 seeds, into docs/attentions.md: 2 hours on 2 cores [JOBS=1] [ATTENTIONS="--quick"]
+attentions: .venv/.ready  ## what do masks bring? 7 detectors under 6 seeds, into docs/attentions.md: an hour on 2 cores [JOBS=1] [ATTENTIONS="--quick"]
 	$(BIN)/python -m benchmarks.attentions $(if $(JOBS),--jobs $(JOBS)) $(ATTENTIONS)
 
 bench-pawcs: .venv/.ready  ## our PAWCS beside pybgs: time, memory; F too: make bench-pawcs DATA=../shared/data [SEEDS=5]

@@ -97,12 +97,13 @@ def is_litter(name: str) -> bool:
 
 
 def entries(folder: Path) -> list[Path]:
-    """What a folder holds, in natural order and without the litter of systems (:func:`is_litter`).
+    """What a folder holds, in natural order and without the files that systems leave (:func:`is_litter`).
 
-    Nothing, with a warning, if it cannot be listed.
+    A folder counts whatever its name: a video may be called ``.a``. Nothing, with a warning, if it cannot be
+    listed.
     """
     try:
-        held = [path for path in folder.iterdir() if not is_litter(path.name)]
+        held = [path for path in folder.iterdir() if not is_litter(path.name) or path.is_dir()]
         return sorted(held, key=lambda path: natural_key(path.name))
     except OSError as error:
         logger.warning("%s: cannot be listed and is left out: %s", folder, error.strerror)

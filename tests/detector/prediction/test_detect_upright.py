@@ -80,7 +80,7 @@ def detected(model: Path, out: Path, *arguments: object) -> str:
 
 
 def boxes(out: Path, name: str) -> list[tuple[list[float], float]]:
-    (file,) = out.glob(f"*{name}*.json")
+    (file,) = (path for path in out.glob(f"*{name}*.json") if not path.stem.endswith("--images"))
     return [(row["bbox"], row["score"]) for row in json.loads(file.read_text())]
 
 

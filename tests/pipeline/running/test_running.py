@@ -204,7 +204,7 @@ def test_warnings_of_the_labeler_reach_the_user(tmp_path: Path, labeler: str, in
     (tmp_path / "data" / "a" / "gt" / "gt.txt").write_text("\n".join(everywhere))
     done = spotlabel("label", write(tmp_path / "r.yaml", recipe))
     assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("a: ")]
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"a: {labeler}: ")]
     assert line.startswith(f"a: {labeler}: the background outside the boxes did not tell the camera's motion")
     assert "in 4 of 4 frames (first: 1)" in line
     assert instead in line

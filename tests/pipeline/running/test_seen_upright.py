@@ -93,6 +93,7 @@ def mot(root: Path, files: list[bytes]) -> None:
         (root / "data" / "a" / "img1" / f"{number:06d}.jpg").write_bytes(data)
     rows = [f"{n + 1},1,{x0 + 1},{y0 + 1},{x1 - x0},{y1 - y0},1,3,1" for n, (x0, y0, x1, y1) in BOXES.items()]
     (root / "data" / "a" / "gt" / "gt.txt").write_text("\n".join(rows))
+    (root / "data" / "a" / "gt" / "labels.txt").write_text("person\nbus\ncar\n")
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
