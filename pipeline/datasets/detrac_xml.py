@@ -6,27 +6,21 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from xml.sax import SAXException, SAXParseException
 from xml.sax.handler import ContentHandler
 from xml.sax.xmlreader import AttributesImpl
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.expatreader import DefusedExpatParser
-
 from spotlabel.pipeline.boxes import BoxFlag
 from spotlabel.pipeline.datasets.native import NO_BOX, Collector, NativeBoxes, NativeRects, corners
+from spotlabel.pipeline.datasets.sax import walk
 from spotlabel.pipeline.datasets.text import decimal, whole_number
 from spotlabel.pipeline.datasets.vehicle_types import CLASS_NAMES, FINE, Vocabulary, class_of
 from spotlabel.pipeline.errors import DatasetError
-from spotlabel.pipeline.inputs import open_input
 from spotlabel.pipeline.sequence import Camera
 
 logger = logging.getLogger("spotlabel")
 
 ORIGIN = 0.5
 """Left and top image edge in UA-DETRAC's coordinates."""
-
-CHUNK = 1 << 16
 
 _CAMERAS = {"stable": Camera.FIXED, "unstable": Camera.MOVING}
 
@@ -95,31 +89,9 @@ def read_detrac(path: Path, vocabulary: Vocabulary = Vocabulary.ORIGINAL) -> Det
 
 def _walk(path: Path, vocabulary: Vocabulary, *, head_only: bool = False) -> _Handler:
     """Push a file through the parser until it ends, or its first frame begins."""
-    parser = DefusedExpatParser(forbid_dtd=True)
-    handler = _Handler(path, vocabulary, lambda: parser.getLineNumber() or 0)
-    parser.setContentHandler(handler)
-    try:
-        with open_input(path) as file:
-            chunk = file.read(CHUNK)
-            if not chunk:
-                raise DatasetError.at(path, "", "empty file, expected XML")
-            while chunk and not (head_only and handler.saw_frame):
-                parser.feed(chunk)
-                chunk = file.read(CHUNK)
-        if not (head_only and handler.saw_frame):
-            parser.close()
-    except OSError as error:
-        raise DatasetError.at(path, "", f"cannot be read: {error.strerror or error}") from error
-    except SAXParseException as error:
-        where = f"line {error.getLineNumber()}"
-        advice = "restore the file; text that is not UTF-8 needs its encoding declared in the first line"
-        raise DatasetError.at(path, where, f"no well-formed XML: {error.getMessage()}", advice) from error
-    except DefusedXmlException as error:
-        where = f"line {parser.getLineNumber()}"
-        raise DatasetError.at(path, where, "DTDs and entities are not accepted", "remove them") from error
-    except (SAXException, ValueError, LookupError) as error:
-        raise DatasetError.at(path, "", f"no XML that can be read: {error}") from error
-    return handler
+    return walk(
+        path, lambda line: _Handler(path, vocabulary, line), lambda seen: head_only and seen.saw_frame
+    )
 
 
 @dataclass

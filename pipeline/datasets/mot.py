@@ -72,6 +72,7 @@ class SeqInfo:
         suffix: file name ending of the images without the dot, as a regular expression.
         length: number of images, None if not given.
         size: height and width, None if not given.
+        prefix: what the file names of the images begin with.
     """
 
     path: Path
@@ -79,11 +80,12 @@ class SeqInfo:
     suffix: str = IMAGE_SUFFIXES
     length: int | None = None
     size: tuple[int, int] | None = None
+    prefix: str = ""
 
     @property
     def image_name(self) -> re.Pattern[str]:
         """Matches the file name of an image; its group is the frame number."""
-        return re.compile(rf"(\d+)\.(?:{self.suffix})", re.ASCII | re.IGNORECASE)
+        return re.compile(rf"{self.prefix}(\d+)\.(?:{self.suffix})", re.ASCII | re.IGNORECASE)
 
 
 def list_sequences(
@@ -110,8 +112,9 @@ def list_sequences(
     files = {name: path for name in sound if _stands(path := by_name[name] / "gt" / "gt.txt")}
     try:
         names = paired(root, images, files, "<sequence>/img1/*.jpg and <sequence>/gt/gt.txt")
-    except DatasetError:
+    except DatasetError as error:
         if not broken:
+            _refuse_visdrone(root, error)
             raise
         names = []
 
@@ -124,6 +127,14 @@ def list_sequences(
         return _sequence(name, frames, files[name], info, options)
 
     return one_by_one(sorted([*names, *broken], key=natural_key), f"{NAME} {VERSION}", sequence)
+
+
+def _refuse_visdrone(root: Path, error: DatasetError) -> None:
+    """Name VisDrone's layout where nothing is found because of it."""
+    if (root / "sequences").is_dir() and (root / "annotations").is_dir():
+        raise DatasetError.at(
+            root, "", "has the folders of VisDrone", "set dataset.reader=visdrone"
+        ) from error
 
 
 READER = Reader(NAME, VERSION, MotOptions, list_sequences, finds_one=True)
@@ -151,7 +162,7 @@ def _sorted_out(folders_by_name: Mapping[str, Path]) -> tuple[dict[str, Exceptio
         except OSError as error:
             broken[name] = DatasetError.at(folder, "", f"cannot be listed: {error.strerror or error}")
         else:
-            info = _with_present_suffix(info, images)
+            info = _with_present_prefix(_with_present_suffix(info, images), images)
             there = _stands(images) and (not can_be_listed(images) or holds(images, info.image_name))
             sound[name] = _Found(info, images if there else None)
     return broken, sound
@@ -168,6 +179,14 @@ def _with_present_suffix(info: SeqInfo, images: Path) -> SeqInfo:
         "%s: imExt is not that of the images, which are taken as they are: %s", info.path, held(images)
     )
     return usual
+
+
+def _with_present_prefix(info: SeqInfo, images: Path) -> SeqInfo:
+    """The facts with the names that CVAT gives (``frame_000000.PNG``) where a folder has no others."""
+    named = replace(info, prefix="frame_")
+    if not can_be_listed(images) or holds(images, info.image_name) or not holds(images, named.image_name):
+        return info
+    return named
 
 
 def _stands(path: Path) -> bool:

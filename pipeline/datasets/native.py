@@ -28,7 +28,7 @@ class NativeRects:
         frame: int64 (N,), frame numbers; without meaning for static regions.
         xyxy: float64 (N, 4), corners in the file's own coordinates.
         place: int64 (N,), line or element each rectangle stands on.
-        place_format: turns a place into words.
+        place_format: turns a place into words; ``{frame}`` in it is the frame number.
         fields: what the file calls the left and top edge, the width and the height.
     """
 
@@ -44,7 +44,7 @@ class NativeRects:
 
     def where(self, row: int) -> str:
         """Line or element of a row, in words."""
-        return self.place_format.format(int(self.place[row]))
+        return self.place_format.format(int(self.place[row]), frame=int(self.frame[row]))
 
     def ltwh(self) -> npt.NDArray[np.float64]:
         """Left, top, width and height: float64 (N, 4)."""

@@ -14,6 +14,7 @@ ENTRY_POINT_GROUP = "spotlabel.datasets"
 _BUILTIN = {
     "cdnet": "spotlabel.pipeline.datasets.cdnet:READER",
     "coco": "spotlabel.pipeline.datasets.coco:READER",
+    "cvat": "spotlabel.pipeline.datasets.cvat:READER",
     "davis": "spotlabel.pipeline.datasets.davis:READER",
     "mot": "spotlabel.pipeline.datasets.mot:READER",
     "sbi": "spotlabel.pipeline.datasets.cdnet:SBI_READER",
@@ -21,6 +22,9 @@ _BUILTIN = {
     "ua-detrac": "spotlabel.pipeline.datasets.ua_detrac:READER",
     "uavdt": "spotlabel.pipeline.datasets.uavdt:READER",
     "video": "spotlabel.pipeline.datasets.video:READER",
+    "visdrone": "spotlabel.pipeline.datasets.visdrone:READER",
+    "voc": "spotlabel.pipeline.datasets.voc:READER",
+    "yolo": "spotlabel.pipeline.datasets.yolo:READER",
 }
 
 

@@ -1,8 +1,9 @@
 """Video files with a boxes file each, in any form that the other readers know.
 
 Pairs ``name.mp4`` (or another container) and ``name.csv``, ``.txt``, ``.xml`` or ``.json`` in one folder, or
-one pair that the options name. The form follows from the boxes file: XML is UA-DETRAC's, JSON is COCO's, text
-with a header line is :mod:`spotlabel.pipeline.datasets.csv_rows`, text without one holds MOT rows.
+one pair that the options name. The form follows from the boxes file: XML is UA-DETRAC's or CVAT's, JSON is
+COCO's, text with a header line is :mod:`spotlabel.pipeline.datasets.csv_rows`, text without one holds MOT
+rows.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from spotlabel.pipeline.datasets import coco_json, csv_rows, detrac_xml, mot_rows
+from spotlabel.pipeline.datasets import coco_json, csv_rows, cvat_xml, detrac_xml, mot_rows, sax
 from spotlabel.pipeline.datasets.annotated import as_listed
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
 from spotlabel.pipeline.datasets.coco import check_sizes
 from spotlabel.pipeline.datasets.csv_header import has_header
+from spotlabel.pipeline.datasets.known_formats import refuse_known
 from spotlabel.pipeline.datasets.layout import OwnDataOptions, entries, folders, paired
 from spotlabel.pipeline.datasets.mot import inactive_regions
 from spotlabel.pipeline.datasets.native import NativeBoxes, NativeRects
@@ -35,8 +37,8 @@ VERSION = 1
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg", ".webm", ".wmv", ".ts")
 BOX_SUFFIXES = (".csv", ".txt", ".xml", ".json")
 
-Form = Literal["csv", "mot", "detrac", "coco"]
-FIRST_FRAME: dict[Form, int] = {"csv": 0, "mot": 1, "detrac": 1, "coco": 0}
+Form = Literal["csv", "mot", "detrac", "cvat", "coco"]
+FIRST_FRAME: dict[Form, int] = {"csv": 0, "mot": 1, "detrac": 1, "cvat": 0, "coco": 0}
 
 
 class VideoOptions(OwnDataOptions):
@@ -47,13 +49,14 @@ class VideoOptions(OwnDataOptions):
     boxes: Path | None = None
     """The boxes file of ``video``."""
     first_frame: int | None = None
-    """What the boxes files call the first frame; if not set 1 in MOT rows and XML, 0 in CSV and COCO."""
+    """What the boxes files call the first frame; if not set 1 in MOT rows and UA-DETRAC
+    XML, 0 in CSV, COCO and CVAT XML."""
     classes: dict[int, str] | None = None
     """MOT rows: class names by class id; if not set those of ``labels.txt`` beside, else those of MOT17."""
     inactive: Literal["ignore", "drop"] = "ignore"
     """MOT rows with "consider" 0 become ignore regions, or are left out."""
     vehicle_types: Vocabulary = Vocabulary.ORIGINAL
-    """XML: how vehicle types become classes."""
+    """UA-DETRAC XML: how vehicle types become classes."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ def _sequence(video: Path, boxes: Path, options: VideoOptions, frame_options: Fr
         reader=f"{NAME} {_rules(boxes, form)}",
         load=partial(_load, video.stem, boxes, form, frames, options),
         attributes={"weather": head.weather} if head.weather else {},
-        names_frames=form == "coco",
+        names_frames=form in ("coco", "cvat"),
     )
 
 
@@ -155,10 +158,23 @@ def _labels(boxes: Path) -> Path | None:
 
 def _form(boxes: Path) -> Form:
     if boxes.suffix.lower() == ".xml":
-        return "detrac"
+        return _xml_form(boxes)
+    refuse_known(boxes)
     if boxes.suffix.lower() == ".json":
         return "coco"
     return "csv" if has_header(boxes) else "mot"
+
+
+def _xml_form(boxes: Path) -> Form:
+    """UA-DETRAC's or CVAT's; refuses what is known to be of no use beside a video.
+
+    A file that cannot be read counts as UA-DETRAC's: loading it will tell what is wrong with it.
+    """
+    found = sax.outermost(boxes)
+    if found == "annotation":
+        problem = "is Pascal VOC, which describes one image and no video"
+        raise DatasetError.at(boxes, "", problem, "use reader voc with the images, or export CVAT XML")
+    return "cvat" if found == cvat_xml.ROOT else "detrac"
 
 
 def _load(name: str, boxes: Path, form: Form, frames: FrameSource, options: VideoOptions) -> Annotations:
@@ -171,7 +187,8 @@ def _load(name: str, boxes: Path, form: Form, frames: FrameSource, options: Vide
         per_frame=native.per_frame,
         named=native.named,
     )
-    return as_listed(found, boxes) if form == "coco" and options.annotated is None else found
+    says = form in ("coco", "cvat") and native.named is not None
+    return as_listed(found, boxes) if says and options.annotated is None else found
 
 
 def _read(name: str, boxes: Path, form: Form, frames: FrameSource, options: VideoOptions) -> _Native:
@@ -183,6 +200,10 @@ def _read(name: str, boxes: Path, form: Form, frames: FrameSource, options: Vide
     if form == "detrac":
         file = detrac_xml.read_detrac(boxes, options.vehicle_types)
         return _Native(detrac_xml.ORIGIN, file.boxes, static=(file.regions,), named=file.frames)
+    if form == "cvat":
+        cvat = cvat_xml.read_cvat(boxes)
+        cvat.check(frames)
+        return _Native(cvat_xml.ORIGIN, cvat.boxes, per_frame=cvat.unread, named=cvat.named())
     return _read_coco(name, boxes, frames)
 
 
