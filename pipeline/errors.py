@@ -9,6 +9,11 @@ class SpotlabelError(Exception):
     """An error whose text is meant for the user; the command line prints it without a traceback."""
 
 
+def one_sentence(error: BaseException) -> str:
+    """What an error says, without line breaks; the name of its type where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class RecipeError(SpotlabelError):
     """A recipe or ``--set`` value that cannot be used."""
 

@@ -20,7 +20,7 @@ from spotlabel.detector.prediction.record import forget, remember, what_differs
 from spotlabel.detector.prediction.results import write_coco
 from spotlabel.pipeline.cli.options import console, table
 from spotlabel.pipeline.cli.progress import watching
-from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.errors import SpotlabelError, one_sentence
 from spotlabel.pipeline.frames import VideoFile
 from spotlabel.pipeline.frames.digest import frames_digest
 from spotlabel.pipeline.hashing import DigestCache, file_digest, files_digest
@@ -139,7 +139,7 @@ def show_plan(setup: Setup, clips: list[Clip]) -> None:
                 frames = str(len(clip.frames))
             todo = setup.reason(clip)
         except (SpotlabelError, OSError) as error:
-            todo = f"UNUSABLE: {_one_line(error)}"
+            todo = f"UNUSABLE: {one_sentence(error)}"
         cells = (clip.name, frames, str(setup.wanted.detections_file(clip.name)), todo or "up to date")
         shown.add_row(*map(escape, cells))
     console(sys.stdout).print(shown)
@@ -173,7 +173,7 @@ def _look_at_watched(setup: Setup, clip: Clip, watcher: SilentWatcher) -> Told:
             outcome.seconds["detect"] = seconds
             told = Told(clip.name, "made", done, seconds)
     except (SpotlabelError, OSError, MemoryError) as error:
-        outcome.error = _one_line(error)
+        outcome.error = one_sentence(error)
         told = Told(clip.name, "FAILED", Done(), error=outcome.error)
     watcher.finished(outcome)
     return told
@@ -213,7 +213,3 @@ def _tell(setup: Setup, told: list[Told]) -> None:
         for file in each.done.files[each.done.results :]:
             echo(f"{each.name}: {file}")
     echo(f"detections ({setup.wanted.format}): {out}")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -14,7 +14,7 @@ from typing import Any
 
 from spotlabel.pipeline.atomic import clear_partials
 from spotlabel.pipeline.cluster.records import Told, tell
-from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.errors import SpotlabelError, one_sentence
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
 from spotlabel.pipeline.running.isolate import Children
@@ -59,7 +59,7 @@ class LabelVideo:
             self._tell("requeued")
             raise
         except BaseException as error:
-            self._tell("failed", " ".join(str(error).split()) or type(error).__name__)
+            self._tell("failed", one_sentence(error))
             raise
         if outcome.failed:
             self._tell("failed", outcome.error)

@@ -12,9 +12,6 @@ from spotlabel.pipeline.datasets.annotated import AnnotatedOption, with_option
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.sequence import Sequence
 
-_LATER = frozenset({"bad_boxes", "repeated_tracks", "strip_prefix"})
-"""Options that came after stores had been made: their defaults are no part of what a store depends on."""
-
 
 class ReaderOptions(Settings):
     """Options every reader has (recipe section ``dataset``); readers add their own."""
@@ -32,9 +29,9 @@ class ReaderOptions(Settings):
     """A track that is in a frame more than once: copies of a box are left out and boxes that differ have no
     track in that frame, counted and told, or an error."""
 
-    later: ClassVar[tuple[str, ...]] = ()
-    """Names of a reader's own options that came after stores had been made: a store depends on them only
-    where they are set."""
+    later: ClassVar[tuple[str, ...]] = ("bad_boxes", "repeated_tracks")
+    """Options of this class, not of those that it extends, which came after stores had been made: a store
+    depends on them only where they are set."""
 
     def deciding(self) -> dict[str, Any]:
         """What decides boxes, for what a store depends on: no paths, and no new option that is not set.
@@ -44,7 +41,7 @@ class ReaderOptions(Settings):
         """
         default = type(self).model_construct()
         left_out = {"annotated", *(name for name, value in self if isinstance(value, Path))}
-        new = (name for name in (*_LATER, *self.later) if name in type(self).model_fields)
+        new = {name for each in type(self).__mro__ for name in each.__dict__.get("later", ())}
         left_out |= {name for name in new if getattr(self, name) == getattr(default, name)}
         return self.model_dump(mode="json", exclude=left_out)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
 from spotlabel.pipeline.datasets.build import Canvas, build_annotations
@@ -44,6 +45,8 @@ class CocoOptions(OwnDataOptions):
     """Folder that ``file_name`` is relative to; ``images`` or else the root if not set."""
     strip_prefix: str = ""
     """What to cut off in front of every ``file_name``: the folder on the machine that wrote the names."""
+
+    later: ClassVar[tuple[str, ...]] = ("strip_prefix",)
 
 
 def list_sequences(

@@ -41,11 +41,14 @@ def refuse_known(path: Path) -> None:
 def _json(path: Path) -> tuple[str, str] | None:
     """Format of a JSON file; None for COCO, and for what cannot be parsed."""
     try:
-        document: Any = json.loads(read_text(path))
+        text = read_text(path)
+        if '"images"' in text:  # COCO, which may be large: once parsed is enough
+            return None
+        document: Any = json.loads(text)
     except (DatasetError, ValueError, RecursionError):
         return None
     first = document[0] if isinstance(document, list) and document else document
-    if not isinstance(first, dict) or "images" in first:
+    if not isinstance(first, dict):
         return None
     return next(((name, advice) for keys, name, advice in _JSON_KEYS if keys <= first.keys()), None)
 

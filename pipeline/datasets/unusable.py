@@ -11,7 +11,7 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.pipeline.errors import DatasetError, FrameError
+from spotlabel.pipeline.errors import DatasetError, FrameError, one_sentence
 from spotlabel.pipeline.sequence import Camera, Image, Sequence
 
 
@@ -71,7 +71,7 @@ def unusable(name: str, reader: str, error: Exception) -> Sequence:
         reader: name and version of the reader.
         error: why it cannot be listed.
     """
-    problem = " ".join(str(error).split()) or type(error).__name__
+    problem = one_sentence(error)
     return Sequence(
         name=name,
         frames=NoFrames(problem),

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.pipeline.boxes import BoxTable
-from spotlabel.pipeline.errors import FrameError, SpotlabelError
+from spotlabel.pipeline.errors import FrameError, SpotlabelError, one_sentence
 from spotlabel.pipeline.forecast.costs import frames_kept
 from spotlabel.pipeline.forecast.estimate import Cost
 from spotlabel.pipeline.frames.glance import about_length
@@ -149,7 +149,7 @@ def main() -> int:
     try:
         told = dataclasses.asdict(_measure(job))
     except (SpotlabelError, OSError, MemoryError) as error:
-        told = {"error": " ".join(str(error).split()) or type(error).__name__}
+        told = {"error": one_sentence(error)}
     with os.fdopen(int(job["channel"]), "w") as channel:
         channel.write(json.dumps(told))
     return int("error" in told)

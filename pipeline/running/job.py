@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from spotlabel.pipeline.errors import DamagedStoreError, RecipeError, SpotlabelError
+from spotlabel.pipeline.errors import DamagedStoreError, RecipeError, SpotlabelError, one_sentence
 from spotlabel.pipeline.inputs import Inputs, watching_inputs
 from spotlabel.pipeline.progress import StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
@@ -86,20 +86,18 @@ def run_sequence(recipe: Recipe, name: str, masks_only: bool, progress: StagePro
         try:
             _run_stages(recipe, outcome, masks_only, progress)
         except DamagedStoreError as damage:  # it had been taken for whole, as its size and times were
-            outcome = Outcome(name, remarks=[*outcome.remarks, f"{_one_line(damage)} (found and made again)"])
+            outcome = Outcome(
+                name, remarks=[*outcome.remarks, f"{one_sentence(damage)} (found and made again)"]
+            )
             _run_stages(replace(recipe, verify="full"), outcome, masks_only, progress)
     except (SpotlabelError, OSError, MemoryError) as error:
-        outcome.error = _one_line(error) or type(error).__name__
+        outcome.error = one_sentence(error)
     except UnicodeEncodeError as error:
         text = one_line(error.object)
         outcome.error = (
             f"the data holds a text that is not Unicode (half a surrogate pair): {text}; correct it"
         )
     return outcome
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
 
 
 def _run_stages(recipe: Recipe, outcome: Outcome, masks_only: bool, progress: StageProgress) -> None:

@@ -81,7 +81,7 @@ def _result(recipe: Recipe, item: Item, masks: MaskReader, evidence: EvidenceRea
 def _dropped(recipe: Recipe, item: Item, masks: MaskReader) -> int:
     """Boxes left out though nobody asked for it: of files, without ``dataset.beyond=drop``."""
     asked = recipe.options.beyond == "drop" or not item.sequence.annotation_files
-    return 0 if asked else int(masks.file.attrs.get("boxes_dropped", 0))
+    return 0 if asked else int(masks.number("boxes_dropped"))
 
 
 def _open_question(recipe: Recipe, item: Item, masks: MaskReader) -> bool:
