@@ -18,6 +18,7 @@ from spotlabel.pipeline.cli.label import label, relabel
 from spotlabel.pipeline.cli.plan import plan
 from spotlabel.pipeline.cli.quality import quality
 from spotlabel.pipeline.cli.recipes import recipes
+from spotlabel.pipeline.cli.report import report
 from spotlabel.pipeline.cli.show import show
 from spotlabel.pipeline.cli.status import status
 from spotlabel.pipeline.cli.submit import submit
@@ -135,6 +136,7 @@ def main() -> None:
       spotlabel label workflows/ua-detrac.yaml --set data=/data/UA-DETRAC --jobs 8
       spotlabel relabel workflows/uavdt.yaml --set masks.min_fill=0.3
       spotlabel show workflows/ua-detrac.yaml --only MVI_40201
+      spotlabel report workflows/ua-detrac.yaml
       spotlabel compare old.yaml new.yaml
       spotlabel submit workflows/ua-detrac.yaml --set data=/data/UA-DETRAC --slurm
     """
@@ -144,6 +146,7 @@ def main() -> None:
 
 
 for command in (
-    label, relabel, status, plan, show, compare, why, verify, quality, demo, recipes, submit, jobs, log,
+    label, relabel, status, plan, show, report, compare, why, verify, quality, demo, recipes, submit, jobs,
+    log,
 ):  # fmt: skip
     main.add_command(command)

@@ -59,7 +59,7 @@ def render_item(item: Item, folder: Path, look: Look) -> Path:
         OSError: the pictures cannot be written.
     """
     masks = MaskReader(item.mask_path)
-    evidence = _evidence_of(item, masks)
+    evidence = evidence_of(item, masks)
     regions = item.sequence.load().regions
     folder.mkdir(parents=True, exist_ok=True)
     rows, titles = [], []
@@ -76,7 +76,7 @@ def render_item(item: Item, folder: Path, look: Look) -> Path:
     return sheet
 
 
-def _evidence_of(item: Item, masks: MaskReader) -> EvidenceReader | None:
+def evidence_of(item: Item, masks: MaskReader) -> EvidenceReader | None:
     """The evidence the masks were made from; None if it is gone or was made again since."""
     path = evidence_path(item.out, masks.text("labeler"), item.sequence.name)
     try:
@@ -105,7 +105,7 @@ def _panels(
     if evidence is not None and evidence.has_pixels(index):
         shown = draw_evidence(evidence.read(index), evidence.kind)
     else:
-        shown = _empty(masks.size, "no evidence" if evidence else "the evidence of these masks is gone")
+        shown = empty_panel(masks.size, "no evidence" if evidence else "the evidence of these masks is gone")
     framed = draw_regions(image, regions.at(index)) if index < len(regions) else image
     return [
         draw_boxes(framed, boxes, index, masks.class_names),
@@ -121,11 +121,12 @@ def frame_image(frames: FrameSource, number: int, size: tuple[int, int]) -> Imag
         try:
             return frames.read(int(positions[0]))
         except FrameError:
-            return _empty(size, "this frame cannot be read")
-    return _empty(size, "this frame is no longer there")
+            return empty_panel(size, "this frame cannot be read")
+    return empty_panel(size, "this frame is no longer there")
 
 
-def _empty(size: tuple[int, int], note: str) -> Image:
+def empty_panel(size: tuple[int, int], note: str) -> Image:
+    """A grey panel of a height and width that says why nothing is shown."""
     ground = np.full((*size, 3), 60, np.uint8)
     write(ground, note, (8, size[0] // 2), 0.5)
     return ground

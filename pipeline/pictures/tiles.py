@@ -1,4 +1,4 @@
-"""One box in two label versions: image | A | B. Arrays in, arrays out."""
+"""One box: in two label versions (image | A | B), or as image | evidence | mask. Arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -76,16 +76,47 @@ def change_tile(
         uint8 BGR, all tiles of as many masks and lines of one size.
     """
     window = window_around(box, image.shape[:2])
+    ground = _panel(image, window, PANEL_WIDTH)
+    panels = [ground, *(_under_mask(ground, mask, window) for mask in masks)]
+    row = _row(panels, box, window)
+    return np.concatenate([row, _caption(caption, row.shape[1])], axis=0)
+
+
+def evidence_tile(
+    image: Image, evidence: Image, mask: npt.NDArray[np.uint8], box: npt.NDArray[np.float32], width: int
+) -> Image:
+    """One box as image, evidence, and image under the mask, side by side, cut to its surroundings.
+
+    Args:
+        image: uint8 (H, W, 3) BGR.
+        evidence: the evidence as a picture of the same shape.
+        mask: uint8 (H, W): 0 background, 1 foreground, 255 unknown.
+        box: float32 (4,), pixel edges.
+        width: of each of the three panels in px, a multiple of 4; their height is three quarters of it.
+
+    Returns:
+        uint8 BGR, for one width always of one size.
+    """
+    window = window_around(box, image.shape[:2])
+    ground = _panel(image, window, width)
+    return _row([ground, _panel(evidence, window, width), _under_mask(ground, mask, window)], box, window)
+
+
+def _panel(image: Image, window: Window, width: int) -> Image:
     crop = cut(image, window, _BEYOND)
-    enlarging = crop.shape[1] < PANEL_WIDTH
-    ground = _sized(crop, cv2.INTER_CUBIC if enlarging else cv2.INTER_AREA)
-    planes = [_sized(cut(mask, window, 0), cv2.INTER_NEAREST) for mask in masks]
-    panels = [ground, *(draw_mask(ground, plane) for plane in planes)]
+    return _sized(crop, width, cv2.INTER_CUBIC if crop.shape[1] < width else cv2.INTER_AREA)
+
+
+def _under_mask(ground: Image, mask: npt.NDArray[np.uint8], window: Window) -> Image:
+    return draw_mask(ground, _sized(cut(mask, window, 0), ground.shape[1], cv2.INTER_NEAREST))
+
+
+def _row(panels: Seq[Image], box: npt.NDArray[np.float32], window: Window) -> Image:
+    """Panels side by side, the box drawn into each."""
     for panel in panels:
         _outline_box(panel, box, window)
-    gap = np.full((PANEL_HEIGHT, 2, 3), _GROUND, np.uint8)
-    row = np.concatenate([part for panel in panels for part in (panel, gap)][:-1], axis=1)
-    return np.concatenate([row, _caption(caption, row.shape[1])], axis=0)
+    gap = np.full((panels[0].shape[0], 2, 3), _GROUND, np.uint8)
+    return np.concatenate([part for panel in panels for part in (panel, gap)][:-1], axis=1)
 
 
 def tile_grid(tiles: Seq[Image], columns: int, heading: Seq[str]) -> Image:
@@ -106,13 +137,14 @@ def tile_grid(tiles: Seq[Image], columns: int, heading: Seq[str]) -> Image:
     return np.concatenate([_caption(heading, grid.shape[1], indent=_GAP), grid], axis=0)
 
 
-def _sized(plane: npt.NDArray[np.uint8], interpolation: int) -> npt.NDArray[np.uint8]:
-    return np.asarray(cv2.resize(plane, (PANEL_WIDTH, PANEL_HEIGHT), interpolation=interpolation), np.uint8)
+def _sized(plane: npt.NDArray[np.uint8], width: int, interpolation: int) -> npt.NDArray[np.uint8]:
+    size = (width, width * PANEL_HEIGHT // PANEL_WIDTH)
+    return np.asarray(cv2.resize(plane, size, interpolation=interpolation), np.uint8)
 
 
 def _outline_box(panel: Image, box: npt.NDArray[np.float32], window: Window) -> None:
     left, top, right, _ = window
-    scale = PANEL_WIDTH / (right - left)
+    scale = panel.shape[1] / (right - left)
     x0, y0, x1, y1 = (
         round((float(v) - low) * scale) for v, low in zip(box, (left, top, left, top), strict=True)
     )

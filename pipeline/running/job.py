@@ -112,7 +112,7 @@ def _run_watched(
     item = one_item(recipe, outcome.sequence)
     inputs.forget_reads()
     outcome.labeler = item.labeler.name
-    with _warnings_into(outcome.remarks, outcome.findings):  # the parent has told those of the listing
+    with warnings_into(outcome.remarks, outcome.findings):  # the parent has told those of the listing
         annotations = item.sequence.load()
         tell_selection(annotations, recipe.masks)
     declared = [*item.sequence.annotation_files, *item.sequence.frames.files()]
@@ -127,7 +127,7 @@ def _run_watched(
     if need.state == State.FRESH:
         outcome.evidence = "fresh"
     else:
-        with _stage(outcome, "evidence"), _warnings_into(outcome.remarks, outcome.findings):
+        with _stage(outcome, "evidence"), warnings_into(outcome.remarks, outcome.findings):
             outcome.bad_frames = make_evidence(recipe, item, annotations, partial(progress, "evidence"))
     if mask_need(recipe, item).state == State.FRESH:
         outcome.masks = "fresh"
@@ -149,8 +149,13 @@ def _stage(outcome: Outcome, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _warnings_into(remarks: list[str], findings: list[str]) -> Iterator[None]:
-    """Collect what the project's logger warns of; apart, what says that the outcome can hardly be meant."""
+def warnings_into(remarks: list[str], findings: list[str]) -> Iterator[None]:
+    """Collect what the project's logger warns of; apart, what says that the outcome can hardly be meant.
+
+    Args:
+        remarks: takes the warnings.
+        findings: takes those that say so.
+    """
     handler = _Collector(remarks, findings)
     logger = logging.getLogger("spotlabel")
     logger.addHandler(handler)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from spotlabel.labelers.masks import MaskSettings
 from spotlabel.labelers.masks.boxes import inside_rects, pixel_rects, touched_rects
 from spotlabel.labelers.masks.values import BACKGROUND, FOREGROUND, UNKNOWN, Plane, Rects
-from spotlabel.pipeline.boxes import BoxFlag
+from spotlabel.pipeline.boxes import BoxFlag, Float32
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.store import FrameState, MaskReader
 
@@ -113,9 +113,9 @@ def frame_boxes(masks: MaskReader, frame: int) -> list[BoxFacts]:
     table, rows = masks.boxes, masks.boxes.rows(frame)
     columns = {name: column[rows] for name, column in masks.quality.items()}
     names = [masks.class_names[class_id] for class_id in table.class_id[rows].tolist()]
-    rects, mask = _rects(masks, frame, settings), masks.read(frame)
-    left_unknown = _left_unknown(names, columns["believed"], settings)
-    said = _Said(FrameState(int(masks.state[frame])), settings, mask, rects, left_unknown)
+    rects, mask = pixels_of(masks, table.at(frame), settings), masks.read(frame)
+    emptied = left_unknown(names, columns["believed"], settings)
+    said = _Said(FrameState(int(masks.state[frame])), settings, mask, rects, emptied)
     facts = []
     for i, (x0, y0, x1, y1) in enumerate(rects.tolist()):
         crop, row = mask[y0:y1, x0:x1], rows.start + i
@@ -137,9 +137,17 @@ def frame_boxes(masks: MaskReader, frame: int) -> list[BoxFacts]:
     return facts
 
 
-def _rects(masks: MaskReader, frame: int, settings: Mapping[str, Any]) -> Rects:
-    """Pixels of a frame's boxes as the rules took them; with settings of other rules, what they touch."""
-    boxes = masks.boxes.at(frame)
+def pixels_of(masks: MaskReader, boxes: Float32, settings: Mapping[str, Any]) -> Rects:
+    """Pixels of boxes as the mask rules took them; with settings of other rules, what the boxes touch.
+
+    Args:
+        masks: the store.
+        boxes: float32 (N, 4) of it, pixel edges.
+        settings: mask settings as stored.
+
+    Returns:
+        int64 (N, 4), inside the image.
+    """
     try:
         known = MaskSettings.model_validate(settings)
     except ValidationError:
@@ -147,17 +155,24 @@ def _rects(masks: MaskReader, frame: int, settings: Mapping[str, Any]) -> Rects:
     return pixel_rects(boxes, masks.size, known, masks.number("native_origin"))
 
 
-def _selected(name: str, settings: Mapping[str, Any]) -> bool:
+def selected(name: str, settings: Mapping[str, Any]) -> bool:
+    """Whether boxes of a class hold foreground by the stored mask settings."""
     return settings.get("classes") is None or name in settings["classes"]
 
 
-def _left_unknown(
+def left_unknown(
     names: list[str], believed: npt.NDArray[np.bool_], settings: Mapping[str, Any]
 ) -> npt.NDArray[np.bool_]:
-    """Boxes that made their pixels unknown, bool (N,)."""
-    selected = np.array([_selected(name, settings) for name in names], np.bool_)
-    not_believed = selected & ~believed & (settings.get("weak_boxes") == "unknown")
-    return np.asarray(not_believed | (~selected & (settings.get("other_classes") == "unknown")), np.bool_)
+    """Boxes that made their pixels unknown, bool (N,).
+
+    Args:
+        names: class of each box.
+        believed: bool (N,).
+        settings: mask settings as stored.
+    """
+    chosen = np.array([selected(name, settings) for name in names], np.bool_)
+    not_believed = chosen & ~believed & (settings.get("weak_boxes") == "unknown")
+    return np.asarray(not_believed | (~chosen & (settings.get("other_classes") == "unknown")), np.bool_)
 
 
 @dataclass(frozen=True)
@@ -224,7 +239,7 @@ def box_reason(class_name: str, quality: Mapping[str, float | bool], settings: M
         quality: its columns of the quality table.
         settings: mask settings as stored.
     """
-    if not _selected(class_name, settings):
+    if not selected(class_name, settings):
         wanted = ", ".join(settings["classes"])
         verdict = settings.get("other_classes", "unknown")
         return f"{verdict}: class {class_name} is none of masks.classes ({wanted})"

@@ -1,0 +1,1 @@
+"""The report of a recipe: what was made, how good it is, and where to look closer."""
