@@ -27,10 +27,10 @@ MODEL ?=
 TRUTH ?=
 
 .PHONY: help setup demo test lint format clean clean-runs
-.PHONY: labels masks status show compare verify ua-detrac uavdt cdnet davis
+.PHONY: labels masks status show report compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
 .PHONY: quality believability ablation attentions campaign scale cluster-test reproduce
-.PHONY: test-processors gpu bench bench-labelers bench-pawcs bench-evaluate bench-training
+.PHONY: test-browser test-processors gpu bench bench-labelers bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,10 @@ demo: .venv/.ready  ## label the synthetic scenes, measure them against exact ma
 
 test: lint  ## all checks: ruff, mypy, pytest (one process per core, one thread each)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+test-browser: .venv/.ready  ## the tests of pages in a real browser; as root on Debian or Ubuntu it is installed
+	bash scripts/install-browser.sh
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser tests/pipeline/pages
 
 test-processors: .venv/.ready  ## the tests of numbers under emulated processors: half an hour [PROCESSORS="--quick"]
 	$(BIN)/python scripts/test_processors.py $(PROCESSORS)
@@ -72,6 +76,9 @@ status: .venv/.ready  ## what is made, what is stale and why
 
 show: .venv/.ready  ## overlays and contact sheets
 	$(SPOTLABEL) show $(RECIPE) $(LOOK)
+
+report: .venv/.ready  ## one page: what was made, how good it is, where to look closer
+	$(SPOTLABEL) report $(RECIPE) $(LOOK)
 
 compare: .venv/.ready  ## what changed between two label versions: make compare A=old.yaml B=new.yaml DATA=...
 	$(SPOTLABEL) compare $(A) $(B) $(LOOK)

@@ -12,9 +12,11 @@ import numpy as np
 from spotlabel.labelers.masks.presets import PAPER
 from spotlabel.pipeline.cli.options import console, table
 from spotlabel.pipeline.cli.progress import watching
+from spotlabel.pipeline.cli.report import PAGE, commands, write_page
 from spotlabel.pipeline.errors import RecipeError
 from spotlabel.pipeline.measures.pixels import PixelCounts, count
 from spotlabel.pipeline.names import file_stem
+from spotlabel.pipeline.pages.report.write import Asked
 from spotlabel.pipeline.pictures.render import Look, render_item
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.job import Outcome
@@ -49,6 +51,18 @@ def demo(out: str, overrides: tuple[str, ...], jobs: int | None, quiet: bool) ->
     if any(outcome.failed for outcome in outcomes):
         sys.exit(1)
     _tell(recipe, chosen, outcomes)
+    page = recipe.out / PAGE
+    write_page(
+        recipe,
+        chosen,
+        page,
+        Asked("Labels of demo", commands("demo", [f"out={out}", *overrides])),
+        quiet=quiet,
+    )
+    if quiet:
+        echo(f"report: {page}")
+    if recipe.masks != PAPER:
+        echo(f"as in the paper: spotlabel demo --out {recipe.out}-paper --set preset=paper")
 
 
 @dataclass(frozen=True)
@@ -97,5 +111,3 @@ def _tell(recipe: Recipe, chosen: list[Item], outcomes: list[Outcome]) -> None:
     for sheet in sheets:
         echo(f"picture: {sheet}")
     echo(f"masks: {Path(recipe.out) / 'masks'}")
-    if recipe.masks != PAPER:
-        echo(f"as in the paper: spotlabel demo --out {recipe.out}-paper --set preset=paper")

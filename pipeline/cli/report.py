@@ -23,6 +23,7 @@ from spotlabel.pipeline.terminal import echo
 from spotlabel.pipeline.upkeep.plan import Item, items
 
 PAGE = "report.html"
+MOST_MEGABYTES = 20.0
 
 
 @click.command()
@@ -31,7 +32,7 @@ PAGE = "report.html"
               help="The page, .html, its JSON twin beside it; default: <out>/report.html.")  # fmt: skip
 @click.option("--against", type=click.Path(path_type=Path), metavar="OLD.json",
               help="Also say what changed since this report.")  # fmt: skip
-@click.option("--max-mb", type=click.FloatRange(min=0.1), default=20.0, show_default=True,
+@click.option("--max-mb", type=click.FloatRange(min=0.1), default=MOST_MEGABYTES, show_default=True,
               help="Most megabytes of the page; pictures are scaled to it.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No progress, and no line but problems.")
 def report(  # noqa: PLR0917 - one argument per option
@@ -62,7 +63,7 @@ def report(  # noqa: PLR0917 - one argument per option
     chosen = items(loaded, only)
     asked = Asked(
         title=f"Labels of {Path(recipe).stem}",
-        commands=_commands(recipe, overrides, only),
+        commands=commands(recipe, overrides, only, against, max_mb),
         max_bytes=round(max_mb * MEGABYTE),
         earlier=earlier,
     )
@@ -114,10 +115,19 @@ class _Watched:
         self._watcher.finished(outcome)
 
 
-def _commands(recipe: str, overrides: Iterable[str], only: Iterable[str]) -> tuple[str, ...]:
-    """The lines that make masks and report again, as a shell takes them."""
+def commands(
+    recipe: str,
+    overrides: Iterable[str],
+    only: Iterable[str] = (),
+    against: Path | None = None,
+    max_mb: float = MOST_MEGABYTES,
+) -> tuple[str, ...]:
+    """The lines that make masks and report again, as a shell takes them; wherever the page then goes."""
     rest = [recipe]
     for option, values in (("--set", overrides), ("--only", only)):
         for value in values:
             rest += [option, value]
-    return tuple(shlex.join(["spotlabel", command, *rest]) for command in ("label", "report"))
+    how = [] if against is None else ["--against", str(against)]
+    if max_mb != MOST_MEGABYTES:
+        how += ["--max-mb", f"{max_mb:g}"]
+    return shlex.join(["spotlabel", "label", *rest]), shlex.join(["spotlabel", "report", *rest, *how])

@@ -122,10 +122,11 @@ class _Frame:
         parts, down = [], False
         for place, value in points:
             if math.isfinite(value):
-                parts.append(f"{'L' if down else 'M'}{_short(self.x(place))} {_short(self.y(value))}")
+                at = f"{_short(self.x(place))} {_short(self.y(value))}"
+                # A point alone would not be seen: a line of no length with round ends is.
+                parts.append(f"L{at}" if down else f"M{at}h0")
             down = math.isfinite(value)
-        # A point alone would not be seen: a line of no length with round ends is.
-        return "".join(parts) + ("h0" if len(parts) == 1 else "")
+        return "".join(parts)
 
     def axes(self, across: str) -> Iterator[Markup]:
         right = _WIDTH - _RIGHT
@@ -134,9 +135,9 @@ class _Frame:
             y = _short(self.y(value))
             yield tag("path", d=f"M{_LEFT} {y}H{right}", class_="grid")
             yield tag("text", f"{value:.3g}", x=_LEFT - 6, y=y, class_="tick left")
-        for part, side in ((0.0, "start"), (1.0, "end")):
-            place = self._first + self._span * part
-            x = _LEFT + (right - _LEFT) * part
+        for end, side in ((0.0, "start"), (1.0, "end")):
+            place = self._first + self._span * end
+            x = _LEFT + (right - _LEFT) * end
             yield tag("text", f"{place:.6g}", x=_short(x), y=_HEIGHT - 6, class_=f"tick {side}")
         yield tag("text", across, x=(_LEFT + right) / 2, y=_HEIGHT - 6, class_="tick middle")
 
@@ -145,7 +146,7 @@ def _round_up(value: float) -> float:
     """The next of 1, 2, 2.5, 5 times a power of ten that is not below a value."""
     if value <= 0:
         return 1.0
-    power = math.pow(10, math.floor(math.log10(value)))
+    power = float(10 ** math.floor(math.log10(value)))
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value * (1 - 1e-9))
 
 

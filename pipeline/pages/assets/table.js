@@ -11,7 +11,7 @@ const collator = new Intl.Collator("en", { numeric: true });
 const videos = [...body.rows].map((row) => ({
   row,
   state: row.dataset.state,
-  text: `${row.cells[0].textContent} ${row.cells[2].textContent}`.toLowerCase(),
+  text: `${row.cells[0].textContent} ${row.cells[3].textContent}`.toLowerCase(),
   values: [...row.cells].map((cell) => cell.dataset.v),
 }));
 

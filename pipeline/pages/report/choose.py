@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,7 +29,8 @@ Int64 = npt.NDArray[np.int64]
 def chosen_boxes(name: str, boxes: BoxColumns, count: int) -> dict[str, Int64]:
     """Rows of the boxes to show.
 
-    Each object (a track, or boxes that overlap from frame to frame) is shown once, in one group only. Among equals the larger box comes first, for more of it can be seen.
+    Each object (a track, or boxes that overlap from frame to frame) is shown once, in one group only; the
+    groups take turns where objects are few. Among equals the larger box comes first: more of it can be seen.
 
     Args:
         name: of the sequence: decides what is drawn by lot.
@@ -45,15 +49,16 @@ def chosen_boxes(name: str, boxes: BoxColumns, count: int) -> dict[str, Int64]:
     near = rows[np.lexsort((rows, -area[rows], np.abs(score[rows] - middle)))]
     seed = int(text_digest(name)[:16], 16)
     lot = np.random.default_rng(seed).permutation(len(boxes.judged))
-    orders = {  # the lot comes first: what the others show would decide what is left to draw
-        "random": lot[boxes.judged[lot]],
-        "worst": rising,
-        "weakest": rising[boxes.believed[rising]],
-        "median": near,
-    }
     objects, seen = _objects(boxes), set[int]()
-    chosen = {group: _first_objects(order, objects, seen, count) for group, order in orders.items()}
-    return {group: chosen[group] for group in GROUPS if len(chosen[group])}
+    # The lot comes first: what the others show would decide what is left to draw.
+    drawn = min(count, len(np.unique(objects[rows])) // len(GROUPS))
+    chosen = {"random": [*islice(_unseen(lot[boxes.judged[lot]], objects, seen), drawn)]}
+    orders = {"worst": rising, "weakest": rising[boxes.believed[rising]], "median": near}
+    turns = {group: _unseen(order, objects, seen) for group, order in orders.items()}
+    for _ in range(count):
+        for group, turn in turns.items():
+            chosen.setdefault(group, []).extend(islice(turn, 1))
+    return {group: np.array(chosen[group], np.int64) for group in GROUPS if chosen.get(group)}
 
 
 def _objects(boxes: BoxColumns) -> Int64:
@@ -64,13 +69,9 @@ def _objects(boxes: BoxColumns) -> Int64:
     return object_numbers(boxes.frame, boxes.table.xyxy, boxes.table.track_id)
 
 
-def _first_objects(order: Int64, objects: Int64, seen: set[int], count: int) -> Int64:
-    """The first rows of objects that were not seen before; they have been seen then."""
-    found: list[int] = []
+def _unseen(order: Int64, objects: Int64, seen: set[int]) -> Iterator[int]:
+    """Rows of an order whose object nobody has taken yet; it is taken then."""
     for row in order.tolist():
-        if len(found) == count:
-            break
         if (number := int(objects[row])) not in seen:
             seen.add(number)
-            found.append(row)
-    return np.array(found, np.int64)
+            yield row

@@ -19,6 +19,9 @@ from spotlabel.pipeline.pages.report.timeline import Timeline
 from spotlabel.pipeline.pages.report.video import Contents, Video
 from spotlabel.pipeline.pages.report.words import facts, number, percent, setting
 
+_TRUTH_WORDS = {
+    "frames": "frames compared", "f": "F", "iou": "IoU", "mean_iou": "mean IoU", "boundary_f": "boundary F",
+}  # fmt: skip
 Picture = tuple[Crop, bytes]
 """A box with its JPEG."""
 
@@ -130,7 +133,7 @@ def _about(found: Contents) -> Markup:
         shares = (f"{reason} {percent(pixels / found.pixels, 2)}" for reason, pixels in found.unknown.items())
         pairs.append(("unknown pixels", ", ".join(shares)))
     if quality := quality_data(found.quality):
-        figures = ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in quality.items())
+        figures = ", ".join(f"{_TRUTH_WORDS.get(key, key)} {number(value)}" for key, value in quality.items())
         pairs.append(("ground truth", figures))
     made = found.made_from
     pairs.append(("made by", f"{made['labeler']}, mask rules {made['mask rules']}, reader {made['reader']}"))

@@ -21,8 +21,10 @@ from spotlabel.pipeline.upkeep.plan import Item
 
 FEW_VIDEOS, MANY_SHOWN, SHOWN = 10, 6, 3
 """Up to so many videos, six boxes of each group are shown; three of more."""
-_PICTURES_SHARE = 0.8
-"""Share of the page that pictures of single videos may take; the rest is text and what stands above."""
+_ABOVE, _ABOVE_SHARE = 300_000, 0.3
+"""Bytes kept free for what is about all videos, and the share of the page that this may be at most."""
+_ROW = 3000
+"""Bytes kept free for a video's row in the table."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ def make_report(
         OSError: it cannot be written.
     """
     watch, totals, overall, kept = watch or Watch(), Totals(), Overall(), []
-    room = int(asked.max_bytes * _PICTURES_SHARE / max(1, len(chosen)))
+    above = min(_ABOVE, int(asked.max_bytes * _ABOVE_SHARE))
+    room = (asked.max_bytes - above) // max(1, len(chosen)) - _ROW
     count = MANY_SHOWN if len(chosen) <= FEW_VIDEOS else SHOWN
     with part_spool() as spool:
         for place, item in enumerate(chosen):
@@ -74,11 +77,12 @@ def make_report(
 def _keep(spool: PartSpool, place: int, video: Video, row: Row, room: int) -> Kept:
     """A video's parts to the spool: its text, its pictures as large as there is room for, its data."""
     shown = video.contents.crops if video.contents else ()
-    pictures = encoded_within(shown, room, details.cost)
+    text = details.opening(place, video)
+    pictures = encoded_within(shown, room - len(text), details.cost)
     data = json.dumps({**row.as_data(), **details.as_data(video)}, allow_nan=False)
     return Kept(
         row=row,
-        text=spool.put(details.opening(place, video)),
+        text=spool.put(text),
         pictures=spool.put(details.gallery(pictures)),
         data=spool.put(data),
         shown=len(pictures),

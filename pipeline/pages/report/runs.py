@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from spotlabel.pipeline.errors import one_sentence
+from spotlabel.pipeline.pages.report.against import FORMAT
 from spotlabel.pipeline.regular import regular_bytes
 
 MOST_POINTS = 200
@@ -67,23 +68,19 @@ def runs_in(out: Path) -> list[Run]:
 
     A file that cannot be used is told in its run's ``problem``.
     """
-    logs = sorted(out.glob("training/*/metrics.jsonl"))
-    reports = sorted(out.glob("*/report.json"))
-    return [
-        *(_told(path, out, _training) for path in logs),
-        *(_told(path, out, _evaluation) for path in reports),
-    ]
+    found = [_told(path, out, _training) for path in sorted(out.glob("training/*/metrics.jsonl"))]
+    found += [_told(path, out, _evaluation) for path in sorted(out.glob("*/report.json"))]
+    return [run for run in found if run is not None]
 
 
-def _told(path: Path, out: Path, read: Any) -> Run:
+def _told(path: Path, out: Path, read: Callable[[str, Path], Run | None]) -> Run | None:
     name = path.parent.relative_to(out).as_posix()
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"larger than {MOST_BYTES >> 20} MiB")
-        found: Run = read(name, path)
+        return read(name, path)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         return Run(name, problem=f"{path.name} cannot be used: {one_sentence(error)}")
-    return found
 
 
 def _training(name: str, path: Path) -> Run:
@@ -122,10 +119,13 @@ def _thinned(points: list[tuple[float, float]]) -> tuple[tuple[float, float], ..
     )
 
 
-def _evaluation(name: str, path: Path) -> Run:
+def _evaluation(name: str, path: Path) -> Run | None:
+    """An evaluation; None for a report like this one, which has the same name."""
     data = json.loads(regular_bytes(path))
     if not isinstance(data, dict):
         raise ValueError("expected a JSON object")
+    if data.get("format") == FORMAT:
+        return None
     leaves = dict(_leaves({key: value for key, value in data.items() if key != "published"}))
     figures = dict(list(leaves.items())[:MOST_FIGURES])
     picture = path.with_name("curves.png")

@@ -103,7 +103,8 @@ def groups(totals: Totals) -> Markup:
         if totals.groups.get(kind)
     ]
     told = "A box may be occluded and truncated, and then counts in both rows."
-    return section("groups", "By class, size, occlusion", *parts, tag("p", told, class_="hint"))
+    shown = tag("div", *parts, class_="side-by-side")
+    return section("groups", "By class, size, occlusion", shown, tag("p", told, class_="hint"))
 
 
 def _group_row(name: str, part: Tally) -> Sequence[object]:
@@ -191,7 +192,7 @@ def settings(tree: Mapping[str, Any], versions: Mapping[str, str], commands: Seq
         "settings",
         "Settings, versions, and how to make it again",
         tag("pre", tag("code", join(*commands, between="\n")), tabindex=0),
-        facts([("mask rules", preset_of(dict(tree["masks"]))), *versions.items()]),
+        facts([("masks", preset_of(dict(tree["masks"]))), *versions.items()]),
         tag(
             "details",
             tag("summary", f"All {len(rows)} settings"),

@@ -206,7 +206,7 @@ def verdict(totals: Totals) -> Verdict:
         return Verdict("bad", _bad_headline(rows), tuple(lines))
     if found:
         return Verdict("look", "Up to date, but look closer before you train on it", tuple(lines))
-    return Verdict("good", "Up to date, and nothing looks like a mistake", tuple(lines))
+    return Verdict("good", "Up to date, and no outcome looks like a mistake", tuple(lines))
 
 
 def _bad_headline(rows: Iterable[Row]) -> str:

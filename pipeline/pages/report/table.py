@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from spotlabel.pipeline.pages.charts import stacked
 from spotlabel.pipeline.pages.html import Markup, tag
 from spotlabel.pipeline.pages.report.summary import Row
+from spotlabel.pipeline.pages.report.unknown import NOT_BELIEVED
 from spotlabel.pipeline.pages.report.words import NOTHING, believability, number, percent
 
 
@@ -29,6 +30,7 @@ class _Column:
 _COLUMNS = (
     _Column("video", "name of the sequence", text=True),
     _Column("state", "how its masks stand to the recipe", text=True),
+    _Column("told", "findings (outcomes that can hardly be meant) and warnings"),
     _Column("labeler", "who makes its evidence, and the camera", text=True),
     _Column("frames", "number of frames"),
     _Column("boxes", "number of boxes"),
@@ -38,7 +40,6 @@ _COLUMNS = (
     _Column("doubtful", "judged boxes that are not believed, or with a believability under 0.5"),
     _Column("unknown", "share of all pixels that are unknown"),
     _Column("why unknown", "where unknown pixels come from; sorts by the boxes not believed"),
-    _Column("told", "findings (outcomes that can hardly be meant) and warnings"),
 )
 _TRUTH = (
     _Column("F", "F-measure beside the ground truth, unknown counting as background"),
@@ -124,11 +125,11 @@ def _cells(row: Row) -> Iterator[Cell]:
     total, standing = row.total, row.standing
     state = tag("span", standing.state, class_=f"state {standing.state}", title=standing.reason or None)
     yield state, standing.state
+    yield _told(row)
     yield f"{row.labeler} ({row.camera})", f"{row.labeler} {row.camera}"
     if not row.frames:
         for _ in range(8):
             yield NOTHING, None
-        yield _told(row)
         return
     yield number(row.frames), row.frames
     yield number(total.boxes), total.boxes
@@ -139,8 +140,7 @@ def _cells(row: Row) -> Iterator[Cell]:
     yield number(total.doubtful), total.doubtful
     yield percent(row.unknown_share), _sortable(row.unknown_share)
     shares = {reason: pixels / row.pixels for reason, pixels in row.unknown.items()}
-    yield stacked(shares, "unknown"), _sortable(shares.get("boxes not believed", 0.0))
-    yield _told(row)
+    yield stacked(shares, "unknown"), _sortable(shares.get(NOT_BELIEVED, 0.0))
 
 
 def _told(row: Row) -> Cell:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -159,11 +161,22 @@ def _standing(plan: Plan) -> Standing:
 
 def _annotated(recipe: Recipe, item: Item, said: _Said, standing: Standing) -> None:
     """What reading the annotations warns of, and what cannot be meant about masks that are as asked for."""
-    with warnings_into(said.remarks, said.findings):
+    with warnings_into(said.remarks, said.findings), _shown_nowhere_else():
         item.sequence.load()
     if standing.good:
         said.findings[:] = second_look(recipe, item, said.findings)
         item.cache.save()
+
+
+@contextmanager
+def _shown_nowhere_else() -> Iterator[None]:
+    """What the page tells need not scroll through a terminal, a video at a time."""
+    logger = logging.getLogger("spotlabel")
+    before, logger.propagate = logger.propagate, False
+    try:
+        yield
+    finally:
+        logger.propagate = before
 
 
 def _contents(item: Item, count: int, progress: FrameProgress) -> Contents:
