@@ -15,9 +15,10 @@ Kernel = Annotated[int, Field(ge=0, le=63)]
 class OwnerSettings(Settings):
     """Whose the foreground pixels are that two or more boxes claim; the mask itself does not depend on it."""
 
-    rule: Literal["tracks", "lower-edge", "smaller-box", "nearest-edge"] = "tracks"
-    """``tracks``: depth order of the tracks, and each object's outline as the frames around show it. The others
-    look at the boxes of one frame: the lowest lower edge, the smallest box, or the nearest edge has the pixel."""
+    rule: Literal["tracks", "lower-edge", "smaller-box", "nearest-edge", "none"] = "tracks"
+    """``tracks``: depth order of the tracks, and each object's outline as the frames around show it. The next
+    three look at the boxes of one frame: the lowest lower edge, the smallest box, or the nearest edge has the
+    pixel. ``none``: nobody is told, and the store holds no owners."""
     window: int = Field(12, ge=0, le=100)
     """Frames before and after that ``tracks`` looks at; so many are held in memory, packed."""
 

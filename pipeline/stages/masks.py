@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from spotlabel.labelers.masks import FrameMask, MaskSettings, draft_mask, finish_mask
 from spotlabel.labelers.masks.cues import Column
-from spotlabel.labelers.masks.owners import Claimed, with_owners
+from spotlabel.labelers.masks.owners import Claimed, FrameOwners, with_owners
 from spotlabel.labelers.masks.owners.claims import claiming_boxes
 from spotlabel.pipeline.boxes import BoxFlag
 from spotlabel.pipeline.errors import RecipeError, StoreError
@@ -51,8 +51,9 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: F
     info = _info(recipe, item, annotations, evidence)
     with MaskWriter.writing(item.mask_path, info, annotations.boxes) as writer:
         written = _written(writer, evidence, annotations, settings)
-        for index, owners in enumerate(with_owners(written, settings.owners)):
-            if owners is not None:
+        decided = written if settings.owners.rule == "none" else with_owners(written, settings.owners)
+        for index, owners in enumerate(decided):
+            if isinstance(owners, FrameOwners):
                 writer.put_owners(index, owners)
             progress(index + 1, len(evidence))
         check_inputs()

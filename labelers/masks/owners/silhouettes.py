@@ -9,9 +9,6 @@ little, and count where the object itself was never seen.
 
 from __future__ import annotations
 
-from collections import deque
-from typing import NamedTuple
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +18,7 @@ from spotlabel.labelers.masks.shapes import GRID, Shapes
 
 Float = npt.NDArray[np.float32]
 Packed = npt.NDArray[np.uint8]
-"""(N, GRID * GRID / 8), cells as bits, row by row."""
+"""(N, 2 * CELLS / 8), see :func:`observe`."""
 
 CELLS = GRID * GRID
 MEMORY = 6.0
@@ -34,6 +31,8 @@ PLACE, SIZE = 1.2, 0.15
 """Standard deviations within which other boxes are alike: of place, in box sides, and of log size."""
 KEPT, EVERY = 512, 5
 """Boxes remembered as others, and of a track every so many frames one."""
+FAR = 14.0
+"""Squared distance, in these deviations, from which on boxes have nothing to do with each other."""
 MOSTLY_SEEN = 0.6
 """Only boxes with this share of observed cells serve others."""
 PRIOR = 0.03
@@ -42,117 +41,95 @@ HULL = 0.03
 """Observations that the convex hull of the foreground that is surely the object's counts."""
 
 
-class Observed(NamedTuple):
-    """Cells of the N boxes of a frame.
-
-    Attributes:
-        seen: bits, the cell was observed.
-        filled: bits, and it was foreground.
-    """
-
-    seen: Packed
-    filled: Packed
-
-
-def observe(shapes: Shapes, rects: list[list[int]], pairs: list[tuple[int, int]]) -> Observed:
+def observe(shapes: Shapes, rects: list[list[int]], pairs: list[tuple[int, int]]) -> Packed:
     """What a frame shows of its boxes.
 
     Args:
         shapes: uint8 (N, GRID, GRID), 0 or 1.
         rects: of the boxes, each ``x0, y0, x1, y1``.
         pairs: boxes that claim pixels in common.
+
+    Returns:
+        uint8 (N, 2 * CELLS / 8), as bits: the cells that are observed and filled, then all that are observed.
     """
-    covered = np.zeros(shapes.shape, np.uint8)
+    seen = np.ones(shapes.shape, np.uint8)
     for one, other in pairs:
         x0, y0, x1, y1 = common(rects[one], rects[other])
         for box in (one, other):
             left, top, right, bottom = rects[box]
             wide, high = right - left, bottom - top
             columns = slice((x0 - left) * GRID // wide, -(-(x1 - left) * GRID // wide))
-            covered[box, (y0 - top) * GRID // high : -(-(y1 - top) * GRID // high), columns] = 1
-    seen = 1 - (covered & shapes)
-    return Observed(_packed(seen), _packed(seen & shapes))
+            rows = slice((y0 - top) * GRID // high, -(-(y1 - top) * GRID // high))
+            np.subtract(1, shapes[box, rows, columns], out=seen[box, rows, columns])
+    cells = np.stack([seen & shapes, seen], axis=1)
+    return np.packbits(cells.reshape(len(cells), 2 * CELLS), axis=1)
 
 
-def unpacked(bits: Packed) -> npt.NDArray[np.uint8]:
-    """Cells of bits: uint8 (N, CELLS), 0 or 1."""
-    return np.unpackbits(bits, axis=1, count=CELLS)
-
-
-def _packed(cells: npt.NDArray[np.uint8]) -> Packed:
-    return np.packbits(cells.reshape(len(cells), CELLS), axis=1)
+def unpacked(observed: Packed) -> npt.NDArray[np.uint8]:
+    """Cells of N boxes: uint8 (N, 2 * CELLS), 0 or 1."""
+    return np.unpackbits(observed, axis=1)
 
 
 class Others:
     """Boxes of any track that were mostly seen: the last :data:`KEPT` of them."""
 
     def __init__(self) -> None:
-        self._facts = np.full((KEPT, 5), np.inf, np.float32)  # middle x, y, log width, log height, track
-        self._seen = np.zeros((KEPT, CELLS), np.uint8)
-        self._filled = np.zeros((KEPT, CELLS), np.uint8)
+        self._facts = np.full((5, KEPT), np.inf, np.float32)  # middle x, y, log width, log height, track
+        self._cells = np.zeros((KEPT, 2 * CELLS), np.float32)
         self._next = 0
 
-    def add(self, facts: Float, observed: Observed) -> None:
+    def add(self, facts: Float, observed: Packed) -> None:
         """Remember boxes.
 
         Args:
             facts: float32 (n, 5): middle of the box x, y, logarithms of width and height, track.
-            observed: of the same n boxes.
+            observed: of the same n boxes, see :func:`observe`.
         """
-        seen = unpacked(observed.seen)
-        most = np.flatnonzero(seen.mean(axis=1) >= MOSTLY_SEEN)[:KEPT]
+        cells = unpacked(observed)
+        most = np.flatnonzero(cells[:, CELLS:].mean(axis=1) >= MOSTLY_SEEN)[:KEPT]
         if len(most):
             places = (self._next + np.arange(len(most))) % KEPT
-            self._facts[places], self._seen[places] = facts[most], seen[most]
-            self._filled[places] = unpacked(observed.filled[most])
+            self._facts[:, places], self._cells[places] = facts[most].T, cells[most]
             self._next = int(places[-1] + 1) % KEPT
 
-    def alike(self, facts: Float) -> tuple[Float, Float] | None:
-        """What boxes of other tracks, about as large and about there, show: weights of seen and filled cells.
+    def alike(self, facts: Float) -> Float | None:
+        """What boxes of other tracks, about as large and about there, show.
 
         Args:
             facts: float32 (5,), of the box, as for :meth:`add`.
 
         Returns:
-            Two float32 (CELLS,), at most :data:`OTHERS`; None if there are no such boxes.
+            float32 (2 * CELLS,), weights of the filled and of all observations, at most :data:`OTHERS`; None
+            if there are no such boxes.
         """
         side = np.exp((facts[2] + facts[3]) / 2)
-        scale = np.array([side * PLACE, side * PLACE, SIZE, SIZE], np.float32)
-        apart = (self._facts[:, :4] - facts[:4]) / scale
-        distance = np.einsum("kf,kf->k", apart, apart)
-        near = np.flatnonzero((distance < 14) & (self._facts[:, 4] != facts[4]))
+        scale = np.array([[side * PLACE], [side * PLACE], [SIZE], [SIZE]], np.float32)
+        apart = (self._facts[:4] - facts[:4, None]) / scale
+        distance = (apart * apart).sum(axis=0)
+        near = np.flatnonzero((distance < FAR) & (self._facts[4] != facts[4]))
         if not len(near):
             return None
-        weights = np.exp(-distance[near] / 2)
-        seen: Float = weights @ self._seen[near].astype(np.float32)
-        most = float(seen.max())
-        if most < 1e-6:
-            return None
-        share = np.float32(OTHERS * min(1.0, most) / most)
-        return seen * share, (weights @ self._filled[near].astype(np.float32)) * share
+        cells: Float = np.exp(distance[near] / -2) @ self._cells[near]
+        most = float(cells[CELLS:].max())
+        return cells * np.float32(OTHERS * min(1.0, most) / most) if most else None
 
 
-class Own(NamedTuple):
-    """What the frames around show of one object: M frames.
+def counts(observed: list[bytes], weights: list[float], others: Float | None) -> Float:
+    """Weighted observations of each cell of a box.
 
-    Attributes:
-        seen: bits (M, CELLS / 8).
-        filled: likewise.
-        weights: float32 (M,).
+    Args:
+        observed: what M frames show of the object, each a row of :func:`observe` as bytes.
+        weights: of these M frames.
+        others: from :meth:`Others.alike`.
+
+    Returns:
+        float32 (GRID, GRID, 2), filled and all.
     """
-
-    seen: Packed
-    filled: Packed
-    weights: Float
-
-
-def counts(own: Own, others: tuple[Float, Float] | None) -> Float:
-    """Weighted observations of each cell: float32 (GRID, GRID, 2), filled and all."""
-    seen = own.weights @ unpacked(own.seen).astype(np.float32) + np.float32(PRIOR)
-    filled = own.weights @ unpacked(own.filled).astype(np.float32) + _PRIOR_FILLED
+    rows = np.frombuffer(b"".join(observed), np.uint8).reshape(len(weights), -1)
+    cells = np.array(weights, np.float32) @ unpacked(rows).astype(np.float32) + _PRIOR
     if others is not None:
-        seen, filled = seen + others[0], filled + others[1]
-    return np.stack([filled, seen], axis=-1).reshape(GRID, GRID, 2)
+        cells += others
+    return np.ascontiguousarray(cells.reshape(2, GRID, GRID).transpose(1, 2, 0))
 
 
 def stretched(grid: Float, rect: list[int], place: tuple[int, int, int, int]) -> Float:
@@ -195,10 +172,10 @@ def hull(sure: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
 
 
 def _prior() -> Float:
-    """How often a cell is filled of which nothing is known, about half in the middle: float32 (CELLS,)."""
+    """Observations that hold for every box: float32 (2 * CELLS,), filled (half in the middle) and all."""
     across = np.abs((np.arange(GRID) + 0.5) / GRID * 2 - 1) ** 3
     share = 0.53 * np.clip(1.15 - (across[None] + across[:, None]) / 2, 0.1, 0.95)
-    return np.asarray(share.reshape(CELLS), np.float32)
+    return np.asarray(PRIOR * np.concatenate([share.reshape(CELLS), np.ones(CELLS)]), np.float32)
 
 
-_PRIOR_FILLED = np.float32(PRIOR) * _prior()
+_PRIOR = _prior()

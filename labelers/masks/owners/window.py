@@ -26,9 +26,8 @@ from spotlabel.labelers.masks.owners.silhouettes import (
     LIKENESS,
     MEMORY,
     Float,
-    Observed,
     Others,
-    Own,
+    Packed,
     counts,
     observe,
 )
@@ -74,7 +73,8 @@ class _Held:
     rects: list[list[int]]
     tracks: list[int]
     facts: Float
-    observed: Observed
+    sides: list[list[float]]
+    observed: Packed
     row_of: dict[int, int]
     votes: dict[tuple[int, int], float]
     groups: list[Group]
@@ -125,12 +125,14 @@ def _hold(frame: Claimed) -> _Held:
     for one, other in pairs:
         a, b = _named(tracks, one, other)
         votes[a, b] = vote(standing[one], standing[other]) * (1 if a == _name(tracks, one) else -1)
+    facts = _facts(frame.rects, frame.tracks)
     claiming = np.flatnonzero(frame.claims).tolist()
     return _Held(
         tally=FrameTally(frame.claims, frame.mask.shape[1]),
         rects=rects,
         tracks=tracks,
-        facts=_facts(frame.rects, frame.tracks),
+        facts=facts,
+        sides=facts[:, 2:4].tolist(),
         observed=observe(frame.shapes, rects, pairs),
         row_of={tracks[row]: row for row in claiming if tracks[row] != NO_TRACK} if frame.settled else {},
         votes=votes,
@@ -184,8 +186,7 @@ def _teach(others: Others, held: _Held, number: int) -> None:
     """Remember the boxes of a frame whose turn it is, each track's at another frame."""
     rows = [row for track, row in held.row_of.items() if (number + track) % EVERY == 0]
     if rows:
-        observed = Observed(held.observed.seen[rows], held.observed.filled[rows])
-        others.add(held.facts[rows], observed)
+        others.add(held.facts[rows], held.observed[rows])
 
 
 def _decided(
@@ -197,9 +198,8 @@ def _decided(
         return None
     for group in frame.groups:
         if settings.rule == "tracks":
-            order = front_to_back(
-                group.boxes, _nearer(held, place, group), {box: frame.rects[box][3] for box in group.boxes}
-            )
+            bottom = {box: frame.rects[box][3] for box in group.boxes}
+            order = front_to_back(group.boxes, _nearer(held, place, group), bottom)
             owner, foremost = decide(
                 group, frame.rects, order, lambda box: _counts(held, place, others, box)
             )
@@ -231,15 +231,13 @@ def _counts(held: deque[_Held | None], place: int, others: Others, box: int) -> 
     """What the frames around and other boxes say of a box's cells."""
     frame = held[place]
     assert frame is not None
-    track, facts = frame.tracks[box], frame.facts[box]
-    seen, filled, sizes, apart = [frame.observed.seen[box]], [frame.observed.filled[box]], [facts[2:4]], [0]
+    track, (width, height) = frame.tracks[box], frame.sides[box]
+    observed, weights = [frame.observed[box].tobytes()], [1.0]
     if track != NO_TRACK:
         for at, one in enumerate(held):
             if one is not None and at != place and (row := one.row_of.get(track)) is not None:
-                seen.append(one.observed.seen[row])
-                filled.append(one.observed.filled[row])
-                sizes.append(one.facts[row, 2:4])
-                apart.append(abs(at - place))
-    unlike = np.abs(np.stack(sizes) - facts[2:4]).sum(axis=1)
-    weights = np.exp(np.array(apart) / -MEMORY - LIKENESS * unlike).astype(np.float32)
-    return counts(Own(np.stack(seen), np.stack(filled), weights), others.alike(facts))
+                side = one.sides[row]
+                unlike = abs(side[0] - width) + abs(side[1] - height)
+                observed.append(one.observed[row].tobytes())
+                weights.append(exp(-abs(at - place) / MEMORY - LIKENESS * unlike))
+    return counts(observed, weights, others.alike(frame.facts[box]))
