@@ -27,13 +27,12 @@ def simple_owner(
     """
     (left, top), shape = group.place[:2], group.foreground.shape
     best, owner = np.full(shape, np.inf, np.float32), np.zeros(shape, np.uint16)
-    for box in group.boxes:
+    for box in sorted(group.boxes, key=lambda box: (rects[box], box)):
         x0, y0, x1, y1 = rects[box]
         part = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+        cost: Distance | np.float32 = np.float32(-y1 if rule == "lower-edge" else (x1 - x0) * (y1 - y0))
         if rule == "nearest-edge":
             cost = _to_edge(x1 - x0, y1 - y0)
-        else:
-            cost = np.float32(-y1 if rule == "lower-edge" else (x1 - x0) * (y1 - y0))
         wins = cost < best[part]
         np.copyto(best[part], cost, where=wins)
         np.copyto(owner[part], np.uint16(box), where=wins)
@@ -43,4 +42,5 @@ def simple_owner(
 def _to_edge(width: int, height: int) -> Distance:
     """Distance of each pixel's middle from the nearest edge of its box: float32 (height, width)."""
     x, y = np.arange(width, dtype=np.float32) + 0.5, np.arange(height, dtype=np.float32) + 0.5
-    return np.minimum(np.minimum(x, width - x)[None], np.minimum(y, height - y)[:, None])
+    nearest: Distance = np.minimum(np.minimum(x, width - x)[None], np.minimum(y, height - y)[:, None])
+    return nearest

@@ -154,4 +154,5 @@ def silhouette(
 
 def _sure(rect: list[int], count: npt.NDArray[np.uint8], origin: tuple[int, int]) -> npt.NDArray[np.uint8]:
     (x0, y0, x1, y1), (left, top) = rect, origin
-    return (count[y0 - top : y1 - top, x0 - left : x1 - left] == 1).view(np.uint8)
+    alone: npt.NDArray[np.bool_] = count[y0 - top : y1 - top, x0 - left : x1 - left] == 1
+    return alone.view(np.uint8)

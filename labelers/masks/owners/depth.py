@@ -8,7 +8,7 @@ order does not flip because a box jitters, and it may change where one object ov
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 SURE = 0.5
@@ -41,46 +41,44 @@ def vote(one: Standing, other: Standing) -> float:
 
 
 def front_to_back(
-    boxes: Iterable[int], nearer: Mapping[tuple[int, int], float], bottom: Mapping[int, int]
+    boxes: Iterable[int], nearer: Mapping[tuple[int, int], float], rects: Sequence[list[int]]
 ) -> list[int]:
     """Boxes of a group in an order in which every box comes after those in front of it.
 
-    Where the pairs contradict each other in a circle, the box with the lowest lower edge comes first.
+    Where votes leave it open or contradict each other in a circle, the box with the lowest lower edge comes
+    first, then the larger one.
 
     Args:
         boxes: rows of boxes.
         nearer: for pairs ``(i, j)`` that overlap, above 0 if ``i`` is nearer, below 0 if ``j`` is.
-        bottom: lower edge of each box, px; decides where the votes do not.
+        rects: of all boxes of the frame, each ``x0, y0, x1, y1``.
     """
-    behind: dict[int, list[int]] = {box: [] for box in boxes}
-    waits = dict.fromkeys(behind, 0)
+    rank = {box: place for place, box in enumerate(sorted(boxes, key=lambda box: _likely(rects[box], box)))}
+    behind: dict[int, list[int]] = {box: [] for box in rank}
+    waits = dict.fromkeys(rank, 0)
     for (one, other), margin in nearer.items():
-        first, second = (one, other) if _is_nearer(margin, one, other, bottom) else (other, one)
+        is_nearer = margin > 0 if margin else rank[one] < rank[other]
+        first, second = (one, other) if is_nearer else (other, one)
         behind[first].append(second)
         waits[second] += 1
-    free = [(-bottom[box], box) for box in behind if not waits[box]]
-    heapq.heapify(free)
-    held = sorted((-bottom[box], box) for box in behind)
+    by_rank = list(rank)
+    free = [rank[box] for box in rank if not waits[box]]  # rising, so it is a heap
     ordered: dict[int, None] = {}
-    next_held = 0
-    while len(ordered) < len(behind):
-        if free:
-            box = heapq.heappop(free)[1]
-        else:  # a circle
-            while held[next_held][1] in ordered:
-                next_held += 1
-            box = held[next_held][1]
+    held = iter(by_rank)
+    while len(ordered) < len(rank):
+        # without a free one there is a circle
+        box = by_rank[heapq.heappop(free)] if free else next(box for box in held if box not in ordered)
         if box in ordered:
             continue
         ordered[box] = None
         for other in behind[box]:
             waits[other] -= 1
-            if not waits[other] and other not in ordered:
-                heapq.heappush(free, (-bottom[other], other))
+            if not waits[other]:
+                heapq.heappush(free, rank[other])
     return list(ordered)
 
 
-def _is_nearer(margin: float, one: int, other: int, bottom: Mapping[int, int]) -> bool:
-    if margin:
-        return margin > 0
-    return (bottom[one], -one) > (bottom[other], -other)
+def _likely(rect: list[int], box: int) -> tuple[int, ...]:
+    """Sorts boxes by how near their objects seem, the nearest first."""
+    x0, y0, x1, y1 = rect
+    return (-y1, -(x1 - x0) * (y1 - y0), x0, y0, box)

@@ -36,7 +36,7 @@ FAR = 14.0
 MOSTLY_SEEN = 0.6
 """Only boxes with this share of observed cells serve others."""
 PRIOR = 0.03
-"""Observations that what is true of all objects counts: fuller in the middle of the box than at its corners."""
+"""Observations that what is true of all objects counts: fuller in the middle of a box than at its corners."""
 HULL = 0.03
 """Observations that the convex hull of the foreground that is surely the object's counts."""
 

@@ -184,7 +184,7 @@ def _named(tracks: list[int], one: int, other: int) -> tuple[int, int]:
 
 def _teach(others: Others, held: _Held, number: int) -> None:
     """Remember the boxes of a frame whose turn it is, each track's at another frame."""
-    rows = [row for track, row in held.row_of.items() if (number + track) % EVERY == 0]
+    rows = [row for track, row in sorted(held.row_of.items()) if (number + track) % EVERY == 0]
     if rows:
         others.add(held.facts[rows], held.observed[rows])
 
@@ -198,11 +198,8 @@ def _decided(
         return None
     for group in frame.groups:
         if settings.rule == "tracks":
-            bottom = {box: frame.rects[box][3] for box in group.boxes}
-            order = front_to_back(group.boxes, _nearer(held, place, group), bottom)
-            owner, foremost = decide(
-                group, frame.rects, order, lambda box: _counts(held, place, others, box)
-            )
+            order = front_to_back(group.boxes, _nearer(held, place, group), frame.rects)
+            owner, foremost = decide(group, frame.rects, order, lambda box: _counts(held, place, others, box))
         else:
             owner, foremost = simple_owner(group, frame.rects, settings.rule)
         frame.tally.add(group, frame.rects, owner, foremost)
@@ -214,7 +211,9 @@ def _nearer(held: deque[_Held | None], place: int, group: Group) -> dict[tuple[i
     frame = held[place]
     assert frame is not None
     weighted = [
-        (one.votes, exp(-abs(at - place) / VOTES)) for at, one in enumerate(held) if one is not None and one.votes
+        (one.votes, exp(-abs(at - place) / VOTES))
+        for at, one in enumerate(held)
+        if one is not None and one.votes
     ]
     nearer = {}
     for one, other in group.pairs:
