@@ -97,7 +97,8 @@ def calibrate(recipe: Recipe, name: str, frames: int) -> tuple[Cost, Cost]:
         for stage in _STAGES:  # fills the caches of compilers, once per machine
             _in_child({**compiling, "stage": stage, "scratch": f"{scratch}/compiling"})
         evidence, masks = (
-            _in_child({**job, "lengths": lengths, "stage": stage, "scratch": scratch}) for stage in _STAGES
+            _in_child({**job, "lengths": lengths, "stage": stage, "scratch": str(scratch)})
+            for stage in _STAGES
         )
     return evidence, masks
 
