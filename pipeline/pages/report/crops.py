@@ -131,23 +131,25 @@ def encoded(tile: Image, width: int) -> bytes:
 
 def encoded_within(
     shown: Sequence[Crop], room: int, cost: Callable[[Crop, bytes], int]
-) -> list[tuple[Crop, bytes]]:
+) -> tuple[list[tuple[Crop, bytes]], int]:
     """Pictures at the largest width at which all of them have room; at the smallest, as many as have.
 
     Args:
         shown: the crops, in the order of their importance.
         room: bytes that there is room for.
         cost: bytes that a crop with its JPEG takes.
+
+    Returns:
+        The crops with their JPEGs, and the bytes that those left out would take.
     """
     made: list[tuple[Crop, bytes]] = []
     for width in WIDTHS:
         made = [(crop, encoded(crop.tile, width)) for crop in shown]
         if sum(cost(*pair) for pair in made) <= room:
-            return made
-    kept, taken = [], 0
+            return made, 0
+    kept = 0
     for pair in made:
-        taken += cost(*pair)
-        if taken > room:
+        if (room := room - cost(*pair)) < 0:
             break
-        kept.append(pair)
-    return kept
+        kept += 1
+    return made[:kept], sum(cost(*pair) for pair in made[kept:])

@@ -78,7 +78,7 @@ def _keep(spool: PartSpool, place: int, video: Video, row: Row, room: int) -> Ke
     """A video's parts to the spool: its text, its pictures as large as there is room for, its data."""
     shown = video.contents.crops if video.contents else ()
     text = details.opening(place, video)
-    pictures = encoded_within(shown, room - len(text), details.cost)
+    pictures, lacking = encoded_within(shown, room - len(text), details.cost)
     data = json.dumps({**row.as_data(), **details.as_data(video)}, allow_nan=False)
     return Kept(
         row=row,
@@ -87,4 +87,5 @@ def _keep(spool: PartSpool, place: int, video: Video, row: Row, room: int) -> Ke
         data=spool.put(data),
         shown=len(pictures),
         left_out=len(shown) - len(pictures),
+        lacking=lacking,
     )

@@ -54,6 +54,7 @@ class Kept:
         data: its part of the JSON twin.
         shown: number of pictures.
         left_out: number of pictures for which there was no room.
+        lacking: bytes that these would take.
     """
 
     row: Row
@@ -62,6 +63,7 @@ class Kept:
     data: Part
     shown: int
     left_out: int = 0
+    lacking: int = 0
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def write_report(
         since = changes(asked.earlier[0], found.headline, settings, made.totals.rows)
     page = _Page(asked, made, found, sections.settings(settings, versions, asked.commands), since)
     fit, size = _fitted(page, made.kept, asked.max_bytes, target)
-    notes = _left_out(made.kept, fit, size)
+    notes = _left_out(made.kept, fit, size, asked.max_bytes)
     target.parent.mkdir(parents=True, exist_ok=True)
     clear_folder(target.parent)
     head = {
@@ -217,7 +219,7 @@ def _fitted(page: _Page, kept: Sequence[Kept], limit: int, target: Path) -> tupl
     closing = len(details.closing().encode())
     texts, left = _taken(order, [one.text.length + closing for one in kept], limit - fixed)
     pictures, _ = _taken([p for p in order if p in texts], [one.pictures.length for one in kept], left)
-    size = fixed + sum(one.text.length + closing + one.pictures.length for one in kept)
+    size = fixed + sum(one.text.length + closing + one.pictures.length + one.lacking for one in kept)
     return _Fit(texts, pictures), size
 
 
@@ -232,7 +234,7 @@ def _taken(order: Sequence[int], lengths: Sequence[int], room: int) -> tuple[fro
     return frozenset(taken), room
 
 
-def _left_out(kept: Sequence[Kept], fit: _Fit, size: int) -> list[str]:
+def _left_out(kept: Sequence[Kept], fit: _Fit, size: int, limit: int) -> list[str]:
     """Lines that say what the page does not show."""
     texts = len(kept) - len(fit.texts)
     bare = sum(one.shown > 0 for place, one in enumerate(kept) if place not in fit.pictures)
@@ -245,6 +247,6 @@ def _left_out(kept: Sequence[Kept], fit: _Fit, size: int) -> list[str]:
     if fewer:
         lines.append(f"{fewer} pictures of single boxes had no room even at the smallest size")
     if lines:
-        needed = -(-size // MEGABYTE)
-        lines.append(f"To see all: --max-mb {needed} or more, or --only NAME. The JSON twin has all figures.")
+        needed = max(-(-size // MEGABYTE), limit // MEGABYTE + 1)
+        lines.append(f"To see all: about --max-mb {needed}, or --only NAME. The JSON twin has all figures.")
     return lines

@@ -192,7 +192,7 @@ def test_text_can_be_read_on_its_ground(page: Path, dark: bool) -> None:
               const c = getComputedStyle(e).backgroundColor;
               return /, 0\\)$/.test(c) && e.parentElement ? opaque(e.parentElement) : c;
             };
-            const chosen = 'p, li, a, th, td, dt, dd, button, h1, h2, small, figcaption span, .tiles span, .state';
+            const chosen = 'p, li, a, th, td, dt, dd, button, h1, h2, small, figcaption span, .tiles span';
             const seen = [...document.querySelectorAll(chosen)].filter(e => e.innerText && e.offsetParent);
             return seen.map(e => {
               const [a, b] = [luminance(getComputedStyle(e).color), luminance(opaque(e))].sort();

@@ -199,7 +199,7 @@ def test_the_page_is_no_larger_than_asked_and_says_what_it_leaves_out(busy: Reci
         assert len(page.encode()) <= share * size
         assert page.count("<img") <= images
         assert row(data, "yard")["timeline"]["last_frame"] == 5
-    assert "To see all: --max-mb 1 or more" in page
+    assert "To see all: about --max-mb 1, or" in page
     with pytest.raises(ReportError, match=r"the table of 2 videos alone needs [\d.]+ MB; allow more"):
         reported(busy, tmp_path / "c.html", max_bytes=10_000)
     assert not (tmp_path / "c.html").exists()
