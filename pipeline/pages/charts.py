@@ -33,9 +33,8 @@ def histogram(counts: Sequence[int], label: str, split: float = 0.0) -> Markup:
     drawn = [tag("path", d=path, class_=kind) for kind, path in bars.items()]
     shares = ", ".join(f"{k / steps:.1f}: {count}" for k, count in enumerate(counts))
     box = f"0 0 {6 * steps} 18"
-    return tag(
-        "svg", *drawn, class_="histogram", viewBox=box, role="img", aria_label=f"{label} by steps from {shares}"
-    )  # fmt: skip
+    words = f"{label} by steps from {shares}"
+    return tag("svg", *drawn, class_="histogram", viewBox=box, role="img", aria_label=words)
 
 
 def stacked(parts: Mapping[str, float], label: str) -> Markup:
