@@ -37,17 +37,18 @@ def histogram(counts: Sequence[int], label: str, split: float = 0.0) -> Markup:
     return tag("svg", *drawn, class_="histogram", viewBox=box, role="img", aria_label=words)
 
 
-def stacked(parts: Mapping[str, float], label: str) -> Markup:
+def stacked(parts: Mapping[str, float], label: str, colours: Mapping[str, int]) -> Markup:
     """A bar of shares of a whole, the rest left empty.
 
     Args:
         parts: share by name, together at most 1.
         label: what the whole is.
+        colours: number of each part's colour, so that a name has the same one in every bar.
     """
     drawn: list[Markup] = []
     left = 0.0
-    for place, share in enumerate(parts.values()):
-        kind = f"part-{place % LINE_CLASSES}"
+    for name, share in parts.items():
+        kind = f"part-{colours[name] % LINE_CLASSES}"
         drawn.append(tag("rect", x=_short(100 * left), y=0, width=_short(100 * share), height=6, class_=kind))
         left += share
     words = ", ".join(f"{name} {share:.2%}" for name, share in parts.items()) or "none"

@@ -13,6 +13,7 @@ from spotlabel.pipeline.pages.report.details import Picture, gallery
 from spotlabel.pipeline.pages.report.runs import Run
 from spotlabel.pipeline.pages.report.summary import Totals, Verdict
 from spotlabel.pipeline.pages.report.tally import Tally
+from spotlabel.pipeline.pages.report.unknown import COLOURS
 from spotlabel.pipeline.pages.report.words import (
     NOTHING,
     believability,
@@ -61,7 +62,7 @@ def tiles(totals: Totals) -> Markup:
     """The main figures."""
     total, pixels, rows = totals.total, totals.pixels, totals.rows
     unknown = {reason: count / pixels for reason, count in totals.unknown.items()} if pixels else {}
-    why = tag("ul", *(tag("li", f"{reason} {percent(share, 2)}") for reason, share in unknown.items()))
+    why = tag("ul", *(_reason(reason, share) for reason, share in unknown.items()))
     missed = ", ".join(f"{count:,} miss {name}" for name, count in totals.missed.items())
     shown = [
         ("videos", number(len(rows)), ", ".join(f"{n} {state}" for state, n in totals.states().items())),
@@ -73,10 +74,15 @@ def tiles(totals: Totals) -> Markup:
         (
             "unknown",
             percent(sum(unknown.values()) if pixels else None),
-            join(stacked(unknown, "unknown"), why),
+            join(stacked(unknown, "unknown", COLOURS), why),
         ),
     ]
     return tag("div", *(_tile(*one) for one in shown), *_truth_tiles(totals), class_="tiles")
+
+
+def _reason(name: str, share: float) -> Markup:
+    """A reason for unknown pixels, with the colour it has in the bars."""
+    return tag("li", tag("i", class_=f"swatch line-{COLOURS[name]}"), f"{name} {percent(share, 2)}")
 
 
 def _tile(name: str, figure: str, note: object) -> Markup:

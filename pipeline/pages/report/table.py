@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from spotlabel.pipeline.pages.charts import stacked
 from spotlabel.pipeline.pages.html import Markup, tag
 from spotlabel.pipeline.pages.report.summary import Row
-from spotlabel.pipeline.pages.report.unknown import NOT_BELIEVED
+from spotlabel.pipeline.pages.report.unknown import COLOURS, NOT_BELIEVED
 from spotlabel.pipeline.pages.report.words import NOTHING, believability, number, percent
 
 
@@ -140,7 +140,7 @@ def _cells(row: Row) -> Iterator[Cell]:
     yield number(total.doubtful), total.doubtful
     yield percent(row.unknown_share), _sortable(row.unknown_share)
     shares = {reason: pixels / row.pixels for reason, pixels in row.unknown.items()}
-    yield stacked(shares, "unknown"), _sortable(shares.get(NOT_BELIEVED, 0.0))
+    yield stacked(shares, "unknown", COLOURS), _sortable(shares.get(NOT_BELIEVED, 0.0))
 
 
 def _told(row: Row) -> Cell:

@@ -15,6 +15,14 @@ from spotlabel.pipeline.store.schema import UNKNOWN_PLANE, unpack_rows
 NOT_BELIEVED = "boxes not believed"
 OTHER_CLASS = "boxes of other classes"
 REGIONS = "ignore regions"
+COLOURS = {
+    NOT_BELIEVED: 0,
+    REGIONS: 1,
+    OTHER_CLASS: 2,
+    **{f"{state} frames": 3 + place for place, state in enumerate(("warm-up", "unreadable", "missing"))},
+    "unannotated frames": 5,
+}
+"""Number of each reason's colour in charts."""
 
 
 def unknown_pixels(masks: MaskReader, boxes: BoxColumns) -> Iterator[dict[str, int]]:

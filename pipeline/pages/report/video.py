@@ -141,7 +141,8 @@ def look_at(
             contents = _contents(item, count, progress)
             _annotated(recipe, item, said, standing)
         except (SpotlabelError, OSError) as error:
-            contents, standing = None, Standing(str(State.DAMAGED), one_sentence(error))
+            state = str(State.DAMAGED) if isinstance(error, StoreError) else UNUSABLE
+            contents, standing = None, Standing(state, one_sentence(error))
     name, camera = item.sequence.name, str(item.sequence.camera)
     return Video(
         name, camera, item.labeler.name, standing, contents, tuple(said.remarks), tuple(said.findings)

@@ -38,8 +38,8 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "words",
     [
         ("status",), ("plan",), ("quality",), ("label", "--dry-run"), ("label",), ("show", "--frames", "2"),
-        ("verify", "stores"), ("report",), ("why", NAME), ("status", "--json"), ("label", "--set", f"x{NAME}=1"),
-        ("compare",),
+        ("verify", "stores"), ("report",), ("why", NAME), ("status", "--json"),
+        ("label", "--set", f"x{NAME}=1"), ("compare",),
     ],
     ids=lambda words: " ".join(words).encode("unicode_escape").decode(),
 )  # fmt: skip

@@ -32,9 +32,10 @@ def test_one_of_many_is_still_seen() -> None:
 
 
 def test_shares_lie_one_after_another() -> None:
-    bars = drawn(stacked({"a": 0.25, "b": 0.5}, "unknown"), "rect")
+    bars = drawn(stacked({"a": 0.25, "b": 0.5}, "unknown", {"a": 3, "b": 0}), "rect")
     assert [(float(bar["x"]), float(bar["width"])) for bar in bars] == [(0, 25), (25, 50)]
-    assert drawn(stacked({"a": 0.25}, "unknown"), "svg")[0]["aria-label"] == "unknown: a 25.00%"
+    assert [bar["class"] for bar in bars] == ["part-3", "part-0"]
+    assert drawn(stacked({"a": 0.25}, "unknown", {"a": 0}), "svg")[0]["aria-label"] == "unknown: a 25.00%"
 
 
 def test_a_line_goes_from_corner_to_corner_and_stops_at_gaps() -> None:
@@ -62,5 +63,5 @@ def test_axes_end_at_round_numbers(largest: float, top: float) -> None:
 def test_hostile_names_stay_text() -> None:
     hostile = "</svg><script>alert(1)</script>"
     line = line_chart({hostile: [(0, 1)]}, hostile, "x")
-    for chart in (histogram([1], hostile), stacked({hostile: 0.5}, hostile), line):
+    for chart in (histogram([1], hostile), stacked({hostile: 0.5}, hostile, {hostile: 0}), line):
         assert "<script" not in chart

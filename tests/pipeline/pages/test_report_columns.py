@@ -14,7 +14,13 @@ from spotlabel.pipeline.pages.report.choose import chosen_boxes
 from spotlabel.pipeline.pages.report.columns import BoxColumns, box_columns
 from spotlabel.pipeline.pages.report.tally import Tally, tally
 from spotlabel.pipeline.pages.report.timeline import timeline
-from spotlabel.pipeline.pages.report.unknown import unknown_pixels
+from spotlabel.pipeline.pages.report.unknown import (
+    COLOURS,
+    NOT_BELIEVED,
+    OTHER_CLASS,
+    REGIONS,
+    unknown_pixels,
+)
 from spotlabel.pipeline.store import FrameState, MaskReader, MaskWriter
 from tests.helpers.stores import info
 
@@ -96,6 +102,13 @@ def test_unknown_pixels_count_once_and_for_the_first_reason(masks: MaskReader) -
         {"warm-up frames": 60},
         {"unreadable frames": 60},
     ]
+
+
+def test_every_reason_has_its_colour() -> None:
+    whole = {
+        f"{state.name.lower().replace('_', '-')} frames" for state in FrameState if state != FrameState.OK
+    }
+    assert COLOURS.keys() == {NOT_BELIEVED, OTHER_CLASS, REGIONS, *whole}
 
 
 def test_over_time(masks: MaskReader) -> None:

@@ -147,8 +147,9 @@ def test_a_video_that_cannot_be_used_is_a_row(own: Recipe, tmp_path: Path) -> No
     (tmp_path / "data" / "gate" / "gt" / "gt.txt").write_text("1,1,no,2,3,4,1,1,1\n")
     other = build_recipe({**own.tree, "data": str(tmp_path / "data")})
     _, data = reported(other, tmp_path / "a.html")
-    assert row(data, "gate")["state"] in ("unusable", "damaged", "stale")
-    assert row(data, "gate")["reason"]
+    assert row(data, "gate")["state"] == "unusable"
+    assert "gt.txt: line 1" in row(data, "gate")["reason"]
+    assert row(data, "yard")["state"] == "fresh"
     assert data["verdict"]["level"] == "bad"
 
 
@@ -218,7 +219,7 @@ def test_memory_does_not_grow_with_the_videos(tmp_path: Path) -> None:
 
     def count(_video: object) -> None:
         gc.collect()
-        most.append(sum(isinstance(one, Crop) for one in gc.get_objects()))
+        most.append(sum(type(one) is Crop for one in gc.get_objects()))
 
     make_report(recipe, items(recipe), tmp_path / "a.html", Asked("Labels", ()), Watch(finished=count))
     # The boxes of the video at hand, and the most doubtful ones of all.
@@ -279,6 +280,20 @@ def test_quality_stands_beside_the_masks_where_there_is_truth(busy: Recipe, tmp_
     assert quality["f"] == pytest.approx(measured.counts.f_measure, abs=1e-4)
     assert quality["frames"] == 6
     assert ">IoU</button>" in page
+
+
+def test_a_video_without_boxes_has_a_row_and_a_part(tmp_path: Path) -> None:
+    scene = {"name": "road", "frames": 4, "width": 160, "height": 96, "density": 0, "parked_car": False}
+    scene |= {"starter": False, "ignored_region": False}
+    dataset = {"reader": "synthetic", "scenes": [scene]}
+    recipe = build_recipe({"out": str(tmp_path / "out"), "dataset": dataset, "labeler": "filled-box"})
+    relabelled(recipe)
+    page, data = reported(recipe, tmp_path / "a.html")
+    road = row(data, "road")
+    assert (road["frames"], road["boxes"], road["mean_fill"], road["shown"]) == (4, 0, None, [])
+    assert road["timeline"]["fill"] == [None] * 4
+    assert data["verdict"]["level"] == "look"
+    assert "no box in any of 4 frames" in page
 
 
 def test_truth_that_cannot_be_used_is_told(
