@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -26,10 +27,10 @@ class Images:
 
     Args:
         sequence: it.
-        counted: how the format calls the image at a position, from 0; empty for the names that images have.
+        counted: how the format calls the image at a position, from 0; None for the names that images have.
     """
 
-    def __init__(self, sequence: Sequence, counted: str = "") -> None:
+    def __init__(self, sequence: Sequence, counted: Callable[[int], str] | None = None) -> None:
         self._frames: FrameSource = sequence.frames
         self._name = sequence.name
         self._counted = counted
@@ -44,7 +45,7 @@ class Images:
         file = self._files.get(index)
         suffix = file.suffix if file and _SUFFIX.fullmatch(file.suffix) else MADE_SUFFIX
         if self._counted:
-            return self._counted.format(index) + suffix
+            return self._counted(index) + suffix
         stem = file_stem(file.stem) if file else f"{int(self._frames.numbers[index]):06}"
         return stem + suffix
 

@@ -65,7 +65,7 @@ def why_export(recipe: Recipe, item: Item, options: ExportOptions, to: Path) -> 
 
 
 def made_from(item: Item, options: ExportOptions) -> dict[str, Any]:
-    """What decides the files of a video; the seal of the masks stands for the frames and boxes behind them."""
+    """What decides the files of a video; the seal of the masks stands for frames and boxes behind them."""
     return {
         "export": VERSION,
         "sequence": item.sequence.name,

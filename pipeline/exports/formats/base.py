@@ -48,7 +48,7 @@ class Format:
         writer: begins a video; writes into the folder of a :class:`Staging`.
         own: what belongs to one video alone, ``{}`` being its file name, in the order of its replacement.
         images: folder of a video's images.
-        counted: what images are called, ``{}`` being the position from 0; empty for the dataset's names.
+        counted: what the image at a position, from 0, is called; None for the dataset's names.
         whole_videos: also frames of which nothing is known are exported, for the format is one of videos.
         common: files that all videos have in common.
         finish: writes those into the export's folder.
@@ -60,7 +60,7 @@ class Format:
     images: str
     common: tuple[str, ...] = ()
     finish: Callable[[Path, Sequence[Part], tuple[str, ...]], None] = nothing_in_common
-    counted: str = ""
+    counted: Callable[[int], str] | None = None
     whole_videos: bool = False
 
     def own_of(self, stem: str) -> list[str]:

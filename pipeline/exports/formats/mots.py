@@ -47,6 +47,11 @@ def class_numbers(classes: tuple[str, ...]) -> list[int]:
     return given
 
 
+def frame_name(index: int) -> str:
+    """What the pictures of a frame are called, by its position from 0."""
+    return f"{index + 1:06}"
+
+
 class MotsWriter:
     """Writes ``<video>/gt/gt.txt``, ``<video>/instances/`` and ``<video>/seqinfo.ini``."""
 
@@ -84,7 +89,7 @@ class MotsWriter:
         region = piece_of(unknown)
         if region is not None:
             self._row(frame.index, IGNORED * _PER_CLASS, IGNORED, coco_rle(region, size)["counts"])
-        name = f"{self._video.stem}/instances/{frame.index + 1:06}.png"
+        name = f"{self._video.stem}/instances/{frame_name(frame.index)}.png"
         self._stage.write(name, grey16_png(plane))
 
     def _row(self, index: int, number: int, class_number: int, rle: str) -> None:
@@ -117,6 +122,6 @@ FORMAT = Format(
     images="{}/img1",
     common=(CLASSES,),
     finish=finish,
-    counted="{:06}",
+    counted=frame_name,
     whole_videos=True,
 )

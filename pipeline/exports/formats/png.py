@@ -17,6 +17,11 @@ from spotlabel.pipeline.exports.video import Video
 UNKNOWN = 255
 
 
+def frame_name(index: int) -> str:
+    """What the pictures of a frame are called, by its position from 0."""
+    return f"{index:05}"
+
+
 class PngWriter:
     """Writes ``Annotations/<video>/`` and ``instances/<video>.json``."""
 
@@ -30,7 +35,7 @@ class PngWriter:
         for instance in frame.instances:
             assert instance.piece is not None
             instance.piece.paint(plane, int(self._values[self._video.objects.of_row[instance.row]]))
-        name = f"Annotations/{self._video.stem}/{frame.index:05}.png"
+        name = f"Annotations/{self._video.stem}/{frame_name(frame.index)}.png"
         self._stage.write(name, indexed_png(plane))
 
     def finish(self) -> list[str]:
@@ -40,7 +45,7 @@ class PngWriter:
         document = Document(file, {"video": video.name, "unknown": UNKNOWN, "classes": video.classes})
         document.begin("frames")
         document.rows(
-            {"picture": f"{index:05}.png", "frame": int(video.numbers[index])}
+            {"picture": f"{frame_name(index)}.png", "frame": int(video.numbers[index])}
             for index in video.indices.tolist()
         )
         document.begin("objects")
@@ -65,6 +70,6 @@ FORMAT = Format(
     writer=PngWriter,
     own=("JPEGImages/{}", "instances/{}.json", "Annotations/{}"),
     images="JPEGImages/{}",
-    counted="{:05}",
+    counted=frame_name,
     whole_videos=True,
 )
