@@ -30,7 +30,7 @@ TRUTH ?=
 .PHONY: labels masks status show compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
 .PHONY: quality believability ablation attentions campaign scale cluster-test reproduce
-.PHONY: test-processors gpu bench bench-labelers bench-pawcs bench-evaluate bench-training
+.PHONY: test-processors gpu bench bench-exports bench-labelers bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -104,6 +104,9 @@ reproduce: .venv/.ready  ## a table of a paper anew, beside the paper's: make re
 
 bench: .venv/.ready  ## measure the label path: mask stage, stores, rim of the evidence stage
 	$(BIN)/python -m benchmarks.bench_labels
+
+bench-exports: .venv/.ready  ## frames/s and memory of exports in every format: make bench-exports [DATA=../shared/data]
+	$(BIN)/python -m benchmarks.bench_exports $(if $(DATA),--data '$(DATA)')
 
 bench-labelers: .venv/.ready  ## frames/s of boxbg, egoflow and egoflow-cut: make bench-labelers [DATA=../shared/data]
 	$(BIN)/python -m benchmarks.bench_labelers $(if $(DATA),--data '$(DATA)')

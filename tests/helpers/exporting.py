@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import configparser
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -184,9 +185,10 @@ def read_png(to: Path, stem: str) -> Found:
 
 
 def read_voc(to: Path, stem: str) -> Found:
-    values = json.loads((to / "classes.json").read_text())
+    labels = [line.split(":")[0] for line in (to / "labelmap.txt").read_text().splitlines()[1:]]
+    values = {name: value for value, name in enumerate(labels)}
     found = {}
-    for line in (to / "ImageSets/Segmentation" / f"{stem}.txt").read_text().split():
+    for line in (to / "ImageSets/videos" / f"{stem}.txt").read_text().split():
         numbers = np.array(Image.open(to / "SegmentationObject" / f"{line}.png"))
         classes = np.array(Image.open(to / "SegmentationClass" / f"{line}.png"))
         root = ElementTree.parse(to / "Annotations" / f"{line}.xml").getroot()
@@ -239,14 +241,15 @@ def read_labelme(folder: Path) -> Found:
     return found
 
 
-def read_yolo(to: Path, stem: str) -> Found:
+def read_yolo(to: Path, stem: str, whole: Callable[[np.ndarray], np.ndarray] = np.trunc) -> Found:
     """Polygons filled as Ultralytics fills them: coordinates times size, cut to integers, OpenCV's fill."""
     found = {}
     for path in sorted((to / "labels" / stem).iterdir()):
         seen = Seen()
         for line in path.read_text().splitlines():
             kind, *numbers = line.split()
-            points = (np.array(numbers, np.float64).reshape(-1, 2) * [WIDTH, HEIGHT]).astype(np.int32)
+            shares = np.array(numbers, np.float64).reshape(-1, 2)
+            points = whole(shares * [WIDTH, HEIGHT]).astype(np.int32)
             assert len(points) >= 3
             plane = np.zeros((HEIGHT, WIDTH), np.uint8)
             cv2.fillPoly(plane, [points], 1)

@@ -7,7 +7,6 @@ the XML file; those without a mask come last and are "difficult". 0 is backgroun
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,16 +16,17 @@ from spotlabel.pipeline.boxes import BoxFlag
 from spotlabel.pipeline.errors import ExportError
 from spotlabel.pipeline.exports.formats.base import Format, Part
 from spotlabel.pipeline.exports.frame import ExportFrame, Instance
-from spotlabel.pipeline.exports.pixels import indexed_png
+from spotlabel.pipeline.exports.pixels import indexed_png, palette
 from spotlabel.pipeline.exports.staging import Staging
 from spotlabel.pipeline.exports.video import Video
 from spotlabel.pipeline.exports.xml import element
+from spotlabel.pipeline.text import one_line
 
 UNKNOWN = 255
-_LISTS = "ImageSets/Segmentation"
+_LISTS = "ImageSets/videos"
 _FOLDERS = ("JPEGImages", "SegmentationClass", "SegmentationObject", "Annotations")
-_ALL = "ImageSets/all.txt"
-_CLASSES = "classes.json"
+_ALL = ("ImageSets/Segmentation/all.txt", "ImageSets/Main/all.txt")
+_LABELS = "labelmap.txt"
 _MOST = UNKNOWN - 1
 
 
@@ -97,10 +97,15 @@ class VocWriter:
 
 
 def finish(to: Path, parts: Sequence[Part], classes: tuple[str, ...]) -> None:
-    """Write the list of all images and the values of classes."""
-    write_atomically(to / _ALL, b"".join((to / _LISTS / f"{part.stem}.txt").read_bytes() for part in parts))
-    values = {name: place for place, name in enumerate(classes, start=1)}
-    write_atomically(to / _CLASSES, f"{json.dumps(values, indent=1)}\n".encode())
+    """Write the list of all images, and the classes in the order of their values, as Datumaro and CVAT do."""
+    listed = b"".join((to / _LISTS / f"{part.stem}.txt").read_bytes() for part in parts)
+    for name in _ALL:
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(to / name, listed)
+    names = ("background", *(one_line(name).replace(":", "_") for name in classes))
+    colours = [",".join(map(str, colour)) for colour in palette()[: len(names)].tolist()]
+    lines = (f"{name}:{colour}::\n" for name, colour in zip(names, colours, strict=True))
+    write_atomically(to / _LABELS, "".join(["# label:color_rgb:parts:actions\n", *lines]).encode())
 
 
 FORMAT = Format(
@@ -108,6 +113,6 @@ FORMAT = Format(
     writer=VocWriter,
     own=(*(f"{folder}/{{}}" for folder in _FOLDERS), f"{_LISTS}/{{}}.txt"),
     images="JPEGImages/{}",
-    common=(_ALL, _CLASSES),
+    common=(*_ALL, _LABELS),
     finish=finish,
 )

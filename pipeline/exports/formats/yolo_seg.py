@@ -1,7 +1,7 @@
 """YOLO segmentation (Ultralytics): a text file for every image, a polygon for every object.
 
 A row is one polygon, so parts and holes are joined by bridges (:mod:`spotlabel.pipeline.exports.polygons`).
-Coordinates are pixel centres as shares of width and height. Classes count from 0. The format has nothing for
+Coordinates are shares of width and height. Classes count from 0. The format has nothing for
 what is unknown: an object without a mask looks like background, and images of which nothing is known are left
 out.
 """
@@ -21,6 +21,9 @@ from spotlabel.pipeline.exports.video import Video
 
 SETTINGS = "data.yaml"
 _FEWEST_VERTICES = 3
+_INSIDE = 0.25
+"""From the edge of a pixel to where its vertex is written: Ultralytics cuts coordinates to whole pixels,
+supervision rounds them, and both come back to this pixel."""
 
 
 class YoloSegWriter:
@@ -47,7 +50,7 @@ class YoloSegWriter:
         height, width = self._video.size
         pairs = points.tolist()
         pairs += [pairs[-1]] * (_FEWEST_VERTICES - len(pairs))
-        return " ".join(f"{(x + 0.5) / width:.6f} {(y + 0.5) / height:.6f}" for x, y in pairs)
+        return " ".join(f"{(x + _INSIDE) / width:.6f} {(y + _INSIDE) / height:.6f}" for x, y in pairs)
 
     def finish(self) -> list[str]:
         """What is lost in polygons."""

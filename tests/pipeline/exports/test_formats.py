@@ -156,7 +156,7 @@ def test_formats_of_images(recipe: Path, by_coco: Found, tmp_path: Path, form: s
     to = written(recipe, tmp_path, form)
     if form == "voc":
         found = exporting.read_voc(to, "gate")
-        listed = (to / "ImageSets/all.txt").read_text().split()
+        listed = (to / "ImageSets/Segmentation/all.txt").read_text().split()
         assert listed == [f"{name}/{index + 1:06}" for name in ("gate", "road") for index in KNOWN]
     elif form == "cvat":
         found = exporting.read_cvat(to / "gate/annotations.xml")
@@ -179,10 +179,12 @@ def test_cvat_shows_objects_without_a_mask_as_boxes(recipe: Path, tmp_path: Path
 def test_yolo_polygons_keep_the_masks(recipe: Path, by_coco: Found, tmp_path: Path) -> None:
     to = written(recipe, tmp_path, "yolo-seg")
     found = exporting.read_yolo(to, "gate")
+    rounded = exporting.read_yolo(to, "gate", np.rint)
     assert [*found] == [*KNOWN]
     overlaps = []
     for index in KNOWN:
         assert len(found[index].objects) == len(by_coco[index].objects)
+        same(rounded[index], found[index])
         for (name, _, filled), (wanted, _, pixels) in zip(
             found[index].objects, by_coco[index].objects, strict=True
         ):
