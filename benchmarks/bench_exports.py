@@ -1,9 +1,9 @@
 """What exports cost: ``make bench-exports [DATA=../shared/data]``.
 
 Every format in a process of its own: frames per second of CPU time and of wall time, flushing to the disk
-included. Memory is the most that the process held while it exported every 4th frame, and while it exported all:
-equal where it does not grow with the video. UA-DETRAC's MVI_40201 (960x540, 400 frames) with ``--data``, else a
-rendered street of this size.
+included. Memory is the most that the process held while it exported every 4th frame, and while it exported
+all: equal where it does not grow with the video. UA-DETRAC's MVI_40201 (960x540, 400 frames) with ``--data``,
+else a rendered street of this size.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.masks import FOREGROUND, UNKNOWN, MaskSettings
-from spotlabel.labelers.masks.boxes import has_pixels, pixel_rects
+from spotlabel.labelers.masks import UNKNOWN, MaskSettings
+from spotlabel.labelers.masks.boxes import pixel_rects
 from spotlabel.pipeline.exports.frame import ExportFrame, Instance, Piece, Plane, piece_of
 from spotlabel.pipeline.store import FrameState, MaskReader
 
@@ -50,9 +50,7 @@ class Frames:
         if self._masks.state[index] != FrameState.OK:
             return ExportFrame(index, number, known=False)
         mask = self._masks.read(index)
-        rows = self._boxes.rows(index)
-        first = rows.start
-        own = {first + row: piece for row, piece in self._owned(index, mask)}
+        rows, own = self._boxes.rows(index), dict(self._owned(index))
         known = {row: piece for row, piece in own.items() if self._trusted[row]}
         unknown = (mask == UNKNOWN).view(np.uint8)
         demoted = [row for row in own if not self._trusted[row]]
@@ -68,21 +66,12 @@ class Frames:
         instances = tuple(self._instance(row, piece, known=True) for row, piece in sorted(known.items()))
         return ExportFrame(index, number, True, instances, found, piece_of(rest))
 
-    def _owned(self, index: int, mask: Plane) -> Iterator[tuple[int, Piece]]:
-        """Row in the frame and foreground of every box that has a pixel of its own."""
-        rows = self._boxes.rows(index)
-        rects = self._rects[rows]
-        owner = np.full(mask.shape, -1, np.int32)
-        bottom = self._boxes.xyxy[rows, 3]
-        believed = self._masks.believed[rows] & has_pixels(rects)
-        order = [int(row) for row in np.argsort(bottom, kind="stable") if believed[row]]
-        for row in order:
-            x0, y0, x1, y1 = rects[row].tolist()
-            owner[y0:y1, x0:x1] = row
-        for row in sorted(order):
-            x0, y0, x1, y1 = rects[row].tolist()
-            mine = (owner[y0:y1, x0:x1] == row) & (mask[y0:y1, x0:x1] == FOREGROUND)
-            piece = piece_of(mine.view(np.uint8), x0, y0)
+    def _owned(self, index: int) -> Iterator[tuple[int, Piece]]:
+        """Row in the table and foreground of every box that has a pixel of its own."""
+        owners, rows = self._masks.owners(index), self._boxes.rows(index)
+        for place, row in enumerate(range(rows.start, rows.stop)):
+            x0, y0, x1, y1 = self._rect(row)
+            piece = piece_of((owners[y0:y1, x0:x1] == place).view(np.uint8), x0, y0)
             if piece is not None:
                 yield row, piece
 
