@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.masks import UNKNOWN, MaskSettings
+from spotlabel.labelers.masks import MaskSettings
 from spotlabel.labelers.masks.boxes import pixel_rects
 from spotlabel.pipeline.exports.frame import ExportFrame, Instance, Piece, Plane, piece_of
 from spotlabel.pipeline.store import FrameState, MaskReader
+from spotlabel.pipeline.store.schema import UNKNOWN_PLANE, unpack_rows
 
 _Rect = tuple[int, int, int, int]
 
@@ -49,10 +50,10 @@ class Frames:
         number = int(self._masks.numbers[index])
         if self._masks.state[index] != FrameState.OK:
             return ExportFrame(index, number, known=False)
-        mask = self._masks.read(index)
         rows, own = self._boxes.rows(index), dict(self._owned(index))
         known = {row: piece for row, piece in own.items() if self._trusted[row]}
-        unknown = (mask == UNKNOWN).view(np.uint8)
+        packed = self._masks.packed(UNKNOWN_PLANE, index)
+        unknown = unpack_rows(packed, self._masks.size[1])
         demoted = [row for row in own if not self._trusted[row]]
         self._make_unknown(unknown, demoted, known)
         others = [row for row in range(rows.start, rows.stop) if row not in known]

@@ -102,9 +102,15 @@ def finish(to: Path, parts: Sequence[Part], classes: tuple[str, ...]) -> None:
     for name in _ALL:
         (to / name).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(to / name, listed)
-    names = ("background", *(one_line(name).replace(":", "_") for name in classes))
-    colours = [",".join(map(str, colour)) for colour in palette()[: len(names)].tolist()]
-    lines = (f"{name}:{colour}::\n" for name, colour in zip(names, colours, strict=True))
+    plain = [one_line(name).replace(":", "_") for name in classes]
+    ignored = "ignored" if "ignored" not in plain else "ignored_"  # as Datumaro calls the colour of 255
+    values = [
+        ("background", 0),
+        *((name, value) for value, name in enumerate(plain, start=1)),
+        (ignored, UNKNOWN),
+    ]
+    colours = palette().tolist()
+    lines = [f"{name}:{','.join(map(str, colours[value]))}::\n" for name, value in values]
     write_atomically(to / _LABELS, "".join(["# label:color_rgb:parts:actions\n", *lines]).encode())
 
 
