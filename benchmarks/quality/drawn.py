@@ -25,16 +25,16 @@ Float32 = npt.NDArray[np.float32]
 def interpolated(every: int) -> Change:
     """Keep the first box of every track, every so many after it and the last; interpolate between these.
 
-    Boxes that have no track ids are linked by overlap, see :mod:`benchmarks.believability.tracks`.
+    Boxes that have no track ids are linked by overlap, see :mod:`benchmarks.believability.tracks`; the ids
+    stay as they are.
     """
 
     def change(annotations: Annotations, size: Size) -> Annotations:
-        annotations = tracked(annotations)
-        boxes = annotations.boxes
+        boxes, tracks = annotations.boxes, tracked(annotations).boxes.track_id
         xyxy = boxes.xyxy.copy()
         frames = np.repeat(np.arange(len(boxes)), np.diff(boxes.offsets))
-        for track in np.unique(boxes.track_id[boxes.track_id >= 0]):
-            rows = np.flatnonzero(boxes.track_id == track)
+        for track in np.unique(tracks[tracks >= 0]):
+            rows = np.flatnonzero(tracks == track)
             xyxy[rows] = _between_keys(frames[rows], boxes.xyxy[rows], every)
         return replace(annotations, boxes=replace(boxes, xyxy=xyxy))
 

@@ -26,12 +26,10 @@ class Measured:
     """Figures of one kind of labels on one sequence.
 
     Attributes:
-        dataset: name of the dataset.
         split: what the figures may be used for.
         quality: the figures.
     """
 
-    dataset: str
     split: Split
     quality: Quality
 
@@ -58,7 +56,7 @@ def measured(data: Path, out: Path, dataset: Data, method: Method, jobs: int) ->
     else:
         chosen = [_label_drawn(recipe, item, method.folder, method.boxes) for item in chosen]
     qualities = (measure(item.sequence, item.mask_path, dataset.every) for item in chosen)
-    return [Measured(dataset.name, dataset.split, quality) for quality in qualities]
+    return [Measured(dataset.split, quality) for quality in qualities]
 
 
 def recipe_for(data: Path, out: Path, dataset: Data, method: Method) -> Recipe:
