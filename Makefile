@@ -30,7 +30,7 @@ TRUTH ?=
 .PHONY: labels masks status show report compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
 .PHONY: quality believability ablation attentions campaign scale cluster-test reproduce
-.PHONY: test-browser test-processors gpu bench bench-labelers bench-pawcs bench-evaluate bench-training
+.PHONY: test-browser test-processors gpu bench bench-exports bench-labelers bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -112,6 +112,9 @@ reproduce: .venv/.ready  ## a table of a paper anew, beside the paper's: make re
 bench: .venv/.ready  ## measure the label path: mask stage, stores, rim of the evidence stage
 	$(BIN)/python -m benchmarks.bench_labels
 
+bench-exports: .venv/.ready  ## frames/s and memory of exports in every format: make bench-exports [DATA=../shared/data]
+	$(BIN)/python -m benchmarks.bench_exports $(if $(DATA),--data '$(DATA)')
+
 bench-labelers: .venv/.ready  ## frames/s of boxbg, egoflow and egoflow-cut: make bench-labelers [DATA=../shared/data]
 	$(BIN)/python -m benchmarks.bench_labelers $(if $(DATA),--data '$(DATA)')
 
@@ -127,8 +130,8 @@ bench-pawcs: .venv/.ready  ## our PAWCS beside pybgs: time, memory; F too: make 
 bench-evaluate: .venv/.ready  ## measure the UAVDT evaluation on synthetic sequences of full size
 	$(BIN)/python -m benchmarks.bench_evaluate
 
-quality: .venv/.ready  ## every labeler against pixel ground truth, into docs/quality.md: make quality DATA=../shared/data
-	$(BIN)/python -m benchmarks.quality $(or $(DATA),../shared/data) $(if $(JOBS),--jobs $(JOBS))
+quality: .venv/.ready  ## every labeler against pixel ground truth, into docs/quality.md: make quality DATA=../shared/data [JOBS=2] [QUALITY="--only moving"]
+	$(BIN)/python -m benchmarks.quality $(or $(DATA),../shared/data) $(if $(JOBS),--jobs $(JOBS)) $(QUALITY)
 
 campaign: .venv/.ready  ## break things on purpose and count what is lost, into docs/reliability.md: half an hour [DATA=../shared/data] [CAMPAIGN="--quick --only R1,R5"]
 	$(BIN)/python -m benchmarks.campaign $(if $(DATA),--data '$(DATA)') $(CAMPAIGN)

@@ -182,6 +182,6 @@ def _difference(part: str, stored: Any, wanted: Any) -> str:
     if isinstance(stored, dict) and isinstance(wanted, dict):
         keys = [key for key in sorted({*stored, *wanted}) if stored.get(key) != wanted.get(key)]
         return ", ".join(f"{part}.{key}: {stored.get(key)} -> {wanted.get(key)}" for key in keys)
-    if part in ("frames", "annotations", "evidence"):
+    if part in ("frames", "annotations", "evidence", "masks"):
         return f"{part} changed"
     return f"{part}: {stored} -> {wanted}"

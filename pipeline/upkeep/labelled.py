@@ -51,7 +51,7 @@ def labelled_sequences(recipe: Recipe, only: Iterable[str] = ()) -> list[Labelle
     labelled, problems = [], []
     for item in items(recipe, only):
         try:
-            _check(recipe, item)
+            check_labelled(recipe, item)
         except (SpotlabelError, OSError) as error:
             problems.append(str(error))
             continue
@@ -78,7 +78,14 @@ def stale_masks(recipe: Recipe, item: Item, *, with_frames: bool = True) -> str:
     return str(plan.masks) if plan.evidence.state == State.FRESH else f"evidence is {plan.evidence}"
 
 
-def _check(recipe: Recipe, item: Item) -> None:
+def check_labelled(recipe: Recipe, item: Item) -> None:
+    """Refuse a video without masks that fit its recipe; see :func:`labelled_sequences`.
+
+    Raises:
+        StoreError: its store is missing, damaged, or does not fit; says in what.
+        DatasetError: the video cannot be used.
+        OSError: one of its files cannot be read.
+    """
     name = item.sequence.name
     if item.sequence.problem:
         raise DatasetError(f"{name}: {item.sequence.problem}")
