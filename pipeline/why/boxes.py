@@ -260,7 +260,9 @@ def owner_reason(quality: Mapping[str, float | bool], settings: Mapping[str, Any
         else f"masks.owners.rule is {rule}"
     )
     won = _share(float(quality["won"]))
-    return (f"of its foreground {_share(contested)} lies in other boxes too, it owns {won} of that: {decided}",)
+    return (
+        f"of its foreground {_share(contested)} lies in other boxes too, it owns {won} of that: {decided}",
+    )
 
 
 def _least(quality: Mapping[str, float | bool], settings: Mapping[str, Any]) -> dict[str, float]:

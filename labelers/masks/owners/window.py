@@ -27,7 +27,6 @@ from spotlabel.labelers.masks.owners.silhouettes import (
     MEMORY,
     Float,
     Others,
-    Packed,
     counts,
     observe,
 )
@@ -69,12 +68,13 @@ class Claimed:
 class _Held:
     """What is kept of a frame while it waits and while others look at it."""
 
+    number: int
     tally: FrameTally
     rects: list[list[int]]
     tracks: list[int]
     facts: Float
     sides: list[list[float]]
-    observed: Packed
+    observed: list[bytes]
     row_of: dict[int, int]
     votes: dict[tuple[int, int], float]
     groups: list[Group]
@@ -95,9 +95,9 @@ def with_owners(frames: Iterable[Claimed | None], settings: OwnerSettings) -> It
     others, held = Others(), deque[_Held | None]()
     waiting, number = 0, 0
     for frame in frames:
-        one = None if frame is None else _hold(frame)
+        one = None if frame is None else _hold(frame, number)
         if one is not None and frame is not None and frame.settled and settings.rule == "tracks":
-            _teach(others, one, number)
+            _teach(others, one)
         held.append(one)
         waiting, number = waiting + 1, number + 1
         if waiting > window:
@@ -110,7 +110,7 @@ def with_owners(frames: Iterable[Claimed | None], settings: OwnerSettings) -> It
         yield _decided(deque(islice(held, low, None)), place - low, others, settings)
 
 
-def _hold(frame: Claimed) -> _Held:
+def _hold(frame: Claimed, number: int) -> _Held:
     """Work out what of a frame is needed later."""
     rects, tracks = frame.rects.tolist(), frame.tracks.tolist()
     rows = np.flatnonzero(frame.claims & (frame.overlap > 0))
@@ -128,12 +128,13 @@ def _hold(frame: Claimed) -> _Held:
     facts = _facts(frame.rects, frame.tracks)
     claiming = np.flatnonzero(frame.claims).tolist()
     return _Held(
+        number=number,
         tally=FrameTally(frame.claims, frame.mask.shape[1]),
         rects=rects,
         tracks=tracks,
         facts=facts,
         sides=facts[:, 2:4].tolist(),
-        observed=observe(frame.shapes, rects, pairs),
+        observed=[row.tobytes() for row in observe(frame.shapes, rects, pairs)],
         row_of={tracks[row]: row for row in claiming if tracks[row] != NO_TRACK} if frame.settled else {},
         votes=votes,
         groups=_groups(frame.mask, rects, pairs),
@@ -182,11 +183,12 @@ def _named(tracks: list[int], one: int, other: int) -> tuple[int, int]:
     return (a, b) if a < b else (b, a)
 
 
-def _teach(others: Others, held: _Held, number: int) -> None:
+def _teach(others: Others, held: _Held) -> None:
     """Remember the boxes of a frame whose turn it is, each track's at another frame."""
-    rows = [row for track, row in sorted(held.row_of.items()) if (number + track) % EVERY == 0]
+    rows = [row for track, row in sorted(held.row_of.items()) if (held.number + track) % EVERY == 0]
     if rows:
-        others.add(held.facts[rows], held.observed[rows])
+        cells = np.frombuffer(b"".join(held.observed[row] for row in rows), np.uint8)
+        others.add(held.facts[rows], cells.reshape(len(rows), -1))
 
 
 def _decided(
@@ -230,13 +232,16 @@ def _counts(held: deque[_Held | None], place: int, others: Others, box: int) -> 
     """What the frames around and other boxes say of a box's cells."""
     frame = held[place]
     assert frame is not None
-    track, (width, height) = frame.tracks[box], frame.sides[box]
-    observed, weights = [frame.observed[box].tobytes()], [1.0]
-    if track != NO_TRACK:
-        for at, one in enumerate(held):
-            if one is not None and at != place and (row := one.row_of.get(track)) is not None:
-                side = one.sides[row]
-                unlike = abs(side[0] - width) + abs(side[1] - height)
-                observed.append(one.observed[row].tobytes())
-                weights.append(exp(-abs(at - place) / MEMORY - LIKENESS * unlike))
-    return counts(observed, weights, others.alike(frame.facts[box]))
+    track, facts = frame.tracks[box], frame.facts[box]
+    if track == NO_TRACK:
+        return counts([frame.observed[box]], np.ones(1, np.float32), others.alike(facts))
+    found = [
+        (at - place, one.observed[row], one.sides[row])
+        for at, one in enumerate(held)
+        if one is not None and (at == place or track in one.row_of)
+        for row in (box if at == place else one.row_of[track],)
+    ]
+    apart, observed, sides = zip(*found, strict=True)
+    unlike = np.abs(np.array(sides) - frame.sides[box]).sum(axis=1)
+    weights = np.exp(np.abs(np.array(apart)) / -MEMORY - LIKENESS * unlike)
+    return counts(observed, weights.astype(np.float32), others.of_track(track, frame.number, facts))
