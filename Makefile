@@ -29,7 +29,7 @@ TRUTH ?=
 .PHONY: help setup demo test lint format clean clean-runs
 .PHONY: labels masks status show compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
-.PHONY: quality believability ablation attentions campaign scale cluster-test reproduce
+.PHONY: quality believability instances ablation attentions campaign scale cluster-test reproduce
 .PHONY: test-processors gpu bench bench-labelers bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
@@ -128,6 +128,9 @@ campaign: .venv/.ready  ## break things on purpose and count what is lost, into 
 
 believability: .venv/.ready  ## does a box's believability tell its real IoU? into docs/believability.md: make believability DATA=../shared/data
 	$(BIN)/python -m benchmarks.believability $(or $(DATA),../shared/data)
+
+instances: .venv/.ready  ## whose pixels are told right? into docs/instances.md
+	$(BIN)/python -m benchmarks.instances --docs docs/instances.md
 
 bench-training: .venv/.ready  ## measure a training step and inference with each switch: make bench-training [BENCH="--backbone hourglass-104 --batch 16 --size 512"]
 	$(BIN)/python -m benchmarks.bench_training $(BENCH)

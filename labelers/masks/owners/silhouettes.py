@@ -29,7 +29,7 @@ LIKENESS = 4.0
 """How fast it fades with a change of the box's size, per unit of the logarithm of width and height."""
 OTHERS = 0.3
 """Observations, in frames, that all other boxes together count at most."""
-PLACE, SIZE = 1.2, 0.15
+PLACE, SIZE = 2.5, 0.15
 """Standard deviations within which other boxes are alike: of place, in box sides, and of log size."""
 KEPT, EVERY = 512, 5
 """Boxes remembered as others, and of a track every so many frames one."""
@@ -39,9 +39,9 @@ FAR = 14.0
 """Squared distance, in these deviations, from which on boxes have nothing to do with each other."""
 MOSTLY_SEEN = 0.6
 """Only boxes with this share of observed cells serve others."""
-PRIOR = 0.03
+PRIOR = 0.003
 """Observations that what is true of all objects counts: fuller in the middle of a box than at its corners."""
-HULL = 0.03
+HULL = 0.1
 """Observations that the convex hull of the foreground that is surely the object's counts."""
 
 
@@ -191,7 +191,7 @@ def hull(sure: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
 
 def _prior() -> Float:
     """Observations that hold for every box: float32 (2 * CELLS,), filled (half in the middle) and all."""
-    across = np.abs((np.arange(GRID) + 0.5) / GRID * 2 - 1) ** 3
+    across = np.abs((np.arange(GRID) + 0.5) / GRID * 2 - 1) ** 8
     share = 0.53 * np.clip(1.15 - (across[None] + across[:, None]) / 2, 0.1, 0.95)
     return np.asarray(PRIOR * np.concatenate([share.reshape(CELLS), np.ones(CELLS)]), np.float32)
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import islice
 from math import exp
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -146,7 +145,7 @@ def _groups(mask: Plane, rects: list[list[int]], pairs: list[tuple[int, int]]) -
     sharing = []
     for one, other in pairs:
         x0, y0, x1, y1 = common(rects[one], rects[other])
-        if cv2.countNonZero(cv2.inRange(mask[y0:y1, x0:x1], FOREGROUND, FOREGROUND)):
+        if (mask[y0:y1, x0:x1] == FOREGROUND).any():
             sharing.append((one, other))
     made: list[Group] = []
     if not sharing:
@@ -201,10 +200,10 @@ def _decided(
     for group in frame.groups:
         if settings.rule == "tracks":
             order = front_to_back(group.boxes, _nearer(held, place, group), frame.rects)
-            owner, foremost = decide(group, frame.rects, order, lambda box: _counts(held, place, others, box))
+            decision = decide(group, frame.rects, order, lambda box: _counts(held, place, others, box))
         else:
-            owner, foremost = simple_owner(group, frame.rects, settings.rule)
-        frame.tally.add(group, frame.rects, owner, foremost)
+            decision = simple_owner(group, frame.rects, settings.rule)
+        frame.tally.add(group, frame.rects, decision)
     return frame.tally.owners()
 
 
