@@ -1,6 +1,6 @@
 """Measure whose pixels are told right and write the table: ``make instances``.
 
-    python -m benchmarks.instances [--docs docs/instances.md] [--seeds 11-16] [--frames 100]
+    python -m benchmarks.instances [--docs docs/instances.md] [--seeds 11-16] [--frames 60]
     python -m benchmarks.instances --speed RECIPE --only SEQUENCE
 
 The rules were made looking at scenes of the seeds 1 to 4; the table is of others.
@@ -30,7 +30,7 @@ PAGE = Path(__file__).with_name("page.md")
 @click.command()
 @click.option("--docs", type=click.Path(path_type=Path), help="Page to write; default: print the table.")
 @click.option("--seeds", default="11-16", show_default=True, help="First and last seed.")
-@click.option("--frames", default=100, show_default=True, help="Frames of each scene.")
+@click.option("--frames", default=60, show_default=True, help="Frames of each scene.")
 @click.option("--speed", type=click.Path(path_type=Path), help="Recipe whose mask stage is timed instead.")
 @click.option("--only", default="", help="With --speed: the sequence.")
 def main(docs: Path | None, seeds: str, frames: int, speed: Path | None, only: str) -> None:

@@ -58,7 +58,7 @@ class Group:
         place: ``x0, y0, x1, y1`` of the part of the image that holds them.
         foreground: uint8 (h, w), 0 or 1, of that part.
         boxes: rows in the frame.
-        pairs: rows of those that overlap and share foreground.
+        pairs: rows of those that overlap and share foreground; empty if they are too many to be looked at.
     """
 
     place: Place
@@ -87,6 +87,8 @@ class Decision(NamedTuple):
 
 def contested_places(group: Group, rects: list[list[int]]) -> tuple[dict[int, Place], Place]:
     """The part of each box that holds what it shares with others, by row; and one that holds them all."""
+    if not group.pairs:
+        return {box: common(rects[box], rects[box]) for box in group.boxes}, group.place
     places: dict[int, Place] = {}
     for one, other in group.pairs:
         place = common(rects[one], rects[other])

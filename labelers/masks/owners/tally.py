@@ -38,6 +38,8 @@ class FrameTally:
             part = within(place, decision.place)
             shared = contested[part]
             count = cv2.countNonZero(shared.view(np.uint8))
+            if not count:
+                continue
             own = cv2.countNonZero((shared & (owner[part] == box)).view(np.uint8))
             foreground = cv2.countNonZero(group.foreground[within(rects[box], group.place)])
             self._contested[box], self._won[box] = count / foreground, own / count

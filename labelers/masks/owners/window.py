@@ -37,6 +37,9 @@ from spotlabel.labelers.masks.values import FOREGROUND, Plane, Rects
 
 Bool = npt.NDArray[np.bool_]
 
+MANY_BOXES = 2000
+"""In frames with more boxes that overlap, their lower edges decide alone: pairs would be too many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
@@ -113,8 +116,8 @@ def _hold(frame: Claimed, number: int) -> _Held:
     """Work out what of a frame is needed later."""
     rects, tracks = frame.rects.tolist(), frame.tracks.tolist()
     rows = np.flatnonzero(frame.claims & (frame.overlap > 0))
-    pairs = []
-    if len(rows) > 1:
+    pairs, many = [], len(rows) > MANY_BOXES
+    if len(rows) > 1 and not many:
         pairs = [(int(rows[i]), int(rows[j])) for i, j in overlapping_pairs(frame.rects[rows])]
     occluded = frame.occluded
     standing = {
@@ -125,7 +128,7 @@ def _hold(frame: Claimed, number: int) -> _Held:
         a, b = _named(tracks, one, other)
         votes[a, b] = vote(standing[one], standing[other]) * (1 if a == _name(tracks, one) else -1)
     facts = _facts(frame.rects, frame.tracks)
-    claiming = np.flatnonzero(frame.claims).tolist()
+    claiming, learns = np.flatnonzero(frame.claims).tolist(), frame.settled and not many
     return _Held(
         number=number,
         tally=FrameTally(frame.claims, frame.mask.shape[1]),
@@ -134,10 +137,16 @@ def _hold(frame: Claimed, number: int) -> _Held:
         facts=facts,
         sides=facts[:, 2:4].tolist(),
         observed=[row.tobytes() for row in observe(frame.shapes, rects, pairs)],
-        row_of={tracks[row]: row for row in claiming if tracks[row] != NO_TRACK} if frame.settled else {},
+        row_of={tracks[row]: row for row in claiming if tracks[row] != NO_TRACK} if learns else {},
         votes=votes,
-        groups=_groups(frame.mask, rects, pairs),
+        groups=[_whole(frame, rows.tolist())] if many else _groups(frame.mask, rects, pairs),
     )
+
+
+def _whole(frame: Claimed, boxes: list[int]) -> Group:
+    """All boxes as one group of which nothing is known in pairs."""
+    height, width = frame.mask.shape
+    return Group((0, 0, width, height), (frame.mask == FOREGROUND).view(np.uint8), boxes, [])
 
 
 def _groups(mask: Plane, rects: list[list[int]], pairs: list[tuple[int, int]]) -> list[Group]:
@@ -198,11 +207,12 @@ def _decided(
     if frame is None:
         return None
     for group in frame.groups:
-        if settings.rule == "tracks":
+        if settings.rule == "tracks" and group.pairs:
             order = front_to_back(group.boxes, _nearer(held, place, group), frame.rects)
             decision = decide(group, frame.rects, order, lambda box: _counts(held, place, others, box))
         else:
-            decision = simple_owner(group, frame.rects, settings.rule)
+            rule = "lower-edge" if settings.rule == "tracks" else settings.rule
+            decision = simple_owner(group, frame.rects, rule)
         frame.tally.add(group, frame.rects, decision)
     return frame.tally.owners()
 
