@@ -30,7 +30,7 @@ TRUTH ?=
 .PHONY: labels masks status show compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
 .PHONY: quality believability ablation attentions campaign scale cluster-test reproduce
-.PHONY: test-processors gpu bench bench-exports bench-labelers bench-pawcs bench-evaluate bench-training
+.PHONY: test-processors processor-bytes gpu bench bench-exports bench-labelers bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ test: lint  ## all checks: ruff, mypy, pytest (one process per core, one thread 
 
 test-processors: .venv/.ready  ## the tests of numbers under emulated processors: half an hour [PROCESSORS="--quick"]
 	$(BIN)/python scripts/test_processors.py $(PROCESSORS)
+
+processor-bytes: .venv/.ready  ## which pixels come out otherwise on emulated processors: make processor-bytes [BYTES="--frames 200"]
+	$(BIN)/python -m benchmarks.processors $(BYTES)
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
