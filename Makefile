@@ -29,8 +29,8 @@ TRUTH ?=
 .PHONY: help setup demo test lint format clean clean-runs
 .PHONY: labels masks status show report compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
-.PHONY: quality believability ablation attentions campaign scale cluster-test reproduce
-.PHONY: test-browser test-processors gpu bench bench-exports bench-labelers bench-pawcs bench-evaluate bench-training
+.PHONY: quality believability instances ablation attentions campaign scale cluster-test reproduce
+.PHONY: test-browser test-processors processor-bytes gpu bench bench-exports bench-labelers bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,9 @@ test-browser: .venv/.ready  ## the tests of pages in a real browser; as root on 
 
 test-processors: .venv/.ready  ## the tests of numbers under emulated processors: half an hour [PROCESSORS="--quick"]
 	$(BIN)/python scripts/test_processors.py $(PROCESSORS)
+
+processor-bytes: .venv/.ready  ## which pixels come out otherwise on emulated processors: make processor-bytes [BYTES="--frames 200"]
+	$(BIN)/python -m benchmarks.processors $(BYTES)
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
@@ -138,6 +141,9 @@ campaign: .venv/.ready  ## break things on purpose and count what is lost, into 
 
 believability: .venv/.ready  ## does a box's believability tell its real IoU? into docs/believability.md: make believability DATA=../shared/data
 	$(BIN)/python -m benchmarks.believability $(or $(DATA),../shared/data)
+
+instances: .venv/.ready  ## whose pixels are told right? into docs/instances.md
+	$(BIN)/python -m benchmarks.instances --docs docs/instances.md
 
 bench-training: .venv/.ready  ## measure a training step and inference with each switch: make bench-training [BENCH="--backbone hourglass-104 --batch 16 --size 512"]
 	$(BIN)/python -m benchmarks.bench_training $(BENCH)

@@ -15,9 +15,9 @@ from spotlabel.pipeline.store.seal import sealed_digest
 from spotlabel.pipeline.upkeep.freshness import State, annotated_fingerprint, annotations_fingerprint, compare
 from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
-NOT_COMPARED = ("evidence", "libraries")
+NOT_COMPARED = ("evidence", "libraries", "decoders")
 """Parts of fingerprints that training takes on trust: it needs neither the evidence store nor the libraries
-of its labeler, and the machine it runs on need not have them."""
+of its labeler and decoder, and the machine it runs on need not have them."""
 
 
 @dataclass(frozen=True)
