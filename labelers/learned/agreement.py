@@ -6,11 +6,18 @@ object is of one piece.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Bool = npt.NDArray[np.bool_]
+Image = npt.NDArray[np.uint8]
+HALF = 127
+"""A pixel is the object's where its probability exceeds one half of 255."""
+CUT = 1
+"""A box that comes this near to the image's border, px, is taken for one that the border cuts."""
 REACHED = 0.08
 """A mask reaches a side of its box if it comes within this share of the box, and :data:`REACHED_PIXELS`."""
 REACHED_PIXELS = 2
@@ -26,7 +33,8 @@ def open_sides(box: tuple[slice, slice], shape: tuple[int, int]) -> Sides:
     Where the image's border cuts a box nobody knows how far its object reaches.
     """
     rows, columns = box
-    return columns.start > 0, rows.start > 0, columns.stop < shape[1], rows.stop < shape[0]
+    height, width = shape
+    return columns.start > CUT, rows.start > CUT, columns.stop < width - CUT, rows.stop < height - CUT
 
 
 def reach(mask: Bool, sides: Sides) -> float:
@@ -69,3 +77,26 @@ def share(part: Bool, whole: Bool) -> float:
 def overlap(one: Bool, other: Bool) -> float:
     """IoU of two masks, bool (h, w); 0 if both are empty."""
     return int(np.count_nonzero(one & other)) / max(int(np.count_nonzero(one | other)), 1)
+
+
+def wholeness(mask: Bool, sides: Sides) -> float:
+    """How much a mask, bool (h, w), is what a box says of its object: reach times piece, 0 to 1."""
+    return reach(mask, sides) * piece(mask)
+
+
+def best(readings: Sequence[Image], evidence: Bool | None, sides: Sides) -> Image:
+    """The reading of a box to go by: a whole one that agrees with what else is known.
+
+    Args:
+        readings: probabilities, uint8 (h, w), 0 to 255; one or more, the first of equals is taken.
+        evidence: another mask of the box, bool (h, w); None if there is none.
+        sides: of the box; see :func:`open_sides`.
+    """
+    if len(readings) == 1:
+        return readings[0]
+
+    def merit(reading: Image) -> float:
+        mask = reading > HALF
+        return wholeness(mask, sides) * (1.0 if evidence is None else overlap(mask, evidence))
+
+    return max(readings, key=merit)

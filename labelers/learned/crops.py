@@ -7,20 +7,28 @@ on every processor.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.labelers.learned.agreement import CUT
 from spotlabel.labelers.masks import MaskSettings
 from spotlabel.labelers.masks.boxes import pixel_rects
 
 Image = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.intp]
 Pixels = tuple[slice, slice]
-CUT = 1
-"""A box that comes this near to the image's border, px, is taken for one that the border cuts."""
 _COVER = MaskSettings()
+
+
+class Beyond(Enum):
+    """How far beyond the image's border the crop of a box that it cuts goes."""
+
+    NOTHING = "nothing"
+    MARGIN = "margin"
+    BOX = "box"
 
 
 @dataclass(frozen=True)
@@ -38,19 +46,20 @@ class Place:
     inside: Pixels
 
 
-def places(boxes: npt.NDArray[np.float32], shape: tuple[int, int], margin: float) -> list[Place | None]:
-    """Where the crops of some boxes lie; None for a box without pixels inside the image.
+def places(boxes: npt.NDArray[np.float32], shape: tuple[int, int], margin: float) -> list[list[Place]]:
+    """Where the crops of some boxes lie: one of most boxes, none of a box without pixels inside the image.
 
-    The crop is the box with a margin around it, and ends where the image ends. If the box itself ends there,
-    so does what is seen of its object: the image is then continued by its mirror image, in which the object
-    is seen whole.
+    A crop is the box with a margin around it, and ends where the image ends. A box that the image's border
+    cuts shows a part of its object, which looks like anything; it has further crops, in which the image is
+    continued by its mirror image: for the margin alone, and as far as the whole box, so that what is seen is
+    as a whole object would be.
 
     Args:
         boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges.
         shape: height and width of the image.
         margin: share of a box's side.
     """
-    return [_place(box, shape, margin) for box in box_pixels(boxes, shape)]
+    return [_places(box, shape, margin) for box in box_pixels(boxes, shape)]
 
 
 def box_pixels(boxes: npt.NDArray[np.float32], shape: tuple[int, int]) -> list[Pixels]:
@@ -59,23 +68,28 @@ def box_pixels(boxes: npt.NDArray[np.float32], shape: tuple[int, int]) -> list[P
     return [np.s_[y0 : max(y0, y1), x0 : max(x0, x1)] for x0, y0, x1, y1 in rects]
 
 
-def _place(box: Pixels, shape: tuple[int, int], margin: float) -> Place | None:
+def _places(box: Pixels, shape: tuple[int, int], margin: float) -> list[Place]:
     (y0, y1), (x0, x1) = ((part.start, part.stop) for part in box)
     if y1 <= y0 or x1 <= x0:
-        return None
-    rows, top = _indices(y0, y1, shape[0], margin)
-    columns, left = _indices(x0, x1, shape[1], margin)
-    return Place(rows, columns, np.s_[top : top + y1 - y0, left : left + x1 - x0])
+        return []
+    cut = y0 <= CUT or x0 <= CUT or y1 >= shape[0] - CUT or x1 >= shape[1] - CUT
+    found = []
+    for beyond in Beyond if cut else [Beyond.NOTHING]:
+        rows, top = _indices(y0, y1, shape[0], margin, beyond)
+        columns, left = _indices(x0, x1, shape[1], margin, beyond)
+        found.append(Place(rows, columns, np.s_[top : top + y1 - y0, left : left + x1 - x0]))
+    return found
 
 
-def _indices(low: int, high: int, length: int, margin: float) -> tuple[Indices, int]:
+def _indices(low: int, high: int, length: int, margin: float, beyond: Beyond) -> tuple[Indices, int]:
     """Pixels of the crop along one axis, and where among them the box begins."""
     around = int(np.rint(margin * (high - low)))
-    first, last = low - around, high + around
-    if low > CUT:
-        first = max(first, 0)
-    if high < length - CUT:
-        last = min(last, length)
+    first, last = max(low - around, 0), min(high + around, length)
+    before, after = low <= CUT, high >= length - CUT
+    if beyond == Beyond.MARGIN or (before and after and beyond == Beyond.BOX):
+        first, last = low - around if before else first, high + around if after else last
+    elif beyond == Beyond.BOX:
+        first, last = -last if before else first, 2 * length - first if after else last
     index = np.arange(first, last)
     index = np.where(index < 0, -1 - index, index)
     index = np.where(index >= length, 2 * length - 1 - index, index)

@@ -1,17 +1,15 @@
 """Labelers ``boxbg-teacher`` and ``egoflow-cut-teacher``: a box segmenter put together with another labeler.
 
-The other labeler runs first over the whole video; its masks are kept, packed. Then the network is asked about
-boxes spread over the video, which tells how far that labeler can be relied on there; then about all boxes,
-frame by frame.
+The other labeler runs first over the whole video; what it finds is kept, packed. Then the network is asked
+about boxes spread over the video, which tells what can be relied on there; then about all boxes, frame by
+frame.
 """
 
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +17,10 @@ import numpy.typing as npt
 from spotlabel.labelers.base import Clip, ClipFrame, Evidence, EvidenceKind, Labeler, Settings
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
-from spotlabel.labelers.learned.agreement import open_sides
+from spotlabel.labelers.learned.agreement import best, open_sides
 from spotlabel.labelers.learned.crops import Image, box_pixels
-from spotlabel.labelers.learned.fusion import BoxPair, fused, reliable
+from spotlabel.labelers.learned.fusion import BoxPair, fused, judged
+from spotlabel.labelers.learned.memory import NotedClip, PackedMask
 from spotlabel.labelers.learned.segmenter import LIBRARIES, Boxes, Segmenter
 from spotlabel.labelers.learned.settings import (
     FILES,
@@ -34,6 +33,7 @@ from spotlabel.labelers.masks import PRESETS
 from spotlabel.labelers.masks.boxes import pixel_rects
 from spotlabel.labelers.masks.frame import foreground_in_boxes
 
+Bool = npt.NDArray[np.bool_]
 _VERSION = 1
 """Of the fusion; the labeler's own is added, so that either makes evidence stale."""
 _RULES = PRESETS["default"]
@@ -47,53 +47,68 @@ class _Fused:
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
     files: ClassVar[Mapping[str, str]] = FILES
+    adds_only: ClassVar[bool] = False
+    """Whether all that the other labeler found stays, where it can be relied on."""
 
     def __init__(self, inner: Labeler, settings: FusedSettings, files: Mapping[str, bytes]) -> None:
         self._inner, self._judged = inner, settings.judged
         self._segmenter = Segmenter(files["network"], settings.device, settings.batch)
 
     def label(self, clip: Clip) -> Iterator[Evidence]:
-        """Yield the fused evidence of every frame, foreground above 127; no frame is warm-up.
+        """Yield the fused evidence of every frame, foreground above 127.
 
-        A frame of which the other labeler does not know the scene has the network's probabilities.
+        A frame of which the other labeler does not know the scene has the network's probabilities; it is
+        warm-up only where the network cannot be relied on either.
         """
-        noted = _Noted(clip)
-        masks: dict[int, _Packed] = {}
-        for index, evidence in enumerate(self._inner.label(noted)):
-            number, boxes = noted.frames[index]
-            masks[number] = _Packed.of(self._mask(boxes, evidence))
+        found = self._found(clip)
         asked = _Asked(self._segmenter)
-        is_reliable = reliable(self._sample(clip, masks, asked))
+        trust = judged(self._sample(clip, found, asked))
         for frame in clip:
-            pairs = asked.pairs(frame, masks[frame.number].mask())
-            values = [None if pair is None else fused(pair, is_reliable) for pair in pairs]
-            yield Evidence(painted(frame.boxes, values, clip.size))
+            raw = None if (packed := found[frame.number]) is None else packed.mask()
+            pairs = asked.pairs(frame, self._cleaned(raw, frame.boxes))
+            values = [None if pair is None else fused(pair, trust) for pair in pairs]
+            if raw is not None and self.adds_only and trust.evidence:
+                values = _at_least(values, raw, frame.boxes)
+            warm_up = raw is None and not trust.network
+            yield Evidence(painted(frame.boxes, values, clip.size), warm_up=warm_up)
 
-    def _mask(self, boxes: Boxes, evidence: Evidence) -> Image | None:
-        """The other labeler's mask as the default rules make it, all boxes kept; None during warm-up."""
-        if evidence.warm_up:
+    def _found(self, clip: Clip) -> dict[int, PackedMask | None]:
+        """What the other labeler finds, by frame number; None during its warm-up."""
+        noted, found = NotedClip(clip), {}
+        for index, evidence in enumerate(self._inner.label(noted)):
+            mask = evidence.values.view(np.uint8) > self._inner.neutral
+            found[noted.frames[index][0]] = None if evidence.warm_up else PackedMask.of(mask)
+        return found
+
+    def _cleaned(self, raw: Bool | None, boxes: Boxes) -> Bool | None:
+        """The other labeler's mask as the default rules make it, all boxes kept."""
+        if raw is None:
             return None
-        plane = evidence.values.view(np.uint8)
-        shape = (plane.shape[0], plane.shape[1])
-        rects = pixel_rects(boxes, shape, _RULES)
-        return foreground_in_boxes(plane, self._inner.kind, rects, _RULES, self._inner.neutral)
+        rects = pixel_rects(boxes, (raw.shape[0], raw.shape[1]), _RULES)
+        return foreground_in_boxes(raw.view(np.uint8), EvidenceKind.BINARY, rects, _RULES, 0) > 0
 
-    def _sample(self, clip: Clip, masks: Mapping[int, _Packed], asked: _Asked) -> list[BoxPair]:
+    def _sample(self, clip: Clip, found: Mapping[int, PackedMask | None], asked: _Asked) -> list[BoxPair]:
         """Boxes spread over the video."""
         every = max(1, math.ceil(len(clip) / min(self._judged, _MOST_SAMPLED_FRAMES)))
-        a_frame = self._judged // math.ceil(len(clip) / every)
+        a_frame = max(1, self._judged // max(1, math.ceil(len(clip) / every)))
         pairs: list[BoxPair] = []
         for frame in clip.sampled(every):
             rows = list(range(0, len(frame.boxes), math.ceil(len(frame.boxes) / a_frame) or 1))
-            found = asked.pairs(frame, masks[frame.number].mask(), rows)
-            pairs += [pair for pair in found if pair is not None]
+            raw = None if (packed := found[frame.number]) is None else packed.mask()
+            some = asked.pairs(frame, self._cleaned(raw, frame.boxes), rows)
+            pairs += [pair for pair in some if pair is not None]
         return pairs
 
 
 class BoxbgTeacher(_Fused):
-    """A box segmenter put together with ``boxbg``; for fixed cameras."""
+    """A box segmenter put together with ``boxbg``; for fixed cameras.
+
+    What ``boxbg`` finds stays where it can be relied on: on every fixed sequence with ground truth it knew
+    better than the network what is background.
+    """
 
     name: ClassVar[str] = "boxbg-teacher"
+    adds_only: ClassVar[bool] = True
     version: ClassVar[int] = 100 * _VERSION + Boxbg.version
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*LIBRARIES, *Boxbg.libraries}))
     settings_type: ClassVar[type[Settings]] = BoxbgTeacherSettings
@@ -121,45 +136,17 @@ class EgoflowCutTeacher(_Fused):
         super().__init__(EgoflowCut(chosen.egoflow_cut), chosen, files)
 
 
-class _Noted:
-    """A clip that notes number and boxes of the frames it hands out, in the latest pass over all frames."""
-
-    def __init__(self, clip: Clip) -> None:
-        self._clip = clip
-        self.frames: list[tuple[int, Boxes]] = []
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self._clip.size
-
-    @property
-    def step(self) -> int:
-        return self._clip.step
-
-    def __len__(self) -> int:
-        return len(self._clip)
-
-    def __iter__(self) -> Iterator[ClipFrame]:
-        self.frames = []
-        for frame in self._clip:
-            self.frames.append((frame.number, frame.boxes))
-            yield frame
-
-    def sampled(self, every: int) -> Iterator[ClipFrame]:
-        return self._clip.sampled(every)
-
-
 class _Asked:
     """What the network said; boxes of the sample are asked about once."""
 
     def __init__(self, segmenter: Segmenter) -> None:
         self._segmenter = segmenter
-        self._known: dict[tuple[int, int], Image | None] = {}
+        self._known: dict[tuple[int, int], list[Image]] = {}
 
     def pairs(
-        self, frame: ClipFrame, mask: Image | None, rows: list[int] | None = None
+        self, frame: ClipFrame, mask: Bool | None, rows: list[int] | None = None
     ) -> list[BoxPair | None]:
-        """What is known of boxes of a frame.
+        """What is known of boxes of a frame, None for a box without pixels.
 
         Args:
             frame: the frame.
@@ -168,7 +155,7 @@ class _Asked:
         """
         wanted = range(len(frame.boxes)) if rows is None else rows
         new = [row for row in wanted if (frame.number, row) not in self._known]
-        answers = self._segmenter.probabilities(frame.image, frame.boxes[new])
+        answers = self._segmenter.readings(frame.image, frame.boxes[new])
         self._known |= {(frame.number, row): answer for row, answer in zip(new, answers, strict=True)}
         known = {row: self._known[frame.number, row] for row in wanted}
         if rows is None:
@@ -180,30 +167,18 @@ class _Asked:
 
 
 def _pair(
-    pixels: tuple[slice, slice], probability: Image | None, mask: Image | None, shape: tuple[int, int]
+    pixels: tuple[slice, slice], readings: list[Image], mask: Bool | None, shape: tuple[int, int]
 ) -> BoxPair | None:
-    if probability is None:
+    if not readings:
         return None
-    evidence = None if mask is None else mask[pixels] > 0
-    return BoxPair(evidence, probability, open_sides(pixels, shape))
+    evidence, sides = None if mask is None else mask[pixels], open_sides(pixels, shape)
+    return BoxPair(evidence, best(readings, evidence, sides), sides)
 
 
-@dataclass(frozen=True)
-class _Packed:
-    """A frame's mask in some hundred bytes to some kilobytes; ``data`` is empty where there is none."""
-
-    data: bytes
-    shape: tuple[int, ...]
-
-    @classmethod
-    def of(cls, mask: Image | None) -> _Packed:
-        return (
-            cls(b"", ()) if mask is None else cls(zlib.compress(np.packbits(mask).tobytes(), 1), mask.shape)
-        )
-
-    def mask(self) -> Image | None:
-        """uint8 (H, W), 0 or 1."""
-        if not self.data:
-            return None
-        bits: npt.NDArray[Any] = np.frombuffer(zlib.decompress(self.data), np.uint8)
-        return np.unpackbits(bits, count=int(np.prod(self.shape))).reshape(self.shape)
+def _at_least(values: list[Image | None], raw: Bool, boxes: Boxes) -> list[Image | None]:
+    """The values of boxes, with what the other labeler found as foreground."""
+    pixels = box_pixels(boxes, (raw.shape[0], raw.shape[1]))
+    return [
+        None if value is None else np.maximum(value, raw[place].astype(np.uint8) * 255)
+        for value, place in zip(values, pixels, strict=True)
+    ]

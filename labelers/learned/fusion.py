@@ -3,14 +3,18 @@
 E is the labeler's mask in a box, P the segmenter's probability, T where it exceeds a half. A labeler knows
 the scene and draws outlines to the pixel, but cannot tell an object from its shadow or from ground of its own
 colour; a segmenter knows what objects look like, but sometimes takes a part for the whole, or another object.
-So P counts the more the better T fills its box, hangs together and is backed by E:
+So P counts the more the more T is whole (fills its box from side to side, in one piece) and backed by E:
 
-    weight = LEAST + GAIN * reach(T) * piece(T) * share of T in E
+    weight = LEAST + GAIN * wholeness(T) * share of T in E
     mask   = weight * P (within the convex hull of E) + (1 - weight) * blurred E  >  1/2
 
-In a video where E and T disagree even in boxes that T fills from side to side in one piece, E is not
-reliable: there weight is LEAST + GAIN and the hull is left out. E that says nothing (a parked car has become
-background) is no evidence: there P alone decides.
+Which of the two can be relied on in a video is told by boxes spread over it. The network can if T is whole in
+most of them. If it can, and E and T disagree even where T is whole, E cannot: there
+
+    weight = OUTWEIGHS + OUTWEIGHS_GAIN * wholeness(T)
+
+without the hull. E that says nothing (a parked car has become background) is no evidence: there P alone
+decides where it can be relied on and is whole.
 """
 
 from __future__ import annotations
@@ -23,24 +27,24 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.learned.agreement import Sides, overlap, piece, reach, share
+from spotlabel.labelers.learned.agreement import HALF, Sides, overlap, piece, reach, share, wholeness
 
 Image = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
-LEAST = 0.2
-GAIN = 0.4
+LEAST, GAIN = 0.2, 0.4
+OUTWEIGHS, OUTWEIGHS_GAIN = 0.5, 0.3
 BLUR = 0.02
 """Standard deviation with which E is blurred, as a share of the box's shorter side."""
 NOTHING = 0.2
 """Where less of the box is in E, E says nothing: what the mask rules do not believe either."""
-JUDGE_REACH = 0.6
-JUDGE_PIECE = 0.9
-"""A video is judged by boxes whose T has at least these."""
-RELIABLE = 0.75
-"""Median IoU of E and T over these boxes from which E is reliable."""
+WHOLE_REACH, WHOLE_PIECE = 0.6, 0.9
+"""T is whole with at least these."""
+MOST = 0.5
+"""The network can be relied on if T is whole in this share of a video's boxes, and in :data:`FEWEST`."""
 FEWEST = 3
-"""With fewer of them E is not known to be reliable."""
+AGREEMENT = 0.75
+"""E can be relied on if its median IoU with whole T is at least this."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class BoxPair:
     """What the two say of one box.
 
     Attributes:
-        evidence: E, bool (h, w); None where there is none.
+        evidence: E, bool (h, w); None where the labeler does not know the scene.
         probability: P, uint8 (h, w), 0 to 255.
         sides: which sides of the box lie inside the image; see
             :func:`spotlabel.labelers.learned.agreement.open_sides`.
@@ -61,7 +65,7 @@ class BoxPair:
     @property
     def taught(self) -> Bool:
         """T, bool (h, w)."""
-        return self.probability > 127
+        return self.probability > HALF
 
     @property
     def spoken(self) -> Bool | None:
@@ -70,48 +74,57 @@ class BoxPair:
             return None
         return self.evidence
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether T fills the box in one piece."""
+        return reach(self.taught, self.sides) >= WHOLE_REACH and piece(self.taught) >= WHOLE_PIECE
 
-def reliable(pairs: Sequence[BoxPair]) -> bool:
-    """Whether E can be relied on in a video.
+
+@dataclass(frozen=True)
+class Trust:
+    """What can be relied on in a video."""
+
+    network: bool
+    evidence: bool
+
+
+def judged(pairs: Sequence[BoxPair]) -> Trust:
+    """What can be relied on in a video.
 
     Args:
         pairs: boxes spread over the video.
     """
-    agreements = [
-        overlap(evidence, taught)
-        for pair in pairs
-        if (evidence := pair.spoken) is not None
-        and reach(taught := pair.taught, pair.sides) >= JUDGE_REACH
-        and piece(taught) >= JUDGE_PIECE
-    ]
-    return len(agreements) >= FEWEST and median(agreements) >= RELIABLE
+    spoken = [(pair, evidence) for pair in pairs if (evidence := pair.spoken) is not None]
+    agreements = [overlap(evidence, pair.taught) for pair, evidence in spoken if pair.is_whole]
+    network = len(agreements) >= max(FEWEST, MOST * len(spoken))
+    return Trust(network, not network or median(agreements) >= AGREEMENT)
 
 
-def fused(pair: BoxPair, is_reliable: bool) -> Image:
+def fused(pair: BoxPair, trust: Trust) -> Image:
     """The mask of one box as evidence: uint8 (h, w), foreground above 127.
 
     Args:
         pair: what is known of the box.
-        is_reliable: of its video; see :func:`reliable`.
+        trust: of its video.
     """
-    evidence, probability = pair.spoken, pair.probability
+    evidence, probability, taught = pair.spoken, pair.probability, pair.taught
     if evidence is None:
-        return probability
-    weight = LEAST + GAIN
-    if is_reliable:
-        taught = pair.taught
-        weight = LEAST + GAIN * reach(taught, pair.sides) * piece(taught) * share(evidence, taught)
+        if pair.evidence is None or (trust.network and pair.is_whole):
+            return probability
+        return pair.evidence.astype(np.uint8) * 255
+    if trust.evidence:
+        weight = LEAST + GAIN * wholeness(taught, pair.sides) * share(evidence, taught)
         probability = np.where(hull(evidence), probability, 0)
+    else:
+        weight = OUTWEIGHS + OUTWEIGHS_GAIN * wholeness(taught, pair.sides)
     mixed = weight * probability + (1 - weight) * blurred(evidence)
     return np.rint(mixed).astype(np.uint8)
 
 
 def blurred(mask: Bool) -> Image:
     """A mask with soft edges, uint8 (h, w), 0 to 255."""
-    plane = mask.astype(np.uint8) * 255
-    soft: Image = cv2.GaussianBlur(
-        plane, (0, 0), max(BLUR * min(mask.shape), 0.1), borderType=cv2.BORDER_REPLICATE
-    )
+    plane, sigma = mask.astype(np.uint8) * 255, max(BLUR * min(mask.shape), 0.1)
+    soft: Image = cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     return soft
 
 

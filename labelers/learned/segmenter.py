@@ -46,22 +46,24 @@ class Segmenter:
         self._batch = min(batch, fixed) if isinstance(fixed, int) else batch
         self._input, self._output = inputs[0].name, self._session.get_outputs()[0].name
 
-    def probabilities(self, image: Image, boxes: Boxes) -> list[Image | None]:
-        """Probability of the object in each box.
+    def readings(self, image: Image, boxes: Boxes) -> list[list[Image]]:
+        """Probability of the object in each box, read off each of its crops.
 
         Args:
             image: uint8 (H, W, 3), BGR.
             boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges.
 
         Returns:
-            Of each box uint8 (h, w), 0 to 255, on the pixels that it touches; None for a box without any.
+            Of each box uint8 (h, w), 0 to 255, on the pixels that it touches: one of most, more of a box that
+            the image's border cuts (:func:`spotlabel.labelers.learned.crops.places`), none of a box without
+            pixels.
 
         Raises:
             LabelerError: the network's output is not what its description says.
         """
         where = places(boxes, (image.shape[0], image.shape[1]), self.facts.margin)
-        found = self._asked(image, [place for place in where if place is not None])
-        return [None if place is None else pasted(next(found), place) for place in where]
+        found = self._asked(image, [place for some in where for place in some])
+        return [[pasted(next(found), place) for place in some] for some in where]
 
     def _asked(self, image: Image, where: Sequence[Place]) -> Iterator[Image]:
         """The network's output for each crop, uint8 (size, size), in order."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spotlabel.labelers.learned.agreement import open_sides, overlap, piece, reach, share
-from spotlabel.labelers.learned.fusion import BoxPair, fused, hull, reliable
+from spotlabel.labelers.learned.agreement import best, open_sides, overlap, piece, reach, share
+from spotlabel.labelers.learned.fusion import BoxPair, Trust, fused, hull, judged
 
 ALL = (True, True, True, True)
 H, W = 40, 60
@@ -21,6 +21,7 @@ def rectangle(y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
 WHOLE = rectangle(0, H, 0, W)
 CAR = rectangle(0, 30, 0, W)
 SHADOW = rectangle(30, H, 0, W)
+LOW = rectangle(0, 36, 0, W)
 DOOR = rectangle(8, 20, 20, 40)
 
 
@@ -28,8 +29,11 @@ def pair(evidence: np.ndarray | None, taught: np.ndarray, sides=ALL) -> BoxPair:
     return BoxPair(evidence, taught.astype(np.uint8) * 255, sides)
 
 
-def mask(evidence: np.ndarray | None, taught: np.ndarray, is_reliable: bool = True, sides=ALL) -> np.ndarray:
-    return fused(pair(evidence, taught, sides), is_reliable) > 127
+BOTH, NETWORK, EVIDENCE = Trust(True, True), Trust(True, False), Trust(False, True)
+
+
+def mask(evidence: np.ndarray | None, taught: np.ndarray, trust: Trust = BOTH) -> np.ndarray:
+    return fused(pair(evidence, taught), trust) > 127
 
 
 def test_reach_counts_the_open_sides():
@@ -73,30 +77,49 @@ def test_a_network_that_sees_a_part_only_does_not_cut_the_object():
 def test_what_lies_outside_the_hull_of_good_evidence_is_another_object():
     inner = rectangle(0, H, 0, 45)
     assert not mask(inner, WHOLE)[:, 50:].any()
-    assert mask(inner, WHOLE, is_reliable=False).all()
+    assert mask(inner, WHOLE, NETWORK).all()
 
 
 def test_evidence_that_says_nothing_is_no_evidence():
     for evidence in (None, WHOLE & False, rectangle(0, 4, 0, 4)):
-        assert np.array_equal(mask(evidence, CAR), CAR)
+        assert np.array_equal(mask(evidence, LOW), LOW)
+
+
+def test_where_it_says_nothing_a_network_counts_that_fills_the_box_and_can_be_relied_on():
+    little, part = rectangle(0, 4, 0, 4), rectangle(5, 15, 5, 20)
+    assert np.array_equal(mask(little, part), little)
+    assert np.array_equal(mask(little, WHOLE, EVIDENCE), little)
 
 
 def test_the_network_outweighs_evidence_that_is_not_reliable():
-    flood, part = WHOLE, rectangle(0, 30, 10, 30)  # far from three sides: alone it would not count for much
-    assert not mask(flood, part, is_reliable=False)[:, 35:].any()
-    assert mask(flood, part, is_reliable=True)[:, 35:].all()
+    flood, part = WHOLE, rectangle(0, H, 10, 46)  # far from two sides
+    assert not mask(flood, part, NETWORK)[:, 48:].any()
+    assert mask(flood, part)[:, 48:].all()
 
 
-def test_a_video_is_reliable_by_boxes_that_the_network_fills():
-    good, bad = pair(CAR | SHADOW[:], WHOLE), pair(rectangle(0, 20, 0, W), WHOLE)
+def test_evidence_is_judged_by_boxes_that_the_network_fills():
+    good, bad = pair(CAR, WHOLE), pair(rectangle(0, 20, 0, W), WHOLE)
     part = pair(WHOLE, rectangle(5, 15, 5, 20))
-    assert reliable([good] * 3)
-    assert not reliable([good] * 2)
-    assert not reliable([good, bad, bad])
-    assert reliable([good] * 3 + [part] * 9)
-    assert not reliable([good] * 2 + [part] * 9)
-    assert not reliable([pair(None, WHOLE)] * 9)
-    assert not reliable([])
+    assert judged([good] * 3) == BOTH
+    assert judged([good, bad, bad]) == NETWORK
+    assert judged([good] * 3 + [part] * 3) == BOTH
+    assert judged([bad] * 3 + [part] * 3) == NETWORK
+
+
+def test_a_network_that_fills_few_boxes_or_almost_none_cannot_be_relied_on():
+    good, bad = pair(CAR, WHOLE), pair(rectangle(0, 20, 0, W), WHOLE)
+    part = pair(WHOLE, rectangle(5, 15, 5, 20))
+    for pairs in ([good] * 2, [bad] * 2, [bad] * 3 + [part] * 4, [pair(None, WHOLE)] * 9, []):
+        assert judged(pairs) == EVIDENCE
+
+
+def test_of_several_readings_the_whole_one_counts_that_agrees():
+    sides = (False, True, True, True)
+    part, whole, other = (plane.astype(np.uint8) * 255 for plane in (rectangle(0, 9, 0, W), LOW, WHOLE))
+    assert best([part], None, sides) is part
+    assert best([part, other], LOW, sides) is other
+    assert best([part, other, whole], LOW, sides) is whole
+    assert best([part, other, whole], None, sides) is other
 
 
 def test_the_hull_closes_what_is_hollow():
