@@ -40,18 +40,25 @@ _RULES = PRESETS["default"]
 _MOST_SAMPLED_FRAMES = 128
 
 
-class _Fused:
-    """What both labelers have in common."""
+class Fused:
+    """What both labelers have in common.
+
+    Args:
+        inner: the other labeler.
+        settings: which network is asked, and how both are judged.
+        files: the network.
+        adds_only: whether all that the other labeler found stays, where it can be relied on.
+    """
 
     kind: ClassVar[EvidenceKind] = EvidenceKind.DISTANCE
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
     files: ClassVar[Mapping[str, str]] = FILES
-    adds_only: ClassVar[bool] = False
-    """Whether all that the other labeler found stays, where it can be relied on."""
 
-    def __init__(self, inner: Labeler, settings: FusedSettings, files: Mapping[str, bytes]) -> None:
-        self._inner, self._judged = inner, settings.judged
+    def __init__(
+        self, inner: Labeler, settings: FusedSettings, files: Mapping[str, bytes], *, adds_only: bool
+    ) -> None:
+        self._inner, self._judged, self._adds_only = inner, settings.judged, adds_only
         self._segmenter = Segmenter(files["network"], settings.device, settings.batch)
 
     def label(self, clip: Clip) -> Iterator[Evidence]:
@@ -67,7 +74,7 @@ class _Fused:
             raw = None if (packed := found[frame.number]) is None else packed.mask()
             pairs = asked.pairs(frame, self._cleaned(raw, frame.boxes))
             values = [None if pair is None else fused(pair, trust) for pair in pairs]
-            if raw is not None and self.adds_only and trust.evidence:
+            if raw is not None and self._adds_only and trust.evidence:
                 values = _at_least(values, raw, frame.boxes)
             warm_up = raw is None and not trust.network
             yield Evidence(painted(frame.boxes, values, clip.size), warm_up=warm_up)
@@ -100,7 +107,7 @@ class _Fused:
         return pairs
 
 
-class BoxbgTeacher(_Fused):
+class BoxbgTeacher(Fused):
     """A box segmenter put together with ``boxbg``; for fixed cameras.
 
     What ``boxbg`` finds stays where it can be relied on: on every fixed sequence with ground truth it knew
@@ -108,14 +115,13 @@ class BoxbgTeacher(_Fused):
     """
 
     name: ClassVar[str] = "boxbg-teacher"
-    adds_only: ClassVar[bool] = True
     version: ClassVar[int] = 100 * _VERSION + Boxbg.version
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*LIBRARIES, *Boxbg.libraries}))
     settings_type: ClassVar[type[Settings]] = BoxbgTeacherSettings
 
     def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
         chosen = BoxbgTeacherSettings.model_validate(settings.model_dump())
-        super().__init__(Boxbg(chosen.boxbg), chosen, files)
+        super().__init__(Boxbg(chosen.boxbg), chosen, files, adds_only=True)
 
     @staticmethod
     def notice() -> str:
@@ -123,7 +129,7 @@ class BoxbgTeacher(_Fused):
         return Boxbg.notice()
 
 
-class EgoflowCutTeacher(_Fused):
+class EgoflowCutTeacher(Fused):
     """A box segmenter put together with ``egoflow-cut``; for moving cameras."""
 
     name: ClassVar[str] = "egoflow-cut-teacher"
@@ -133,7 +139,7 @@ class EgoflowCutTeacher(_Fused):
 
     def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
         chosen = EgoflowCutTeacherSettings.model_validate(settings.model_dump())
-        super().__init__(EgoflowCut(chosen.egoflow_cut), chosen, files)
+        super().__init__(EgoflowCut(chosen.egoflow_cut), chosen, files, adds_only=False)
 
 
 class _Asked:

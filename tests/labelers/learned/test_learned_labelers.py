@@ -11,7 +11,7 @@ from spotlabel.labelers import registry
 from spotlabel.labelers.base import ClipFrame, Evidence, EvidenceKind, Settings, instance
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.boxbg.settings import BoxbgSettings
-from spotlabel.labelers.learned.fused import BoxbgTeacher, EgoflowCutTeacher, _Fused
+from spotlabel.labelers.learned.fused import BoxbgTeacher, EgoflowCutTeacher, Fused
 from spotlabel.labelers.learned.settings import (
     BoxbgTeacherSettings,
     EgoflowCutTeacherSettings,
@@ -140,7 +140,7 @@ class Told:
 
 def told(says: list[np.ndarray | None], clip: Street, **settings) -> list[Evidence]:
     content = {"network": segmenter()}
-    return list(_Fused(Told(says), FusedSettings(**settings), content).label(clip))
+    return list(Fused(Told(says), FusedSettings(**settings), content, adds_only=False).label(clip))
 
 
 def test_frames_of_which_the_other_labeler_knows_nothing_are_the_networks():
@@ -157,21 +157,18 @@ def test_they_stay_unknown_where_the_network_cannot_be_relied_on_either():
     clip = Street(count=12)
     blind = {"network": segmenter(deviation=[99, 99, 99])}  # all is grey to it
     says = [None if index in (0, 5) else truth for index, truth in enumerate(clip.truth)]
-    found = list(_Fused(Told(says), FusedSettings(), blind).label(clip))
+    found = list(Fused(Told(says), FusedSettings(), blind, adds_only=False).label(clip))
     assert [index for index, evidence in enumerate(found) if evidence.warm_up] == [0, 5]
     assert all(in_box_iou(found[index], clip, index) > 0.97 for index in range(12) if index not in (0, 5))
-
-
-class Adding(_Fused):
-    adds_only = True
 
 
 def test_a_labeler_that_knows_better_keeps_what_it_found():
     clip = Street(count=12)
     shadows = [truth | np.roll(truth, 6, axis=0) for truth in clip.truth]
-    content = {"network": segmenter()}
-    removed = list(_Fused(Told(shadows), FusedSettings(), content).label(clip))
-    kept = list(Adding(Told(shadows), FusedSettings(), content).label(clip))
+    removed, kept = (
+        list(Fused(Told(shadows), FusedSettings(), {"network": segmenter()}, adds_only=adds).label(clip))
+        for adds in (False, True)
+    )
     for index, (x0, y0, x1, y1) in enumerate(frame.boxes[0].astype(int) for frame in clip.frames):
         box = np.s_[y0:y1, x0:x1]
         assert (kept[index].values[box][shadows[index][box]] == 255).all()
@@ -180,7 +177,7 @@ def test_a_labeler_that_knows_better_keeps_what_it_found():
 
 def test_boxes_are_asked_about_once(monkeypatch):
     clip, asked = Street(count=30), []
-    fused = _Fused(Told(clip.truth), FusedSettings(judged=8), {"network": segmenter()})
+    fused = Fused(Told(clip.truth), FusedSettings(judged=8), {"network": segmenter()}, adds_only=False)
     ask = fused._segmenter.readings
     monkeypatch.setattr(
         fused._segmenter, "readings", lambda image, boxes: asked.extend(boxes) or ask(image, boxes)
