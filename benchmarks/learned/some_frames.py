@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.base import Clip, ClipFrame, Evidence, EvidenceKind, Settings
+from spotlabel.labelers.base import Clip, ClipFrame, Evidence, EvidenceKind, Labeler, Settings
 from spotlabel.labelers.learned.fused import Fused
 from spotlabel.labelers.learned.settings import FusedSettings, TeacherSettings
 from spotlabel.labelers.learned.teacher import NEUTRAL, Teacher
@@ -86,8 +86,8 @@ class Replayed:
     uses_boxes: ClassVar[bool] = True
     libraries: ClassVar[tuple[str, ...]] = ()
     settings_type: ClassVar[type[Settings]] = Settings
-    kind: EvidenceKind  # type: ignore[misc]  # that of the store
-    neutral: int  # type: ignore[misc]
+    kind: EvidenceKind
+    neutral: int
 
     def __init__(self, reader: EvidenceReader) -> None:
         self._reader, self.kind, self.neutral = reader, reader.kind, reader.neutral
@@ -109,7 +109,7 @@ def compared(item: Item, clip: SomeFrames, files: Mapping[str, bytes]) -> dict[s
     """
     inner = Replayed(EvidenceReader(item.evidence_path))
     fixed = item.sequence.camera == Camera.FIXED
-    fused = Fused(inner, FusedSettings(), files, adds_only=fixed)
+    fused = Fused(cast(Labeler, inner), FusedSettings(), files, adds_only=fixed)
     teacher = Teacher(TeacherSettings(), files)
     return {
         "labeler": clip.figures(list(inner.label(clip)), inner.kind, inner.neutral),

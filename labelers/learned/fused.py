@@ -110,8 +110,8 @@ class Fused:
 class BoxbgTeacher(Fused):
     """A box segmenter put together with ``boxbg``; for fixed cameras.
 
-    What ``boxbg`` finds stays where it can be relied on: on every fixed sequence with ground truth it knew
-    better than the network what is background.
+    Unless its settings say otherwise what ``boxbg`` finds stays where it can be relied on: on the fixed
+    sequences with ground truth it knew better than the network what is background.
     """
 
     name: ClassVar[str] = "boxbg-teacher"
@@ -121,7 +121,7 @@ class BoxbgTeacher(Fused):
 
     def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
         chosen = BoxbgTeacherSettings.model_validate(settings.model_dump())
-        super().__init__(Boxbg(chosen.boxbg), chosen, files, adds_only=True)
+        super().__init__(Boxbg(chosen.boxbg), chosen, files, adds_only=chosen.adds_only)
 
     @staticmethod
     def notice() -> str:

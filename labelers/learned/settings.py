@@ -39,6 +39,9 @@ class FusedSettings(TeacherSettings):
 class BoxbgTeacherSettings(FusedSettings):
     """Settings of the labeler ``boxbg-teacher``."""
 
+    adds_only: bool = True
+    """All that `boxbg` finds stays, and the network fills what it misses; false: the network takes away too,
+    such as shadow, and now and then a dark side of a car."""
     boxbg: BoxbgSettings = BoxbgSettings()
     """Settings of the labeler `boxbg`."""
 
