@@ -27,7 +27,7 @@ MODEL ?=
 TRUTH ?=
 
 .PHONY: help setup demo test lint format clean clean-runs
-.PHONY: labels masks status show report compare verify ua-detrac uavdt cdnet davis
+.PHONY: labels masks teacher status show report compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
 .PHONY: quality believability instances ablation attentions campaign scale cluster-test reproduce
 .PHONY: test-browser test-processors processor-bytes gpu bench bench-exports bench-labelers bench-pawcs bench-evaluate bench-training
@@ -73,6 +73,9 @@ labels: .venv/.ready  ## evidence and masks: make labels DATASET=ua-detrac DATA=
 
 masks: .venv/.ready  ## masks only, from cached evidence: make masks DATASET=uavdt DATA=... SET=masks.min_fill=0.3
 	$(SPOTLABEL) relabel $(RECIPE) $(ARGS)
+
+teacher: .venv/.ready  ## fetch the network of preset learned, 176 MB: make teacher [TO=models/u2net.onnx]
+	$(BIN)/python scripts/fetch_teacher.py $(if $(TO),'$(TO)')
 
 status: .venv/.ready  ## what is made, what is stale and why
 	@$(SPOTLABEL) status $(RECIPE) $(LOOK) || [ $$? = 1 ]  # 1 only says that something is to be done
