@@ -16,8 +16,8 @@ from spotlabel.pipeline.upkeep.freshness import State, annotated_fingerprint, an
 from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
 NOT_COMPARED = ("evidence", "files", "libraries", "decoders")
-"""Parts of fingerprints that training takes on trust: it needs neither the evidence store nor the files of its
-labeler, nor the libraries of labeler and decoder, and the machine it runs on need not have them."""
+"""Parts of fingerprints that training takes on trust: it needs neither the evidence store nor the files of
+its labeler, nor the libraries of labeler and decoder, and the machine it runs on need not have them."""
 
 
 @dataclass(frozen=True)
