@@ -52,11 +52,13 @@ class Counts:
     long_video: int = 10_000
     """R21: frames."""
     races: int = 250
-    """R23: edits for each kind of labeler."""
+    """R23: edits for each kind of labeler and each stage."""
+    fuzzed: int = 100_000
+    """R13, R31, R34: mutated files of all kinds together."""
 
 
 QUICK = Counts(
     kills=4, videos=3, stops=2, lost_workers=1, crashes=1, disks=4, every_call=25, whole_runs=1, flips=40,
     rebuilds=1, pairs=3, replacements=20, orders=1, broken_frames=40, broken_annotations=40, clocks=1,
-    names=100, checkpoint_kills=5, resumes=1, workers=2, long_video=600, races=60,
+    names=100, checkpoint_kills=5, resumes=1, workers=2, long_video=600, races=60, fuzzed=2000,
 )  # fmt: skip

@@ -16,7 +16,9 @@ from spotlabel.pipeline.store import schema
 from spotlabel.pipeline.store.schema import FrameState
 from spotlabel.pipeline.store.sealed import SealedReader
 from spotlabel.pipeline.store.sound import (
+    check_boxes,
     check_offsets,
+    check_shares,
     damaged,
     making_sense,
     own_names,
@@ -92,6 +94,7 @@ class MaskReader(SealedReader):
         if len(columns["offsets"]) != len(self) + 1:
             raise damaged(self.path, "the box table has another number of frames")
         check_offsets(columns["offsets"], len(columns["xyxy"]), self.path)
+        check_boxes(columns["xyxy"], self.size, self.path)
         return BoxTable(**columns)
 
     @cached_property
@@ -121,6 +124,7 @@ class MaskReader(SealedReader):
             )
             for name in names
         }
+        check_shares(columns, self.path)
         with making_sense(self.path, f"{schema.QUALITY}/believed"):
             columns["believed"] = columns["believed"].astype(np.bool_)
         return columns

@@ -7,7 +7,7 @@ datasets), and no size that it claims is believed beyond the bytes that it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -130,3 +130,36 @@ def check_offsets(offsets: npt.NDArray[np.int64], rows: int, path: Path) -> None
     """
     if offsets[0] != 0 or offsets[-1] != rows or (np.diff(offsets) < 0).any():
         raise damaged(path, f"boxes/offsets do not divide {rows} boxes among the frames")
+
+
+def check_boxes(xyxy: npt.NDArray[np.float32], size: tuple[int, int], path: Path) -> None:
+    """See that boxes are boxes of a picture.
+
+    Args:
+        xyxy: float32 (N, 4), pixel edges.
+        size: height and width of the frames.
+        path: for messages.
+
+    Raises:
+        DamagedStoreError: one is not finite, empty, or not inside the frames.
+    """
+    x0, y0, x1, y1 = xyxy.T
+    right = (0 <= x0) & (x0 < x1) & (x1 <= size[1]) & (0 <= y0) & (y0 < y1) & (y1 <= size[0])
+    if not right.all():
+        wrong = xyxy[np.argmin(right)].tolist()
+        raise damaged(path, f"a box {wrong} in frames of {size[1]} x {size[0]} pixels")
+
+
+def check_shares(columns: Mapping[str, npt.NDArray[Any]], path: Path) -> None:
+    """See that figures of boxes' masks are figures: none is infinite, and a fill is a share.
+
+    Args:
+        columns: the quality table by name, each (N,).
+        path: for messages.
+
+    Raises:
+        DamagedStoreError: names the column.
+    """
+    for name, column in columns.items():
+        if np.isinf(column).any() or (name == "fill" and ((column < 0) | (column > 1)).any()):
+            raise damaged(path, f"{name} of a box is no figure of a mask")
