@@ -27,7 +27,7 @@ from benchmarks.campaign import (
     names,
     orders,
     published,
-    races,
+    race_stages,
     readers,
     records,
     resume,
@@ -75,7 +75,7 @@ FAMILIES = (
     Family("loaders", ("R20",), loaders.run),
     Family("memory", ("R21",), memory.run),
     Family("published", ("R22",), published.run),
-    Family("races", ("R23",), races.run),
+    Family("races", ("R23",), race_stages.run),
 )
 
 

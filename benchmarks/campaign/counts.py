@@ -51,7 +51,7 @@ class Counts:
     """R20."""
     long_video: int = 10_000
     """R21: frames."""
-    races: int = 250
+    races: int = 500
     """R23: edits for each kind of labeler and each stage."""
     fuzzed: int = 100_000
     """R13, R31, R34: mutated files of all kinds together."""

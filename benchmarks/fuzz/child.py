@@ -55,7 +55,7 @@ def tried(trial: Trial, draw: random.Random) -> tuple[list[str], bool]:
 def _place() -> str:
     """Where the error came up: the last lines of ours and of all."""
     frames = traceback.extract_tb(sys.exc_info()[2])
-    ours = [f for f in frames if "site-packages" not in f.filename and "/lib/python" not in f.filename]
+    ours = [f for f in frames if "site-packages" not in f.filename and "/lib/python" not in f.filename and f.filename.endswith(".py")]
     shown = [*ours[-2:], frames[-1]] if frames else []
     return " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(shown))
 

@@ -104,7 +104,7 @@ def _table(file: h5py.File, _: Path, draw: random.Random) -> None:
 
 def _elsewhere(file: h5py.File, folder: Path, draw: random.Random) -> None:
     """A dataset whose numbers lie in another file or under another name, or a group in its place."""
-    names = sorted(file)
+    names = [name for name in sorted(file) if isinstance(file.get(name, getlink=True), h5py.HardLink)]
     if not names:
         return
     name = draw.choice(names)

@@ -48,7 +48,10 @@ class EvidenceReader(SealedReader):
     @cached_property
     def neutral(self) -> int:
         """For ``distance`` evidence: foreground is what lies above this value."""
-        return int(self.number("neutral"))
+        neutral = self.number("neutral")
+        if neutral not in range(256):
+            raise damaged(self.path, f"a neutral value of {neutral}")
+        return int(neutral)
 
     @cached_property
     def content(self) -> str:
@@ -113,6 +116,8 @@ class MaskReader(SealedReader):
         group = own_names(self.file, schema.QUALITY, self.path)
         known = ("fill", *schema.CUE_COLUMNS)
         names = [*(name for name in known if name in group), *(name for name in group if name not in known)]
+        if missing := {"fill", "believed"} - {*names}:
+            raise damaged(self.path, f"it has no {schema.QUALITY}/{min(missing)}")
         rows = (len(self.boxes.xyxy),)
         columns = {
             name: table(

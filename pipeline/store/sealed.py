@@ -25,6 +25,7 @@ from spotlabel.pipeline.store.sound import (
     own_dataset,
     table,
 )
+from spotlabel.pipeline.text import one_line
 
 
 class SealedReader:
@@ -111,7 +112,7 @@ class SealedReader:
         if found[0] != self.schema_name or found[1] not in readable:
             file.close()
             raise OtherStoreError(
-                f"{self.path}: holds {found[0]} version {found[1]}, "
+                f"{self.path}: holds {one_line(str(found[0]))} version {found[1]}, "
                 f"expected {self.schema_name} version {' or '.join(map(str, readable))}"
             )
         return file
