@@ -43,7 +43,7 @@ class EvidenceReader(SealedReader):
     def kind(self) -> EvidenceKind:
         """What the numbers mean."""
         with making_sense(self.path, "kind"):
-            return EvidenceKind(self.file.attrs["kind"])
+            return EvidenceKind(self.text("kind"))
 
     @cached_property
     def neutral(self) -> int:

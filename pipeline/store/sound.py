@@ -22,6 +22,7 @@ MAX_SIDE = 1 << 16
 """Pixels along a side of a frame; more are taken for damage."""
 MAX_PIXELS = 1 << 29
 """Pixels of a frame, likewise."""
+_PLAIN = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING)
 
 
 def damaged(path: Path, problem: str) -> DamagedStoreError:
@@ -45,6 +46,24 @@ def making_sense(path: Path, what: str) -> Iterator[None]:
     except (OSError, ValueError, TypeError, RuntimeError, OverflowError, AttributeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise damaged(path, f"its {what} cannot be read ({reason})") from error
+
+
+def own_attribute(file: h5py.File, name: str, path: Path) -> Any:
+    """A text or a number that was written as an attribute.
+
+    Args:
+        file: an open store.
+        name: of the attribute.
+        path: for messages.
+
+    Raises:
+        DamagedStoreError: there is none, or one of another type: h5py reads some of those into the void.
+    """
+    with making_sense(path, name):
+        found = file.attrs.get_id(name)
+        if found.shape != () or found.get_type().get_class() not in _PLAIN:
+            raise damaged(path, f"its {name} is neither a text nor a number")
+        return file.attrs[name]
 
 
 def own_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
@@ -111,7 +130,7 @@ def frame_size(file: h5py.File, path: Path) -> tuple[int, int]:
         DamagedStoreError: they are missing, or no size of a picture.
     """
     with making_sense(path, "size"):
-        height, width = int(file.attrs["height"]), int(file.attrs["width"])
+        height, width = (int(own_attribute(file, side, path)) for side in ("height", "width"))
         if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS):
             raise damaged(path, f"a size of {width} x {height} pixels")
         return height, width
