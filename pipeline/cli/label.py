@@ -19,7 +19,7 @@ from spotlabel.pipeline.cli.plans import plan_row, plan_table
 from spotlabel.pipeline.cli.progress import watching
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.job import Outcome
-from spotlabel.pipeline.running.labelling import untouched
+from spotlabel.pipeline.running.labelling import up_to_date
 from spotlabel.pipeline.running.local import check_writable
 from spotlabel.pipeline.running.order import longest_first
 from spotlabel.pipeline.terminal import echo, echo_lines, escape
@@ -136,13 +136,13 @@ def _bring_up_to_date(recipe: Recipe, plans: list[Plan], options: RunOptions) ->
     """Run what is not idle; one outcome per plan, in their order."""
     check_writable(recipe.out)
     clear_partials(recipe.out)
-    names = longest_first(plan.item for plan in plans if not plan.idle)
+    idle = up_to_date(recipe, plans)
+    names = longest_first(plan.item for plan in plans if plan.item.sequence.name not in idle)
     where = (options.scheduler, options.jobs)
     with watching(console(), len(names), options.quiet) as watcher:
         for line in [] if options.scheduler else _notices(plans):
             watcher.note(line)
         ran = {o.sequence: o for o in run_videos(recipe, names, where, options.masks_only, watcher)}
-        idle = {p.item.sequence.name: untouched(recipe, p) for p in plans if p.item.sequence.name not in ran}
         for outcome in idle.values():
             watcher.doubts(outcome)
     outcomes = [{**ran, **idle}[plan.item.sequence.name] for plan in plans]

@@ -30,7 +30,7 @@ def verify() -> None:
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a recipe value.")
 @click.option("--quiet", is_flag=True, help="Tell damage only.")
 def stores(targets: tuple[str, ...], overrides: tuple[str, ...], quiet: bool) -> None:
-    """Read every store completely: seal, chunk checksums, the checksum of every frame.
+    """Read every store completely: seal, chunk checksums, the checksum of every frame and table.
 
     Exit code 1 if any is damaged; `spotlabel label` makes those again.
 

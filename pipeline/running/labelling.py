@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 
 from spotlabel.pipeline.atomic import clear_partials
-from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.errors import DamagedStoreError, SpotlabelError
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.local import check_writable, run_all, usable_cores
@@ -14,7 +15,7 @@ from spotlabel.pipeline.running.order import longest_first
 from spotlabel.pipeline.running.watcher import Watcher
 from spotlabel.pipeline.stages.second_look import second_look
 from spotlabel.pipeline.store import MaskReader
-from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item, thresholds_without_effect
+from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_item, thresholds_without_effect
 
 _log = logging.getLogger("spotlabel")
 
@@ -80,9 +81,18 @@ def relabel(
     return _run(recipe, only, jobs, watcher, masks_only=True, strict=strict)
 
 
-def untouched(recipe: Recipe, plan: Plan) -> Outcome:
+def up_to_date(recipe: Recipe, plans: Iterable[Plan]) -> dict[str, Outcome]:
+    """Outcomes, by name, of the videos that need no work; damage met on reading them is work."""
+    outcomes = {}
+    for plan in plans:
+        if plan.idle:
+            with suppress(DamagedStoreError):  # the video's own process meets it again, and mends it
+                outcomes[plan.item.sequence.name] = _untouched(recipe, plan.item)
+    return outcomes
+
+
+def _untouched(recipe: Recipe, item: Item) -> Outcome:
     """Outcome of a video that is up to date."""
-    item = plan.item
     masks = MaskReader(item.mask_path, sealed=True)  # `plan_item` has just checked it
     boxes = len(masks.boxes.xyxy)
     found = second_look(recipe, item)
@@ -109,10 +119,11 @@ def _run(
         _log.warning("%s", line)
     check_writable(recipe.out)
     clear_partials(recipe.out)
-    names = longest_first(plan.item for plan in plans if not plan.idle)
+    done = up_to_date(recipe, plans)
+    names = longest_first(plan.item for plan in plans if plan.item.sequence.name not in done)
     made = run_all(recipe, names, jobs or usable_cores(), masks_only, watcher or _Silent())
-    ran = {outcome.sequence: outcome for outcome in made}
-    outcomes = [ran.get(plan.item.sequence.name) or untouched(recipe, plan) for plan in plans]
+    done |= {outcome.sequence: outcome for outcome in made}
+    outcomes = [done[plan.item.sequence.name] for plan in plans]
     for outcome in outcomes if strict else []:
         outcome.fail_if_doubtful()
     if any(outcome.failed for outcome in outcomes):

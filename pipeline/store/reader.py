@@ -22,7 +22,6 @@ from spotlabel.pipeline.store.sound import (
     damaged,
     making_sense,
     own_names,
-    table,
 )
 
 _BOX_COLUMNS: dict[str, tuple[npt.DTypeLike, tuple[int | None, ...]]] = {
@@ -89,8 +88,7 @@ class MaskReader(SealedReader):
     def boxes(self) -> BoxTable:
         """Boxes of all frames."""
         columns = {
-            name: table(self.file, f"boxes/{name}", dtype, shape, self.path)
-            for name, (dtype, shape) in _BOX_COLUMNS.items()
+            name: self.table(f"boxes/{name}", dtype, shape) for name, (dtype, shape) in _BOX_COLUMNS.items()
         }
         if len({len(column) for name, column in columns.items() if name != "offsets"}) > 1:
             raise damaged(self.path, "columns of the box table differ in length")
@@ -113,26 +111,26 @@ class MaskReader(SealedReader):
         ``fill``, ``believed`` and :data:`spotlabel.pipeline.store.schema.CUE_COLUMNS`; a file of an older
         version may have fewer.
         """
-        group = own_names(self.file, schema.QUALITY, self.path)
-        known = ("fill", *schema.CUE_COLUMNS)
+        group, known = self._quality_columns(), ("fill", *schema.CUE_COLUMNS)
         names = [*(name for name in known if name in group), *(name for name in group if name not in known)]
         if missing := {"fill", "believed"} - {*names}:
             raise damaged(self.path, f"it has no {schema.QUALITY}/{min(missing)}")
         rows = (len(self.boxes.xyxy),)
         columns = {
-            name: table(
-                self.file,
-                f"{schema.QUALITY}/{name}",
-                np.uint8 if name == "believed" else np.float32,
-                rows,
-                self.path,
-            )
+            name: self.table(f"{schema.QUALITY}/{name}", np.uint8 if name == "believed" else np.float32, rows)
             for name in names
         }
         check_shares(columns, self.path)
         with making_sense(self.path, f"{schema.QUALITY}/believed"):
             columns["believed"] = columns["believed"].astype(np.bool_)
         return columns
+
+    def _quality_columns(self) -> list[str]:
+        """Those written, by the list of checksums; a file without one has those that are found."""
+        if self.table_crc32 is None:
+            return own_names(self.file, schema.QUALITY, self.path)
+        group = f"{schema.QUALITY}/"
+        return [name.removeprefix(group) for name in self.table_crc32 if name.startswith(group)]
 
     def check_facts(self) -> None:
         """Also the tables, and that every box has a class."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +15,14 @@ __all__ = ["BACKGROUND", "FOREGROUND", "UNKNOWN"]
 
 EVIDENCE_SCHEMA = "spotlabel-evidence"
 MASK_SCHEMA = "spotlabel-mask"
-SCHEMA_VERSIONS = {EVIDENCE_SCHEMA: (1,), MASK_SCHEMA: (1, 2)}
+SCHEMA_VERSIONS = {EVIDENCE_SCHEMA: (1, 2), MASK_SCHEMA: (1, 2, 3)}
 """Versions of each schema that can be read, rising; the last one is written.
 
 A version that only adds is read like the one before, without what it adds. Mask version 2 added the columns
-of :data:`CUE_COLUMNS` to the quality table.
+of :data:`CUE_COLUMNS` to the quality table; evidence version 2 and mask version 3 added :data:`TABLE_CRC`.
 """
+TABLE_CRC_SINCE = {EVIDENCE_SCHEMA: 2, MASK_SCHEMA: 3}
+"""First version of each schema whose tables carry checksums."""
 
 UNKNOWN_PLANE = "unknown"
 FOREGROUND_PLANE = "foreground"
@@ -26,6 +30,8 @@ EVIDENCE_DATA = "evidence"
 FRAME = "frame"
 STATE = "state"
 CRC = "crc32"
+TABLE_CRC = "table_crc32"
+"""Attribute of the file: a JSON object of :func:`table_crc32` by name of the table, of all tables."""
 QUALITY = "quality"
 CUE_COLUMNS = ("contact", "agreement", "temporal", "overlap", "own_fill", "size", "believability")
 """Columns of the quality table beside ``fill`` and ``believed``, float32 (N,), NaN where there is nothing to
@@ -45,6 +51,17 @@ class FrameState(IntEnum):
 
 
 STATES_WITH_PIXELS = (FrameState.OK, FrameState.WARM_UP)
+
+
+def table_crc32(name: str, values: npt.NDArray[Any]) -> int:
+    """Checksum of a table: CRC-32 of a line with its name, type and shape, then of its numbers.
+
+    Args:
+        name: of the dataset, with its groups.
+        values: all of it, of any shape; counted in C order and little-endian.
+    """
+    plain = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+    return zlib.crc32(plain.tobytes(), zlib.crc32(f"{name} {plain.dtype.str} {values.shape}\n".encode()))
 
 
 def pack_rows(plane: npt.NDArray[np.bool_] | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from spotlabel.pipeline.store.plane import Plane, open_frames
 from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS, FrameState
 from spotlabel.pipeline.store.seal import check_seal, read_seal
 from spotlabel.pipeline.store.sound import (
+    check_table,
     damaged,
     frame_size,
     making_sense,
@@ -34,7 +35,8 @@ class SealedReader:
 
     Safe to build before a fork and to send to another process: what travels is the path, never the handle. On
     opening, the whole file is compared with its seal; on reading, HDF5 checks each chunk (fletcher32).
-    The frames' own checksums (over unpacked bytes) are for :meth:`check_frames`.
+    Every table is compared with its checksum when it is read. The frames' own checksums (over unpacked bytes)
+    are for :meth:`check_frames`.
 
     Args:
         path: the store file.
@@ -133,7 +135,7 @@ class SealedReader:
     @cached_property
     def numbers(self) -> npt.NDArray[np.int64]:
         """Frame numbers, int64 (T,), rising."""
-        numbers = table(self.file, schema.FRAME, np.int64, (None,), self.path)
+        numbers = self.table(schema.FRAME, np.int64, (None,))
         if (np.diff(numbers) <= 0).any():
             raise damaged(self.path, "frame numbers do not rise")
         return numbers
@@ -141,7 +143,7 @@ class SealedReader:
     @cached_property
     def state(self) -> npt.NDArray[np.uint8]:
         """:class:`FrameState` per frame, uint8 (T,)."""
-        state = table(self.file, schema.STATE, np.uint8, (len(self),), self.path)
+        state = self.table(schema.STATE, np.uint8, (len(self),))
         if len(state) and int(state.max()) > max(FrameState):
             raise damaged(self.path, f"a frame in state {int(state.max())}")
         return state
@@ -149,7 +151,31 @@ class SealedReader:
     @cached_property
     def crc32(self) -> npt.NDArray[np.uint32]:
         """CRC-32 of each frame's unpacked bytes, uint32 (T,); 0 for frames without pixels."""
-        return table(self.file, schema.CRC, np.uint32, (len(self),), self.path)
+        return self.table(schema.CRC, np.uint32, (len(self),))
+
+    @cached_property
+    def table_crc32(self) -> dict[str, int] | None:
+        """Checksum of each table by its name; None in a file of a version that had none."""
+        if self.number("schema_version") < schema.TABLE_CRC_SINCE[self.schema_name]:
+            return None
+        with making_sense(self.path, schema.TABLE_CRC):
+            return dict(self.structure(schema.TABLE_CRC))
+
+    def table(self, name: str, dtype: npt.DTypeLike, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
+        """All of a small dataset, compared with its checksum.
+
+        Args:
+            name: of the dataset, with its groups.
+            dtype: of its numbers.
+            shape: expected; None for any number of rows.
+
+        Raises:
+            DamagedStoreError: it is not there, of another kind, or not what was written.
+        """
+        values = table(self.file, name, dtype, shape, self.path)
+        if self.table_crc32 is not None:
+            check_table(name, values, self.table_crc32, self.path)
+        return values
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:

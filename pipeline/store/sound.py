@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.pipeline.errors import DamagedStoreError, StoreError
+from spotlabel.pipeline.store.schema import table_crc32
 
 MAX_SIDE = 1 << 16
 """Pixels along a side of a frame; more are taken for damage."""
@@ -121,6 +122,24 @@ def table(
         if dataset.dtype != np.dtype(dtype) or not fits or dataset.id.get_storage_size() < dataset.nbytes:
             raise damaged(path, f"{name} is {dataset.dtype} {dataset.shape}, expected {np.dtype(dtype)}")
         return np.asarray(dataset[:])
+
+
+def check_table(name: str, values: npt.NDArray[Any], checksums: Mapping[str, object], path: Path) -> None:
+    """Compare a table with its checksum.
+
+    Args:
+        name: of the dataset.
+        values: all of it.
+        checksums: of all tables, by name.
+        path: for messages.
+
+    Raises:
+        DamagedStoreError: it has none, or another.
+    """
+    if name not in checksums:
+        raise damaged(path, f"no checksum of {name}")
+    if checksums[name] != table_crc32(name, values):
+        raise damaged(path, f"checksum of {name} differs from the one written")
 
 
 def frame_size(file: h5py.File, path: Path) -> tuple[int, int]:

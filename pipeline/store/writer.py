@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -63,6 +63,7 @@ class _Writer:
         self.crc32 = np.zeros(len(info.numbers), np.uint32)
         self._planes: dict[str, Plane] = {}
         self._written: dict[str, npt.NDArray[np.int64]] = {}
+        self._tables: dict[str, npt.NDArray[Any]] = {}
         self._declare()
 
     def _declare(self) -> None:
@@ -90,12 +91,14 @@ class _Writer:
         self._written[name][index] = zlib.crc32(np.ascontiguousarray(packed).data)
 
     def read_back(self, partial: Path) -> None:
-        """Compare every chunk on disk with what was written.
+        """Compare every chunk and every table on disk with what was written.
 
         Raises:
-            StoreError: the first frame that differs.
+            StoreError: the first frame or table that differs.
         """
         reader = self.reader_type(partial)
+        for name, values in self._tables.items():
+            reader.table(name, values.dtype, values.shape)
         for name, checksums in self._written.items():
             for index in np.flatnonzero(checksums != _NEVER_WRITTEN).tolist():
                 if zlib.crc32(reader.packed(name, index).data) != checksums[index]:
@@ -116,10 +119,17 @@ class _Writer:
         self.crc32[index] = zlib.crc32(np.ascontiguousarray(values).data)
 
     def finish(self) -> None:
-        """Write the per-frame tables; called once, before the file is closed."""
-        self._file.create_dataset(schema.FRAME, data=self._info.numbers.astype(np.int64))
-        self._file.create_dataset(schema.STATE, data=self.state)
-        self._file.create_dataset(schema.CRC, data=self.crc32)
+        """Write the tables and their checksums; called once, before the file is closed."""
+        self._tables = self._all_tables()
+        for name, values in self._tables.items():
+            self._file.create_dataset(name, data=values)
+        checksums = {name: schema.table_crc32(name, values) for name, values in self._tables.items()}
+        self._file.attrs[schema.TABLE_CRC] = canonical_json(checksums)
+
+    def _all_tables(self) -> dict[str, npt.NDArray[Any]]:
+        """By name, in the order in which they are written."""
+        numbers = self._info.numbers.astype(np.int64)
+        return {schema.FRAME: numbers, schema.STATE: self.state, schema.CRC: self.crc32}
 
 
 _AnyWriter = TypeVar("_AnyWriter", bound=_Writer)
@@ -228,17 +238,13 @@ class MaskWriter(_Writer):
         everything = np.ones(self._info.size, np.uint8)
         self._write(schema.UNKNOWN_PLANE, index, schema.pack_rows(everything))
 
-    def finish(self) -> None:
-        """Write box and quality tables after the per-frame tables."""
-        super().finish()
-        columns = {
+    def _all_tables(self) -> dict[str, npt.NDArray[Any]]:
+        tables = super()._all_tables() | {
             "boxes/offsets": self._boxes.offsets, "boxes/xyxy": self._boxes.xyxy,
             "boxes/class_id": self._boxes.class_id, "boxes/track_id": self._boxes.track_id,
             "boxes/flags": self._boxes.flags, "quality/fill": self._fill, "quality/believed": self._believed,
         }  # fmt: skip
-        columns |= {f"{schema.QUALITY}/{name}": column for name, column in self._cues.items()}
-        for name, column in columns.items():
-            self._file.create_dataset(name, data=column)
+        return tables | {f"{schema.QUALITY}/{name}": column for name, column in self._cues.items()}
 
     @classmethod
     @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spotlabel.labelers.base import EvidenceKind, Labeler, Settings
-from spotlabel.pipeline.errors import SpotlabelError, StoreError
+from spotlabel.pipeline.errors import DamagedStoreError, SpotlabelError, StoreError
 from spotlabel.pipeline.hashing import DigestCache
 from spotlabel.pipeline.names import evidence_path, file_stem, mask_path
 from spotlabel.pipeline.recipes.recipe import Recipe
@@ -130,7 +130,11 @@ def plan_item(recipe: Recipe, item: Item, masks_only: bool = False, *, remember:
         return Plan(item, Need(State.MISSING), Need(State.MISSING), problem=item.sequence.problem)
     try:
         evidence = evidence_need(recipe, item, masks_only)
-        masks = mask_need(recipe, item) if evidence.state == State.FRESH else _after(evidence, item)
+        try:
+            masks = mask_need(recipe, item) if evidence.state == State.FRESH else _after(evidence, item)
+        except DamagedStoreError as error:  # of the evidence, whose content the masks are compared with
+            evidence = Need(State.DAMAGED, str(error))
+            masks = _after(evidence, item)
     except (SpotlabelError, OSError) as error:
         return Plan(item, Need(State.MISSING), Need(State.MISSING), problem=str(error))
     finally:
@@ -166,7 +170,11 @@ def evidence_need(recipe: Recipe, item: Item, masks_only: bool = False) -> Need:
 
 
 def mask_need(recipe: Recipe, item: Item) -> Need:
-    """Whether the masks have to be made, given that the evidence is fresh."""
+    """Whether the masks have to be made, given that the evidence is fresh.
+
+    Raises:
+        DamagedStoreError: the evidence is not.
+    """
     if not item.mask_path.exists():
         return Need(State.MISSING)
     try:

@@ -20,6 +20,7 @@ from spotlabel.pipeline.store.seal import seal_file
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import items, plan_item
 from tests.helpers.recipes import tree
+from tests.helpers.stores import sealed_anew
 
 SECRET = b"not yours to read, whatever a store says " * 1000
 
@@ -102,6 +103,9 @@ CRAFTED = [
     put("no-classes", class_names=None),
     put("classes-of-numbers", class_names="7"),
     put("no-version", schema_version="new"),
+    put("no-checksums", table_crc32=None),
+    put("checksums-of-nothing", table_crc32="{}"),
+    put("list-as-checksums", table_crc32="[1, 2]"),
     replaced("boxes/offsets", np.array([0, 1, 9999, 3, 4], np.int64)),
     replaced("boxes/xyxy", np.zeros((4, 3), np.float32)),
     replaced("boxes/xyxy", None),
@@ -124,7 +128,7 @@ CRAFTED = [
 def test_a_crafted_store_is_a_clear_line(masks: Path, craft: Callable[[h5py.File, Path], None]) -> None:
     with h5py.File(masks, "r+") as file:
         craft(file, masks.parent)
-    seal_file(masks)
+    sealed_anew(masks)
     with pytest.raises(
         DamagedStoreError, match=rf"^{re.escape(str(masks))}: damaged: .* run `spotlabel label`"
     ) as told:

@@ -26,7 +26,7 @@ from spotlabel.pipeline.store import (
     schema,
 )
 from spotlabel.pipeline.store.schema import CUE_COLUMNS, pack_rows, unpack_rows
-from tests.helpers.stores import info, one_box_a_frame, some_masks, write_masks
+from tests.helpers.stores import as_version, info, one_box_a_frame, some_masks, write_masks
 
 
 @settings(max_examples=30, deadline=None)
@@ -75,13 +75,11 @@ def test_the_quality_table_reads_as_columns_by_name(tmp_path: Path) -> None:
 
 
 def test_a_mask_store_of_version_1_reads_without_the_new_columns(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     masks = some_masks()
-    with monkeypatch.context() as before:
-        before.setattr(schema, "CUE_COLUMNS", ())
-        before.setattr(schema, "SCHEMA_VERSIONS", {schema.MASK_SCHEMA: (1,)})
-        path = write_masks(tmp_path / "m.h5", masks)
+    path = write_masks(tmp_path / "m.h5", masks)
+    as_version(path, 1)
     reader = MaskReader(path)
     assert reader.file.attrs["schema_version"] == 1
     assert reader.read(2).tolist() == masks[2].tolist()
@@ -93,9 +91,9 @@ def test_a_mask_store_of_version_1_reads_without_the_new_columns(
 
 def test_a_store_of_a_version_to_come_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as later:
-        later.setattr(schema, "SCHEMA_VERSIONS", {schema.MASK_SCHEMA: (3,)})
+        later.setattr(schema, "SCHEMA_VERSIONS", {schema.MASK_SCHEMA: (9,)})
         path = write_masks(tmp_path / "m.h5", some_masks())
-    with pytest.raises(StoreError, match=r"version 3, expected spotlabel-mask version 1 or 2"):
+    with pytest.raises(StoreError, match=r"version 9, expected spotlabel-mask version 1 or 2 or 3"):
         MaskReader(path).read(0)
 
 
@@ -214,7 +212,7 @@ def test_a_close_that_the_disk_fails_is_one_line(tmp_path: Path, monkeypatch: py
 
 def test_the_wrong_kind_of_store_is_refused(tmp_path: Path) -> None:
     path = write_masks(tmp_path / "m.h5", some_masks())
-    with pytest.raises(StoreError, match="holds spotlabel-mask version 2, expected spotlabel-evidence"):
+    with pytest.raises(StoreError, match="holds spotlabel-mask version 3, expected spotlabel-evidence"):
         EvidenceReader(path).size  # noqa: B018
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import h5py
 import pytest
 
 from spotlabel.labelers.baselines.opencv_subtractors import Mog2
@@ -210,10 +211,14 @@ def test_no_path_of_the_machine_is_in_a_store(bench: Bench, tmp_path: Path) -> N
 
 
 def rot(path: Path) -> None:
-    """A bit flipped below the file system: size and times stay what they were."""
+    """A bit of a frame flipped below the file system: size and times stay what they were."""
     before = path.stat()
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 4
+    with h5py.File(path, "r") as file:
+        plane = file["evidence" if "evidence" in file else "foreground"]
+        _, frame = plane.id.read_direct_chunk((len(plane) // 2, 0, 0))
+    assert content.count(frame) >= 1
+    content[content.index(frame) + len(frame) // 2] ^= 4
     path.write_bytes(content)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 

@@ -18,6 +18,7 @@ from spotlabel.labelers.masks import MaskSettings, make_mask, resolve
 from spotlabel.pipeline.boxes import BoxFlag, BoxTable
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
+from spotlabel.pipeline.store.schema import table_crc32
 from spotlabel.pipeline.why.boxes import box_index, box_reason, checked, frame_boxes
 from spotlabel.pipeline.why.origin import find_origin
 from spotlabel.pipeline.why.summary import preset_of
@@ -176,7 +177,9 @@ def test_columns_of_later_versions_are_shown(tmp_path: Path) -> None:
     copy = tmp_path / "copy.h5"
     copy.write_bytes(masks.path.read_bytes())
     with h5py.File(copy, "a") as file:
-        file["quality/zeta"] = np.arange(5, dtype=np.float32)
+        file["quality/zeta"] = zeta = np.arange(5, dtype=np.float32)
+        checksums = {**(masks.table_crc32 or {}), "quality/zeta": table_crc32("quality/zeta", zeta)}
+        file.attrs["table_crc32"] = json.dumps(checksums)
     later = MaskReader(copy, sealed=True)  # its seal no longer fits, which is not the matter here
     assert later.quality["believed"].dtype == np.bool_
     assert frame_boxes(later, 0)[3].quality["zeta"] == 3
