@@ -131,6 +131,12 @@ def _tell_unsaved(folder: Path, reason: str) -> None:
     _LOG.warning("%s: digests are not remembered (%s); the next run hashes again", folder, reason)
 
 
+@cache
+def _tell_unread(folder: Path, reason: str) -> None:
+    """Say once, not for every video of a folder, that what was remembered cannot be read."""
+    _LOG.warning("%s: digests cannot be read (%s); hashing again", folder, reason)
+
+
 def _signature(stat: os.stat_result) -> list[object]:
     """What changes with a file, as far as its folder tells."""
     return [stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
@@ -145,9 +151,12 @@ def _load(path: Path) -> dict[str, list[object]]:
         ):
             return {}
         return dict(data["files"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except OSError as error:
+        _tell_unread(path.parent, error.strerror or str(error))
+        return {}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         _LOG.warning("%s: unreadable digest cache (%s); hashing again", path, error)
         return {}
 

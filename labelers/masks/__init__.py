@@ -10,7 +10,7 @@ from spotlabel.labelers.masks.frame import (
     unknown_mask,
 )
 from spotlabel.labelers.masks.presets import PRESETS, resolve
-from spotlabel.labelers.masks.settings import MaskSettings
+from spotlabel.labelers.masks.settings import MaskSettings, OwnerSettings
 from spotlabel.labelers.masks.values import BACKGROUND, FOREGROUND, UNKNOWN
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Draft",
     "FrameMask",
     "MaskSettings",
+    "OwnerSettings",
     "draft_mask",
     "finish_mask",
     "make_mask",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.masks.boxes import has_pixels, paint
+from spotlabel.labelers.masks.boxes import has_pixels, inside_rects, paint
 from spotlabel.labelers.masks.cues import Column
 from spotlabel.labelers.masks.settings import MaskSettings
 from spotlabel.labelers.masks.values import FOREGROUND, UNKNOWN, Plane, Rects
@@ -48,6 +48,12 @@ def make_unknown(mask: Plane, unknown: Rects, believed: Rects) -> None:
         unknown: int64 (N, 4), from :func:`unknown_boxes`.
         believed: int64 (M, 4).
     """
+    sides = np.maximum(believed[:, 2:] - believed[:, :2], 0)
+    if int(sides.prod(axis=1).sum()) > mask.size:  # boxes upon boxes: their copies would be many frames
+        held = (mask == FOREGROUND) & inside_rects((mask.shape[0], mask.shape[1]), believed).view(np.bool_)
+        paint(mask, unknown, UNKNOWN)
+        mask[held] = FOREGROUND
+        return
     kept = [(mask[y0:y1, x0:x1], mask[y0:y1, x0:x1] == FOREGROUND) for x0, y0, x1, y1 in believed.tolist()]
     paint(mask, unknown, UNKNOWN)
     for view, was_foreground in kept:

@@ -8,6 +8,9 @@ import numpy.typing as npt
 from spotlabel.labelers.masks.settings import MaskSettings
 from spotlabel.labelers.masks.values import FOREGROUND, Boxes, Plane, Rects
 
+FEW_BOXES = 256
+"""Up to so many boxes, one by one is the quickest way to find those that overlap another."""
+
 
 def pixel_rects(
     boxes: Boxes, shape: tuple[int, int], settings: MaskSettings, native_origin: float = 0.0
@@ -66,6 +69,9 @@ def patches(rects: Rects, margin: int, shape: tuple[int, int]) -> list[list[int]
         ``x0, y0, x1, y1`` of each patch, inside the image.
     """
     height, width = shape
+    if len(rects) > FEW_BOXES:
+        low, high = np.maximum(rects[:, :2] - margin, 0), np.minimum(rects[:, 2:] + margin, (width, height))
+        return _many_joined(np.concatenate([low, high], axis=1))
     joined: list[list[int]] = []
     for x0, y0, x1, y1 in rects.tolist():
         patch = [max(x0 - margin, 0), max(y0 - margin, 0), min(x1 + margin, width), min(y1 + margin, height)]
@@ -75,6 +81,30 @@ def patches(rects: Rects, margin: int, shape: tuple[int, int]) -> list[list[int]
                 patch = _bounds(patch, other)
         joined.append(patch)
     return joined
+
+
+def _many_joined(grown: Rects) -> list[list[int]]:
+    """Rectangles joined until none overlap, each compared with all at once; any order gives the same ones."""
+    held = np.zeros((4, len(grown)), np.int64)  # columns in use; one of zeros overlaps nothing
+    used = 0
+    for patch in grown.tolist():
+        over = _overlapping(held[:, :used], patch)
+        place = over[0] if len(over) else used
+        used += place == used
+        while len(over):
+            patch[:2] = np.minimum(held[:2, over].min(axis=1), patch[:2]).tolist()
+            patch[2:] = np.maximum(held[2:, over].max(axis=1), patch[2:]).tolist()
+            held[:, over] = 0
+            over = _overlapping(held[:, :used], patch)
+        held[:, place] = patch
+    joined: list[list[int]] = held[:, held[2] > 0].T.tolist()
+    return joined
+
+
+def _overlapping(held: Rects, patch: list[int]) -> npt.NDArray[np.int64]:
+    """Which columns of int64 (4, N), as rectangles, overlap a place."""
+    x0, y0, x1, y1 = patch
+    return np.flatnonzero((held[0] < x1) & (held[2] > x0) & (held[1] < y1) & (held[3] > y0))
 
 
 def inside_rects(shape: tuple[int, int], rects: Rects) -> Plane:

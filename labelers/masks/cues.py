@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.base import EvidenceKind
+from spotlabel.labelers.masks.coverage import coverage, few_pairs, sums
 from spotlabel.labelers.masks.shapes import GRID, Shapes
 from spotlabel.labelers.masks.values import Plane, Rects
 
@@ -28,10 +29,6 @@ MOTION_FACTOR = 1.5
 """Motion evidence is thresholded this much higher and lower to see what depends on the threshold."""
 DISTANCE_SHARE = 1 / 8
 """For distance evidence: the threshold moves this share of the way to either end of the scale."""
-PAIRS_AT_ONCE = 2**20
-"""Pairs of boxes looked at in one go, so that memory grows with the boxes and not with their pairs."""
-FEW_BOXES = 256
-"""Up to so many boxes, one by one is the quickest way to find those that overlap another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,23 +177,15 @@ def overlaps(rects: Rects) -> Column:
     is cut at 1. 0 for an empty rectangle.
     """
     own = np.maximum(rects[:, 2:] - rects[:, :2], 0).prod(axis=1)
-    rows = max(1, PAIRS_AT_ONCE // max(1, len(rects)))
-    order = np.argsort(rects[:, 0], kind="stable")  # neighbours together: few others can meet them
-    covered = -own
-    for first in range(0, len(rects), rows):
-        some = order[first : first + rows]
-        covered[some] += _covered(rects[some], rects)
-    share: Column = np.minimum(covered / np.maximum(own, 1), 1.0).astype(np.float32)
+    height, width = (int(rects[:, sides].max(initial=0)) for sides in ([1, 3], [0, 2]))
+    if few_pairs(len(rects), height * width):
+        low = np.maximum(rects[:, None, :2], rects[None, :, :2])
+        high = np.minimum(rects[:, None, 2:], rects[None, :, 2:])
+        common = np.maximum(high - low, 0).prod(axis=2).sum(axis=1)
+    else:
+        common = sums(coverage(rects, (height, width)), rects)
+    share: Column = np.minimum((common - own) / np.maximum(own, 1), 1.0).astype(np.float32)
     return share
-
-
-def _covered(some: Rects, others: Rects) -> npt.NDArray[np.int64]:
-    """Pixels that each of ``some`` shares with ``others``, summed over these: int64 (n,)."""
-    others = others[(others[:, 0] < some[:, 2].max()) & (others[:, 2] > some[:, 0].min())]
-    low = np.maximum(some[:, None, :2], others[None, :, :2])
-    high = np.minimum(some[:, None, 2:], others[None, :, 2:])
-    common: npt.NDArray[np.int64] = np.maximum(high - low, 0).prod(axis=2).sum(axis=1)
-    return common
 
 
 def own_fills(mask: Plane, rects: Rects, overlap: Column) -> Column:
@@ -213,26 +202,22 @@ def own_fills(mask: Plane, rects: Rects, overlap: Column) -> Column:
         float32 (N,), 0 to 1; 0 where others cover all of the box, NaN where none overlaps it.
     """
     fills = np.full(len(rects), np.nan, np.float32)
+    if not few_pairs(len(rects), mask.size):
+        alone = coverage(rects, (mask.shape[0], mask.shape[1])) == 1
+        areas, filled = sums(alone, rects), sums(alone & mask, rects)
+        return np.where(overlap > 0, filled / np.maximum(areas, 1), fills).astype(np.float32)
     places = rects.tolist()
     for box in np.flatnonzero(overlap > 0).tolist():
         x0, y0, x1, y1 = places[box]
         own = np.full((y1 - y0, x1 - x0), 2, np.uint8)  # in the mask's terms: 2 background, 3 foreground
         own |= mask[y0:y1, x0:x1]
-        # Looking at all is quickest where there are few, and hours of work where there are very many.
-        near = range(len(places)) if len(places) <= FEW_BOXES else _near(rects, places[box])
-        for other in near:
+        for other in range(len(places)):
             left, top, right, bottom = places[other]
             if other != box and left < x1 and right > x0 and top < y1 and bottom > y0:
                 own[max(top - y0, 0) : bottom - y0, max(left - x0, 0) : right - x0] = 0
         area = cv2.countNonZero(own)
         fills[box] = np.count_nonzero(own & 1) / area if area else 0.0
     return fills
-
-
-def _near(rects: Rects, place: list[int]) -> list[int]:
-    """Numbers of the rectangles that overlap a place."""
-    meets = (rects[:, :2] < place[2:]).all(axis=1) & (rects[:, 2:] > place[:2]).all(axis=1)
-    return [int(number) for number in np.flatnonzero(meets)]
 
 
 def short_sides(rects: Rects) -> Column:

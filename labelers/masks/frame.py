@@ -37,7 +37,7 @@ from spotlabel.labelers.masks.settings import MaskSettings
 from spotlabel.labelers.masks.shapes import Shapes, box_shapes
 from spotlabel.labelers.masks.values import UNKNOWN, Boxes, Plane, Rects
 
-MASK_RULES_VERSION = 3
+MASK_RULES_VERSION = 4
 """Changes whenever the same evidence, boxes and settings would give another mask or other box qualities."""
 
 

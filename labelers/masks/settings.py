@@ -12,6 +12,17 @@ Kernel = Annotated[int, Field(ge=0, le=63)]
 """Side of a kernel in px: odd, or 0 for "step left out"."""
 
 
+class OwnerSettings(Settings):
+    """Whose the foreground pixels are that two or more boxes claim; the mask itself does not depend on it."""
+
+    rule: Literal["tracks", "lower-edge", "smaller-box", "nearest-edge", "none"] = "tracks"
+    """``tracks``: depth order of the tracks, and each object's outline as the frames around show it. The next
+    three look at the boxes of one frame: the lowest lower edge, the smallest box, or the nearest edge has the
+    pixel. ``none``: nobody is told, and the store holds no owners."""
+    window: int = Field(12, ge=0, le=100)
+    """Frames before and after that ``tracks`` looks at; so many are held in memory, packed."""
+
+
 class MaskSettings(Settings):
     """How evidence and boxes become a mask. The fields stand in the order in which they act."""
 
@@ -64,6 +75,8 @@ class MaskSettings(Settings):
     """Ignore regions are unknown, even inside boxes; or nothing special (background outside boxes)."""
     warm_up: Literal["unknown", "keep"] = "unknown"
     """Frames of a labeler's warm-up are unknown, or masks like any other."""
+    owners: OwnerSettings = OwnerSettings()
+    """Whose the foreground pixels are that two or more boxes claim."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> MaskSettings:

@@ -114,6 +114,8 @@ def _run(recipe: Recipe, only: tuple[str, ...], options: RunOptions) -> None:
     check_backend(options.backend, options.scheduler, options.jobs)
     check_wait(options.wait, options.dry_run)
     videos = items(recipe, only)
+    if not options.dry_run:
+        check_writable(recipe.out)  # before anything is remembered there of any video
     plans = _plan(recipe, share_of(videos, options.shard), options)
     if options.shard and not plans and not options.quiet:
         echo(f"shard {options.shard} is empty: there are only {len(videos)} videos", err=True)
@@ -134,7 +136,6 @@ def _run(recipe: Recipe, only: tuple[str, ...], options: RunOptions) -> None:
 
 def _bring_up_to_date(recipe: Recipe, plans: list[Plan], options: RunOptions) -> list[Outcome]:
     """Run what is not idle; one outcome per plan, in their order."""
-    check_writable(recipe.out)
     clear_partials(recipe.out)
     idle = up_to_date(recipe, plans)
     names = longest_first(plan.item for plan in plans if plan.item.sequence.name not in idle)

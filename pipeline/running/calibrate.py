@@ -14,7 +14,6 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
@@ -34,6 +33,7 @@ from spotlabel.pipeline.progress import FrameProgress
 from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
 from spotlabel.pipeline.running.isolate import child_environment
 from spotlabel.pipeline.running.local import absolute_tree
+from spotlabel.pipeline.running.scratch import scratch_folder
 from spotlabel.pipeline.sequence import Annotations, FrameSource, Image
 from spotlabel.pipeline.stages.evidence import make_evidence
 from spotlabel.pipeline.stages.masks import make_masks
@@ -93,11 +93,12 @@ def calibrate(recipe: Recipe, name: str, frames: int) -> tuple[Cost, Cost]:
     lengths = pass_lengths(about_length(item.sequence.frames), frames, kept)
     job = {"recipe": absolute_tree(recipe), "sequence": name}
     compiling = {**job, "lengths": [_FRAMES_TO_COMPILE]}
-    with tempfile.TemporaryDirectory(prefix="spotlabel-plan-") as scratch:
+    with scratch_folder() as scratch:
         for stage in _STAGES:  # fills the caches of compilers, once per machine
             _in_child({**compiling, "stage": stage, "scratch": f"{scratch}/compiling"})
         evidence, masks = (
-            _in_child({**job, "lengths": lengths, "stage": stage, "scratch": scratch}) for stage in _STAGES
+            _in_child({**job, "lengths": lengths, "stage": stage, "scratch": str(scratch)})
+            for stage in _STAGES
         )
     return evidence, masks
 
@@ -122,7 +123,7 @@ def pass_lengths(length: int, frames: int, kept: int) -> list[int]:
 def _in_child(job: Mapping[str, Any]) -> Cost:
     """Cost of one stage as a fresh process measures it."""
     read_end, write_end = os.pipe()
-    with os.fdopen(read_end) as channel, tempfile.TemporaryDirectory(prefix="spotlabel-plan-") as empty:
+    with os.fdopen(read_end) as channel, scratch_folder() as empty:
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "spotlabel.pipeline.running.calibrate"], pass_fds=[write_end],

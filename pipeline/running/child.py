@@ -1,8 +1,7 @@
-"""Entry point of the child process that labels one video: ``python -m spotlabel.pipeline.running.child``.
+"""What the child process of one video does; :mod:`spotlabel.pipeline.running.start` starts it with its job.
 
-The job comes as one JSON line on standard input, which then stays open: when it closes, the parent is gone
-and the child ends itself at once. Progress and the outcome go as JSON lines to the file descriptor named in
-the job; descriptors 1 and 2 belong to whatever libraries print there.
+Progress and the outcome go as JSON lines to the file descriptor named in the job; descriptors 1 and 2 belong
+to whatever libraries print there.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ import dataclasses
 import json
 import logging
 import os
-import sys
-import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
@@ -24,10 +22,12 @@ from spotlabel.pipeline.running.job import run_sequence
 _SECONDS_BETWEEN_REPORTS = 0.2
 
 
-def main() -> int:
-    """Run the job on standard input; 0 if the video is whole, 1 if it failed with an outcome."""
-    job = json.loads(sys.stdin.readline())
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+def run(job: Mapping[str, Any]) -> int:
+    """Run a job; 0 if the video is whole, 1 if it failed with an outcome.
+
+    Args:
+        job: as for :func:`spotlabel.pipeline.running.isolate.run_isolated`, with the channel's descriptor.
+    """
     logger = logging.getLogger("spotlabel")
     logger.addHandler(logging.NullHandler())  # warnings travel in the outcome; descriptor 2 is for libraries
     logger.propagate = False
@@ -39,13 +39,6 @@ def main() -> int:
     reporter.send({"outcome": dataclasses.asdict(outcome)})
     channel.close()
     return int(outcome.failed)
-
-
-def _die_with_parent() -> None:
-    """Wait for the end of standard input; a child without its parent would write a store nobody asked for."""
-    while os.read(0, 4096):
-        pass
-    os._exit(1)
 
 
 class _Reporter:
@@ -63,12 +56,3 @@ class _Reporter:
         if done == total or now - self._last >= _SECONDS_BETWEEN_REPORTS:
             self._last = now
             self.send({"stage": stage, "done": done, "total": total})
-
-
-if __name__ == "__main__":
-    # Leave without running destructors: a native library that dies on its way out must not turn a
-    # finished video into a failed one.
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)

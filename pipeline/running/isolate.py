@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from typing import IO, Any
 from spotlabel.pipeline.atomic import locked_partial
 from spotlabel.pipeline.progress import VideoProgress
 from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.running.scratch import scratch_folder
 
 _LOG_LINES_SHOWN = 3
 _SECONDS_TO_CLEAN_UP = 4.0
@@ -104,12 +104,12 @@ def run_isolated(job: Mapping[str, Any], log: Path, children: Children, progress
     with (
         children.following(),
         _log_file(log) as output,
-        tempfile.TemporaryDirectory(prefix="spotlabel-") as scratch,
+        scratch_folder() as scratch,
     ):
         read_end, write_end = os.pipe()
         try:
             child = children.start(
-                [sys.executable, "-m", "spotlabel.pipeline.running.child"],
+                [sys.executable, "-m", "spotlabel.pipeline.running.start"],
                 stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=scratch, text=True,
                 pass_fds=[write_end], env=child_environment(), start_new_session=True,
             )  # fmt: skip

@@ -114,10 +114,10 @@ def _run(
     if jobs is not None and jobs < 1:
         raise ValueError(f"jobs: expected 1 or more, found {jobs}")
     found = items(recipe, only)
+    check_writable(recipe.out)  # before anything is remembered there of any video
     plans = [plan_item(recipe, item, masks_only) for item in found]
     for line in thresholds_without_effect(recipe, found):
         _log.warning("%s", line)
-    check_writable(recipe.out)
     clear_partials(recipe.out)
     done = up_to_date(recipe, plans)
     names = longest_first(plan.item for plan in plans if plan.item.sequence.name not in done)

@@ -20,6 +20,7 @@ from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.isolate import Children, Lost, Stopped, run_isolated
 from spotlabel.pipeline.running.job import Outcome
+from spotlabel.pipeline.running.scratch import clear_scratch
 from spotlabel.pipeline.running.watcher import Watcher
 
 _TRIES = 2
@@ -125,6 +126,7 @@ def absolute_tree(recipe: Recipe) -> dict[str, Any]:
 @contextmanager
 def _cleaning_up(children: Children, out: Path) -> Iterator[None]:
     """At the end, however it comes, no child is left and no partial file of a dead one."""
+    clear_scratch()
     try:
         yield
     finally:

@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 from spotlabel.labelers.masks import FrameMask, MaskSettings, draft_mask, finish_mask
 from spotlabel.labelers.masks.cues import Column
+from spotlabel.labelers.masks.owners import Claimed, FrameOwners, with_owners
+from spotlabel.labelers.masks.owners.claims import claiming_boxes
+from spotlabel.pipeline.boxes import BoxFlag
 from spotlabel.pipeline.errors import RecipeError, StoreError
 from spotlabel.pipeline.inputs import check_inputs
 from spotlabel.pipeline.progress import FrameProgress
@@ -45,21 +48,51 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: F
             f"{evidence.path}: holds {len(evidence)} frames, the annotations {len(annotations.boxes)}; "
             "run `spotlabel label` again"
         )
-    selected = selected_boxes(annotations, settings)
-    drafts = with_neighbours(_candidates(evidence, annotations, selected, settings))
     info = _info(recipe, item, annotations, evidence)
     with MaskWriter.writing(item.mask_path, info, annotations.boxes) as writer:
-        for index, draft in enumerate(drafts):
-            state = _state(evidence, annotations, index)
-            if draft is None:
-                writer.mark(index, state)
-            else:
-                candidate, temporal = draft
-                regions, warm_up = annotations.regions.at(index), state == FrameState.WARM_UP
-                made = finish_mask(candidate.draft, temporal, regions, settings, warm_up=warm_up)
-                writer.put(index, made.mask, state, made.fill, made.believed, _columns(made))
+        written = _written(writer, evidence, annotations, settings)
+        decided = written if settings.owners.rule == "none" else with_owners(written, settings.owners)
+        for index, owners in enumerate(decided):
+            if isinstance(owners, FrameOwners):
+                writer.put_owners(index, owners)
             progress(index + 1, len(evidence))
         check_inputs()
+
+
+def _written(
+    writer: MaskWriter, evidence: EvidenceReader, annotations: Annotations, settings: MaskSettings
+) -> Iterator[Claimed | None]:
+    """Masks of every frame in order, each stored when it is asked for; None for frames without pixels."""
+    selected = selected_boxes(annotations, settings)
+    drafts = with_neighbours(_candidates(evidence, annotations, selected, settings))
+    for index, draft in enumerate(drafts):
+        state = _state(evidence, annotations, index)
+        if draft is None:
+            writer.mark(index, state)
+            yield None
+            continue
+        candidate, temporal = draft
+        regions, warm_up = annotations.regions.at(index), state == FrameState.WARM_UP
+        made = finish_mask(candidate.draft, temporal, regions, settings, warm_up=warm_up)
+        writer.put(index, made.mask, state, made.fill, made.believed, _columns(made))
+        yield _claimed(candidate, made, annotations, index, settings)
+
+
+def _claimed(
+    candidate: Candidate, made: FrameMask, annotations: Annotations, index: int, settings: MaskSettings
+) -> Claimed:
+    """What there is to decide whose a frame's foreground is."""
+    draft, flags = candidate.draft, annotations.boxes.flags[annotations.boxes.rows(index)]
+    return Claimed(
+        mask=made.mask,
+        rects=draft.rects,
+        claims=claiming_boxes(draft.selected, made.believed, draft.rects, settings),
+        shapes=draft.shapes,
+        tracks=candidate.tracks,
+        occluded=(flags & BoxFlag.OCCLUDED) > 0,
+        overlap=draft.cues.overlap,
+        settled=candidate.settled,
+    )
 
 
 def _candidates(

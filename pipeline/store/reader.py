@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.base import EvidenceKind
+from spotlabel.labelers.masks.boxes import pixel_rects
+from spotlabel.labelers.masks.owners import owner_plane
+from spotlabel.labelers.masks.settings import MaskSettings
 from spotlabel.pipeline.boxes import BoxTable
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.store import schema
@@ -108,10 +112,10 @@ class MaskReader(SealedReader):
     def quality(self) -> dict[str, npt.NDArray[Any]]:
         """What is known of each box's mask: columns by name, each (N,), in the order of :attr:`boxes`.
 
-        ``fill``, ``believed`` and :data:`spotlabel.pipeline.store.schema.CUE_COLUMNS`; a file of an older
-        version may have fewer.
+        ``fill``, ``believed``, and those of :data:`spotlabel.pipeline.store.schema.CUE_COLUMNS` and
+        :data:`spotlabel.pipeline.store.schema.OWNER_COLUMNS`; a file of an older version may have fewer.
         """
-        group, known = self._quality_columns(), ("fill", *schema.CUE_COLUMNS)
+        group, known = self._quality_columns(), ("fill", *schema.CUE_COLUMNS, *schema.OWNER_COLUMNS)
         names = [*(name for name in known if name in group), *(name for name in group if name not in known)]
         if missing := {"fill", "believed"} - {*names}:
             raise damaged(self.path, f"it has no {schema.QUALITY}/{min(missing)}")
@@ -139,6 +143,8 @@ class MaskReader(SealedReader):
         if len(used) and not 0 <= used.min() <= used.max() < classes:
             raise damaged(self.path, f"a box of class {used.max()}, of {classes}")
         assert self.quality is not None
+        if self.has_owners:
+            assert self._owner_tables is not None
 
     @property
     def fill(self) -> npt.NDArray[np.float32]:
@@ -169,3 +175,91 @@ class MaskReader(SealedReader):
             np.negative(unknown, out=unknown)  # 1 becomes 255, the value of UNKNOWN, which takes precedence
             np.bitwise_or(mask, unknown, out=mask)
         return mask
+
+    @property
+    def has_owners(self) -> bool:
+        """Whether the store says whose each foreground pixel is; stores of mask version 1 and 2 do not."""
+        return schema.OWNER_CLAIMS in (self.table_crc32 or {})
+
+    def owners(self, index: int) -> npt.NDArray[np.uint16]:
+        """The box that each foreground pixel of a frame belongs to.
+
+        Args:
+            index: position of the frame.
+
+        Returns:
+            uint16 (H, W): row of the box among those of the frame (``boxes.at(index)[row]``);
+            :data:`spotlabel.labelers.masks.owners.NO_OWNER` where the pixel is not foreground, or, by masks
+            made with ``boxes_first``, outside all boxes. A pixel has one owner, which is a box that holds it.
+
+        Raises:
+            StoreError: the store has no owners, or is damaged.
+        """
+        offsets, runs, claims = self._owner_tables
+        rows = self.boxes.rows(index)
+        rects = pixel_rects(self.boxes.at(index), self.size, *self._rounding)
+        mine = runs[offsets[index] : offsets[index + 1]]
+        with making_sense(self.path, f"owners of frame {self.numbers[index]}"):
+            return owner_plane(self.read(index), rects, claims[rows], mine)
+
+    def instance(self, index: int, row: int) -> npt.NDArray[np.bool_]:
+        """Mask of one box: the foreground that belongs to it, also where other boxes overlap it.
+
+        Args:
+            index: position of the frame.
+            row: of the box among those of the frame, 0-based: ``boxes.at(index)[row]``.
+
+        Returns:
+            bool (H, W); empty for a box without foreground.
+
+        Raises:
+            IndexError: the frame has no such box.
+            StoreError: the store has no owners, or is damaged.
+        """
+        rows = self.boxes.rows(index)
+        if not 0 <= row < rows.stop - rows.start:
+            raise IndexError(f"box {row} of a frame of {rows.stop - rows.start} boxes")
+        own: npt.NDArray[np.bool_] = self.owners(index) == row
+        return own
+
+    def instances(self, index: int) -> Iterator[tuple[int, npt.NDArray[np.bool_]]]:
+        """Masks of all boxes of a frame that own foreground, in the order of the boxes.
+
+        Yields:
+            Row of the box among those of the frame, and its mask as :meth:`instance` gives it. The masks of a
+            frame have no pixel in common.
+
+        Raises:
+            StoreError: the store has no owners, or is damaged.
+        """
+        owners = self.owners(index)
+        rects = pixel_rects(self.boxes.at(index), self.size, *self._rounding)
+        for row, (x0, y0, x1, y1) in enumerate(rects.tolist()):
+            own = owners[y0:y1, x0:x1] == row
+            if own.any():
+                mask = np.zeros(self.size, np.bool_)
+                mask[y0:y1, x0:x1] = own
+                yield row, mask
+
+    @cached_property
+    def _owner_tables(
+        self,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint16], npt.NDArray[np.bool_]]:
+        """Offsets of the frames' runs, runs, and which boxes claim foreground."""
+        if not self.has_owners:
+            raise StoreError(
+                f"{self.path}: does not say whose each pixel is; make it again with `spotlabel relabel`"
+            )
+        offsets = self.table(schema.OWNER_OFFSETS, np.int64, (len(self) + 1,))
+        runs = self.table(schema.OWNER_RUNS, np.uint16, (None, 2))
+        check_offsets(offsets, len(runs), self.path)
+        claims = self.table(schema.OWNER_CLAIMS, np.uint8, (len(self.boxes.xyxy),))
+        return offsets, runs, claims.astype(np.bool_)
+
+    @cached_property
+    def _rounding(self) -> tuple[MaskSettings, float]:
+        """How the rules of the masks made whole pixels of boxes."""
+        with making_sense(self.path, "settings"):
+            settings = dict(self.structure("settings"))
+            rounding = {name: settings[name] for name in ("box_rounding", "box_padding")}
+            return MaskSettings.model_validate(rounding), self.number("native_origin")

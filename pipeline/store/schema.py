@@ -19,7 +19,8 @@ SCHEMA_VERSIONS = {EVIDENCE_SCHEMA: (1, 2), MASK_SCHEMA: (1, 2, 3)}
 """Versions of each schema that can be read, rising; the last one is written.
 
 A version that only adds is read like the one before, without what it adds. Mask version 2 added the columns
-of :data:`CUE_COLUMNS` to the quality table; evidence version 2 and mask version 3 added :data:`TABLE_CRC`.
+of :data:`CUE_COLUMNS` to the quality table; evidence version 2 and mask version 3 added :data:`TABLE_CRC`,
+mask version 3 also the columns of :data:`OWNER_COLUMNS` and the tables below ``owners``.
 """
 TABLE_CRC_SINCE = {EVIDENCE_SCHEMA: 2, MASK_SCHEMA: 3}
 """First version of each schema whose tables carry checksums."""
@@ -33,10 +34,22 @@ CRC = "crc32"
 TABLE_CRC = "table_crc32"
 """Attribute of the file: a JSON object of :func:`table_crc32` by name of the table, of all tables."""
 QUALITY = "quality"
+OWNER_OFFSETS = "owners/offsets"
+"""int64 (T + 1,): frame ``i`` has rows ``offsets[i]:offsets[i + 1]`` of :data:`OWNER_RUNS`."""
+OWNER_RUNS = "owners/runs"
+"""uint16 (R, 2): number of pixels, and the box among those of the frame that owns them. The runs of a frame
+are its foreground pixels that two or more boxes claim, row by row from the upper left corner."""
+OWNER_CLAIMS = "owners/claims"
+"""uint8 (N,): 1 if the box claims the foreground inside it. A foreground pixel that one box claims is its."""
 CUE_COLUMNS = ("contact", "agreement", "temporal", "overlap", "own_fill", "size", "believability")
 """Columns of the quality table beside ``fill`` and ``believed``, float32 (N,), NaN where there is nothing to
 say; described in :class:`spotlabel.labelers.masks.cues.Cues` and
 :class:`spotlabel.labelers.masks.frame.FrameMask`."""
+
+
+OWNER_COLUMNS = ("contested", "won", "by_depth")
+"""Further columns of the quality table, float32 (N,); described in
+:class:`spotlabel.labelers.masks.owners.FrameOwners`."""
 
 
 class FrameState(IntEnum):

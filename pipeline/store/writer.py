@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.base import EvidenceKind
+from spotlabel.labelers.masks.owners import FrameOwners, Runs
 from spotlabel.pipeline.atomic import room
 from spotlabel.pipeline.boxes import BoxTable
 from spotlabel.pipeline.errors import StoreError
@@ -195,6 +196,8 @@ class MaskWriter(_Writer):
         self._fill = np.zeros(len(boxes.xyxy), np.float32)
         self._believed = np.zeros(len(boxes.xyxy), np.uint8)
         self._cues = {name: np.full(len(boxes.xyxy), np.nan, np.float32) for name in schema.CUE_COLUMNS}
+        self._owners: dict[int, Runs] = {}
+        self._claims = np.zeros(len(boxes.xyxy), np.uint8)
 
     def put(  # noqa: PLR0917 - one frame's row of every table
         self,
@@ -232,6 +235,34 @@ class MaskWriter(_Writer):
                 raise ValueError(f"no column {name!r} in the quality table; it has {', '.join(self._cues)}")
             self._cues[name][rows] = column
 
+    def put_owners(self, index: int, owners: FrameOwners) -> None:
+        """Store the owners of one frame, in any order; without any the store has no owners.
+
+        Args:
+            index: position of the frame.
+            owners: of the frame's foreground.
+        """
+        rows = self._boxes.rows(index)
+        self._owners[index] = owners.runs
+        self._claims[rows] = owners.claims
+        for name in schema.OWNER_COLUMNS:
+            if name not in self._cues:
+                self._cues[name] = np.full(len(self._boxes.xyxy), np.nan, np.float32)
+            self._cues[name][rows] = getattr(owners, name)
+
+    def _owner_tables(self) -> dict[str, npt.NDArray[Any]]:
+        """Nothing if no owners were given."""
+        if not self._owners:
+            return {}
+        none = np.zeros((0, 2), np.uint16)
+        runs = [self._owners.get(index, none) for index in range(len(self._info.numbers))]
+        offsets = np.cumsum([0, *(len(part) for part in runs)], dtype=np.int64)
+        return {
+            schema.OWNER_OFFSETS: offsets,
+            schema.OWNER_RUNS: np.concatenate(runs),
+            schema.OWNER_CLAIMS: self._claims,
+        }
+
     def mark(self, index: int, state: FrameState) -> None:
         """Record a frame that has no pixels: unknown everywhere, also for whoever reads the bare planes."""
         super().mark(index, state)
@@ -244,7 +275,8 @@ class MaskWriter(_Writer):
             "boxes/class_id": self._boxes.class_id, "boxes/track_id": self._boxes.track_id,
             "boxes/flags": self._boxes.flags, "quality/fill": self._fill, "quality/believed": self._believed,
         }  # fmt: skip
-        return tables | {f"{schema.QUALITY}/{name}": column for name, column in self._cues.items()}
+        tables |= {f"{schema.QUALITY}/{name}": column for name, column in self._cues.items()}
+        return tables | self._owner_tables()
 
     @classmethod
     @contextmanager

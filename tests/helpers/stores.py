@@ -64,6 +64,10 @@ def as_version(path: Path, version: int) -> None:
         file.attrs["schema_version"] = version
         if version < schema.TABLE_CRC_SINCE[name] and schema.TABLE_CRC in file.attrs:
             del file.attrs[schema.TABLE_CRC]
+        if name == schema.MASK_SCHEMA and version < 3 and schema.OWNER_CLAIMS in file:
+            del file["owners"]
+            for column in schema.OWNER_COLUMNS:
+                del file[f"{schema.QUALITY}/{column}"]
         if name == schema.MASK_SCHEMA and version < 2:
             for column in schema.CUE_COLUMNS:
                 del file[f"{schema.QUALITY}/{column}"]

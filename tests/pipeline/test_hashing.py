@@ -116,3 +116,17 @@ def test_digests_that_cannot_be_remembered_are_told_once(
         cache.save()
     (line,) = [record.getMessage() for record in caplog.records if "not remembered" in record.getMessage()]
     assert line.startswith(f"{blocked}: digests are not remembered (")
+
+
+def test_a_folder_of_digests_that_cannot_be_read_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("spotlabel.pipeline.hashing.regular_bytes", refused)
+    for name in ("a.json", "b.json", "c.json"):
+        DigestCache(tmp_path / ".digests" / name)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / '.digests'}: digests cannot be read (Permission denied); hashing again"
+    ]

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from spotlabel.pipeline.errors import RecipeError
+from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.running.labelling import label
 from tests.helpers.recipes import (
     HEIGHT,
     WIDTH,
@@ -166,13 +169,19 @@ def test_json_tells_every_outcome(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def test_an_output_folder_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+def test_an_output_folder_that_cannot_be_written_is_told_before_the_work(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").write_text("in the way")
-    recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", tmp_path / "file" / "out", "a"))
-    done = spotlabel("label", recipe)
-    assert done.returncode == 2
-    assert "cannot be written to: Not a directory; set another `out`" in done.stderr
-    assert "Traceback" not in done.stderr
+    recipe = write(tmp_path / "r.yaml", tree(tmp_path / "data", tmp_path / "file" / "out", *NAMES))
+    for command in ("label", "relabel"):
+        done = spotlabel(command, recipe)
+        assert done.returncode == 2
+        assert "cannot be written to: Not a directory; set another `out`" in done.stderr
+        assert done.stderr.count("\n") == 1  # not a word about any of the videos before
+    with pytest.raises(RecipeError, match="cannot be written to"):
+        label(load_recipe(str(recipe)))
+    assert caplog.text == ""
 
 
 def test_warnings_of_the_annotations_reach_the_user(tmp_path: Path) -> None:

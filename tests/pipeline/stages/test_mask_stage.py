@@ -11,7 +11,7 @@ from spotlabel.labelers.base import EvidenceKind
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.stages.masks import make_masks
 from spotlabel.pipeline.store import EvidenceWriter, FrameState, MaskReader, StoreInfo
-from spotlabel.pipeline.store.schema import CUE_COLUMNS
+from spotlabel.pipeline.store.schema import CUE_COLUMNS, OWNER_COLUMNS
 from spotlabel.pipeline.upkeep.plan import items
 from tests.helpers.recipes import tree
 
@@ -44,7 +44,7 @@ def test_every_box_has_its_row_in_the_quality_table(tmp_path: Path):
     states = [FrameState.WARM_UP, ok, ok, ok, ok, ok, ok, FrameState.UNREADABLE, ok, ok]
     reader = masks_of(tmp_path, states, preset="default", min_blob=0, close=0, median=0)
     quality = reader.quality
-    assert list(quality) == ["fill", *CUE_COLUMNS, "believed"]
+    assert list(quality) == ["fill", *CUE_COLUMNS, *OWNER_COLUMNS, "believed"]
     assert {len(column) for column in quality.values()} == {10}
     assert quality["fill"].tolist() == pytest.approx([1, 1, 1, 1, 1 / 3, 1, 1, 0, 1, 1])
     agreement = [NAN, 1, 1, 1, 1 / 3, 1, 1, NAN, 1, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from spotlabel.labelers.baselines.opencv_subtractors import Mog2
 from spotlabel.pipeline import hashing
+from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.store import MaskReader
@@ -20,6 +22,7 @@ from spotlabel.pipeline.upkeep import freshness
 from spotlabel.pipeline.upkeep.freshness import State, compare
 from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
 from tests.helpers.recipes import tree, video
+from tests.helpers.stores import as_version
 
 
 class Bench:
@@ -60,6 +63,36 @@ def test_a_mask_threshold_runs_no_labeler(bench: Bench, monkeypatch: pytest.Monk
     assert str(found.masks) == "stale (settings.min_blob: 30 -> 99)"
     assert bench.run(**changed) == ("fresh", "made")
     assert bench.run(masks_only=True) == ("fresh", "made")
+
+
+def test_masks_without_owners_are_made_again_by_relabel_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Mog2, "label", lambda *_: pytest.fail("a labeler ran"))
+    path, evidence = bench.out / "masks" / "a.h5", bench.out / "evidence" / "mog2" / "a.h5"
+    wanted, kept, mask = path.read_bytes(), evidence.read_bytes(), MaskReader(path).read(3)
+    with h5py.File(path, "r+") as file:
+        recorded = json.loads(file.attrs["fingerprint"])
+        del recorded["settings"]["owners"]
+        file.attrs["fingerprint"] = json.dumps(recorded | {"mask rules": 3})
+    as_version(path, 2)
+    old = MaskReader(path)
+    assert (old.read(3) == mask).all()
+    with pytest.raises(StoreError, match=r"does not say whose each pixel is.*relabel"):
+        old.owners(3)
+    assert bench.plan().masks.state == State.STALE
+    assert bench.run(masks_only=True) == ("fresh", "made")
+    assert path.read_bytes() == wanted
+    assert evidence.read_bytes() == kept
+
+
+def test_another_rule_for_owners_leaves_the_mask_as_it_is(bench: Bench) -> None:
+    path = bench.out / "masks" / "a.h5"
+    before = [MaskReader(path).read(index).tobytes() for index in range(12)]
+    assert bench.run(masks={"owners": {"rule": "none"}}) == ("fresh", "made")
+    after = MaskReader(path)
+    assert not after.has_owners
+    assert [after.read(index).tobytes() for index in range(12)] == before
 
 
 def test_reverting_a_threshold_gives_the_first_bytes_back(bench: Bench) -> None:
