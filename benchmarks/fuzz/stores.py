@@ -18,7 +18,7 @@ from benchmarks.fuzz.annotations import nonsense_of_boxes
 from benchmarks.fuzz.kind import Kind, Trial
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
-from spotlabel.pipeline.store import UNKNOWN, EvidenceReader, MaskReader
+from spotlabel.pipeline.store import UNKNOWN, EvidenceReader, MaskReader, schema
 from spotlabel.pipeline.store.seal import USER_BLOCK, seal_file
 from spotlabel.pipeline.upkeep.plan import items, plan_item
 from tests.helpers.recipes import tree
@@ -57,7 +57,21 @@ def _change(path: Path, own: bytes, draw: random.Random) -> None:
         with h5py.File(path, "r+") as file:
             for _ in range(draw.choice((1, 1, 2))):
                 draw.choice((_attribute, _attribute, _table, _table, _table, _elsewhere))(file, path.parent, draw)
+        if draw.random() < 0.8:
+            _sum_up(path)
     seal_file(path)
+
+
+def _sum_up(path: Path) -> None:
+    """Checksums that fit the tables, so that what lies behind them is reached."""
+    with h5py.File(path, "r+") as file:
+        try:
+            names = json.loads(file.attrs[schema.TABLE_CRC])
+            tables = {name: file[name] for name in names if name in file and file[name].nbytes < 1 << 24}
+            made = {name: schema.table_crc32(name, np.asarray(found[()])) for name, found in tables.items()}
+            file.attrs[schema.TABLE_CRC] = json.dumps(made)
+        except (KeyError, ValueError, TypeError, AttributeError, OSError, RuntimeError, MemoryError):
+            return  # nothing to sum up, or no table
 
 
 def _attribute(file: h5py.File, _: Path, draw: random.Random) -> None:
