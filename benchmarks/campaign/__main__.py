@@ -76,7 +76,7 @@ FAMILIES = (
     Family("loaders", ("R20",), loaders.run),
     Family("memory", ("R21",), memory.run),
     Family("published", ("R22",), published.run),
-    Family("fuzz", ("R13", "R31", "R34"), fuzz.run),
+    Family("fuzz", ("R13", "R25", "R31"), fuzz.run),
     Family("races", ("R23",), race_stages.run),
 )
 

@@ -52,7 +52,7 @@ class Counts:
     races: int = 500
     """R23: edits for each kind of labeler and each stage."""
     fuzzed: int = 100_000
-    """R13, R31, R34: mutated files of all kinds together."""
+    """R13, R25, R31: mutated files of all kinds together."""
 
 
 QUICK = Counts(

@@ -110,15 +110,25 @@ class Training(Stage):
 
     def __init__(self, bench: Bench) -> None:
         folder = bench.fresh("races-training")
-        self._recipe = build_recipe(_recipe(folder, "out", "v", "w", labeler="filled-box", training=_TRAINING))
-        other = build_recipe(_recipe(folder, "other", "v", "w", labeler="filled-box", masks={"box_padding": 3}))
+        self._recipe = build_recipe(
+            _recipe(folder, "out", "v", "w", labeler="filled-box", training=_TRAINING)
+        )
+        other = build_recipe(
+            _recipe(folder, "other", "v", "w", labeler="filled-box", masks={"box_padding": 3})
+        )
         for recipe in (self._recipe, other):
             for name in ("v", "w"):
                 assert not run_sequence(recipe, name, False, lambda *_: None).failed
         masks = [item.mask_path for item in items(self._recipe)]
-        self.files = [masks[0], masks[1], *(path for name in ("v", "w") for path in _inputs(self._recipe, name))]
+        self.files = [
+            masks[0],
+            masks[1],
+            *(path for name in ("v", "w") for path in _inputs(self._recipe, name)),
+        ]
         self.others = {path: other_input(path) for path in self.files[2:]}
-        self.others |= {path: item.mask_path.read_bytes() for path, item in zip(masks, items(other), strict=True)}
+        self.others |= {
+            path: item.mask_path.read_bytes() for path, item in zip(masks, items(other), strict=True)
+        }
 
     def clear(self) -> None:
         """All runs."""

@@ -129,7 +129,9 @@ class Stage(ABC):
         return count[0]
 
 
-def _play(stage: Stage, plot: Plot, known: dict[Hashable, dict[str, bytes] | None]) -> tuple[list[str], bool] | None:
+def _play(
+    stage: Stage, plot: Plot, known: dict[Hashable, dict[str, bytes] | None]
+) -> tuple[list[str], bool] | None:
     """Run once with an edit: the broken promises, and whether the run was refused.
 
     None if the run came to its end before: frames that are read ahead in a thread, and not wanted in the end,
@@ -241,8 +243,8 @@ def sweep(stage: Stage, wanted: int, draw: random.Random) -> Result:
         "R23",
         f"inputs edited during {stage.name}",
         f"at each of the {boundaries} moments before and after a file is opened, hashed or looked at a last "
-        "time, one of its inputs is written over under its old dates, replaced or taken away, for good or for "
-        "a few such moments: what is then called fresh has the bytes of an undisturbed run",
+        "time, one of its inputs is written over under its old dates, replaced or taken away, for good or "
+        "for a few such moments: what is then called fresh has the bytes of an undisturbed run",
         wanted,
     )
     refused, known = 0, dict[Hashable, "dict[str, bytes] | None"]()

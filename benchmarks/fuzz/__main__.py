@@ -1,4 +1,4 @@
-"""``python -m benchmarks.fuzz``: mutated files of every kind; which inputs were not taken as they should be."""
+"""``python -m benchmarks.fuzz``: mutated files of every kind, and which were not taken as they should be."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from spotlabel.pipeline.errors import SpotlabelError
 @click.option("--first", default=0, show_default=True, help="Number of the first input.")
 @click.option("--keep", type=click.Path(path_type=Path), help="With --seed: an empty folder for the files.")
 def main(inputs: int, only: str | None, seed: int | None, first: int, keep: Path | None) -> None:
-    """Fuzz whatever reads files. The exit code is 1 if an input was neither refused in a line nor made sense."""
+    """Fuzz whatever reads files. The exit code is 1 if one was neither refused in a line nor made sense."""
     if seed is not None:
         if only is None:
             raise click.UsageError("--seed: needs --only, the kind that the input is of")
@@ -35,7 +35,8 @@ def main(inputs: int, only: str | None, seed: int | None, first: int, keep: Path
             results.append(fuzz(kind, first, shares(inputs, chosen)[kind.name], Path(folder)))
         result = results[-1]
         click.echo(
-            f"{kind.name}: {result.count} tried, {result.lost} lost, {result.seconds:.0f} s; {result.note}", err=True
+            f"{kind.name}: {result.count} tried, {result.lost} lost, {result.seconds:.0f} s; {result.note}",
+            err=True,
         )
         for problem in result.problems:
             click.echo(f"    {problem}", err=True)

@@ -22,8 +22,9 @@ from spotlabel.pipeline.sequence import Sequence
 
 _HEIGHT, _WIDTH = 40, 60
 _WHAT = (
-    "bytes, numbers, words, lines and JSON values changed, cut out, doubled, or replaced by hostile ones (nan, "
-    "1e400, entities...): refused in one line, or read to boxes that are finite, inside the image and not empty"
+    "bytes, numbers, words, lines and JSON values changed, cut out, doubled, or replaced by hostile ones "
+    "(nan, 1e400, entities...): refused in one line, or read to boxes that are finite, inside the image and "
+    "not empty"
 )
 
 
@@ -103,7 +104,8 @@ def _coco(name: str, first: int) -> bytes:
         "images": [{"id": n, "file_name": name.format(n), "width": _WIDTH, "height": _HEIGHT}
                    for n in range(first, first + 3)],
         "annotations": [
-            {"id": 1, "image_id": first, "bbox": [1, 2, 10, 20], "category_id": 3, "track_id": 5, "iscrowd": 0},
+            {"id": 1, "image_id": first, "bbox": [1, 2, 10, 20], "category_id": 3, "track_id": 5,
+             "iscrowd": 0},
             {"id": 2, "image_id": first + 2, "bbox": [50.5, 30.25, 20, 20], "category_id": 7, "iscrowd": 1},
         ],
         "categories": [{"id": 7, "name": "bus"}, {"id": 3, "name": "car"}],
@@ -125,7 +127,8 @@ FORMS = (
           "UAV-benchmark-MOTD_v1.0/GT/M0101_gt_ignore.txt": b"2,1,0,0,10,10,1,-1,-1\n"}),
     Form("visdrone", "visdrone", "sequences/A/{:07}.jpg", {"annotations/A.txt": _VISDRONE.encode()}),
     Form("voc", "voc", "JPEGImages/A/{:06}.jpg",
-         {f"Annotations/A/{n:06}.xml": _VOC.replace("car", c).encode() for n, c in enumerate(("car", "bus", "van"), 1)}),
+         {f"Annotations/A/{number:06}.xml": _VOC.replace("car", name).encode()
+          for number, name in enumerate(("car", "bus", "van"), 1)}),
     Form("yolo", "yolo", "images/A/{:04}.jpg",
          {**{f"labels/A/{n:04}.txt": b"1 0.25 0.5 0.1 0.2\n0 0.5 0.5 1 1 7\n" for n in (1, 2, 3)},
           "data.yaml": b"names: [bus, car]\nnc: 2\n"}),
@@ -147,7 +150,10 @@ FORMS = (
 def _prepare(form: Form, root: Path) -> Trial:
     if form.images:
         for number in (1, 2, 3):
-            _write(root / form.images.format(number), picture(".jpg", np.full((_HEIGHT, _WIDTH, 3), 90, np.uint8)))
+            _write(
+                root / form.images.format(number),
+                picture(".jpg", np.full((_HEIGHT, _WIDTH, 3), 90, np.uint8)),
+            )
     else:
         _video(root / "road.avi")
     for place, content in form.files.items():

@@ -62,7 +62,10 @@ def _state(folder: Path) -> Trial:
     save_state(path, made, Progress(step=3, epoch=1, batch=1, best=0.5, validated=1, settings={"lr": 0.1}))
     whole = path.read_bytes()
     tensors = dict(load(whole))
-    facts = {"progress": asdict(read_progress(path)), "updates": made.averaged.updates if made.averaged else 0}
+    facts = {
+        "progress": asdict(read_progress(path)),
+        "updates": made.averaged.updates if made.averaged else 0,
+    }
 
     def trial(draw: random.Random) -> list[str]:
         path.write_bytes(_file(whole, states.FORMAT, facts, tensors, draw))
@@ -77,7 +80,7 @@ def _nonsense(progress: Progress) -> list[str]:
     problems = [f"a count of {count!r}" for count in counts if type(count) is not int or count < 0]
     if not isinstance(progress.best, (int, float)) or not math.isfinite(progress.best):
         problems.append(f"a best of {progress.best!r}")
-    if not isinstance(progress.settings, dict):
+    if type(progress.settings) is not dict:
         problems.append(f"settings {progress.settings!r:.80}")
     return problems
 
@@ -144,8 +147,9 @@ _WHAT = (
     "line, or"
 )
 KINDS = (
-    Kind("model", "R34", 0.6, f"{_WHAT} a network whose weights are those that it needs", _model),
-    Kind("training-state", "R34", 1.0, f"{_WHAT} counts and figures that a run can have", _state),
-    Kind("public-checkpoint", "R34", 1.0,
-         "zip and legacy checkpoints of PyTorch, bytes changed: refused in one line, or finite tensors", _public),
+    Kind("model", "R25", 0.6, f"{_WHAT} a network whose weights are those that it needs", _model),
+    Kind("training-state", "R25", 1.0, f"{_WHAT} counts and figures that a run can have", _state),
+    Kind("public-checkpoint", "R25", 1.0,
+         "zip and legacy checkpoints of PyTorch, bytes changed: refused in one line, or finite tensors",
+         _public),
 )  # fmt: skip

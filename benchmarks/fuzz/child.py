@@ -1,7 +1,7 @@
 """Tries inputs of one kind: ``python -m benchmarks.fuzz.child KIND FIRST COUNT FOLDER``.
 
-Says on stdout, one JSON text a line, what is wrong with which input, and in the end how many were refused. The
-number of the input at hand stands in ``FOLDER/at``, for whoever has to tell why this process is gone.
+Says on stdout, one JSON text a line, what is wrong with which input, and in the end how many were refused.
+The number of the input at hand stands in ``FOLDER/at``, for whoever has to tell why this process is gone.
 """
 
 from __future__ import annotations
@@ -55,7 +55,13 @@ def tried(trial: Trial, draw: random.Random) -> tuple[list[str], bool]:
 def _place() -> str:
     """Where the error came up: the last lines of ours and of all."""
     frames = traceback.extract_tb(sys.exc_info()[2])
-    ours = [f for f in frames if "site-packages" not in f.filename and "/lib/python" not in f.filename and f.filename.endswith(".py")]
+    ours = [
+        f
+        for f in frames
+        if "site-packages" not in f.filename
+        and "/lib/python" not in f.filename
+        and f.filename.endswith(".py")
+    ]
     shown = [*ours[-2:], frames[-1]] if frames else []
     return " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(shown))
 
@@ -91,7 +97,7 @@ def main() -> None:
     at = os.open(folder / AT, os.O_WRONLY | os.O_CREAT)
     refused, slowest = 0, 0.0
     for number in range(first, first + count):
-        os.pwrite(at, f"{number:>20}".encode(), 0)
+        os.pwrite(at, f"{number:>20}{refused:>20}".encode(), 0)
         started = time.perf_counter()
         signal.alarm(MOST_SECONDS)
         problems, was_refused = tried(trial, draw_of(name, number))

@@ -123,7 +123,9 @@ def array(values: npt.NDArray[Any], draw: random.Random) -> npt.NDArray[Any]:
     if way == 1:
         return values[: draw.randrange(len(values) + 1)] if values.ndim else values.reshape(1)
     if way == 2:
-        return draw.choice((values.T, values.reshape(-1), np.concatenate([values, values]), values[..., None]))
+        return draw.choice(
+            (values.T, values.reshape(-1), np.concatenate([values, values]), values[..., None])
+        )
     made = values.copy()
     if made.size:
         flat = made.reshape(-1)

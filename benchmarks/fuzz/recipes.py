@@ -64,7 +64,7 @@ def _mutated(own: str, draw: random.Random) -> bytes:
 
 
 KINDS = (
-    Kind("recipe", "R34", 2.0,
-         "bundled recipes and one with settings of every section, bytes, words, lines, keys and values changed: "
-         "refused in one line, or read to settings that JSON can hold", _prepare),
+    Kind("recipe", "R13", 2.0,
+         "bundled recipes and one with settings of every section, bytes, words, lines, keys and values "
+         "changed: refused in one line, or read to settings that JSON can hold", _prepare),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Fuzzing in child processes: one that dies or hangs is told with the number of its input, and the rest goes on."""
+"""Fuzzing in child processes: one that dies or hangs is told with its input, the rest goes on."""
 
 from __future__ import annotations
 
@@ -67,7 +67,15 @@ def _child(kind: Kind, first: int, count: int, scratch: Path) -> _Part:
         at = Path(folder) / AT
         out, err = scratch / "stdout", scratch / "stderr"
         with out.open("wb") as told, err.open("wb") as printed:
-            command = [sys.executable, "-m", "benchmarks.fuzz.child", kind.name, str(first), str(count), folder]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.fuzz.child",
+                kind.name,
+                str(first),
+                str(count),
+                folder,
+            ]
             process = subprocess.Popen(command, stdout=told, stderr=printed, env=surroundings(), cwd=ROOT)
             try:
                 deaf = _watched(process, at)
@@ -85,6 +93,7 @@ def _child(kind: Kind, first: int, count: int, scratch: Path) -> _Part:
             raise RuntimeError(f"fuzzing {kind.name} did not start: {last}")
         how = "hangs beyond its alarm" if deaf else f"ended the process ({process.returncode})"
         part.end, part.problems[number] = number + 1, [how]
+        part.refused = int(at.read_text()[20:])
         return part
 
 
@@ -104,6 +113,6 @@ def _watched(process: subprocess.Popen[bytes], at: Path) -> bool:
 def _number(at: Path) -> int:
     """The input at hand; -1 before the first."""
     try:
-        return int(at.read_text() or -1)
+        return int(at.read_text()[:20] or -1)
     except (OSError, ValueError):
         return -1

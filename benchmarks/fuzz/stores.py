@@ -56,7 +56,9 @@ def _change(path: Path, own: bytes, draw: random.Random) -> None:
         path.write_bytes(own)
         with h5py.File(path, "r+") as file:
             for _ in range(draw.choice((1, 1, 2))):
-                draw.choice((_attribute, _attribute, _table, _table, _table, _elsewhere))(file, path.parent, draw)
+                draw.choice((_attribute, _attribute, _table, _table, _table, _elsewhere))(
+                    file, path.parent, draw
+                )
         if draw.random() < 0.8:
             _sum_up(path)
     seal_file(path)
@@ -131,7 +133,7 @@ def _elsewhere(file: h5py.File, folder: Path, draw: random.Random) -> None:
     elif way == 1:
         file[name] = h5py.SoftLink(draw.choice((f"/{name}", "/frame", "/nowhere")))
     elif way == 2:
-        file.create_dataset(name, shape, np.uint8, external=[(secret, 0, 10_000)])
+        file.create_dataset(name, shape, np.uint8, external=[(secret, 0, 1 << 20)])
     elif way == 3:
         layout = h5py.VirtualLayout(shape, np.uint8)
         layout[:] = h5py.VirtualSource(secret, "x", shape)
@@ -176,8 +178,8 @@ def _read_masks(path: Path) -> list[str]:
 
 
 _WHAT = (
-    "bytes changed, with and without a seal that fits; attributes, tables and planes changed, taken away, made "
-    "huge or linked elsewhere behind a seal that fits: refused in one line, or "
+    "bytes changed, with and without a seal that fits; attributes, tables and planes changed, taken away, "
+    "made huge or linked elsewhere behind a seal that fits: refused in one line, or "
 )
 
 

@@ -111,7 +111,8 @@ class SealedReader:
         self._seal = seal
         with making_sense(self.path, "schema"):
             found = (
-                own_attribute(file, "schema", self.path), int(own_attribute(file, "schema_version", self.path)),
+                own_attribute(file, "schema", self.path),
+                int(own_attribute(file, "schema_version", self.path)),
             )  # fmt: skip
         readable = schema.SCHEMA_VERSIONS[self.schema_name]
         if found[0] != self.schema_name or found[1] not in readable:

@@ -182,7 +182,7 @@ def check_boxes(xyxy: npt.NDArray[np.float32], size: tuple[int, int], path: Path
         DamagedStoreError: one is not finite, empty, or not inside the frames.
     """
     x0, y0, x1, y1 = xyxy.T
-    right = (0 <= x0) & (x0 < x1) & (x1 <= size[1]) & (0 <= y0) & (y0 < y1) & (y1 <= size[0])
+    right = (x0 >= 0) & (x0 < x1) & (x1 <= size[1]) & (y0 >= 0) & (y0 < y1) & (y1 <= size[0])
     if not right.all():
         wrong = xyxy[np.argmin(right)].tolist()
         raise damaged(path, f"a box {wrong} in frames of {size[1]} x {size[0]} pixels")
