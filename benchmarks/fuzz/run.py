@@ -33,7 +33,7 @@ def run(bench: Bench) -> Iterator[Result]:
             yield fuzz(kind, (bench.seed - 1) * 10_000_000, counts[kind.name], Path(folder))
 
 
-def fuzz(kind: Kind, first: int, count: int, folder: Path) -> Result:
+def fuzz(kind: Kind, first: int, count: int, folder: Path, module: str = "benchmarks.fuzz.child") -> Result:
     """Try inputs of one kind.
 
     Args:
@@ -41,11 +41,12 @@ def fuzz(kind: Kind, first: int, count: int, folder: Path) -> Result:
         first: number of the first input.
         count: of inputs.
         folder: scratch.
+        module: what a child process runs.
     """
     tally = Tally(kind.row, f"{kind.name} files mutated", f"{kind.what}; in 5 s and 1 GiB", count)
     refused, slowest, number = 0, 0.0, first
     while number < first + count:
-        part = _child(kind, number, min(_PER_CHILD, first + count - number), folder)
+        part = _child(kind, number, min(_PER_CHILD, first + count - number), folder, module)
         for at in range(number, part.end):
             tally.record(f"`--only {kind.name} --seed {at}`", part.problems.get(at, ()))
         refused, slowest, number = refused + part.refused, max(slowest, part.slowest), part.end
@@ -62,7 +63,7 @@ class _Part:
     slowest: float = 0.0
 
 
-def _child(kind: Kind, first: int, count: int, scratch: Path) -> _Part:
+def _child(kind: Kind, first: int, count: int, scratch: Path, module: str) -> _Part:
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         at = Path(folder) / AT
         out, err = scratch / "stdout", scratch / "stderr"
@@ -70,7 +71,7 @@ def _child(kind: Kind, first: int, count: int, scratch: Path) -> _Part:
             command = [
                 sys.executable,
                 "-m",
-                "benchmarks.fuzz.child",
+                module,
                 kind.name,
                 str(first),
                 str(count),

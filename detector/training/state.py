@@ -133,7 +133,7 @@ def _read(path: Path, with_tensors: bool = True) -> tuple[Progress, int, dict[st
         updates = _UPDATES.validate_python(facts["updates"])
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise TrainingError(
-            f"{path}: damaged, or no state of a training run: {one_sentence(error)[:200]}; delete it to start "
-            "the run again from its beginning"
+            f"{path}: damaged, or no state of a training run: {one_sentence(error)[:200]}; delete it to "
+            "start the run again from its beginning"
         ) from error
     return progress, updates, tensors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from benchmarks.fuzz.kind import Kind, Trial
 
 def prepare(_: Path) -> Trial:
     """The trial: all is well but for one input."""
-    numbers = itertools.count(int(child.sys.argv[2]) - 1)  # one more is tried before the first
+    numbers = itertools.chain([-1], itertools.count(int(sys.argv[2])))  # one is tried before the first
     fault = os.environ["FAULT"]
 
     def trial(_: object) -> list[str]:
