@@ -120,8 +120,8 @@ bench-pawcs: .venv/.ready  ## our PAWCS beside pybgs: time, memory; F too: make 
 bench-evaluate: .venv/.ready  ## measure the UAVDT evaluation on synthetic sequences of full size
 	$(BIN)/python -m benchmarks.bench_evaluate
 
-quality: .venv/.ready  ## every labeler against pixel ground truth, into docs/quality.md: make quality DATA=../shared/data
-	$(BIN)/python -m benchmarks.quality $(or $(DATA),../shared/data) $(if $(JOBS),--jobs $(JOBS))
+quality: .venv/.ready  ## every labeler against pixel ground truth, into docs/quality.md: make quality DATA=../shared/data [JOBS=2] [QUALITY="--only moving"]
+	$(BIN)/python -m benchmarks.quality $(or $(DATA),../shared/data) $(if $(JOBS),--jobs $(JOBS)) $(QUALITY)
 
 campaign: .venv/.ready  ## break things on purpose and count what is lost, into docs/reliability.md: half an hour [DATA=../shared/data] [CAMPAIGN="--quick --only R1,R5"]
 	$(BIN)/python -m benchmarks.campaign $(if $(DATA),--data '$(DATA)') $(CAMPAIGN)

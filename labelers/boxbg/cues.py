@@ -28,7 +28,6 @@ BIN_COUNT = int(np.prod(BIN_SHAPE))
 """Number of joint bins."""
 PLAIN_TEXTURE, PLAIN_COLOUR = 3, 3
 """Bins of texture and colour below these are plain: no more than the background in that light would have."""
-_PLAIN_TEXTURE, _PLAIN_COLOUR = TEXTURE_EDGES[PLAIN_TEXTURE - 1], COLOUR_EDGES[PLAIN_COLOUR - 1]
 _LARGEST_RATIO, _RATIO_STEPS = np.float32(4), np.float32(1024)
 """Ratios of brightness are looked up in steps of 1/1024 up to 4, which is beyond the last edge."""
 _RATIOS = np.maximum(np.arange(int(_LARGEST_RATIO * _RATIO_STEPS) + 1), 1) / _RATIO_STEPS
@@ -42,14 +41,10 @@ class Cues(NamedTuple):
     Attributes:
         bins: int32 (H, W), 0 to ``BIN_COUNT - 1``: its joint bin: the bins of all four cues in one number.
         deviation: float32 (H, W), largest difference of a channel, in standard deviations.
-        ratio: float32 (H, W), brightness over the background's, of means over 3x3 pixels.
-        plain: bool (H, W), without texture or colour of its own.
     """
 
     bins: Bins
     deviation: Float
-    ratio: Float
-    plain: npt.NDArray[np.bool_]
 
 
 def measure_cues(image: UInt8, level: UInt8, sigma: UInt8, exposure: Float) -> Cues:
@@ -61,17 +56,17 @@ def measure_cues(image: UInt8, level: UInt8, sigma: UInt8, exposure: Float) -> C
         sigma: uint8 (H, W, 3), its standard deviation in quarters of a grey level, > 0.
         exposure: float32 (256, 3), level in the image's exposure of each level of the background.
     """
-    bins, plain = np.zeros(image.shape[:2], np.int32), np.zeros(image.shape[:2], np.bool_)
+    bins = np.zeros(image.shape[:2], np.int32)
     if not bins.size:
-        return Cues(bins, bins.astype(np.float32), np.ones(bins.shape, np.float32), plain)
+        return Cues(bins, bins.astype(np.float32))
     planes = compute_planes(image, level, sigma, exposure)
-    _assign_bins(planes, bins, plain)
-    return Cues(bins, planes.deviation[1:-1, 1:-1].copy(), planes.ratio.copy(), plain)
+    _assign_bins(planes, bins)
+    return Cues(bins, planes.deviation[1:-1, 1:-1].copy())
 
 
 @compiled
-def _assign_bins(planes: Planes, bins: Bins, plain: npt.NDArray[np.bool_]) -> None:
-    """The joint bin of each pixel, by the number of edges at or below each cue; and whether it is plain."""
+def _assign_bins(planes: Planes, bins: Bins) -> None:
+    """The joint bin of each pixel, by the number of edges at or below each cue."""
     height, width = bins.shape
     column = np.empty(width + 2, np.float32)
     deviation, texture = np.empty(width, np.float32), np.empty(width, np.float32)
@@ -94,4 +89,3 @@ def _assign_bins(planes: Planes, bins: Bins, plain: npt.NDArray[np.bool_]) -> No
             for k in range(len(COLOUR_EDGES)):
                 index += tint >= COLOUR_EDGES[k]
             bins[y, x] = index
-            plain[y, x] = rough < _PLAIN_TEXTURE and tint < _PLAIN_COLOUR

@@ -21,12 +21,12 @@ class Boxbg:
 
     Evidence is the lesser of two scores, in steps of 1/16 above 128: by how many standard deviations a
     channel differs from the background beyond ``sigmas``, and the logarithm of the odds of object against
-    background, averaged along the edges of the image, beyond ``odds``. What is told to be cast shadow by
-    where it lies has at most 64. It is 0 further than 12 px from every box.
+    background, averaged along the edges of the image, beyond ``odds``. It is 0 further than 12 px from every
+    box.
     """
 
     name: ClassVar[str] = "boxbg"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     kind: ClassVar[EvidenceKind] = EvidenceKind.DISTANCE
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True

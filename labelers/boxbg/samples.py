@@ -27,14 +27,12 @@ class Samples:
         images: uint8 (H, W, 3) each.
         visibility: uint8 (H, W) each, visibility masks of ``OCCLUDED``, ``UNCERTAIN`` or ``VISIBLE``.
         boxes: float32 (N, 4) each.
-        regions: float32 (M, 4) each, ignore regions.
     """
 
     numbers: list[int]
     images: list[UInt8]
     visibility: list[UInt8]
     boxes: list[npt.NDArray[np.float32]]
-    regions: list[npt.NDArray[np.float32]]
 
 
 def collect_samples(clip: Clip, max_count: int, margin: int) -> Samples:
@@ -58,7 +56,6 @@ def collect_samples(clip: Clip, max_count: int, margin: int) -> Samples:
         images=[frame.image for frame in kept],
         visibility=[visibility_mask(frame, margin) for frame in kept],
         boxes=[frame.boxes for frame in kept],
-        regions=[frame.regions for frame in kept],
     )
 
 

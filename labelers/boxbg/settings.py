@@ -40,8 +40,5 @@ class BoxbgSettings(Settings):
     edges: bool = True
     """Average the odds along the edges of the image, in boxes where that leads to about the same foreground
     as a mean over squares; false: squares alone."""
-    shadows: bool = True
-    """Take out deep shadow by where it lies: beside boxes and on into them, or sticking out from objects, if
-    many boxes of the video show it so; false: such shadow is foreground."""
     stabilise: bool = True
     """Register every frame to the background; frames within a fifth of a pixel stay as they are."""

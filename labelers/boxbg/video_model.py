@@ -13,24 +13,20 @@ import numpy.typing as npt
 from spotlabel.labelers.base import ClipFrame, Evidence
 from spotlabel.labelers.boxbg.background import Background, fit_background
 from spotlabel.labelers.boxbg.compiled import compiled
-from spotlabel.labelers.boxbg.cues import Cues, measure_cues
+from spotlabel.labelers.boxbg.cues import Bins, Cues, measure_cues
 from spotlabel.labelers.boxbg.odds import BinCounts, log_odds
 from spotlabel.labelers.boxbg.registration import Registration
 from spotlabel.labelers.boxbg.samples import UNCERTAIN, Samples, grown_rects, visibility_mask
 from spotlabel.labelers.boxbg.settings import BoxbgSettings
-from spotlabel.labelers.boxbg.shadows.detection import Patch, shadow_outside_boxes, shadow_pixels
-from spotlabel.labelers.boxbg.shadows.vote import ShadowLayout, ShadowVotes
 from spotlabel.labelers.boxbg.smoothing import box_filter, guided_filter
 from spotlabel.labelers.boxbg.warp import warped
-from spotlabel.labelers.masks.boxes import has_pixels, inside_rects, patches, touched_rects
+from spotlabel.labelers.masks.boxes import has_pixels, inside_rects, patches
 from spotlabel.labelers.masks.values import Rects
 
 NEUTRAL = 128
 """Evidence above this is foreground."""
 STEPS = 16
 """Steps of evidence per unit: of the logarithm of the odds, or of the noise's standard deviation."""
-SHADOW = 64
-"""Evidence of pixels that are a shadow by where they lie, at most."""
 _REACH = 12
 """Evidence is worked out this far around boxes, px, so that kernels of the mask stage find it whole."""
 _MAX_LEARNT = 64
@@ -47,7 +43,6 @@ class VideoModel:
 
     background: Background
     odds: npt.NDArray[np.float32]
-    shadows: ShadowLayout
     settings: BoxbgSettings
 
     def evidence(self, frame: ClipFrame, margin: int) -> Evidence:
@@ -61,24 +56,17 @@ class VideoModel:
         rects = rects[has_pixels(rects)]
         if not len(rects):
             return Evidence(values)
-        regions = touched_rects(frame.regions, shape)
         registration = self.background.registrar.register(frame.image, visibility_mask(frame, margin))
         if registration.failed:
             return Evidence(values, warm_up=True)
         for place, own in _patches(rects, rects, _REACH, shape):
             image = frame.image[place]
             behind = patch_background(self.background, frame.number, registration, place)
-            cues = patch_cues(image, behind, registration)
-            values[place] = self._scored(cues, image, own)
-            if self.shadows != ShadowLayout.UNKNOWN:
-                ignored = _in_patch(regions, place)
-                patch = Patch(cues, values[place] > NEUTRAL, own, ignored, place[0].stop == shape[0])
-                shadow = shadow_pixels(patch, self.shadows, self.settings.sigmas)
-                np.minimum(values[place], SHADOW, out=values[place], where=shadow)
+            values[place] = self._scored(patch_cues(image, behind, registration), image, own)
         return Evidence(values)
 
     def _scored(self, cues: Cues, image: UInt8, rects: Rects) -> UInt8:
-        """Evidence of a patch before shadows are taken out, uint8 (H, W)."""
+        """Evidence of a patch, uint8 (H, W)."""
         odds = self.odds[cues.bins]
         if self.settings.edges:
             odds = guided_filter(odds, image, rects, self.settings.odds)
@@ -115,33 +103,24 @@ def fit_video_model(samples: Samples, settings: BoxbgSettings, ring: int) -> Vid
         ring: width of the surroundings of boxes, px.
     """
     background, registrations = fit_background(samples, settings)
-    counts, votes = BinCounts(), ShadowVotes()
+    counts = BinCounts()
     for k in range(0, len(registrations), -(-len(registrations) // _MAX_LEARNT)):
         for patch in _sample_patches(background, samples, k, registrations[k], ring):
-            counts.add(patch.cues.bins, patch.inside, patch.around)
-            different = patch.cues.deviation > settings.sigmas
-            beside = shadow_outside_boxes(patch.cues, patch.rects, patch.regions, settings.sigmas)
-            for rect in patch.rects.tolist():
-                votes.add(patch.cues.ratio, different, beside, rect)
+            counts.add(patch.bins, patch.inside, patch.around)
     odds = log_odds(counts, settings.shadow_excess, settings.plain_excess)
-    shadows = votes.decide() if settings.shadows else ShadowLayout.UNKNOWN
-    return VideoModel(background, odds, shadows, settings)
+    return VideoModel(background, odds, settings)
 
 
 class _SamplePatch(NamedTuple):
     """A patch of a sample, from which is learnt.
 
     Attributes:
-        cues: against the background, (H, W).
-        rects: int64 (M, 4), its boxes.
-        regions: int64 (R, 4), ignore regions, in it or not.
+        bins: int32 (H, W), joint bins of the cues against the background.
         inside: bool (H, W), well inside a box.
         around: bool (H, W), in the surroundings of boxes and in none.
     """
 
-    cues: Cues
-    rects: Rects
-    regions: Rects
+    bins: Bins
     inside: Bool
     around: Bool
 
@@ -155,15 +134,14 @@ def _sample_patches(
         return
     shape = (image.shape[0], image.shape[1])
     rects, outer = grown_rects(boxes, shape, 0), grown_rects(boxes, shape, ring)
-    regions = touched_rects(samples.regions[k], shape)
     inside = inside_rects(shape, grown_rects(boxes, shape, -1)) != 0
     around = inside_rects(shape, outer) != 0
     around &= inside_rects(shape, grown_rects(boxes, shape, 1)) == 0
     around &= samples.visibility[k] != UNCERTAIN
-    for place, own in _patches(rects[has_pixels(rects)], outer[has_pixels(outer)], 1, shape):
+    for place, _ in _patches(rects[has_pixels(rects)], outer[has_pixels(outer)], 1, shape):
         behind = patch_background(background, samples.numbers[k], registration, place)
-        cues = patch_cues(image[place], behind, registration)
-        yield _SamplePatch(cues, own, _in_patch(regions, place), inside[place], around[place])
+        bins = patch_cues(image[place], behind, registration).bins
+        yield _SamplePatch(bins, inside[place], around[place])
 
 
 def _patches(
@@ -172,13 +150,7 @@ def _patches(
     """Rows and columns of the patches around some rectangles, and the boxes in each, relative to it."""
     for x0, y0, x1, y1 in patches(grown, margin, shape):
         inside = (rects[:, :2] >= (x0, y0)).all(axis=1) & (rects[:, 2:] <= (x1, y1)).all(axis=1)
-        place = np.s_[y0:y1, x0:x1]
-        yield place, _in_patch(rects[inside], place)
-
-
-def _in_patch(rects: Rects, place: tuple[slice, slice]) -> Rects:
-    """Rectangles relative to the corner of a patch; they may begin outside it."""
-    return rects - np.array([place[1].start, place[0].start] * 2, np.int64)
+        yield np.s_[y0:y1, x0:x1], rects[inside] - np.array([x0, y0, x0, y0], np.int64)
 
 
 def patch_background(

@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import Field
 
 from spotlabel.pipeline.datasets.base import Reader, ReaderOptions
-from spotlabel.pipeline.datasets.cdnet_truth import CdnetTruth
+from spotlabel.pipeline.datasets.cdnet_truth import MOVING, UNKNOWN, CdnetTruth
 from spotlabel.pipeline.datasets.label_image import scan_labels, subfolders
 from spotlabel.pipeline.datasets.layout import can_be_listed, entries, leads_nowhere
 from spotlabel.pipeline.datasets.unusable import one_by_one
@@ -27,13 +27,16 @@ from spotlabel.pipeline.sequence import Camera, Sequence
 
 IMAGE_NAME = re.compile(r"in(\d+)\.(jpg|jpeg|png|bmp)", re.IGNORECASE)
 MOVING_CATEGORY = "PTZ"
-VERSION = 1
-SBI_VERSION = 2
+VERSION = 2
+SBI_VERSION = 3
 
 
 class CdnetOptions(ReaderOptions):
     """Options of the readers ``cdnet`` and ``sbi``."""
 
+    boxes: Literal["moving", "with-unknown"] = "moving"
+    """Pixels whose components get boxes: moving ones (255), as people draw boxes, or unknown ones (170) too,
+    which surround objects and often their cast shadows."""
     unusable_truth: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     """Frame numbers whose ground truth is wrong, by sequence name; treated as frames without ground truth."""
 
@@ -133,6 +136,7 @@ def _sequence(
         files=files,
         beyond=options.beyond,
         unusable=unusable,
+        boxed_from=UNKNOWN if options.boxes == "with-unknown" else MOVING,
         temporal_roi="required" if reader == "cdnet" else "optional",
     )
     category = _name(folder / "..") if reader == "cdnet" else ""

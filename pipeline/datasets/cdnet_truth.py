@@ -39,6 +39,7 @@ class CdnetTruth:
         files: ground-truth image of each frame number; empty if the folder has none.
         beyond: what to do with ground truth of frame numbers that have no image.
         unusable: frame numbers whose ground truth is known to be wrong.
+        boxed_from: least value of the pixels that are boxed: 255, or 170 to box unknown ones too.
         temporal_roi: whether ``temporalROI.txt`` has to be there; without it every frame counts.
     """
 
@@ -47,6 +48,7 @@ class CdnetTruth:
     files: dict[int, Path]
     beyond: Literal["refuse", "drop"]
     unusable: frozenset[int] = frozenset()
+    boxed_from: int = MOVING
     temporal_roi: Literal["required", "optional"] = "required"
 
     def __call__(self, index: int) -> Image | None:
@@ -69,7 +71,7 @@ class CdnetTruth:
         return (*self.files.values(), *([temporal] if temporal.is_file() else []))
 
     def load(self) -> Annotations:
-        """Boxes around the components of moving or unknown pixels (255 or 170).
+        """Boxes around the components of moving pixels, and of unknown ones if ``boxed_from`` says so.
 
         A frame without truth (outside ``temporalROI.txt``, all 85, no file, or unusable) has no boxes, and
         one ignore region over the whole image, for whatever moves there is not labelled.
@@ -88,8 +90,7 @@ class CdnetTruth:
                 boxes.append(nothing)
                 regions.append(everything)
             else:
-                # The values in between are 0, 50 and 85.
-                boxes.append(derive_boxes(gt >= UNKNOWN))
+                boxes.append(derive_boxes(gt >= self.boxed_from))
                 regions.append(nothing)
         return Annotations(derived_table(boxes), RegionTable.per_frame(regions), CLASS_NAMES)
 

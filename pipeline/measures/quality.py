@@ -25,8 +25,10 @@ class Quality:
         sequence: its name.
         frames: number of frames that count.
         counts: pixels by verdict, pooled over the frames (CDnet's rule); unknown ones count as background.
+        known: the same, unknown ones left out: how good the pixels are to which the masks commit themselves.
         mean_iou: mean over frames of the frame's IoU (DAVIS's J), frames without any foreground left out; NaN
             if that is all of them.
+        known_iou: the same, unknown pixels left out.
         boundary_f: mean over the same frames of the boundary F (DAVIS's F).
         unknown: share of the valid pixels of the masks that is unknown.
     """
@@ -34,7 +36,9 @@ class Quality:
     sequence: str
     frames: int
     counts: PixelCounts
+    known: PixelCounts
     mean_iou: float
+    known_iou: float
     boundary_f: float
     unknown: float
 
@@ -91,19 +95,30 @@ def measure(sequence: Sequence, mask_file: Path, every: int = 1) -> Quality:
             f"{mask_file}: holds {len(masks)} frames, the sequence {len(sequence.frames)}; "
             "run `spotlabel label` again"
         )
-    counts, ious, boundaries, frames, unknown = PixelCounts(), [], [], 0, 0
+    counts, known, frames, unknown = PixelCounts(), PixelCounts(), 0, 0
+    ious, known_ious, boundaries = [], [], []
     for frame in true_frames(sequence, every):
         mask = masks.read(frame.position)
         here = count(mask, frame.foreground, frame.valid)
-        counts += here
+        sure = count(mask, frame.foreground, frame.valid, unknown="skip")
+        counts, known = counts + here, known + sure
         frames += 1
         unknown += int(np.count_nonzero((mask == UNKNOWN) & frame.valid))
         if here.tp + here.fp + here.fn:
             ious.append(here.iou)
             boundaries.append(boundary_f(mask == FOREGROUND, frame.foreground, frame.valid))
+        if sure.tp + sure.fp + sure.fn:
+            known_ious.append(sure.iou)
     valid = counts.tp + counts.fp + counts.fn + counts.tn
     return Quality(
-        sequence.name, frames, counts, _mean(ious), _mean(boundaries), unknown / valid if valid else 0.0
+        sequence=sequence.name,
+        frames=frames,
+        counts=counts,
+        known=known,
+        mean_iou=_mean(ious),
+        known_iou=_mean(known_ious),
+        boundary_f=_mean(boundaries),
+        unknown=unknown / valid if valid else 0.0,
     )
 
 

@@ -154,7 +154,7 @@ def test_sequence_without_images_is_refused(tmp_path: Path) -> None:
 
 def test_sequence_facts(tmp_path: Path) -> None:
     sequence = one(usual(tmp_path / "road"))
-    assert sequence.reader == "cdnet 1"
+    assert sequence.reader == "cdnet 2"
     assert sequence.derived_boxes
     names = [path.name for path in sequence.annotation_files]
     assert names == [*(f"gt{n:06d}.png" for n in range(1, 5)), "temporalROI.txt"]
@@ -164,7 +164,8 @@ def test_sequence_facts(tmp_path: Path) -> None:
 
 
 def test_boxes_are_marked_as_derived(tmp_path: Path) -> None:
-    annotations = one(usual(tmp_path / "road")).load()
+    folder = write_sequence(tmp_path / "road", {1: outside(), 2: moving(), 3: moving()})
+    annotations = one(folder).load()
     boxes = annotations.boxes
     assert boxes.offsets.tolist() == [0, 0, 1, 2, 2]
     assert boxes.xyxy.tolist() == [[10, 4, 24, 16]] * 2
@@ -172,6 +173,44 @@ def test_boxes_are_marked_as_derived(tmp_path: Path) -> None:
     assert boxes.track_id.tolist() == [-1, -1]
     assert boxes.class_id.tolist() == [0, 0]
     assert annotations.class_names == ("object",)
+
+
+def shaded() -> np.ndarray:
+    """The object of :func:`moving`, its unknown outline, and shadow (50) to the right within more of it."""
+    gt = moving()
+    gt[5, 11:29] = gt[14, 11:29] = gt[5:15, 11] = gt[5:15, 28] = 170
+    gt[6:14, 22:28] = 50
+    gt[0:4, 0:20] = 170  # an unknown place without a moving pixel
+    return gt
+
+
+@pytest.mark.parametrize(
+    ("boxes", "expected"),
+    [
+        ("moving", [[10, 4, 24, 16]]),
+        ("with-unknown", [[0, 0, 22, 6], [9, 3, 31, 17]]),
+    ],
+)
+def test_boxes_are_tight_on_moving_pixels_unless_asked_otherwise(
+    tmp_path: Path, boxes: str, expected: list[list[int]]
+) -> None:
+    folder = write_sequence(tmp_path / "sbi" / "road", {1: outside(), 2: shaded(), 3: moving(170)}, frames=3)
+    reader = cdnet.SBI_READER
+    for sequence in (
+        one(folder, boxes=boxes),
+        *reader.sequences(tmp_path / "sbi", cdnet.SbiOptions(boxes=boxes), FrameOptions()),
+    ):
+        table = sequence.load().boxes
+        assert table.at(1).tolist() == expected
+        assert len(table.at(2)) == (boxes == "with-unknown")
+    tight = one(folder).load().boxes.at(1).tolist()
+    assert tight == [[10, 4, 24, 16]]  # the default
+
+
+def test_the_rule_of_the_boxes_decides_them() -> None:
+    rules = [cdnet.CdnetOptions(boxes=boxes).deciding() for boxes in ("moving", "with-unknown")]
+    assert [rule["boxes"] for rule in rules] == ["moving", "with-unknown"]
+    assert cdnet.CdnetOptions().deciding() == rules[0]
 
 
 def test_frames_without_truth_are_ignore_regions(tmp_path: Path) -> None:
@@ -199,7 +238,7 @@ def test_truth_is_the_raw_image(tmp_path: Path) -> None:
 
 def test_sequence_survives_pickling(tmp_path: Path) -> None:
     sequence = pickle.loads(pickle.dumps(one(usual(tmp_path / "road"))))
-    assert len(sequence.load().boxes.xyxy) == 2
+    assert len(sequence.load().boxes.xyxy) == 1
     np.testing.assert_array_equal(sequence.truth(1), moving())
 
 
@@ -323,7 +362,7 @@ def test_sbi_has_no_categories_and_needs_no_temporal_roi(tmp_path: Path) -> None
             cv2.imwrite(str(folder / kind / f"{path.stem[:2]}{number:06d}.png"), image)
     reader = cdnet.SBI_READER
     (sequence,) = reader.sequences(tmp_path / "sbi", reader.options_type(), FrameOptions())
-    assert (sequence.name, sequence.reader, sequence.camera) == ("HighwayI", "sbi 2", Camera.FIXED)
+    assert (sequence.name, sequence.reader, sequence.camera) == ("HighwayI", "sbi 3", Camera.FIXED)
     assert sequence.frames.numbers.tolist() == [0, 1, 2, 3]
     assert [len(sequence.load().boxes.at(i)) for i in range(4)] == [0, 1, 1, 1]
     assert [frame.position for frame in evaluated_frames(sequence)] == [1, 2, 3]
@@ -359,8 +398,8 @@ def test_real_facts(shared_data: Path) -> None:
 @pytest.mark.realdata
 def test_filled_boxes_score_as_specified(shared_data: Path) -> None:
     """Ties the derivation, the evaluated frames and the counting to the figures measured before."""
-    reader = cdnet.SBI_READER
-    (sequence,) = reader.sequences(shared_data / "sbi", reader.options_type(), FrameOptions())
+    options = cdnet.SbiOptions(boxes="with-unknown")
+    (sequence,) = cdnet.SBI_READER.sequences(shared_data / "sbi", options, FrameOptions())
     boxes = sequence.load().boxes
     assert len(boxes.xyxy) == 1736
     total = PixelCounts()

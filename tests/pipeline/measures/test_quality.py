@@ -93,6 +93,20 @@ def test_a_filled_box_by_hand(tmp_path: Path) -> None:
     assert measure(sequence, tmp_path / "out/masks/car.h5", every=2).frames == 2
 
 
+def test_unknown_pixels_count_as_background_and_are_left_out(tmp_path: Path) -> None:
+    tree = davis(tmp_path, [255, 255, 255])
+    (tmp_path / "JPEGImages/480p/car/00001.jpg").write_bytes(b"no picture")  # its mask is unknown
+    recipe = build_recipe({**tree, "frames": {"on_bad": "unknown"}})
+    assert not run_sequence(recipe, "car", False, lambda *_: None).failed
+    (sequence,) = recipe.sequences()
+    found = measure(sequence, tmp_path / "out/masks/car.h5")
+    assert (found.counts.tp, found.counts.fp, found.counts.fn) == (400, 272, 200)
+    assert (found.known.tp, found.known.fp, found.known.fn) == (400, 272, 0)
+    assert found.mean_iou == pytest.approx(2 / 3 * 200 / 336)
+    assert found.known_iou == pytest.approx(200 / 336)
+    assert found.unknown == pytest.approx(1 / 3)
+
+
 def test_command_prints_the_same_figures(tmp_path: Path) -> None:
     tree = davis(tmp_path, [255, 255])
     recipe = build_recipe(tree)
