@@ -16,6 +16,7 @@ import click
 
 from benchmarks.campaign import (
     bad_input,
+    bits,
     checkpoints,
     clocks,
     crash_points,
@@ -26,6 +27,7 @@ from benchmarks.campaign import (
     memory,
     names,
     orders,
+    ordinary,
     published,
     race_stages,
     readers,
@@ -77,6 +79,8 @@ FAMILIES = (
     Family("memory", ("R21",), memory.run),
     Family("published", ("R22",), published.run),
     Family("fuzz", ("R13", "R25", "R31"), fuzz.run),
+    Family("bits", ("R25",), bits.run),
+    Family("ordinary", ordinary.ROWS, ordinary.run),
     Family("races", ("R23",), race_stages.run),
 )
 
