@@ -29,8 +29,8 @@ TRUTH ?=
 .PHONY: help setup demo test lint format clean clean-runs
 .PHONY: labels masks status show compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
-.PHONY: quality believability ablation attentions campaign fuzz scale cluster-test reproduce
-.PHONY: test-processors gpu bench bench-labelers bench-pawcs bench-evaluate bench-training
+.PHONY: quality believability instances ablation attentions campaign fuzz scale cluster-test reproduce
+.PHONY: test-processors processor-bytes gpu bench bench-exports bench-labelers bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ test: lint  ## all checks: ruff, mypy, pytest (one process per core, one thread 
 
 test-processors: .venv/.ready  ## the tests of numbers under emulated processors: half an hour [PROCESSORS="--quick"]
 	$(BIN)/python scripts/test_processors.py $(PROCESSORS)
+
+processor-bytes: .venv/.ready  ## which pixels come out otherwise on emulated processors: make processor-bytes [BYTES="--frames 200"]
+	$(BIN)/python -m benchmarks.processors $(BYTES)
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
@@ -105,6 +108,9 @@ reproduce: .venv/.ready  ## a table of a paper anew, beside the paper's: make re
 bench: .venv/.ready  ## measure the label path: mask stage, stores, rim of the evidence stage
 	$(BIN)/python -m benchmarks.bench_labels
 
+bench-exports: .venv/.ready  ## frames/s and memory of exports in every format: make bench-exports [DATA=../shared/data]
+	$(BIN)/python -m benchmarks.bench_exports $(if $(DATA),--data '$(DATA)')
+
 bench-labelers: .venv/.ready  ## frames/s of boxbg, egoflow and egoflow-cut: make bench-labelers [DATA=../shared/data]
 	$(BIN)/python -m benchmarks.bench_labelers $(if $(DATA),--data '$(DATA)')
 
@@ -131,6 +137,9 @@ fuzz: .venv/.ready  ## mutate every file that is read, see that it is refused in
 
 believability: .venv/.ready  ## does a box's believability tell its real IoU? into docs/believability.md: make believability DATA=../shared/data
 	$(BIN)/python -m benchmarks.believability $(or $(DATA),../shared/data)
+
+instances: .venv/.ready  ## whose pixels are told right? into docs/instances.md
+	$(BIN)/python -m benchmarks.instances --docs docs/instances.md
 
 bench-training: .venv/.ready  ## measure a training step and inference with each switch: make bench-training [BENCH="--backbone hourglass-104 --batch 16 --size 512"]
 	$(BIN)/python -m benchmarks.bench_training $(BENCH)

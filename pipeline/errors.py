@@ -57,3 +57,7 @@ class DamagedStoreError(StoreError):
 
 class OtherStoreError(StoreError):
     """A whole store, but of another kind or schema version than the reader's."""
+
+
+class ExportError(SpotlabelError):
+    """Labels that cannot be written in a format, or not where they were asked for."""

@@ -1,7 +1,6 @@
 """Run the tests of numbers as older processors would: ``python scripts/test_processors.py [--quick]``.
 
-The libraries choose their code by what the processor can do. Each has a variable that makes it do with less;
-a row of the table sets them all. Nothing can be emulated that this processor has not: such a row is not run.
+Which labels come out otherwise there is told by ``make processor-bytes``.
 """
 
 from __future__ import annotations
@@ -13,10 +12,12 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # also where spotlabel is installed from elsewhere
+
+from benchmarks.processors.emulation import EMULATIONS, PROBE, QUICK, absent_flags  # noqa: E402
 
 TESTS = (
     "tests/labelers",
@@ -47,71 +48,10 @@ QUICK_TESTS = (
 )
 
 
-@dataclass(frozen=True)
-class Emulation:
-    """What each library is told.
-
-    Attributes:
-        needs: flags of /proc/cpuinfo without which it cannot run here.
-        torch, onednn, opencv, numpy, blas, numba: values of their variables.
-    """
-
-    needs: str
-    torch: str
-    onednn: str
-    opencv: str
-    numpy: str
-    blas: str
-    numba: str
-
-    def environment(self) -> dict[str, str]:
-        """The variables."""
-        return {
-            "ATEN_CPU_CAPABILITY": self.torch,
-            "ONEDNN_MAX_CPU_ISA": self.onednn,
-            "OPENCV_CPU_DISABLE": self.opencv,
-            "NPY_DISABLE_CPU_FEATURES": self.numpy,
-            "OPENBLAS_CORETYPE": self.blas,
-            "NUMBA_CPU_NAME": self.numba,
-            "NUMBA_CPU_FEATURES": "",  # else numba adds the host's
-        }
-
-
-EMULATIONS = {
-    "AVX-512 without VNNI": Emulation(
-        "avx512f avx512vl", "avx512", "AVX512_CORE", "", "AVX512_ICL AVX512_SPR", "SkylakeX", "skylake-avx512"
-    ),
-    "AVX2 and FMA": Emulation(
-        "avx2 fma", "avx2", "AVX2", "AVX512-SKX", "X86_V4 AVX512_ICL AVX512_SPR", "Haswell", "haswell"
-    ),
-    "AVX": Emulation(
-        "avx", "default", "AVX", "AVX2,FMA3,FP16,AVX512-SKX",
-        "X86_V3 X86_V4 AVX512_ICL AVX512_SPR", "Sandybridge", "sandybridge",
-    ),
-    "SSE 4.1": Emulation(
-        "sse4_1", "default", "SSE41", "SSE4.1,SSE4.2,AVX,FP16,AVX2,FMA3,AVX512-SKX",
-        "X86_V3 X86_V4 AVX512_ICL AVX512_SPR", "Nehalem", "penryn",
-    ),
-}  # fmt: skip
-QUICK = ("AVX2 and FMA", "SSE 4.1")
-
-PROBE = """
-import cv2, torch
-from numba.core.codegen import JITCPUCodegen
-from numpy._core._multiarray_umath import __cpu_features__ as has
-numpy = [name for name in ("X86_V2", "X86_V3", "X86_V4", "AVX512_ICL", "AVX512_SPR") if has.get(name)][-1]
-levels = {"SSE3": 4, "SSE4.1": 6, "AVX": 10, "AVX2": 11, "AVX-512": 256}  # CV_CPU_... in cvdef.h
-opencv = [name for name, number in levels.items() if cv2.checkHardwareSupport(number)][-1]
-numba = JITCPUCodegen("probe").magic_tuple()[1]
-print(torch.backends.cpu.get_cpu_capability(), opencv, numpy, numba, sep=" | ")
-"""
-"""Tells what the libraries came to use: an emulation that does nothing would pass every test."""
-
-
 def run(name: str, tests: tuple[str, ...]) -> tuple[str, bool]:
     """A row of the table, and whether it is as it should be; a failing emulation's output is printed."""
     emulation = EMULATIONS[name]
-    absent = sorted(set(emulation.needs.split()) - flags())
+    absent = absent_flags(emulation)
     if absent:
         return f"| {name} | not run: this processor has no {', '.join(absent)} | | | | |", True
     with tempfile.TemporaryDirectory() as cache:
@@ -136,12 +76,6 @@ def run(name: str, tests: tuple[str, ...]) -> tuple[str, bool]:
     )
     row = f"| {name} | {last} ({time.monotonic() - started:.0f} s) | {used} |"
     return row, tried.returncode == 0 and seen.returncode == 0
-
-
-def flags() -> set[str]:
-    """What this processor can do."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines()
-    return set(next((line for line in lines if line.startswith("flags")), "").split())
 
 
 def main() -> int:

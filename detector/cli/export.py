@@ -1,4 +1,4 @@
-"""``spotlabel export``: a detector for programs that know ONNX."""
+"""``spotlabel export onnx``: a detector for programs that know ONNX."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from spotlabel.detector.prediction.onnx_export import OPSETS, export_onnx
 from spotlabel.pipeline.terminal import echo
 
 
-@click.command()
+@click.command("onnx")
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
 @click.argument("out", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.onnx")
 @click.option("--size", required=True, metavar="HxW", callback=height_and_width,
               help="Height and width of the images, like 540x960.")  # fmt: skip
 @click.option("--opset", default=OPSETS[0], show_default=True, type=click.IntRange(*OPSETS),
               help="ONNX operator set.")  # fmt: skip
-def export(model: Path, out: Path, size: tuple[int, int], opset: int) -> None:
+def onnx_command(model: Path, out: Path, size: tuple[int, int], opset: int) -> None:
     """Write a detector as an ONNX file: network, peaks and the 100 best boxes in one graph.
 
     Input: image, float32 [batch, 3, H, W], normalised BGR on the padded canvas. Outputs: boxes
@@ -29,7 +29,7 @@ def export(model: Path, out: Path, size: tuple[int, int], opset: int) -> None:
 
     \b
     Example:
-      spotlabel export model.safetensors model.onnx --size 540x960
+      spotlabel export onnx model.safetensors model.onnx --size 540x960
     """
     if not out.parent.is_dir():
         raise PredictionError(f"{out.parent}: no such folder")

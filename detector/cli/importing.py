@@ -41,7 +41,7 @@ def checkpoint_command(
     preset: str | None,
     backbone: str | None,
 ) -> None:
-    """Make a model of a public checkpoint, for `spotlabel detect`, `export` and `training.init`.
+    """Make a model of a public checkpoint, for `spotlabel detect`, `export onnx` and `training.init`.
 
     CHECKPOINT is a file of PyTorch: CenterNet or SpotNet on an hourglass, or torchvision's Faster R-CNN on a
     ResNet with a pyramid. Tensors are read from it, and nothing in it is executed. A file that lacks weights

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.labelers.egomotion.settling import settled
+
 Grey = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
@@ -99,7 +101,7 @@ def camera_motion(start: Grey, end: Grey, background: Plane) -> CameraMotion:
         or _cells(here[chosen], start.shape) < MIN_CELLS
     ):
         return UNKNOWN_MOTION
-    homography = _normalised(fitted)
+    homography = settled(_normalised(fitted), here[chosen], there[chosen], start.shape)
     if not _plausible(homography, start.shape):
         return UNKNOWN_MOTION
     at_rest = _median_error(here[chosen], there[chosen]) <= AT_REST * _median_error(

@@ -22,7 +22,7 @@ class Egoflow:
     """Speed beside the camera's motion."""
 
     name: ClassVar[str] = "egoflow"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     kind: ClassVar[EvidenceKind] = EvidenceKind.MOTION
     neutral: ClassVar[int] = 0
     uses_boxes: ClassVar[bool] = True

@@ -44,7 +44,7 @@ class EgoflowCut:
     """Outlines from background difference and colour."""
 
     name: ClassVar[str] = "egoflow-cut"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     kind: ClassVar[EvidenceKind] = EvidenceKind.BINARY
     neutral: ClassVar[int] = 0
     uses_boxes: ClassVar[bool] = True

@@ -12,6 +12,7 @@ import click
 from spotlabel.pipeline.cli.options import console, table
 from spotlabel.pipeline.cli.progress import watching
 from spotlabel.pipeline.compare.figures import Figures, figures, most_changed
+from spotlabel.pipeline.compare.origin import equal_origin, told_origin
 from spotlabel.pipeline.compare.pairs import Pair, Pairing, pair_up
 from spotlabel.pipeline.compare.report import POOLED, report_data, write_report
 from spotlabel.pipeline.compare.stores import Comparison, compare_stores
@@ -67,8 +68,8 @@ def compare(  # noqa: PLR0917 - one argument per option
     """
     a, b = load_recipe(recipe_a, [*both, *set_a]), load_recipe(recipe_b, [*both, *set_b])
     pairing = pair_up(a, b, only)
-    parts = _compared(pairing.pairs, quiet or as_json)
-    remarks = _remarks(a, b, pairing)
+    parts, alike = _compared(pairing.pairs, quiet or as_json)
+    remarks = [*_remarks(a, b, pairing), *filter(None, map(told_origin, alike))]
     folder = out or b.out / "compare"
     facts = {"a": a.effective(), "b": b.effective(), "only_a": pairing.only_a, "only_b": pairing.only_b,
              "remarks": remarks}  # fmt: skip
@@ -91,19 +92,23 @@ def compare(  # noqa: PLR0917 - one argument per option
             echo(path)
 
 
-def _compared(pairs: list[Pair], quiet: bool) -> list[Comparison]:
+def _compared(pairs: list[Pair], quiet: bool) -> tuple[list[Comparison], list[Comparison]]:
+    """All comparisons, and those of masks that were made from the same inputs."""
     with watching(console(), len(pairs), quiet) as watcher:
-        return [_compare(pair, watcher) for pair in pairs]
+        made = [_compare(pair, watcher) for pair in pairs]
+    return [part for part, _ in made], [part for part, alike in made if alike]
 
 
-def _compare(pair: Pair, watcher: SilentWatcher) -> Comparison:
+def _compare(pair: Pair, watcher: SilentWatcher) -> tuple[Comparison, bool]:
+    """A comparison, and whether both sides were made from the same inputs."""
     started = time.perf_counter()
     readers = MaskReader(pair.a.mask_path), MaskReader(pair.b.mask_path)
     part = compare_stores(*readers, lambda done, total: watcher.progress(pair.name, "compare", done, total))
+    alike = equal_origin(*readers)
     for reader in readers:
         reader.close()
     watcher.finished(Outcome(pair.name, seconds={"compare": time.perf_counter() - started}))
-    return part
+    return part, alike
 
 
 def _remarks(a: Recipe, b: Recipe, pairing: Pairing) -> list[str]:

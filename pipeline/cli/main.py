@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import signal
 from types import FrameType
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from spotlabel.pipeline.cli.compare import compare
 from spotlabel.pipeline.cli.demo import demo
+from spotlabel.pipeline.cli.export import export
 from spotlabel.pipeline.cli.jobs import jobs, log
 from spotlabel.pipeline.cli.label import label, relabel
+from spotlabel.pipeline.cli.lazy import LazyGroup
 from spotlabel.pipeline.cli.plan import plan
 from spotlabel.pipeline.cli.quality import quality
 from spotlabel.pipeline.cli.recipes import recipes
@@ -36,7 +36,6 @@ LAZY = {
         "spotlabel.detector.cli.detect:detect",
         "Find objects in images, videos or a dataset's sequences.",
     ),
-    "export": ("spotlabel.detector.cli.export:export", "Write a detector as an ONNX file."),
     "evaluate": (
         "spotlabel.detector.cli.evaluate:evaluate",
         "Measure detections by a benchmark's own rules.",
@@ -52,41 +51,8 @@ LAZY = {
 line in the list of commands."""
 
 
-class _Group(click.Group):
-    """Finds commands on demand; turns the project's errors and signals into one line and an exit code."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *LAZY})
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in LAZY:
-            return super().get_command(ctx, cmd_name)
-        module, _, name = LAZY[cmd_name][0].partition(":")
-        try:
-            command = getattr(importlib.import_module(module), name)
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] == "spotlabel":
-                raise
-            return _unavailable(cmd_name, error.name or str(error))
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, without importing the lazy ones."""
-        with formatter.section("Commands"):
-            formatter.write_dl(self._lines())
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """What may stand here, without importing the lazy commands at each press of a key."""
-        names = [
-            CompletionItem(name, help=text) for name, text in self._lines() if name.startswith(incomplete)
-        ]
-        return names + click.Command.shell_complete(self, ctx, incomplete)
-
-    def _lines(self) -> list[tuple[str, str]]:
-        """Every command with its line."""
-        lines = {name: command.get_short_help_str(limit=90) for name, command in self.commands.items()}
-        return sorted({**lines, **{name: text for name, (_, text) in LAZY.items()}}.items())
+class _Group(LazyGroup):
+    """Turns the project's errors and signals into one line and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -106,23 +72,11 @@ class _Group(click.Group):
             ctx.exit(128 + stop.args[0])
 
 
-def _unavailable(name: str, package: str) -> click.Command:
-    """A command that says what it lacks; the others, and the list of commands, go on working."""
-    problem = f"`spotlabel {name}` needs {package}, which is not installed (pip install spotlabel[train])"
-
-    def refuse(**_: Any) -> None:
-        raise SpotlabelError(problem)
-
-    anything = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
-    context = {"ignore_unknown_options": True, "help_option_names": []}
-    return click.Command(name, context, refuse, [anything], short_help=f"Needs {package} (not installed).")
-
-
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     raise Interrupted(number)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Group, lazy=LAZY, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="spotlabel")
 def main() -> None:
     """Pixel masks for box-annotated traffic video.
@@ -145,5 +99,6 @@ def main() -> None:
 
 for command in (
     label, relabel, status, plan, show, compare, why, verify, quality, demo, recipes, submit, jobs, log,
+    export,
 ):  # fmt: skip
     main.add_command(command)

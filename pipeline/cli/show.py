@@ -51,7 +51,8 @@ def _frame_numbers(_context: click.Context, _option: click.Parameter, text: str)
 def show(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **look: Any) -> None:
     """Draw masks over frames: one PNG per frame and a contact sheet per video.
 
-    Sheet columns: the image with its boxes, the evidence, the mask (cyan: foreground, striped: unknown).
+    Sheet columns: the image with its boxes, the evidence, the mask (each object in a colour of
+    its own, the same along its track; striped: unknown).
 
     \b
     Examples:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from spotlabel.pipeline.errors import DatasetError, FrameError, MissingFrameError
 from spotlabel.pipeline.frames.decode import DECODER_VERSION, Decoded, decode, valid
+from spotlabel.pipeline.frames.decoders import image_decoders
 from spotlabel.pipeline.frames.exif import is_tiff, orientation_tag
 from spotlabel.pipeline.frames.oddities import Oddities
 from spotlabel.pipeline.frames.options import FrameOptions
@@ -154,6 +155,10 @@ class ImageFolder:
             "decoder": DECODER_VERSION,
             **self._options.beyond_default("odd_ends"),
         }
+
+    def decoders(self) -> list[str]:
+        """Distributions that decode the images; reads the first bytes of every file."""
+        return image_decoders(self._files.values())
 
     @property
     def orientation(self) -> str:

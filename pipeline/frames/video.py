@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from spotlabel.pipeline.errors import DatasetError, FrameError
 from spotlabel.pipeline.frames.decode import DECODER_VERSION
+from spotlabel.pipeline.frames.decoders import VIDEO_LIBRARY
 from spotlabel.pipeline.frames.irregular import Findings
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.frames.orientation import AS_STORED, TURNS, upright
@@ -22,9 +23,6 @@ from spotlabel.pipeline.frames.video_facts import VideoFacts, check_video, first
 from spotlabel.pipeline.sequence import Image
 
 logger = logging.getLogger("spotlabel")
-
-LIBRARY = "av"
-"""The distribution (PyAV, with its FFmpeg) whose version decides what comes out; part of the identity."""
 
 
 class VideoFile:
@@ -110,9 +108,13 @@ class VideoFile:
             "first": self._first,
             "grey": self._options.grey,
             "decoder": DECODER_VERSION,
-            LIBRARY: av.__version__,
+            VIDEO_LIBRARY: av.__version__,
             **self._options.beyond_default("null_frames", "cut_end"),
         }
+
+    def decoders(self) -> list[str]:
+        """The distribution that decodes the video."""
+        return [VIDEO_LIBRARY]
 
     def read(self, index: int) -> Image:
         """Frame at a position: uint8 (H, W, 3), BGR; exactly the one :meth:`stream` yields there.

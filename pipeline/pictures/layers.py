@@ -7,9 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.base import MOTION_STEPS_PER_PIXEL, EvidenceKind
+from spotlabel.labelers.masks.owners import NO_OWNER
 from spotlabel.pipeline.boxes import BoxTable
 from spotlabel.pipeline.sequence import Image
-from spotlabel.pipeline.store import FOREGROUND, UNKNOWN, MaskReader
+from spotlabel.pipeline.store import BACKGROUND, FOREGROUND, UNKNOWN, MaskReader
+
+Owned = tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]
 
 _FOREGROUND_COLOUR = (255, 210, 0)
 _UNKNOWN_COLOUR = (160, 60, 200)
@@ -22,6 +25,8 @@ CLASS_COLOURS = (
 _TINT = 0.45
 _SCORE_WIDTH = 26
 """Px that a score needs."""
+_GOLDEN = 0.6180339887
+"""Of the circle of hues between the colours of numbers that follow each other."""
 _STRIPE = 8
 """Distance of the stripes over unknown pixels."""
 
@@ -45,6 +50,30 @@ def draw_mask(image: Image, mask: npt.NDArray[np.uint8]) -> Image:
     drawn[unknown & stripes] = _blend(drawn[unknown & stripes], _UNKNOWN_COLOUR, 0.6)
     _outline(drawn, foreground, _FOREGROUND_COLOUR)
     return drawn
+
+
+def draw_instances(image: Image, mask: npt.NDArray[np.uint8], owned: Owned) -> Image:
+    """As :func:`draw_mask`, each object in a colour of its own, the same along its track.
+
+    Args:
+        image: uint8 (H, W, 3) BGR.
+        mask: uint8 (H, W): 0 background, 1 foreground, 255 unknown.
+        owned: owner plane uint16 (H, W), and of each box of the frame a number that decides its colour.
+    """
+    plane, numbers = owned
+    drawn = draw_mask(image, np.where(plane == NO_OWNER, mask, BACKGROUND).astype(np.uint8))
+    for row in np.unique(plane[plane != NO_OWNER]).tolist():
+        own, colour = plane == row, instance_colour(int(numbers[row]))
+        drawn[own] = _blend(drawn[own], colour, _TINT)
+        _outline(drawn, own, colour)
+    return drawn
+
+
+def instance_colour(number: int) -> tuple[int, int, int]:
+    """A bright colour, BGR; numbers that follow each other get hues far apart."""
+    hue = round(number * _GOLDEN * 180) % 180
+    pixel = cv2.cvtColor(np.array([[[hue, 200, 255]]], np.uint8), cv2.COLOR_HSV2BGR)[0, 0]
+    return int(pixel[0]), int(pixel[1]), int(pixel[2])
 
 
 def _blend(pixels: Image, colour: tuple[int, int, int], weight: float) -> Image:

@@ -15,6 +15,7 @@ from spotlabel.pipeline.pictures.layers import (
     draw_believability,
     draw_boxes,
     draw_evidence,
+    draw_instances,
     draw_mask,
     draw_regions,
     write,
@@ -71,7 +72,8 @@ def render_item(item: Item, folder: Path, look: Look) -> Path:
         state = FrameState(int(masks.state[index]))
         titles.append(f"frame {number}" + ("" if state == FrameState.OK else f" ({state.name.lower()})"))
     sheet = folder / "sheet.png"
-    title = heading(item.sequence.name, masks.text("labeler"), evidence.kind if evidence else None)
+    kind = evidence.kind if evidence else None
+    title = heading(item.sequence.name, masks.text("labeler"), kind, masks.has_owners)
     write_image(sheet, contact_sheet(rows, titles, title, look.panel_width))
     return sheet
 
@@ -110,8 +112,17 @@ def _panels(
     return [
         draw_boxes(framed, boxes, index, masks.class_names),
         draw_boxes(shown, boxes, index, ()),
-        draw_believability(draw_boxes(draw_mask(image, masks.read(index)), boxes, index, ()), masks, index),
+        draw_believability(draw_boxes(_mask_panel(image, masks, index), boxes, index, ()), masks, index),
     ]
+
+
+def _mask_panel(image: Image, masks: MaskReader, index: int) -> Image:
+    """The mask over the image, each object in its colour where the store says whose each pixel is."""
+    if not masks.has_owners:
+        return draw_mask(image, masks.read(index))
+    tracks = masks.boxes.track_id[masks.boxes.rows(index)]
+    numbers = np.where(tracks >= 0, tracks, np.arange(len(tracks)))
+    return draw_instances(image, masks.read(index), (masks.owners(index), numbers))
 
 
 def frame_image(frames: FrameSource, number: int, size: tuple[int, int]) -> Image:

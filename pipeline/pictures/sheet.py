@@ -62,8 +62,9 @@ def _join(images: Seq[Image], axis: int) -> Image:
     return np.concatenate(parts, axis=axis)
 
 
-def heading(sequence: str, labeler: str, kind: EvidenceKind | None) -> str:
+def heading(sequence: str, labeler: str, kind: EvidenceKind | None, instances: bool) -> str:
     """What a sheet shows, in one line."""
     scale = f", bright = {MOTION_SHOWN:g} px/frame" if kind == EvidenceKind.MOTION else ""
-    key = "cyan: foreground, striped: unknown, number: believability of a box not believed"
+    shown = "a colour each: objects" if instances else "cyan: foreground"
+    key = f"{shown}, striped: unknown, number: believability of a box not believed"
     return f"{sequence}   {' | '.join(COLUMNS)}   evidence: {labeler} ({kind or 'gone'}{scale})   {key}"

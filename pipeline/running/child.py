@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 
 from spotlabel.pipeline.recipes.recipe import build_recipe
+from spotlabel.pipeline.running.export_job import run_export
 from spotlabel.pipeline.running.job import run_sequence
 
 _SECONDS_BETWEEN_REPORTS = 0.2
@@ -35,7 +36,10 @@ def run(job: Mapping[str, Any]) -> int:
     channel = os.fdopen(int(job["channel"]), "w", buffering=1)
     reporter = _Reporter(channel)
     recipe = build_recipe(job["recipe"])
-    outcome = run_sequence(recipe, job["sequence"], bool(job["masks_only"]), reporter.progress)
+    if "export" in job:
+        outcome = run_export(recipe, job, reporter.progress)
+    else:
+        outcome = run_sequence(recipe, job["sequence"], bool(job["masks_only"]), reporter.progress)
     reporter.send({"outcome": dataclasses.asdict(outcome)})
     channel.close()
     return int(outcome.failed)

@@ -18,6 +18,7 @@ from spotlabel.labelers.base import Labeler, Settings
 from spotlabel.labelers.masks import MASK_RULES_VERSION, MaskSettings
 from spotlabel.pipeline.datasets.base import ReaderOptions
 from spotlabel.pipeline.errors import SpotlabelError
+from spotlabel.pipeline.frames.decoders import frame_decoders
 from spotlabel.pipeline.frames.digest import frames_digest
 from spotlabel.pipeline.hashing import DigestCache, canonical_json, files_digest, text_digest
 from spotlabel.pipeline.sequence import Sequence
@@ -25,6 +26,10 @@ from spotlabel.pipeline.store import EvidenceReader
 
 EVIDENCE_STAGE_VERSION = 1
 """Rises when the evidence stage itself (not a labeler) would write something else for the same input."""
+
+
+RECORDED_SINCE = ("decoders",)
+"""Parts that older stores lack: nothing tells what they were made with, and they are judged without."""
 
 
 class State(StrEnum):
@@ -83,7 +88,7 @@ def evidence_fingerprint(
         settings: its settings.
         reader_options: how the dataset is read; counts only if the labeler uses boxes.
         cache: remembers digests of single files.
-        with_frames: false leaves the frames' digest out, so that no frame is read.
+        with_frames: false leaves out the frames' digest and what decodes them, so that no frame is read.
 
     Raises:
         OSError: an input file cannot be read.
@@ -95,7 +100,9 @@ def evidence_fingerprint(
         "evidence stage": EVIDENCE_STAGE_VERSION,
     }
     if with_frames:
-        fingerprint["frames"] = frames_digest(sequence.frames, cache)
+        digest = fingerprint["frames"] = frames_digest(sequence.frames, cache)
+        if decoders := frame_decoders(sequence.frames, digest, cache):
+            fingerprint["decoders"] = library_versions(decoders)
     if labeler.uses_boxes:
         fingerprint |= annotations_fingerprint(sequence, reader_options, cache)
     return fingerprint
@@ -169,9 +176,10 @@ def compare(stored: Mapping[str, Any], wanted: Mapping[str, Any], trust: tuple[s
         wanted: as of now.
         trust: parts that are not compared.
     """
+    trusted = {*trust, *(part for part in RECORDED_SINCE if part not in stored)}
     differing = [
         _difference(part, stored.get(part), wanted.get(part))
-        for part in sorted({*stored, *wanted} - {*trust})
+        for part in sorted({*stored, *wanted} - trusted)
         if stored.get(part) != wanted.get(part)
     ]
     return Need(State.STALE, "; ".join(differing)) if differing else Need(State.FRESH)
@@ -182,6 +190,6 @@ def _difference(part: str, stored: Any, wanted: Any) -> str:
     if isinstance(stored, dict) and isinstance(wanted, dict):
         keys = [key for key in sorted({*stored, *wanted}) if stored.get(key) != wanted.get(key)]
         return ", ".join(f"{part}.{key}: {stored.get(key)} -> {wanted.get(key)}" for key in keys)
-    if part in ("frames", "annotations", "evidence"):
+    if part in ("frames", "annotations", "evidence", "masks"):
         return f"{part} changed"
     return f"{part}: {stored} -> {wanted}"

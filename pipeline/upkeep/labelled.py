@@ -15,9 +15,9 @@ from spotlabel.pipeline.store.seal import sealed_digest
 from spotlabel.pipeline.upkeep.freshness import State, annotated_fingerprint, annotations_fingerprint, compare
 from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
-NOT_COMPARED = ("evidence", "libraries")
+NOT_COMPARED = ("evidence", "libraries", "decoders")
 """Parts of fingerprints that training takes on trust: it needs neither the evidence store nor the libraries
-of its labeler, and the machine it runs on need not have them."""
+of its labeler and decoder, and the machine it runs on need not have them."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def labelled_sequences(recipe: Recipe, only: Iterable[str] = ()) -> list[Labelle
     labelled, problems = [], []
     for item in items(recipe, only):
         try:
-            _check(recipe, item)
+            check_labelled(recipe, item)
         except (SpotlabelError, OSError) as error:
             problems.append(str(error))
             continue
@@ -78,7 +78,14 @@ def stale_masks(recipe: Recipe, item: Item, *, with_frames: bool = True) -> str:
     return str(plan.masks) if plan.evidence.state == State.FRESH else f"evidence is {plan.evidence}"
 
 
-def _check(recipe: Recipe, item: Item) -> None:
+def check_labelled(recipe: Recipe, item: Item) -> None:
+    """Refuse a video without masks that fit its recipe; see :func:`labelled_sequences`.
+
+    Raises:
+        StoreError: its store is missing, damaged, or does not fit; says in what.
+        DatasetError: the video cannot be used.
+        OSError: one of its files cannot be read.
+    """
     name = item.sequence.name
     if item.sequence.problem:
         raise DatasetError(f"{name}: {item.sequence.problem}")

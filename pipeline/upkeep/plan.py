@@ -20,6 +20,9 @@ from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS
 from spotlabel.pipeline.store.seal import sealed_digest
 from spotlabel.pipeline.upkeep.freshness import Need, State, compare, evidence_fingerprint, mask_fingerprint
 
+MADE_AGAIN = "evidence was made again from the same inputs with other pixels, as another processor may"
+"""Why masks do not fit evidence that has the fingerprint of the evidence that they were made from."""
+
 _THRESHOLDS = {"motion_threshold": EvidenceKind.MOTION, "distance_threshold": EvidenceKind.DISTANCE}
 """Mask settings that act on one kind of evidence alone."""
 
@@ -162,7 +165,7 @@ def evidence_need(recipe: Recipe, item: Item, masks_only: bool = False) -> Need:
         )
     except StoreError as error:
         return Need(State.DAMAGED, str(error))
-    trusted = ("frames", "libraries") if masks_only else ()
+    trusted = ("frames", "decoders", "libraries") if masks_only else ()
     need = compare(stored, item.evidence_fingerprint(recipe, with_frames=not masks_only), trusted)
     if need.state == State.FRESH and bad and recipe.frames.on_bad == "fail":
         return Need(State.STALE, f"{bad} frames could not be read, and frames.on_bad is fail")
@@ -179,11 +182,20 @@ def mask_need(recipe: Recipe, item: Item) -> Need:
         return Need(State.MISSING)
     try:
         sealed_digest(item.mask_path, item.cache)
-        stored = MaskReader(item.mask_path, sealed=True).fingerprint
+        masks = MaskReader(item.mask_path, sealed=True)
+        stored = masks.fingerprint
     except StoreError as error:
         return Need(State.DAMAGED, str(error))
     evidence = EvidenceReader(item.evidence_path, sealed=True)
-    return compare(stored, item.mask_fingerprint(recipe, evidence))
+    wanted = item.mask_fingerprint(recipe, evidence)
+    need = compare(stored, wanted)
+    if need.state == State.STALE and compare(stored, wanted, ("evidence",)).state == State.FRESH:
+        try:
+            made_from = masks.structure("evidence_fingerprint")
+        except StoreError as error:
+            return Need(State.DAMAGED, str(error))
+        return Need(State.STALE, MADE_AGAIN) if made_from == evidence.fingerprint else need
+    return need
 
 
 def _after(evidence: Need, item: Item) -> Need:

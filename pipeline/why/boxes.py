@@ -187,7 +187,9 @@ class _Said:
         if x1 <= x0 or y1 <= y0:
             return ("not believed: the box holds no pixel",)
         verdict = box_reason(class_name, quality, self.settings)
-        return (verdict,) if self.left_unknown[index] else (verdict, *self._unknown_inside(index))
+        if self.left_unknown[index]:
+            return (verdict,)
+        return (verdict, *self._unknown_inside(index), *owner_reason(quality, self.settings))
 
     def _unknown_inside(self, index: int) -> list[str]:
         """Where unknown pixels of a box come from that is not itself left unknown."""
@@ -238,6 +240,29 @@ def box_reason(class_name: str, quality: Mapping[str, float | bool], settings: M
     kept = settings.get("weak_boxes") != "unknown"
     verdict = "not believed, but kept (masks.weak_boxes is keep)" if kept else "unknown"
     return f"{verdict}: " + (_against(quality, missed) if missed else f"{filled}, but another rule says no")
+
+
+def owner_reason(quality: Mapping[str, float | bool], settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """What became of the foreground that other boxes claim too; nothing if there is none.
+
+    Args:
+        quality: the box's columns of the quality table.
+        settings: mask settings as stored.
+    """
+    contested = float(quality.get("contested", 0))
+    if not contested > 0:
+        return ()
+    rule = dict(settings.get("owners", {})).get("rule", "tracks")
+    by_depth = float(quality["by_depth"])
+    decided = (
+        f"depth order decided {_share(by_depth)} of it, outlines along the tracks {_share(1 - by_depth)}"
+        if rule == "tracks"
+        else f"masks.owners.rule is {rule}"
+    )
+    won = _share(float(quality["won"]))
+    return (
+        f"of its foreground {_share(contested)} lies in other boxes too, it owns {won} of that: {decided}",
+    )
 
 
 def _least(quality: Mapping[str, float | bool], settings: Mapping[str, Any]) -> dict[str, float]:

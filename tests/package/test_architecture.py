@@ -23,7 +23,7 @@ RIM = ("recipes", "upkeep.labelled", "cli", "running")
 """Parts of the pipeline that belong to the rim; of the detector only its own rim may use them."""
 PIPELINE_ROOMS = (
     "frames", "synthetic", "store", "datasets", "recipes", "measures", "upkeep", "stages", "compare",
-    "pictures", "why", "forecast", "running", "cluster", "cli",
+    "pictures", "why", "forecast", "exports", "running", "cluster", "cli",
 )  # fmt: skip
 """Rooms of the pipeline, each of which may import the rooms before it, and the modules at the root
 (sequence, boxes, names ...), which import no room."""

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from benchmarks.processors import emulation
 from tests.conftest import ROOT
 
 
@@ -37,13 +38,14 @@ def test_every_emulation_tells_each_library_something_of_its_own(script: ModuleT
     for one, other in itertools.combinations(tables, 2):
         assert one.keys() == other.keys()
         assert one["ONEDNN_MAX_CPU_ISA"] != other["ONEDNN_MAX_CPU_ISA"]
-        assert one["NUMBA_CPU_NAME"] != other["NUMBA_CPU_NAME"]
+        for name in ("NUMBA_CPU_NAME", "OPENCV_CPU_DISABLE", "OPENCV_IPP", "GLIBC_TUNABLES"):
+            assert one[name] != other[name]
 
 
 def test_what_this_processor_cannot_do_is_told_and_not_run(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(script, "flags", lambda: {"sse4_1"})
+    monkeypatch.setattr(emulation, "flags", lambda: {"sse4_1"})
     assert script.run("AVX2 and FMA", ("no such test",)) == (
         "| AVX2 and FMA | not run: this processor has no avx2, fma | | | | |",
         True,

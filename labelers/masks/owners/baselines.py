@@ -5,38 +5,41 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.masks.owners.decide import Group
+from spotlabel.labelers.masks.owners.decide import (
+    Decision,
+    Group,
+    claims_of,
+    contested_places,
+    within,
+)
 
 Distance = npt.NDArray[np.float32]
 
 
-def simple_owner(
-    group: Group, rects: list[list[int]], rule: str
-) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.bool_]]:
-    """Owner of each pixel of a group by a simple rule.
+def simple_owner(group: Group, rects: list[list[int]], rule: str) -> Decision:
+    """Owner of each contested pixel of a group by a simple rule, called foremost: nothing else decided.
 
     Args:
         group: the boxes.
         rects: of all boxes of the frame.
         rule: ``lower-edge`` (the box whose lower edge is lowest), ``smaller-box``, or ``nearest-edge`` (the
             box of which an edge is nearest).
-
-    Returns:
-        uint16 (h, w), row of the owner where there is one, and bool (h, w), all true: depth or what stands
-        for it decided everything.
     """
-    (left, top), shape = group.place[:2], group.foreground.shape
+    shape = group.foreground.shape
     best, owner = np.full(shape, np.inf, np.float32), np.zeros(shape, np.uint16)
     for box in sorted(group.boxes, key=lambda box: (rects[box], box)):
         x0, y0, x1, y1 = rects[box]
-        part = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+        part = within(rects[box], group.place)
         cost: Distance | np.float32 = np.float32(-y1 if rule == "lower-edge" else (x1 - x0) * (y1 - y0))
         if rule == "nearest-edge":
             cost = _to_edge(x1 - x0, y1 - y0)
         wins = cost < best[part]
         np.copyto(best[part], cost, where=wins)
         np.copyto(owner[part], np.uint16(box), where=wins)
-    return owner, np.ones(shape, np.bool_)
+    places, whole = contested_places(group, rects)
+    part = within(whole, group.place)
+    contested = claims_of(group, rects)[part] > 1
+    return Decision(places, whole, contested, owner[part], np.ones(contested.shape, np.bool_))
 
 
 def _to_edge(width: int, height: int) -> Distance:

@@ -11,8 +11,10 @@ one's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +58,7 @@ class Group:
         place: ``x0, y0, x1, y1`` of the part of the image that holds them.
         foreground: uint8 (h, w), 0 or 1, of that part.
         boxes: rows in the frame.
-        pairs: rows of those that overlap and share foreground.
+        pairs: rows of those that overlap and share foreground; empty if they are too many to be looked at.
     """
 
     place: Place
@@ -65,24 +67,51 @@ class Group:
     pairs: list[tuple[int, int]]
 
 
-def contested_places(group: Group, rects: list[list[int]]) -> dict[int, Place]:
-    """The part of each box that holds what it shares with others, by row."""
+class Decision(NamedTuple):
+    """Owners of the contested pixels of a group.
+
+    Attributes:
+        places: the part of each box that holds what it shares with others, by row.
+        place: the part of the image that holds all of them.
+        contested: bool (h, w) of that part, two or more boxes claim the pixel and it is foreground.
+        owner: uint16 (h, w), row of the owner; holds where ``contested``.
+        foremost: bool (h, w), the owner is the foremost of the boxes that claim the pixel; likewise.
+    """
+
+    places: dict[int, Place]
+    place: Place
+    contested: npt.NDArray[np.bool_]
+    owner: npt.NDArray[np.uint16]
+    foremost: npt.NDArray[np.bool_]
+
+
+def contested_places(group: Group, rects: list[list[int]]) -> tuple[dict[int, Place], Place]:
+    """The part of each box that holds what it shares with others, by row; and one that holds them all."""
+    if not group.pairs:
+        return {box: common(rects[box], rects[box]) for box in group.boxes}, group.place
     places: dict[int, Place] = {}
     for one, other in group.pairs:
-        x0, y0, x1, y1 = common(rects[one], rects[other])
+        place = common(rects[one], rects[other])
         for box in (one, other):
-            a, b, c, d = places.get(box, (x0, y0, x1, y1))
-            places[box] = (min(a, x0), min(b, y0), max(c, x1), max(d, y1))
-    return places
+            places[box] = _joined(places[box], place) if box in places else place
+    return places, reduce(_joined, places.values())
+
+
+def _joined(one: Place, other: Place) -> Place:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
+
+
+def within(place: Sequence[int], outer: Sequence[int]) -> tuple[slice, slice]:
+    """Rows and columns of a part of the image in an array that begins where another part does."""
+    left, top = outer[0], outer[1]
+    return slice(place[1] - top, place[3] - top), slice(place[0] - left, place[2] - left)
 
 
 def claims_of(group: Group, rects: list[list[int]]) -> npt.NDArray[np.uint8]:
     """How many boxes claim each foreground pixel of a group: uint8 (h, w), 0, 1, or 2 and more."""
-    left, top = group.place[:2]
     count = np.zeros(group.foreground.shape, np.uint8)
     for box in group.boxes:
-        x0, y0, x1, y1 = rects[box]
-        part = count[y0 - top : y1 - top, x0 - left : x1 - left]
+        part = count[within(rects[box], group.place)]
         part += part < 2
     count *= group.foreground
     return count
@@ -93,7 +122,7 @@ def decide(
     rects: list[list[int]],
     order: list[int],
     counts_of: Callable[[int], Float],
-) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.bool_]]:
+) -> Decision:
     """Owner of each contested pixel of a group.
 
     Args:
@@ -102,32 +131,26 @@ def decide(
         order: rows of the group's boxes from front to back.
         counts_of: observations of a box's cells, see
             :func:`spotlabel.labelers.masks.owners.silhouettes.counts`.
-
-    Returns:
-        uint16 (h, w), row of the owner, and bool (h, w), that is the foremost of those that claim the pixel;
-        both only hold where two or more boxes claim foreground.
     """
-    count, (left, top) = claims_of(group, rects), group.place[:2]
-    places = contested_places(group, rects)
-    free = np.ones(count.shape, np.float32)
-    best = np.full(count.shape, -1, np.float32)
-    owner = np.zeros(count.shape, np.uint16)
-    foremost = np.zeros(count.shape, np.uint16)
-    untouched = np.ones(count.shape, np.bool_)
+    count = claims_of(group, rects)
+    places, whole = contested_places(group, rects)
+    contested = count[within(whole, group.place)] > 1
+    owner = np.zeros(contested.shape, np.uint16)
+    foremost = np.zeros(contested.shape, np.uint16)
+    best = np.full(contested.shape, -1, np.float32)
+    free = np.ones(contested.shape, np.float32)
+    untouched = np.ones(contested.shape, np.bool_)
     for box in order:
-        if box not in places:
-            continue
-        x0, y0, x1, y1 = places[box]
-        part = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-        share = silhouette(rects[box], places[box], counts_of(box), _sure(rects[box], count, (left, top)))
-        score = free[part] * share
+        part = within(places[box], whole)
+        sure = (count[within(rects[box], group.place)] == 1).view(np.uint8)
+        score = free[part] * silhouette(rects[box], places[box], counts_of(box), sure)
         wins = score > best[part]
         np.copyto(best[part], score, where=wins)
         np.copyto(owner[part], np.uint16(box), where=wins)
         np.copyto(foremost[part], np.uint16(box), where=untouched[part])
         untouched[part] = False
         free[part] -= score
-    return owner, owner == foremost
+    return Decision(places, whole, contested, owner, owner == foremost)
 
 
 def silhouette(
@@ -145,14 +168,7 @@ def silhouette(
     filled, seen = grid[..., 0], grid[..., 1]
     inside = hull(sure)
     if inside is not None:
-        x0, y0, x1, y1 = place
-        more = inside[y0 - rect[1] : y1 - rect[1], x0 - rect[0] : x1 - rect[0]] * np.float32(HULL)
+        more = inside[within(place, rect)] * np.float32(HULL)
         filled, seen = filled + more, seen + more
     share: npt.NDArray[np.float32] = filled / seen
     return share
-
-
-def _sure(rect: list[int], count: npt.NDArray[np.uint8], origin: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    (x0, y0, x1, y1), (left, top) = rect, origin
-    alone: npt.NDArray[np.bool_] = count[y0 - top : y1 - top, x0 - left : x1 - left] == 1
-    return alone.view(np.uint8)

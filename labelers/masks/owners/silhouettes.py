@@ -9,6 +9,8 @@ little, and count where the object itself was never seen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -27,17 +29,19 @@ LIKENESS = 4.0
 """How fast it fades with a change of the box's size, per unit of the logarithm of width and height."""
 OTHERS = 0.3
 """Observations, in frames, that all other boxes together count at most."""
-PLACE, SIZE = 1.2, 0.15
+PLACE, SIZE = 2.5, 0.15
 """Standard deviations within which other boxes are alike: of place, in box sides, and of log size."""
 KEPT, EVERY = 512, 5
 """Boxes remembered as others, and of a track every so many frames one."""
+TOLD = 1024
+"""Tracks of which it is remembered what others say."""
 FAR = 14.0
 """Squared distance, in these deviations, from which on boxes have nothing to do with each other."""
 MOSTLY_SEEN = 0.6
 """Only boxes with this share of observed cells serve others."""
-PRIOR = 0.03
+PRIOR = 0.003
 """Observations that what is true of all objects counts: fuller in the middle of a box than at its corners."""
-HULL = 0.03
+HULL = 0.1
 """Observations that the convex hull of the foreground that is surely the object's counts."""
 
 
@@ -77,6 +81,7 @@ class Others:
         self._facts = np.full((5, KEPT), np.inf, np.float32)  # middle x, y, log width, log height, track
         self._cells = np.zeros((KEPT, 2 * CELLS), np.float32)
         self._next = 0
+        self._told: dict[int, tuple[int, Float | None]] = {}
 
     def add(self, facts: Float, observed: Packed) -> None:
         """Remember boxes.
@@ -91,6 +96,22 @@ class Others:
             places = (self._next + np.arange(len(most))) % KEPT
             self._facts[:, places], self._cells[places] = facts[most].T, cells[most]
             self._next = int(places[-1] + 1) % KEPT
+
+    def of_track(self, track: int, number: int, facts: Float) -> Float | None:
+        """As :meth:`alike`, looked up anew only every so many frames of a track: it changes slowly.
+
+        Args:
+            track: of the box.
+            number: of the frame, rising.
+            facts: of the box.
+        """
+        last, told = self._told.get(track, (-EVERY, None))
+        if number - last >= EVERY:
+            if len(self._told) >= TOLD:
+                self._told.clear()
+            told = self.alike(facts)
+            self._told[track] = (number, told)
+        return told
 
     def alike(self, facts: Float) -> Float | None:
         """What boxes of other tracks, about as large and about there, show.
@@ -114,19 +135,19 @@ class Others:
         return cells * np.float32(OTHERS * min(1.0, most) / most) if most else None
 
 
-def counts(observed: list[bytes], weights: list[float], others: Float | None) -> Float:
+def counts(observed: Sequence[bytes], weights: Float, others: Float | None) -> Float:
     """Weighted observations of each cell of a box.
 
     Args:
         observed: what M frames show of the object, each a row of :func:`observe` as bytes.
-        weights: of these M frames.
+        weights: float32 (M,), of these frames.
         others: from :meth:`Others.alike`.
 
     Returns:
         float32 (GRID, GRID, 2), filled and all.
     """
     rows = np.frombuffer(b"".join(observed), np.uint8).reshape(len(weights), -1)
-    cells = np.array(weights, np.float32) @ unpacked(rows).astype(np.float32) + _PRIOR
+    cells = weights @ unpacked(rows).astype(np.float32) + _PRIOR
     if others is not None:
         cells += others
     return np.ascontiguousarray(cells.reshape(2, GRID, GRID).transpose(1, 2, 0))
@@ -160,20 +181,17 @@ def hull(sure: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
     Returns:
         uint8 (h, w), 0 or 1; None if there is nothing.
     """
-    rows = np.flatnonzero(sure.any(axis=1))
-    if not len(rows):
+    outlines, _ = cv2.findContours(sure, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
         return None
-    lines = sure[rows]
-    left, right = lines.argmax(axis=1), sure.shape[1] - 1 - lines[:, ::-1].argmax(axis=1)
-    points = np.concatenate([np.stack([left, rows], axis=1), np.stack([right, rows], axis=1)])
     inside = np.zeros(sure.shape, np.uint8)
-    cv2.fillConvexPoly(inside, cv2.convexHull(points.astype(np.int32)), 1)
+    cv2.fillConvexPoly(inside, cv2.convexHull(np.concatenate(outlines)), 1)
     return inside
 
 
 def _prior() -> Float:
     """Observations that hold for every box: float32 (2 * CELLS,), filled (half in the middle) and all."""
-    across = np.abs((np.arange(GRID) + 0.5) / GRID * 2 - 1) ** 3
+    across = np.abs((np.arange(GRID) + 0.5) / GRID * 2 - 1) ** 8
     share = 0.53 * np.clip(1.15 - (across[None] + across[:, None]) / 2, 0.1, 0.95)
     return np.asarray(PRIOR * np.concatenate([share.reshape(CELLS), np.ones(CELLS)]), np.float32)
 

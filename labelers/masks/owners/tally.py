@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.masks.owners.decide import FrameOwners, Group, claims_of
+from spotlabel.labelers.masks.owners.decide import Decision, FrameOwners, Group, within
 from spotlabel.labelers.masks.owners.plane import to_runs
 
 
@@ -26,29 +26,24 @@ class FrameTally:
         self._places: list[npt.NDArray[np.int64]] = []
         self._owners: list[npt.NDArray[np.uint16]] = []
 
-    def add(
-        self,
-        group: Group,
-        rects: list[list[int]],
-        owner: npt.NDArray[np.uint16],
-        foremost: npt.NDArray[np.bool_],
-    ) -> None:
-        """Add the owners of a group, as :func:`spotlabel.labelers.masks.owners.decide.decide` gives them."""
-        left, top = group.place[:2]
-        contested = claims_of(group, rects) > 1
+    def add(self, group: Group, rects: list[list[int]], decision: Decision) -> None:
+        """Add the owners of a group."""
+        left, top = decision.place[:2]
+        contested, owner = decision.contested, decision.owner
         y, x = np.nonzero(contested)
         self._places.append((y + top) * self._width + x + left)
-        self._owners.append(owner[contested])
-        depth = contested & foremost
-        for box in group.boxes:
-            x0, y0, x1, y1 = rects[box]
-            part = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+        self._owners.append(owner[y, x])
+        by_depth = contested & decision.foremost
+        for box, place in decision.places.items():
+            part = within(place, decision.place)
             shared = contested[part]
             count = cv2.countNonZero(shared.view(np.uint8))
-            if count:
-                self._contested[box] = count / cv2.countNonZero(group.foreground[part])
-                self._won[box] = np.count_nonzero(shared & (owner[part] == box)) / count
-                self._by_depth[box] = cv2.countNonZero(depth[part].view(np.uint8)) / count
+            if not count:
+                continue
+            own = cv2.countNonZero((shared & (owner[part] == box)).view(np.uint8))
+            foreground = cv2.countNonZero(group.foreground[within(rects[box], group.place)])
+            self._contested[box], self._won[box] = count / foreground, own / count
+            self._by_depth[box] = cv2.countNonZero(by_depth[part].view(np.uint8)) / count
 
     def owners(self) -> FrameOwners:
         """Everything that was added."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import islice
 from math import exp
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -27,7 +26,6 @@ from spotlabel.labelers.masks.owners.silhouettes import (
     MEMORY,
     Float,
     Others,
-    Packed,
     counts,
     observe,
 )
@@ -38,6 +36,9 @@ from spotlabel.labelers.masks.temporal import NO_TRACK, Tracks
 from spotlabel.labelers.masks.values import FOREGROUND, Plane, Rects
 
 Bool = npt.NDArray[np.bool_]
+
+MANY_BOXES = 2000
+"""In frames with more boxes that overlap, their lower edges decide alone: pairs would be too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,13 @@ class Claimed:
 class _Held:
     """What is kept of a frame while it waits and while others look at it."""
 
+    number: int
     tally: FrameTally
     rects: list[list[int]]
     tracks: list[int]
     facts: Float
     sides: list[list[float]]
-    observed: Packed
+    observed: list[bytes]
     row_of: dict[int, int]
     votes: dict[tuple[int, int], float]
     groups: list[Group]
@@ -95,9 +97,9 @@ def with_owners(frames: Iterable[Claimed | None], settings: OwnerSettings) -> It
     others, held = Others(), deque[_Held | None]()
     waiting, number = 0, 0
     for frame in frames:
-        one = None if frame is None else _hold(frame)
+        one = None if frame is None else _hold(frame, number)
         if one is not None and frame is not None and frame.settled and settings.rule == "tracks":
-            _teach(others, one, number)
+            _teach(others, one)
         held.append(one)
         waiting, number = waiting + 1, number + 1
         if waiting > window:
@@ -110,12 +112,12 @@ def with_owners(frames: Iterable[Claimed | None], settings: OwnerSettings) -> It
         yield _decided(deque(islice(held, low, None)), place - low, others, settings)
 
 
-def _hold(frame: Claimed) -> _Held:
+def _hold(frame: Claimed, number: int) -> _Held:
     """Work out what of a frame is needed later."""
     rects, tracks = frame.rects.tolist(), frame.tracks.tolist()
     rows = np.flatnonzero(frame.claims & (frame.overlap > 0))
-    pairs = []
-    if len(rows) > 1:
+    pairs, many = [], len(rows) > MANY_BOXES
+    if len(rows) > 1 and not many:
         pairs = [(int(rows[i]), int(rows[j])) for i, j in overlapping_pairs(frame.rects[rows])]
     occluded = frame.occluded
     standing = {
@@ -126,18 +128,25 @@ def _hold(frame: Claimed) -> _Held:
         a, b = _named(tracks, one, other)
         votes[a, b] = vote(standing[one], standing[other]) * (1 if a == _name(tracks, one) else -1)
     facts = _facts(frame.rects, frame.tracks)
-    claiming = np.flatnonzero(frame.claims).tolist()
+    claiming, learns = np.flatnonzero(frame.claims).tolist(), frame.settled and not many
     return _Held(
+        number=number,
         tally=FrameTally(frame.claims, frame.mask.shape[1]),
         rects=rects,
         tracks=tracks,
         facts=facts,
         sides=facts[:, 2:4].tolist(),
-        observed=observe(frame.shapes, rects, pairs),
-        row_of={tracks[row]: row for row in claiming if tracks[row] != NO_TRACK} if frame.settled else {},
+        observed=[row.tobytes() for row in observe(frame.shapes, rects, pairs)],
+        row_of={tracks[row]: row for row in claiming if tracks[row] != NO_TRACK} if learns else {},
         votes=votes,
-        groups=_groups(frame.mask, rects, pairs),
+        groups=[_whole(frame, rows.tolist())] if many else _groups(frame.mask, rects, pairs),
     )
+
+
+def _whole(frame: Claimed, boxes: list[int]) -> Group:
+    """All boxes as one group of which nothing is known in pairs."""
+    height, width = frame.mask.shape
+    return Group((0, 0, width, height), (frame.mask == FOREGROUND).view(np.uint8), boxes, [])
 
 
 def _groups(mask: Plane, rects: list[list[int]], pairs: list[tuple[int, int]]) -> list[Group]:
@@ -145,7 +154,7 @@ def _groups(mask: Plane, rects: list[list[int]], pairs: list[tuple[int, int]]) -
     sharing = []
     for one, other in pairs:
         x0, y0, x1, y1 = common(rects[one], rects[other])
-        if cv2.countNonZero(cv2.inRange(mask[y0:y1, x0:x1], FOREGROUND, FOREGROUND)):
+        if (mask[y0:y1, x0:x1] == FOREGROUND).any():
             sharing.append((one, other))
     made: list[Group] = []
     if not sharing:
@@ -182,11 +191,12 @@ def _named(tracks: list[int], one: int, other: int) -> tuple[int, int]:
     return (a, b) if a < b else (b, a)
 
 
-def _teach(others: Others, held: _Held, number: int) -> None:
+def _teach(others: Others, held: _Held) -> None:
     """Remember the boxes of a frame whose turn it is, each track's at another frame."""
-    rows = [row for track, row in sorted(held.row_of.items()) if (number + track) % EVERY == 0]
+    rows = [row for track, row in sorted(held.row_of.items()) if (held.number + track) % EVERY == 0]
     if rows:
-        others.add(held.facts[rows], held.observed[rows])
+        cells = np.frombuffer(b"".join(held.observed[row] for row in rows), np.uint8)
+        others.add(held.facts[rows], cells.reshape(len(rows), -1))
 
 
 def _decided(
@@ -197,12 +207,13 @@ def _decided(
     if frame is None:
         return None
     for group in frame.groups:
-        if settings.rule == "tracks":
+        if settings.rule == "tracks" and group.pairs:
             order = front_to_back(group.boxes, _nearer(held, place, group), frame.rects)
-            owner, foremost = decide(group, frame.rects, order, lambda box: _counts(held, place, others, box))
+            decision = decide(group, frame.rects, order, lambda box: _counts(held, place, others, box))
         else:
-            owner, foremost = simple_owner(group, frame.rects, settings.rule)
-        frame.tally.add(group, frame.rects, owner, foremost)
+            rule = "lower-edge" if settings.rule == "tracks" else settings.rule
+            decision = simple_owner(group, frame.rects, rule)
+        frame.tally.add(group, frame.rects, decision)
     return frame.tally.owners()
 
 
@@ -230,13 +241,16 @@ def _counts(held: deque[_Held | None], place: int, others: Others, box: int) -> 
     """What the frames around and other boxes say of a box's cells."""
     frame = held[place]
     assert frame is not None
-    track, (width, height) = frame.tracks[box], frame.sides[box]
-    observed, weights = [frame.observed[box].tobytes()], [1.0]
-    if track != NO_TRACK:
-        for at, one in enumerate(held):
-            if one is not None and at != place and (row := one.row_of.get(track)) is not None:
-                side = one.sides[row]
-                unlike = abs(side[0] - width) + abs(side[1] - height)
-                observed.append(one.observed[row].tobytes())
-                weights.append(exp(-abs(at - place) / MEMORY - LIKENESS * unlike))
-    return counts(observed, weights, others.alike(frame.facts[box]))
+    track, facts = frame.tracks[box], frame.facts[box]
+    if track == NO_TRACK:
+        return counts([frame.observed[box]], np.ones(1, np.float32), others.alike(facts))
+    found = [
+        (at - place, one.observed[row], one.sides[row])
+        for at, one in enumerate(held)
+        if one is not None and (at == place or track in one.row_of)
+        for row in (box if at == place else one.row_of[track],)
+    ]
+    apart, observed, sides = zip(*found, strict=True)
+    unlike = np.abs(np.array(sides) - frame.sides[box]).sum(axis=1)
+    weights = np.exp(np.abs(np.array(apart)) / -MEMORY - LIKENESS * unlike)
+    return counts(observed, weights.astype(np.float32), others.of_track(track, frame.number, facts))

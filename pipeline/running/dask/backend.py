@@ -17,7 +17,7 @@ from typing import Any
 from distributed import Client, Future, KilledWorker, as_completed
 
 from spotlabel.pipeline.atomic import clear_partials, locked_partial
-from spotlabel.pipeline.frames import video
+from spotlabel.pipeline.frames import decoders
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.dask.address import DaskError, scheduler_address
 from spotlabel.pipeline.running.dask.worker import run_video, stop_run, unfit
@@ -113,7 +113,7 @@ def _marked(out: Path) -> Iterator[Path]:
 
 def _libraries(recipe: Recipe) -> dict[str, str]:
     """Versions that must be the same everywhere."""
-    names = {"spotlabel", "opencv-contrib-python", video.LIBRARY}
+    names = {"spotlabel", *decoders.LIBRARIES}
     for camera in Camera:
         names.update(recipe.labeler_for(camera)[0].libraries)
     return library_versions(tuple(sorted(names)))

@@ -109,7 +109,7 @@ def test_the_command(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("spotlabel.detector.cli.export.export_onnx", recorded)
 
     def run(*arguments):
-        return CliRunner().invoke(main, ["export", *map(str, arguments)])
+        return CliRunner().invoke(main, ["export", "onnx", *map(str, arguments)])
 
     model, out = tmp_path / "m.safetensors", tmp_path / "m.onnx"
     result = run(model, out, "--size", "540x960", "--opset", 20)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from spotlabel.labelers.base import Evidence
+from spotlabel.labelers.baselines.opencv_subtractors import Mog2
 from spotlabel.pipeline.atomic import replacing
 from spotlabel.pipeline.boxes import BoxTable
 from spotlabel.pipeline.compare.changes import Changes, frame_changes
@@ -23,6 +26,8 @@ from spotlabel.pipeline.compare.figures import figures, most_changed
 from spotlabel.pipeline.compare.objects import object_numbers
 from spotlabel.pipeline.compare.report import report_data, write_report
 from spotlabel.pipeline.compare.stores import CompareError, Comparison, compare_stores, match_boxes
+from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
 from tests.helpers.recipes import environment, spotlabel, tree, write
 
@@ -261,6 +266,7 @@ def test_command_tells_and_draws(labelled: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert all(word in done.stdout for word in ("mean IoU", "a ", "b ", "all ", "sheet.png"))
     assert "not what its recipe" not in done.stderr
+    assert "equal in A and B" not in done.stderr  # the settings are not
     folder = labelled / "new" / "compare"
     sheet = cv2.imread(str(folder / "sheet.png"))
     assert sheet.shape[1] > 1000  # two objects beside each other
@@ -294,6 +300,31 @@ def test_a_version_beside_its_copy_has_no_picture(labelled: Path) -> None:
     assert (pooled["mean_iou"], pooled["below_half"], pooled["gained"], pooled["lost"]) == (1, 0, 0, 0)
     assert not (labelled / "copy" / "compare" / "sheet.png").exists()
     assert "evidence is missing" in done.stderr
+    assert "equal in A and B" not in done.stderr  # and so are the masks
+
+
+def test_a_difference_that_no_input_makes_is_told(labelled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on another processor: what goes in is equal, and a frame's evidence comes out otherwise."""
+    usual = Mog2.label
+
+    def otherwise(self: Mog2, clip: Any) -> Any:
+        for number, evidence in enumerate(usual(self, clip)):
+            yield Evidence(evidence.values & (number != 10), evidence.warm_up)
+
+    monkeypatch.setattr(Mog2, "label", otherwise)
+    recipe, there = labelled / "old.yaml", labelled / "there"
+    run_sequence(load_recipe(str(recipe), [f"out={there}"]), "a", False, lambda stage, done, total: None)
+    done = spotlabel("compare", recipe, recipe, "--set-b", f"out={there}", "--json", "--only", "a")
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    counts = [data["pooled"][name] for name in ("gained", "lost", "to_unknown", "from_unknown")]
+    (remark,) = data["remarks"]
+    assert remark == (
+        f"a: frames, boxes, settings and versions are equal in A and B; {sum(counts)} of {12 * 48 * 64} "
+        "pixels differ all the same, as they may where another processor made them (docs/processors.md)"
+    )
+    assert remark in done.stderr
+    assert sum(counts) > 0
 
 
 def refused(*arguments: object) -> str:

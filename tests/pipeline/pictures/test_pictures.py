@@ -9,8 +9,14 @@ import numpy as np
 import pytest
 
 from spotlabel.labelers.base import EvidenceKind
+from spotlabel.labelers.masks.owners import NO_OWNER
 from spotlabel.pipeline.boxes import BoxTable
-from spotlabel.pipeline.pictures.layers import draw_believability, draw_evidence, draw_mask
+from spotlabel.pipeline.pictures.layers import (
+    draw_believability,
+    draw_evidence,
+    draw_instances,
+    draw_mask,
+)
 from spotlabel.pipeline.pictures.layers import write as text_on
 from spotlabel.pipeline.pictures.sheet import contact_sheet
 from spotlabel.pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
@@ -27,6 +33,24 @@ def test_background_keeps_its_pixels_and_foreground_is_tinted() -> None:
     assert (drawn[0] == 100).all()
     assert (drawn[8, 8] != 100).any()
     assert (drawn[16] != 100).any()
+
+
+def test_objects_have_colours_of_their_own_and_what_nobody_owns_is_drawn_as_before() -> None:
+    image = np.full((20, 30, 3), 100, np.uint8)
+    mask = np.zeros((20, 30), np.uint8)
+    mask[4:16, 2:28] = 1
+    mask[18:] = 255
+    owners = np.full((20, 30), NO_OWNER, np.uint16)
+    owners[4:16, 2:10], owners[4:16, 10:20] = 0, 1
+    drawn = draw_instances(image, mask, (owners, np.array([7, 8])))
+    plain = draw_mask(image, mask)
+    inside = [drawn[10, column].tolist() for column in (6, 15, 24)]
+    assert len({*map(tuple, inside)}) == 3
+    assert inside[2] == plain[10, 24].tolist()
+    assert (drawn[18:] == plain[18:]).all()
+    swapped = draw_instances(image, mask, (owners, np.array([8, 7])))
+    assert [swapped[10, column].tolist() for column in (15, 6)] == inside[:2]
+    assert (image == 100).all()
 
 
 @pytest.mark.parametrize("kind", list(EvidenceKind))

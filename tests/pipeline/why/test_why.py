@@ -19,7 +19,7 @@ from spotlabel.pipeline.boxes import BoxFlag, BoxTable
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
 from spotlabel.pipeline.store.schema import table_crc32
-from spotlabel.pipeline.why.boxes import box_index, box_reason, checked, frame_boxes
+from spotlabel.pipeline.why.boxes import box_index, box_reason, checked, frame_boxes, owner_reason
 from spotlabel.pipeline.why.origin import find_origin
 from spotlabel.pipeline.why.summary import preset_of
 from tests.helpers.recipes import spotlabel, tree, write
@@ -151,6 +151,18 @@ def test_columns_with_a_least_value_are_told_by_it() -> None:
     never_judged = {**quality, "steadiness": float("nan")}
     assert box_reason("car", never_judged, rules) == "unknown: filled 30%, but another rule says no"
     assert box_reason("car", {**quality, "steadiness": 1.0}, rules).endswith("but another rule says no")
+
+
+def test_foreground_that_other_boxes_claim_too_is_told_with_what_decided() -> None:
+    said = {"contested": 0.25, "won": 0.6, "by_depth": 0.9}
+    assert owner_reason(said, {"owners": {"rule": "tracks"}}) == (
+        "of its foreground 25% lies in other boxes too, it owns 60% of that: "
+        "depth order decided 90% of it, outlines along the tracks 10%",
+    )
+    (simple,) = owner_reason(said, {"owners": {"rule": "lower-edge"}})
+    assert simple.endswith("it owns 60% of that: masks.owners.rule is lower-edge")
+    for alone in ({"contested": 0.0}, {"contested": float("nan")}, {}):
+        assert owner_reason(alone, {}) == ()
 
 
 def test_a_store_that_says_too_little_is_refused(tmp_path: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spotlabel.labelers.masks import OwnerSettings
-from spotlabel.labelers.masks.owners import NO_OWNER, Claimed, FrameOwners, owner_plane, with_owners
-from spotlabel.labelers.masks.shapes import box_shapes
+from spotlabel.labelers.masks.owners import NO_OWNER, Claimed, FrameOwners, owner_plane, window, with_owners
+from spotlabel.labelers.masks.shapes import GRID, box_shapes
 
 SIZE = (60, 90)
 RULES = ("tracks", "lower-edge", "smaller-box", "nearest-edge")
@@ -149,6 +151,40 @@ def test_no_more_frames_are_held_than_the_window_says() -> None:
     for done in range(1, 12):
         assert next(found) is not None
         assert taken == done + 3
+
+
+def test_of_very_many_boxes_the_lower_edge_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = np.random.default_rng(5).choice(np.array([0, 1, 1, 255], np.uint8), SIZE)
+    boxes = [(0, 0, 40, 40), (20, 0, 60, 59), (30, 10, 80, 50), (85, 3, 88, 6)]
+    frames = [frame(mask, boxes)] * 2
+    wanted = planes(frames, rule="lower-edge")
+    assert (planes(frames)[1] != wanted[1]).any()
+    monkeypatch.setattr(window, "MANY_BOXES", 2)
+    for found, simple in zip(planes(frames), wanted, strict=True):
+        assert (found == simple).all()
+
+
+def test_memory_and_work_do_not_grow_with_pairs_of_boxes() -> None:
+    random = np.random.default_rng(1)
+    corners = random.integers(0, 300, (6000, 2))
+    rects = np.concatenate([corners, corners + random.integers(20, 40, corners.shape)], axis=1)
+    mask = random.integers(0, 2, (400, 400)).astype(np.uint8)
+    n = len(rects)
+    shapes, yes = np.zeros((n, GRID, GRID), np.uint8), np.ones(n, np.bool_)
+    one = Claimed(mask, rects, yes, shapes, np.arange(n), ~yes, np.ones(n, np.float32))
+    tracemalloc.start()
+    (found,) = with_owners([one], OwnerSettings())
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 60e6  # of 600,000 pairs: 100 MB
+    assert found is not None
+    plane = owner_plane(mask, rects, yes, found.runs)
+    y, x = np.nonzero(plane != NO_OWNER)
+    for at in range(0, len(y), 997):
+        row = int(plane[y[at], x[at]])
+        over = (rects[:, :2] <= [x[at], y[at]]).all(axis=1) & (rects[:, 2:] > [x[at], y[at]]).all(axis=1)
+        assert over[row]
+        assert rects[row, 3] == rects[over, 3].max()
 
 
 BOX = st.tuples(st.integers(0, 70), st.integers(0, 40), st.integers(1, 20), st.integers(1, 20))

@@ -1,0 +1,1 @@
+"""Whose pixels: owners measured on rendered scenes, whose instances are known exactly."""

@@ -1,0 +1,1 @@
+"""What other processors make of the same frames: ``python -m benchmarks.processors``."""

@@ -1,0 +1,1 @@
+"""Exports: what is in mask stores, object by object, in the formats that other tools read."""

@@ -1,0 +1,114 @@
+"""What an export says about itself: of every video, what its files were made from and what they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from spotlabel.pipeline.atomic import write_atomically
+from spotlabel.pipeline.errors import ExportError
+from spotlabel.pipeline.exports.staging import link_digest
+from spotlabel.pipeline.hashing import DigestCache, canonical_json, file_digest, text_digest
+from spotlabel.pipeline.regular import regular_bytes
+from spotlabel.pipeline.upkeep.freshness import compare
+
+VERSION = 1
+"""Rises when the same masks and options would give other files."""
+MADE = ".made"
+NOTHING_YET = "not exported yet"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One video's part of an export.
+
+    Attributes:
+        state: ``publishing`` while its files take their names, ``whole`` when they all have.
+        made_from: what decides their content, by part.
+        files: path relative to the export's folder, and digest, of every file.
+        frames: number of exported frames.
+        objects: number of masks in them.
+        remarks: what there was to say, a line each.
+    """
+
+    state: Literal["publishing", "whole"]
+    made_from: Mapping[str, Any]
+    files: Mapping[str, str]
+    frames: int = 0
+    objects: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+
+def record_path(to: Path, form: str, stem: str) -> Path:
+    """Where the record of a video stands."""
+    return to / MADE / form / f"{stem}.json"
+
+
+def digests(to: Path, form: str, stem: str) -> DigestCache:
+    """Remembered digests of the files of a video."""
+    return DigestCache(to / MADE / form / f"{stem}.digests")
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record, with a digest of its own."""
+    content = dict(vars(record))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = json.dumps({**content, "digest": text_digest(canonical_json(content))}, indent=1)
+    write_atomically(path, lines.encode())
+
+
+def read_record(path: Path) -> Record | None:
+    """The record of a video, None if there is none.
+
+    Raises:
+        ExportError: it is damaged.
+    """
+    try:
+        content = json.loads(regular_bytes(path))
+        digest = content.pop("digest")
+        if digest != text_digest(canonical_json(content)):
+            raise ValueError("its digest differs")
+        return Record(**content)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ExportError(f"{path}: the record is damaged ({error}); delete it and export again") from error
+
+
+def what_differs(to: Path, form: str, stem: str, wanted: Mapping[str, Any], cache: DigestCache) -> str:
+    """Why a video has to be exported (again); empty if its files are whole and up to date.
+
+    Args:
+        to: the export's folder.
+        form: name of the format.
+        stem: the video's file name.
+        wanted: what files would be made from now.
+        cache: of the digests of its files.
+    """
+    try:
+        record = read_record(record_path(to, form, stem))
+    except ExportError:
+        return "its record is damaged"
+    if record is None:
+        return NOTHING_YET
+    if record.state != "whole":
+        return "the last export was broken off"
+    need = compare(record.made_from, json.loads(json.dumps(wanted)))
+    if need.reason:
+        return need.reason
+    for name, digest in record.files.items():
+        found = _digest(to / name, cache)
+        if found != digest:
+            return f"{to / name} {'is not as it was written' if found else 'has gone'}"
+    return ""
+
+
+def _digest(path: Path, cache: DigestCache) -> str:
+    """Digest of a file or link, empty if there is none."""
+    try:
+        return link_digest(path) if path.is_symlink() else cache.remembered(path, "content", file_digest)
+    except OSError:
+        return ""

@@ -1,0 +1,162 @@
+"""One video from its mask store to the files of a format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spotlabel.labelers.masks import MaskSettings
+from spotlabel.pipeline.errors import ChangedInputError, ExportError, StoreError
+from spotlabel.pipeline.exports.formats.base import Format
+from spotlabel.pipeline.exports.formats.registry import FORMATS
+from spotlabel.pipeline.exports.images import Images
+from spotlabel.pipeline.exports.instances import Frames
+from spotlabel.pipeline.exports.objects import objects_of
+from spotlabel.pipeline.exports.options import ExportOptions
+from spotlabel.pipeline.exports.publish import publish
+from spotlabel.pipeline.exports.record import VERSION, Record, digests, record_path, what_differs
+from spotlabel.pipeline.exports.staging import staging
+from spotlabel.pipeline.exports.video import Video
+from spotlabel.pipeline.inputs import check_inputs
+from spotlabel.pipeline.names import file_stem
+from spotlabel.pipeline.progress import FrameProgress
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.store import FrameState, MaskReader
+from spotlabel.pipeline.store.seal import sealed_digest
+from spotlabel.pipeline.upkeep.labelled import check_labelled
+from spotlabel.pipeline.upkeep.plan import Item
+
+
+def dataset_classes(items: Iterable[Item]) -> tuple[str, ...]:
+    """All classes of the videos that have masks, in the order of the videos.
+
+    Raises:
+        StoreError: a store is damaged.
+    """
+    names: dict[str, None] = {}
+    for item in items:
+        if item.mask_path.exists():
+            sealed_digest(item.mask_path, item.cache)
+            masks = MaskReader(item.mask_path, sealed=True)
+            names |= dict.fromkeys(masks.class_names)
+            masks.close()
+    return tuple(names)
+
+
+def why_export(recipe: Recipe, item: Item, options: ExportOptions, to: Path) -> str:
+    """Why a video has to be exported (again); empty if what is there is whole and up to date.
+
+    Raises:
+        StoreError, DatasetError: it has no masks, or not those that the recipe asks for.
+        OSError: a file cannot be read.
+    """
+    check_labelled(recipe, item)
+    stem = file_stem(item.sequence.name)
+    cache = digests(to, options.format, stem)
+    if recipe.verify == "full":
+        cache.forget_all()
+    reason = what_differs(to, options.format, stem, made_from(item, options), cache)
+    if to.is_dir():
+        cache.save()
+    return reason
+
+
+def made_from(item: Item, options: ExportOptions) -> dict[str, Any]:
+    """What decides the files of a video; the seal of the masks stands for frames and boxes behind them."""
+    return {
+        "export": VERSION,
+        "sequence": item.sequence.name,
+        "masks": sealed_digest(item.mask_path, item.cache),
+        "options": options.model_dump(mode="json"),
+    }
+
+
+def export_video(
+    recipe: Recipe, item: Item, options: ExportOptions, to: Path, progress: FrameProgress
+) -> Record:
+    """Write the files of one video; all of them take their names together.
+
+    Args:
+        recipe: the recipe.
+        item: one of its sequences, with masks.
+        options: what is asked for.
+        to: the export's folder.
+        progress: called after every frame.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ExportError: the format cannot hold it, or the disk cannot.
+        StoreError, DatasetError: the masks are missing, damaged or not those that the recipe asks for.
+        ChangedInputError: masks or images changed meanwhile.
+    """
+    check_labelled(recipe, item)
+    origin, form = made_from(item, options), FORMATS[options.format]
+    masks = MaskReader(item.mask_path, sealed=True)
+    stem = file_stem(item.sequence.name)
+    images = Images(item.sequence, form.counted)
+    images.check(options.images)
+    try:
+        video = _video(item, masks, options, form, images)
+        frames = Frames(masks, MaskSettings(**masks.structure("settings")), options.min_believability)
+        with staging(to, stem) as stage:
+            writer, objects = form.writer(video, stage), 0
+            for place, index in enumerate(video.indices.tolist()):
+                frame = frames.read(index)
+                writer.put(frame)
+                images.put(index, options.images, stage, f"{form.images.format(stem)}/{video.images[place]}")
+                objects += len(frame.instances)
+                progress(place + 1, len(video.indices))
+            remarks = [*writer.finish(), *_left_out(video, options)]
+            _check_still(item, origin)
+            record = Record("whole", origin, {}, len(video.indices), objects, remarks)
+            publish(to, record_path(to, form.name, stem), form.own_of(stem), stage, record)
+            return record
+    finally:
+        masks.close()
+
+
+def _video(item: Item, masks: MaskReader, options: ExportOptions, form: Format, images: Images) -> Video:
+    frames, known = item.sequence.frames, masks.state == FrameState.OK
+    if not np.array_equal(masks.numbers, frames.numbers) or masks.size != frames.size:
+        raise StoreError(f"{masks.path}: was made from other frames; run `spotlabel label` again")
+    if not set(masks.class_names) <= set(options.classes):
+        raise ExportError(
+            f"{item.sequence.name}: its classes changed while the export was prepared; run again"
+        )
+    chosen = masks.numbers % options.every == 0
+    indices = np.flatnonzero(chosen if form.whole_videos else chosen & known)
+    return Video(
+        name=item.sequence.name,
+        stem=file_stem(item.sequence.name),
+        size=masks.size,
+        numbers=masks.numbers,
+        indices=indices,
+        known=known,
+        images=tuple(images.name(index) for index in indices.tolist()),
+        boxes=masks.boxes,
+        objects=objects_of(masks.boxes, np.flatnonzero(chosen & known)),
+        classes=options.classes,
+        class_of=np.array([options.classes.index(name) for name in masks.class_names], np.int64),
+    )
+
+
+def _left_out(video: Video, options: ExportOptions) -> list[str]:
+    """Frames of which nothing is known, in words."""
+    chosen = video.numbers % options.every == 0
+    count = int((chosen & ~video.known).sum())
+    if not count:
+        return []
+    there = FORMATS[options.format].whole_videos
+    return [f"{count} frames of which nothing is known are {'unknown' if there else 'left out'}"]
+
+
+def _check_still(item: Item, origin: dict[str, Any]) -> None:
+    """A last look before files take their names."""
+    check_inputs()
+    if sealed_digest(item.mask_path, item.cache) != origin["masks"]:
+        raise ChangedInputError(f"{item.mask_path}: was made again while it was being exported; run again")
