@@ -202,7 +202,9 @@ def test_a_damaged_fingerprint_is_damage_for_a_plan_too(masks: Path, tmp_path: P
 def test_a_list_of_lists_where_a_text_should_be_is_never_read(masks: Path) -> None:
     """h5py itself ends the process where it reads one whose bytes are damaged."""
     with h5py.File(masks, "r+") as file:
-        file.attrs.create("sequence", [np.array([1, 2])], (1,), h5py.vlen_dtype(np.int64))
+        lists = np.empty(1, object)
+        lists[0] = np.array([1, 2])
+        file.attrs.create("sequence", lists, (1,), h5py.vlen_dtype(np.int64))
     seal_file(masks)
     with pytest.raises(DamagedStoreError, match="its sequence is neither a text nor a number"):
         assert MaskReader(masks).sequence
@@ -230,7 +232,7 @@ def test_another_kind_of_store_is_one_line(masks: Path) -> None:
 def test_a_damaged_heap_of_texts_is_refused_before_the_library_walks_it_for_ever(masks: Path) -> None:
     content = masks.read_bytes()
     at = content.index(b"GCOL\x01\0\0\0") + 16 + 8
-    masks.write_bytes(content[:at] + (5).to_bytes(8, "little") + content[at + 8 :])
+    masks.write_bytes(content[:at] + (1 << 40).to_bytes(8, "little") + content[at + 8 :])
     seal_file(masks)
     with pytest.raises(DamagedStoreError, match="the place of its texts makes no sense"):
         len(MaskReader(masks))
