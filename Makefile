@@ -29,7 +29,7 @@ TRUTH ?=
 .PHONY: help setup demo test lint format clean clean-runs
 .PHONY: labels masks teacher status show report compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
-.PHONY: quality believability instances ablation attentions campaign scale cluster-test reproduce
+.PHONY: quality believability instances ablation attentions campaign fuzz scale cluster-test reproduce
 .PHONY: test-browser test-processors processor-bytes gpu bench bench-exports bench-labelers bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
@@ -141,6 +141,9 @@ quality: .venv/.ready  ## every labeler against pixel ground truth, into docs/qu
 
 campaign: .venv/.ready  ## break things on purpose and count what is lost, into docs/reliability.md: half an hour [DATA=../shared/data] [CAMPAIGN="--quick --only R1,R5"]
 	$(BIN)/python -m benchmarks.campaign $(if $(DATA),--data '$(DATA)') $(CAMPAIGN)
+
+fuzz: .venv/.ready  ## mutate every file that is read, see that it is refused in a line or makes sense [INPUTS=100000] [FUZZ="--only masks --seed 7"]
+	$(BIN)/python -m benchmarks.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(FUZZ)
 
 believability: .venv/.ready  ## does a box's believability tell its real IoU? into docs/believability.md: make believability DATA=../shared/data
 	$(BIN)/python -m benchmarks.believability $(or $(DATA),../shared/data)
