@@ -16,8 +16,10 @@ import click
 
 from benchmarks.campaign import (
     bad_input,
+    caches,
     checkpoints,
     clocks,
+    consumers,
     crash_points,
     damage,
     disk,
@@ -25,12 +27,14 @@ from benchmarks.campaign import (
     loaders,
     memory,
     names,
+    odd_files,
     orders,
     published,
     race_stages,
     readers,
     records,
     resume,
+    rot,
     stops,
     writers,
 )  # fmt: skip
@@ -78,6 +82,10 @@ FAMILIES = (
     Family("published", ("R22",), published.run),
     Family("fuzz", ("R13", "R25", "R31"), fuzz.run),
     Family("races", ("R23",), race_stages.run),
+    Family("consumers", ("R24",), consumers.run),
+    Family("rot", ("R26",), rot.run),
+    Family("caches", ("R27",), caches.run),
+    Family("odd_files", ("R29",), odd_files.run),
 )
 
 

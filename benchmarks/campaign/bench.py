@@ -104,11 +104,13 @@ def surroundings(**more: str) -> dict[str, str]:
     return environment(OMP_NUM_THREADS="1", **more)
 
 
-def label(recipe: Path, *arguments: object, **env: str) -> subprocess.CompletedProcess[str]:
-    """``spotlabel label`` to its end."""
+def label(
+    recipe: Path, *arguments: object, patience: float = _PATIENCE, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """``spotlabel label`` to its end; `subprocess.TimeoutExpired` after ``patience`` seconds."""
     return subprocess.run(
         command("label", recipe, "--jobs", 2, *arguments),
-        capture_output=True, text=True, env=surroundings(**env), check=False, timeout=_PATIENCE,
+        capture_output=True, text=True, env=surroundings(**env), check=False, timeout=patience,
     )  # fmt: skip
 
 
