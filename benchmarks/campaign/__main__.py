@@ -17,8 +17,10 @@ import click
 from benchmarks.campaign import (
     bad_input,
     bits,
+    caches,
     checkpoints,
     clocks,
+    consumers,
     crash_points,
     damage,
     disk,
@@ -26,6 +28,7 @@ from benchmarks.campaign import (
     loaders,
     memory,
     names,
+    odd_files,
     orders,
     ordinary,
     published,
@@ -33,6 +36,7 @@ from benchmarks.campaign import (
     readers,
     records,
     resume,
+    rot,
     stops,
     writers,
 )  # fmt: skip
@@ -82,6 +86,10 @@ FAMILIES = (
     Family("bits", ("R25",), bits.run),
     Family("ordinary", ordinary.ROWS, ordinary.run),
     Family("races", ("R23",), race_stages.run),
+    Family("consumers", ("R24",), consumers.run),
+    Family("rot", ("R26",), rot.run),
+    Family("caches", ("R27",), caches.run),
+    Family("odd_files", ("R29",), odd_files.run),
 )
 
 

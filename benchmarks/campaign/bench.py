@@ -105,7 +105,7 @@ def surroundings(**more: str) -> dict[str, str]:
 
 
 def label(recipe: Path, *arguments: object, **env: str) -> subprocess.CompletedProcess[str]:
-    """``spotlabel label`` to its end."""
+    """``spotlabel label`` to its end; ``subprocess.TimeoutExpired`` if that takes minutes."""
     return subprocess.run(
         command("label", recipe, "--jobs", 2, *arguments),
         capture_output=True, text=True, env=surroundings(**env), check=False, timeout=_PATIENCE,

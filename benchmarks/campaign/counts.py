@@ -51,6 +51,12 @@ class Counts:
     """R21: frames."""
     races: int = 500
     """R23: edits for each kind of labeler and each stage."""
+    changes: int = 12
+    """R24: of each kind."""
+    rot: int = 100
+    """R26: bits."""
+    caches: int = 20
+    """R27: of each kind."""
     fuzzed: int = 100_000
     """R13, R25, R31: mutated files of all kinds together."""
 
@@ -58,5 +64,6 @@ class Counts:
 QUICK = Counts(
     kills=4, videos=3, stops=2, lost_workers=1, crashes=1, disks=4, every_call=25, whole_runs=1, flips=40,
     rebuilds=1, pairs=3, replacements=20, orders=1, broken_frames=40, clocks=1,
-    names=100, checkpoint_kills=5, resumes=1, workers=2, long_video=600, races=60, fuzzed=2000,
+    names=100, checkpoint_kills=5, resumes=1, workers=2, long_video=600, races=60, changes=2, rot=4, caches=2,
+    fuzzed=2000,
 )  # fmt: skip

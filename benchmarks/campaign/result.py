@@ -16,7 +16,7 @@ class Result:
     """One line of the report.
 
     Attributes:
-        row: the promise, ``R1`` to ``R23``.
+        row: the promise, ``R1`` to ``R33``.
         fault: what went wrong on purpose.
         how: how it was injected and what was compared afterwards.
         count: faults injected.
