@@ -27,9 +27,9 @@ MODEL ?=
 TRUTH ?=
 
 .PHONY: help setup demo test lint format clean clean-runs
-.PHONY: labels masks status show report compare verify ua-detrac uavdt cdnet davis
+.PHONY: labels masks teacher status show report compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
-.PHONY: quality believability instances ablation attentions campaign scale cluster-test reproduce
+.PHONY: quality believability instances ablation attentions campaign fuzz scale cluster-test reproduce
 .PHONY: test-browser test-processors processor-bytes gpu bench bench-exports bench-labelers bench-pawcs bench-evaluate bench-training
 
 help:  ## list the targets
@@ -73,6 +73,9 @@ labels: .venv/.ready  ## evidence and masks: make labels DATASET=ua-detrac DATA=
 
 masks: .venv/.ready  ## masks only, from cached evidence: make masks DATASET=uavdt DATA=... SET=masks.min_fill=0.3
 	$(SPOTLABEL) relabel $(RECIPE) $(ARGS)
+
+teacher: .venv/.ready  ## fetch the network of preset learned, 176 MB: make teacher [TO=models/u2net.onnx]
+	$(BIN)/python scripts/fetch_teacher.py $(if $(TO),'$(TO)')
 
 status: .venv/.ready  ## what is made, what is stale and why
 	@$(SPOTLABEL) status $(RECIPE) $(LOOK) || [ $$? = 1 ]  # 1 only says that something is to be done
@@ -138,6 +141,9 @@ quality: .venv/.ready  ## every labeler against pixel ground truth, into docs/qu
 
 campaign: .venv/.ready  ## break things on purpose and count what is lost, into docs/reliability.md: half an hour [DATA=../shared/data] [CAMPAIGN="--quick --only R1,R5"]
 	$(BIN)/python -m benchmarks.campaign $(if $(DATA),--data '$(DATA)') $(CAMPAIGN)
+
+fuzz: .venv/.ready  ## mutate every file that is read, see that it is refused in a line or makes sense [INPUTS=100000] [FUZZ="--only masks --seed 7"]
+	$(BIN)/python -m benchmarks.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(FUZZ)
 
 believability: .venv/.ready  ## does a box's believability tell its real IoU? into docs/believability.md: make believability DATA=../shared/data
 	$(BIN)/python -m benchmarks.believability $(or $(DATA),../shared/data)

@@ -18,6 +18,7 @@ from spotlabel.detector.training.run import Asked, start
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.detector.training.stills import ONLY_VIDEOS, StillsAsked
 from spotlabel.pipeline.errors import RecipeError
+from spotlabel.pipeline.inputs import watching_inputs
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.local import check_writable
@@ -114,11 +115,13 @@ def train(
         RecipeError, StoreError, DatasetError: as :func:`asked`, or the output folder cannot be written to.
         TrainingError: there is a run with other settings, too little memory, or nothing to learn from.
         PredictionError: no such device.
+        ChangedInputError: a frame, an annotation file or masks changed meanwhile; nothing is saved of that.
     """
-    wanted = asked(recipe, only, name, again)
-    check_writable(wanted.folder)
-    with joined(device) as group:
-        complete = start(wanted, group, stop or _never, watcher or Watcher())
+    with watching_inputs():
+        wanted = asked(recipe, only, name, again)
+        check_writable(wanted.folder)
+        with joined(device) as group:
+            complete = start(wanted, group, stop or _never, watcher or Watcher())
     folder = wanted.folder
     best, last = folder / "best.safetensors", folder / "last.safetensors"
     return TrainedModel(folder, best, last, _validations(folder / "metrics.jsonl"), complete)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+import torch
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -125,8 +126,10 @@ def load_model(path: Path | str) -> tuple[Detector, ModelSpec]:
     """
     path = Path(path)
     spec, tensors = read_model(path)
+    with torch.device("meta"):  # another network's weights may be much smaller than this one's
+        wanted = spec.build().state_dict()
+    _check_names(path, wanted, tensors, spec)
     network = spec.build()
-    _check_names(path, network.state_dict(), tensors, spec)
     network.load_state_dict(tensors)
     return network.eval(), spec
 

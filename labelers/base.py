@@ -6,10 +6,10 @@ frame that cannot be read is the pipeline's business: a labeler meets readable f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -118,6 +118,37 @@ class Labeler(Protocol):
 
     def label(self, clip: Clip) -> Iterator[Evidence]:
         """Yield exactly one evidence per frame of ``clip``, in order; may read ahead or read twice."""
+
+
+class FileLabeler(Labeler, Protocol):
+    """A labeler that is made of files too, of a network's weights, say.
+
+    Whoever runs it reads the files, and their content belongs to what evidence depends on, not their place.
+    """
+
+    files: ClassVar[Mapping[str, str]]
+    """The settings that are paths of such files; of each what to do if there is none, in half a line."""
+
+    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+        """Make the labeler from its settings and the content of its files, by the name of the setting."""
+
+
+def file_settings(labeler: type[Labeler]) -> Mapping[str, str]:
+    """The settings of a labeler that name files, see :class:`FileLabeler`; of most labelers none."""
+    return getattr(labeler, "files", {})
+
+
+def instance(labeler: type[Labeler], settings: Settings, files: Mapping[str, bytes]) -> Labeler:
+    """Make a labeler.
+
+    Args:
+        labeler: its class.
+        settings: its settings.
+        files: content of each file that its settings name; not looked at if they name none.
+    """
+    if file_settings(labeler):
+        return cast(type[FileLabeler], labeler)(settings, files)
+    return labeler(settings)
 
 
 def encode_motion(speed: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

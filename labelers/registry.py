@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 from spotlabel.labelers.base import EvidenceKind, Labeler, Settings
 from spotlabel.labelers.errors import unknown_name
@@ -16,8 +16,10 @@ GROUP = "spotlabel.labelers"
 
 BUILTIN: dict[str, str] = {
     "boxbg": "spotlabel.labelers.boxbg.labeler:Boxbg",
+    "boxbg-teacher": "spotlabel.labelers.learned.fused:BoxbgTeacher",
     "egoflow": "spotlabel.labelers.egomotion.egoflow:Egoflow",
     "egoflow-cut": "spotlabel.labelers.egomotion.egoflow_cut:EgoflowCut",
+    "egoflow-cut-teacher": "spotlabel.labelers.learned.fused:EgoflowCutTeacher",
     "farneback": "spotlabel.labelers.flow.farneback:Farneback",
     "filled-box": "spotlabel.labelers.baselines.filled_box:FilledBox",
     "knn": "spotlabel.labelers.baselines.opencv_subtractors:Knn",
@@ -27,6 +29,7 @@ BUILTIN: dict[str, str] = {
     "pawcs-held": "spotlabel.labelers.pawcs.labeler:PawcsHeld",
     "pawcs-pybgs": "spotlabel.labelers.pawcs.reference:PawcsPybgs",
     "released-flow": "spotlabel.labelers.flow.released:ReleasedFlow",
+    "teacher": "spotlabel.labelers.learned.teacher:Teacher",
 }
 """Name to ``module:Class``; a module is imported when its labeler is asked for."""
 
@@ -69,7 +72,7 @@ def _third_party() -> dict[str, type[Labeler]]:
     return labelers
 
 
-def _misfit(name: str, thing: object) -> str:
+def _misfit(name: str, thing: object) -> str:  # noqa: PLR0911 - one line a reason
     """Why ``thing`` cannot serve as the labeler ``name``; empty if it can."""
     if name in BUILTIN:
         return "has the name of a labeler that comes with spotlabel"
@@ -89,6 +92,9 @@ def _misfit(name: str, thing: object) -> str:
         return f"lacks or mistypes {', '.join(bad)}"
     if getattr(thing, "name", None) != name:
         return f"calls itself {getattr(thing, 'name', None)!r}"
-    if not issubclass(getattr(thing, "settings_type", object), Settings):
+    settings: Any = getattr(thing, "settings_type", object)
+    if not issubclass(settings, Settings):
         return "has a settings_type that is no spotlabel.labelers.base.Settings"
+    if missing := [key for key in getattr(thing, "files", {}) if key not in settings.model_fields]:
+        return f"has files that are none of its settings: {', '.join(missing)}"
     return "" if callable(getattr(thing, "label", None)) else "has no method label"

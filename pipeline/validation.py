@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from spotlabel.labelers.errors import nearest
 from spotlabel.pipeline.errors import RecipeError
+from spotlabel.pipeline.text import one_line
 
 __all__ = ["nearest", "shown", "validated"]
 
@@ -45,7 +46,7 @@ def _describe(error: Any, model_type: type[BaseModel]) -> str:
         return f"unknown key; {nearest(str(error['loc'][-1]), _keys_at(model_type, error['loc'][:-1]))}"
     if error["type"] == "missing":
         return "is required and not set"
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = one_line(str(error["msg"]).removeprefix("Value error, "))
     return f"{message[0].lower()}{message[1:]}, found {shown(error['input'])}"
 
 

@@ -16,6 +16,7 @@ import click
 
 from benchmarks.campaign import (
     bad_input,
+    bits,
     checkpoints,
     clocks,
     crash_points,
@@ -26,8 +27,9 @@ from benchmarks.campaign import (
     memory,
     names,
     orders,
+    ordinary,
     published,
-    races,
+    race_stages,
     readers,
     records,
     resume,
@@ -39,6 +41,7 @@ from benchmarks.campaign.counts import QUICK, Counts
 from benchmarks.campaign.promises import PROMISES
 from benchmarks.campaign.report import lines, page
 from benchmarks.campaign.result import Result, not_run
+from benchmarks.fuzz import run as fuzz
 from spotlabel.pipeline.atomic import write_atomically
 
 
@@ -67,7 +70,7 @@ FAMILIES = (
     Family("writers", ("R8",), writers.run),
     Family("readers", ("R9",), readers.run),
     Family("orders", ("R10",), orders.run),
-    Family("bad_input", ("R12", "R13"), bad_input.run),
+    Family("bad_input", ("R12",), bad_input.run),
     Family("clocks", ("R14",), clocks.run),
     Family("names", ("R17",), names.run),
     Family("checkpoints", ("R18",), checkpoints.run),
@@ -75,7 +78,10 @@ FAMILIES = (
     Family("loaders", ("R20",), loaders.run),
     Family("memory", ("R21",), memory.run),
     Family("published", ("R22",), published.run),
-    Family("races", ("R23",), races.run),
+    Family("fuzz", ("R13", "R25", "R31"), fuzz.run),
+    Family("bits", ("R25",), bits.run),
+    Family("ordinary", ordinary.ROWS, ordinary.run),
+    Family("races", ("R23",), race_stages.run),
 )
 
 

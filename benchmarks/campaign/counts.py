@@ -37,8 +37,6 @@ class Counts:
     """R10: shuffled orders for each number of jobs."""
     broken_frames: int = 2000
     """R12."""
-    broken_annotations: int = 1000
-    """R13: of each format."""
     clocks: int = 20
     """R14: of each kind."""
     names: int = 2000
@@ -51,12 +49,14 @@ class Counts:
     """R20."""
     long_video: int = 10_000
     """R21: frames."""
-    races: int = 250
-    """R23: edits for each kind of labeler."""
+    races: int = 500
+    """R23: edits for each kind of labeler and each stage."""
+    fuzzed: int = 100_000
+    """R13, R25, R31: mutated files of all kinds together."""
 
 
 QUICK = Counts(
     kills=4, videos=3, stops=2, lost_workers=1, crashes=1, disks=4, every_call=25, whole_runs=1, flips=40,
-    rebuilds=1, pairs=3, replacements=20, orders=1, broken_frames=40, broken_annotations=40, clocks=1,
-    names=100, checkpoint_kills=5, resumes=1, workers=2, long_video=600, races=60,
+    rebuilds=1, pairs=3, replacements=20, orders=1, broken_frames=40, clocks=1,
+    names=100, checkpoint_kills=5, resumes=1, workers=2, long_video=600, races=60, fuzzed=2000,
 )  # fmt: skip

@@ -73,7 +73,7 @@ PROMISES = (
              "test_bad_input.py::test_a_bad_frame_fails_its_video_alone",
              "test_bad_input.py::test_a_bad_frame_can_be_unknown_but_never_background",
              "test_training_run.py::test_a_frame_that_cannot_be_read_is_one_line")),
-    Promise("R13", "annotations that are broken or hostile",
+    Promise("R13", "annotations or recipes that are broken or hostile",
             "refused with file, line and field; or clipped and counted",
             ("test_bad_input.py::test_a_bad_annotation_file_fails_its_video_before_any_labeler_runs",
              "test_reader_ua_detrac.py::test_bad_files_are_listed_and_fail_alone_with_one_line",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
-import shutil
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Sequence as Seq
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.campaign.bench import Bench
 from benchmarks.campaign.result import Result, Tally
 from spotlabel.pipeline import inputs
-from spotlabel.pipeline.errors import DatasetError
-from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
-from spotlabel.pipeline.running.job import Outcome, run_sequence
-from spotlabel.pipeline.upkeep.plan import items, plan_item
-from tests.helpers.recipes import stores, tree
+from spotlabel.pipeline.store import sealed
 
-LABELERS = ("filled-box", "mog2", "farneback", "boxbg", "pawcs")
-"""One of each kind: with and without boxes, in one pass and in several, binary, motion, compiled."""
-_FRAMES = 6
-_VIDEO = "v"
 _LINGERS = (1, 2, 3, 5, 9, 17, 0)
 """After how many further boundaries an edit is undone; 0: never."""
 
@@ -83,103 +74,115 @@ class Plot:
     """What is done to which file, and when.
 
     Attributes:
-        labeler: of the run.
-        frame: position of the frame that is edited; None for the annotations.
-        edit: how.
-        at: boundary before which it happens.
+        path: of the file.
+        edit: how it is edited.
+        at: boundary before which that happens.
         lingers: boundaries until it is undone; 0 for never.
     """
 
-    labeler: str
-    frame: int | None
+    path: Path
     edit: Edit
     at: int
     lingers: int
 
     def __str__(self) -> str:
-        what = "annotations" if self.frame is None else f"frame {self.frame + 1}"
         until = f"for {self.lingers}" if self.lingers else "for good"
-        return f"{self.labeler}, {what} {self.edit.name} at boundary {self.at} {until}"
+        return f"{self.path.name} {self.edit.name} at boundary {self.at} {until}"
 
 
-class Stage:
-    """A video with other content for each of its files, and what undisturbed runs make of either."""
+class Stage(ABC):
+    """One part of the work over a few files; subclasses say which, and what comes of it.
 
-    def __init__(self, bench: Bench, labeler: str) -> None:
-        self._folder = bench.fresh(f"races-{labeler}")
-        self.recipe = self._recipe_of(labeler, "out")
-        folder = self.recipe.data / _VIDEO
-        self.files = [folder / "gt" / "gt.txt", *sorted((folder / "img1").iterdir())]
-        self._own = {path: path.read_bytes() for path in self.files}
-        self._labeler = labeler
-        self._made: dict[tuple[bytes, ...], dict[str, bytes] | None] = {}
-        self.boundaries = self._count()
+    Attributes:
+        name: for the report.
+        files: what is edited.
+        others: other content of each file.
+        rare: share of the edits that do not go to the first of the files.
+    """
 
-    def _recipe_of(self, labeler: str, out: str) -> Recipe:
-        made = tree(self._folder / "data", self._folder / out, _VIDEO, length=_FRAMES, labeler=labeler)
-        evidence = made["evidence"] if labeler == "mog2" else {}
-        return build_recipe({**made, "evidence": evidence, "frames": {"on_bad": "unknown"}})
+    name: str
+    files: Seq[Path]
+    others: Mapping[Path, bytes]
+    rare = 0.5
 
-    def _count(self) -> int:
-        with _at_every_boundary(lambda _: None) as count:
-            run_sequence(self.recipe, _VIDEO, False, lambda *_: None)
+    @abstractmethod
+    def clear(self) -> None:
+        """Take away what earlier runs have made."""
+
+    @abstractmethod
+    def run(self) -> bool:
+        """Do the work; True if it was refused."""
+
+    @abstractmethod
+    def claimed(self) -> dict[str, bytes] | None:
+        """What is now up to date with the files as they are, or is made so by going on; None if nothing."""
+
+    @abstractmethod
+    def alone(self) -> dict[str, bytes] | None:
+        """What a run that nobody disturbs makes of the files as they are; None if it is refused."""
+
+    def boundaries(self) -> int:
+        """How many moments there are."""
+        self.clear()
+        with at_every_boundary(lambda _: None) as count:
+            assert not self.run()
         return count[0]
 
-    def play(self, plot: Plot) -> tuple[list[str], Outcome] | None:
-        """Run once with the edit; the broken promises and what became of the video.
 
-        None if the run came to its end before: frames that are read ahead in a thread, and not wanted in the
-        end, make the number of boundaries vary.
-        """
-        path = self.files[0 if plot.frame is None else plot.frame + 1]
-        own, other = self._own[path], _other(path, self._own[path])
-        shutil.rmtree(self.recipe.out, ignore_errors=True)
-        edited, undone = False, False
+def _play(
+    stage: Stage, plot: Plot, known: dict[Hashable, dict[str, bytes] | None]
+) -> tuple[list[str], bool] | None:
+    """Run once with an edit: the broken promises, and whether the run was refused.
 
-        def act(boundary: int) -> None:
-            nonlocal edited, undone
-            if boundary == plot.at:
-                plot.edit.do(path, other)
-                edited = True
-            elif edited and not undone and plot.lingers and boundary >= plot.at + plot.lingers:
-                plot.edit.undo(path, own)
-                undone = True
+    None if the run came to its end before: frames that are read ahead in a thread, and not wanted in the end,
+    make the number of boundaries vary.
+    """
+    own, other = plot.path.read_bytes(), stage.others[plot.path]
+    stage.clear()
+    edited, undone = False, False
 
-        with _at_every_boundary(act):
-            outcome = run_sequence(self.recipe, _VIDEO, False, lambda *_: None)
-        try:
-            return (self._broken(), outcome) if edited else None
-        finally:
-            if edited and not undone:
-                plot.edit.undo(path, own)
+    def act(boundary: int) -> None:
+        nonlocal edited, undone
+        if boundary == plot.at:
+            plot.edit.do(plot.path, other)
+            edited = True
+        elif edited and not undone and plot.lingers and boundary >= plot.at + plot.lingers:
+            plot.edit.undo(plot.path, own)
+            undone = True
 
-    def _broken(self) -> list[str]:
-        """Whether what is called fresh is what an undisturbed run makes of the files as they are."""
-        try:
-            (item,) = items(self.recipe)
-        except DatasetError:  # annotations taken away for good
-            return []
-        if not plan_item(self.recipe, item, remember=False).idle:
-            return []
-        expected = self._undisturbed()
-        found = stores(self.recipe.out)
-        if expected is None:
-            return ["fresh, though no run succeeds with these files"]
-        return [f"{name} is called fresh and holds another input's result"
-                for name in sorted(found) if found[name] != expected.get(name)]  # fmt: skip
+    with at_every_boundary(act):
+        refused = stage.run()
+    try:
+        return (_broken(stage, known), refused) if edited else None
+    finally:
+        if edited and not undone:
+            plot.edit.undo(plot.path, own)
 
-    def _undisturbed(self) -> dict[str, bytes] | None:
-        state = tuple(path.read_bytes() if path.exists() else b"" for path in self.files)
-        if state not in self._made:
-            recipe = self._recipe_of(self._labeler, "undisturbed")
-            shutil.rmtree(recipe.out, ignore_errors=True)
-            failed = run_sequence(recipe, _VIDEO, False, lambda *_: None).failed
-            self._made[state] = None if failed else stores(recipe.out)
-        return self._made[state]
+
+def _broken(stage: Stage, known: dict[Hashable, dict[str, bytes] | None]) -> list[str]:
+    """Whether what is called fresh is what an undisturbed run makes of the files as they are."""
+    found = stage.claimed()
+    if found is None:
+        return []
+    state = tuple(path.read_bytes() if path.exists() else b"" for path in stage.files)
+    if state not in known:
+        known[state] = stage.alone()
+    expected = known[state]
+    if expected is None:
+        return ["fresh, though no run succeeds with these files"]
+    return [f"{name} is called fresh and holds another input's result"
+            for name in sorted(found) if found[name] != expected.get(name)]  # fmt: skip
+
+
+_LOOKS = (
+    *((inputs, name) for name in ("_settled", "_note")), (inputs.Inputs, "check"),
+    *((sealed, name) for name in ("check_seal", "open_frames", "read_seal")),
+)  # fmt: skip
+"""Where input files and stores are looked at."""
 
 
 @contextmanager
-def _at_every_boundary(act: Callable[[int], None]) -> Iterator[list[int]]:
+def at_every_boundary(act: Callable[[int], None]) -> Iterator[list[int]]:
     """Call ``act`` with a running number before and after every look at an input."""
     count = [0]
 
@@ -197,21 +200,19 @@ def _at_every_boundary(act: Callable[[int], None]) -> Iterator[list[int]]:
 
         return call
 
-    own = {name: getattr(inputs, name) for name in ("_settled", "_note")}
-    last_look = inputs.Inputs.check
+    own = [(place, name, getattr(place, name)) for place, name in _LOOKS]
     try:
-        for name, function in own.items():
-            setattr(inputs, name, framed(function))
-        inputs.Inputs.check = framed(last_look)  # type: ignore[method-assign, assignment]
+        for place, name, function in own:
+            setattr(place, name, framed(function))
         yield count
     finally:
-        for name, function in own.items():
-            setattr(inputs, name, function)
-        inputs.Inputs.check = last_look  # type: ignore[method-assign]
+        for place, name, function in own:
+            setattr(place, name, function)
 
 
-def _other(path: Path, content: bytes) -> bytes:
+def other_input(path: Path) -> bytes:
     """Other boxes of the same length, or another picture."""
+    content = path.read_bytes()
     if path.suffix == ".txt":
         return content.replace(b",14,12,", b",13,12,")
     image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
@@ -221,37 +222,37 @@ def _other(path: Path, content: bytes) -> bytes:
     return bytes(data.tobytes())
 
 
-def _plots(stage: Stage, labeler: str, draw: random.Random) -> Iterator[Plot]:
-    """Boundaries in turn, so that all are met; the rest at random."""
-    for count in itertools.count():
-        frame = None if draw.random() < 0.5 else draw.randrange(_FRAMES)
-        yield Plot(labeler, frame, draw.choice(EDITS), 1 + count % stage.boundaries, draw.choice(_LINGERS))
+def _plots(stage: Stage, boundaries: int, draw: random.Random) -> Iterator[Plot]:
+    """All boundaries, in another order each time; the rest at random."""
+    while True:
+        for at in draw.sample(range(1, boundaries + 1), boundaries):
+            path = stage.files[0] if draw.random() >= stage.rare else draw.choice(stage.files[1:])
+            yield Plot(path, draw.choice(EDITS), at, draw.choice(_LINGERS))
 
 
-def run(bench: Bench) -> Iterator[Result]:
-    """A line for each kind of labeler."""
-    for labeler in LABELERS:
-        yield sweep(bench, labeler)
+def sweep(stage: Stage, wanted: int, draw: random.Random) -> Result:
+    """Edit a file at all boundaries of a stage.
 
-
-def sweep(bench: Bench, labeler: str) -> Result:
-    """All boundaries of a run of one labeler."""
-    stage, draw = Stage(bench, labeler), bench.draw(f"races {labeler}")
+    Args:
+        stage: what is disturbed.
+        wanted: number of edits.
+        draw: random numbers.
+    """
+    boundaries = stage.boundaries()
     tally = Tally(
         "R23",
-        f"inputs edited during a run of {labeler}",
-        f"at each of the {stage.boundaries} moments before and after a file is opened, hashed or looked at a "
-        "last time, the annotations or a frame are written over under their old dates, replaced or taken "
-        "away, for good or for a few such moments: what is then called fresh has the bytes of an undisturbed "
-        "run",
-        bench.counts.races,
+        f"inputs edited during {stage.name}",
+        f"at each of the {boundaries} moments before and after a file is opened, hashed or looked at a last "
+        "time, one of its inputs is written over under its old dates, replaced or taken away, for good or "
+        "for a few such moments: what is then called fresh has the bytes of an undisturbed run",
+        wanted,
     )
-    refused = 0
-    for plot in _plots(stage, labeler, draw):
-        if tally.count == bench.counts.races:
+    refused, known = 0, dict[Hashable, "dict[str, bytes] | None"]()
+    for plot in _plots(stage, boundaries, draw):
+        if tally.count == wanted:
             break
-        if (played := stage.play(plot)) is not None:
-            problems, outcome = played
-            refused += outcome.failed
+        if (played := _play(stage, plot, known)) is not None:
+            problems, was_refused = played
+            refused += was_refused
             tally.record(str(plot), problems)
     return tally.result(f"{refused} runs failed by name, the others were right")

@@ -13,6 +13,7 @@ from spotlabel.detector.data.samples import IgnoreMode
 from spotlabel.detector.families import MODERN, base_of, family_of, own_settings, preset_names
 from spotlabel.detector.family import Options
 from spotlabel.detector.model import Choice
+from spotlabel.pipeline.validation import shown
 
 
 class TrainingSettings(Choice):
@@ -131,7 +132,10 @@ class TrainingSettings(Choice):
             return values
         changes = dict(values)
         asked = changes.get("preset")
-        base = base_of(changes.pop("base", MODERN), asked if asked in preset_names() else None)
+        name = changes.pop("base", MODERN)
+        if not isinstance(name, str):
+            raise ValueError(f"base: expected a name, found {shown(name)}")
+        base = base_of(name, asked if asked in preset_names() else None)
         chosen = _merged(base, changes)
         preset = chosen.get("preset", cls.model_fields["preset"].default)
         if preset not in preset_names():

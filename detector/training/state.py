@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import torch
+from pydantic import ConfigDict, Field, TypeAdapter
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -15,8 +16,12 @@ from spotlabel.detector.errors import TrainingError
 from spotlabel.detector.tensor_file import as_bytes, read
 from spotlabel.detector.training.optimisation import AveragedWeights
 from spotlabel.pipeline.atomic import write_atomically
+from spotlabel.pipeline.errors import one_sentence
 
 FORMAT = "spotlabel-training-state 1"
+
+
+_Count = Annotated[int, Field(ge=0, strict=True)]
 
 
 @dataclass
@@ -32,12 +37,18 @@ class Progress:
         settings: what the run was started with, as plain data.
     """
 
-    step: int = 0
-    epoch: int = 0
-    batch: int = 0
-    best: float = -1.0
-    validated: int = 0
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    step: _Count = 0
+    epoch: _Count = 0
+    batch: _Count = 0
+    best: Annotated[float, Field(ge=-1, le=1, strict=True)] = -1.0
+    validated: _Count = 0
     settings: dict[str, Any] = field(default_factory=dict)
+
+
+_PROGRESS = TypeAdapter(Progress)
+_UPDATES: TypeAdapter[int] = TypeAdapter(_Count)
 
 
 @dataclass(frozen=True)
@@ -89,10 +100,10 @@ def load_state(path: Path, trained: Trained) -> Progress:
     """
     progress, updates, tensors = _read(path)
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "averaged": {}, "optimiser": {}}
-    for name, value in tensors.items():
-        part, _, rest = name.partition(".")
-        parts[part][rest] = value
     try:
+        for name, value in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = value
         trained.network.load_state_dict(parts["network"])
         if trained.averaged:
             trained.averaged.load(parts["averaged"], updates)
@@ -118,10 +129,11 @@ def _load_moments(optimiser: Optimizer, moments: dict[str, Tensor]) -> None:
 def _read(path: Path, with_tensors: bool = True) -> tuple[Progress, int, dict[str, Tensor]]:
     try:
         facts, tensors = read(path, FORMAT, with_tensors)
-        progress, updates = Progress(**facts["progress"]), int(facts["updates"])
+        progress = _PROGRESS.validate_python(facts["progress"])
+        updates = _UPDATES.validate_python(facts["updates"])
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise TrainingError(
-            f"{path}: damaged, or no state of a training run: {error}; delete it to start the run again from "
-            "its beginning"
+            f"{path}: damaged, or no state of a training run: {one_sentence(error)[:200]}; delete it to "
+            "start the run again from its beginning"
         ) from error
     return progress, updates, tensors

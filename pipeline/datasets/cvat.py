@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from os.path import isfile  # says no to a name that no file can have, where Path raises
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -122,7 +123,7 @@ def _parts(xml: Path, own: str, root: Path, options: CvatOptions) -> dict[str, _
         folder = str(PurePosixPath(names.relative(image.name)).parent)
         part = parts.setdefault(own if folder == "." else folder, _Found(file))
         path = _with_ending(names.path(image.name, f"line {image.line}: image"))
-        (part.there if path.is_file() else part.absent)[image.number] = path
+        (part.there if isfile(path) else part.absent)[image.number] = path
         part.images.append(image)
     return {name: part if part.there else _nothing(part, names) for name, part in parts.items()}
 
@@ -138,7 +139,7 @@ def _nothing(part: _Found, names: ImageNames) -> DatasetError:
 def _with_ending(path: Path) -> Path:
     """The image of a name that CVAT wrote without its ending, as it does for the frames of videos."""
     candidates = (Path(f"{path}{ending}") for s in IMAGE_SUFFIXES for ending in (s, s.upper()))
-    return path if path.is_file() else next((c for c in candidates if c.is_file()), path)
+    return path if isfile(path) else next((c for c in candidates if isfile(c)), path)
 
 
 def _counted(file: CvatFile, base: Path) -> dict[int, Path]:

@@ -206,10 +206,8 @@ class _Handler(ContentHandler):
             self._meta(path, "".join(self._text).strip())
         self._text.clear()
         path.pop()
-        if name == "track":
-            self._track = None
-        elif name == "image":
-            self._image = None
+        if path == [ROOT]:  # the end of a track or an image, if it is one
+            self._track = self._image = None
 
     def _meta(self, path: list[str], text: str) -> None:
         if path[-3:] == ["labels", "label", "name"] and text:
@@ -233,6 +231,8 @@ class _Handler(ContentHandler):
         self._image = number
 
     def _shape(self, given: Attributes) -> None:
+        if self._open[:-2] != [ROOT]:
+            raise given.error(f"stands in a <{self._open[-2]}> that is not directly below <{ROOT}>")
         if self._track is not None:
             frame, (track, label) = given.whole("frame"), self._track
         else:

@@ -67,16 +67,20 @@ def read_data_yaml(path: Path) -> Names:
     """
     try:
         data: Any = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none
         raise DatasetError.at(path, "", f"no valid YAML: {' '.join(str(error).split())[:200]}") from error
     names = data.get("names") if isinstance(data, dict) else None
     listed = dict(enumerate(names)) if isinstance(names, list) else names
-    if not isinstance(listed, dict) or not all(map(_fits, listed)):
+    if not isinstance(listed, dict) or not all(map(_fits, listed)) or any(map(_nested, listed.values())):
         problem = f"is {str(names)[:40]!r}, expected a list of names, or numbers with a name each"
         raise DatasetError.at(path, "names", problem)
     assert isinstance(data, dict)  # it has names
     by_id = {int(number): str(name) for number, name in listed.items()}
     return Names(by_id, path, data.get("kpt_shape") is not None)
+
+
+def _nested(name: object) -> bool:
+    return isinstance(name, (dict, list))
 
 
 def _fits(number: object) -> bool:

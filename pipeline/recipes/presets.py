@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-PresetName = Literal["default", "paper", "spotnet-released"]
+PresetName = Literal["default", "learned", "paper", "spotnet-released"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Preset:
 PRESETS: dict[PresetName, Preset] = {
     # The best that has been measured for each camera kind: docs/quality.md.
     "default": Preset("boxbg", "egoflow-cut", "default"),
+    # The same, put together with what a network says that knows what objects look like: docs/learned.md.
+    "learned": Preset("boxbg-teacher", "egoflow-cut-teacher", "default"),
     # Section III-D of the SpotNet paper.
     "paper": Preset("pawcs", "farneback", "paper"),
     # What the authors' released scripts do, with the PAWCS that they used.

@@ -70,7 +70,8 @@ class Layout(Settings):
     frames: FrameOptions = FrameOptions()
     """How frames are decoded."""
     preset: PresetName = "default"
-    """Labelers and mask rules by one word: ``default`` (the best measured), ``paper`` (the SpotNet paper) or
+    """Labelers and mask rules by one word: ``default`` (the best measured without a network), ``learned``
+    (with a network that has to be fetched, docs/learned.md), ``paper`` (the SpotNet paper) or
     ``spotnet-released`` (the published code); what the recipe says itself comes first."""
     labeler: _LabelerAsWritten = _LabelerAsWritten()
     """Who makes the evidence: one labeler, or one for fixed and one for moving cameras."""

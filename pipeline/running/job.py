@@ -18,6 +18,7 @@ from spotlabel.pipeline.stages.masks import make_masks, tell_selection
 from spotlabel.pipeline.stages.second_look import second_look
 from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.upkeep.freshness import State
+from spotlabel.pipeline.upkeep.labeler_files import labeler_files
 from spotlabel.pipeline.upkeep.plan import evidence_need, mask_need, one_item
 
 
@@ -116,6 +117,7 @@ def _run_watched(
         annotations = item.sequence.load()
         tell_selection(annotations, recipe.masks)
     declared = [*item.sequence.annotation_files, *item.sequence.frames.files()]
+    declared += labeler_files(item.labeler, item.settings).values()
     if item.sequence.annotated_file is not None:
         declared.append(item.sequence.annotated_file)
     inputs.check_declared(declared)

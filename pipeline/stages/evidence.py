@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from spotlabel.labelers.base import ClipFrame, Evidence
+from spotlabel.labelers.base import ClipFrame, Evidence, instance
+from spotlabel.labelers.errors import LabelerError
 from spotlabel.pipeline.errors import FrameError, MissingFrameError, SpotlabelError
 from spotlabel.pipeline.frames import prefetch
 from spotlabel.pipeline.frames.options import FrameOptions
@@ -15,6 +16,7 @@ from spotlabel.pipeline.progress import FrameProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations, Image, Sequence
 from spotlabel.pipeline.store import EvidenceWriter, FrameState, StoreInfo
+from spotlabel.pipeline.upkeep.labeler_files import read_files, recorded_settings
 from spotlabel.pipeline.upkeep.plan import Item
 
 PREFETCHED_FRAMES = 8
@@ -117,7 +119,7 @@ def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress
         attributes={
             "labeler": item.labeler.name,
             "labeler_version": item.labeler.version,
-            "settings": item.settings.model_dump(mode="json"),
+            "settings": recorded_settings(item.labeler, item.settings),
         },
     )
     clip = SequenceClip(item.sequence, recipe.frames, annotations if item.labeler.uses_boxes else None)
@@ -141,8 +143,10 @@ def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress
 def _labelled(item: Item, clip: SequenceClip) -> Iterator[Evidence]:
     """Evidence of the clip's frames; whatever the labeler raises names the labeler."""
     try:
-        yield from item.labeler(item.settings).label(clip)
+        yield from instance(item.labeler, item.settings, read_files(item.labeler, item.settings)).label(clip)
     except SpotlabelError:
         raise
+    except LabelerError as error:
+        raise EvidenceError(f"{item.labeler.name}: {error}") from error
     except Exception as error:
         raise EvidenceError(f"{item.labeler.name}: {type(error).__name__}: {error}") from error

@@ -20,7 +20,9 @@ from spotlabel.pipeline.store import schema
 from spotlabel.pipeline.store.schema import FrameState
 from spotlabel.pipeline.store.sealed import SealedReader
 from spotlabel.pipeline.store.sound import (
+    check_boxes,
     check_offsets,
+    check_shares,
     damaged,
     making_sense,
     own_names,
@@ -44,12 +46,15 @@ class EvidenceReader(SealedReader):
     def kind(self) -> EvidenceKind:
         """What the numbers mean."""
         with making_sense(self.path, "kind"):
-            return EvidenceKind(self.file.attrs["kind"])
+            return EvidenceKind(self.text("kind"))
 
     @cached_property
     def neutral(self) -> int:
         """For ``distance`` evidence: foreground is what lies above this value."""
-        return int(self.number("neutral"))
+        neutral = self.number("neutral")
+        if neutral not in range(256):
+            raise damaged(self.path, f"a neutral value of {neutral}")
+        return int(neutral)
 
     @cached_property
     def content(self) -> str:
@@ -94,6 +99,7 @@ class MaskReader(SealedReader):
         if len(columns["offsets"]) != len(self) + 1:
             raise damaged(self.path, "the box table has another number of frames")
         check_offsets(columns["offsets"], len(columns["xyxy"]), self.path)
+        check_boxes(columns["xyxy"], self.size, self.path)
         return BoxTable(**columns)
 
     @cached_property
@@ -111,11 +117,14 @@ class MaskReader(SealedReader):
         """
         group, known = self._quality_columns(), ("fill", *schema.CUE_COLUMNS, *schema.OWNER_COLUMNS)
         names = [*(name for name in known if name in group), *(name for name in group if name not in known)]
+        if missing := {"fill", "believed"} - {*names}:
+            raise damaged(self.path, f"it has no {schema.QUALITY}/{min(missing)}")
         rows = (len(self.boxes.xyxy),)
         columns = {
             name: self.table(f"{schema.QUALITY}/{name}", np.uint8 if name == "believed" else np.float32, rows)
             for name in names
         }
+        check_shares(columns, self.path)
         with making_sense(self.path, f"{schema.QUALITY}/believed"):
             columns["believed"] = columns["believed"].astype(np.bool_)
         return columns

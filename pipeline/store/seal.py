@@ -17,6 +17,7 @@ from spotlabel.pipeline.atomic import fsync_folder, locked_partial
 from spotlabel.pipeline.errors import DamagedStoreError, StoreError
 from spotlabel.pipeline.hashing import DigestCache
 from spotlabel.pipeline.regular import check_regular
+from spotlabel.pipeline.store.heaps import SIGNATURE, found_in, is_sound
 
 USER_BLOCK = 512
 _MAGIC = "spotlabel-seal 1"
@@ -27,13 +28,19 @@ def _user_block(digest: str, length: int) -> bytes:
     return f"{_MAGIC} blake2b-256={digest} bytes={length}\n".encode().ljust(USER_BLOCK, b"\0")
 
 
-def _digest_body(descriptor: int) -> tuple[str, int]:
-    """Digest and length of everything after the user block, read with positions (no shared file offset)."""
+def _digest_body(descriptor: int) -> tuple[str, int, set[int]]:
+    """Digest and length of everything after the user block, read with positions (no shared file offset).
+
+    Also where heaps begin: the bytes are at hand.
+    """
     hasher, offset = hashlib.blake2b(digest_size=32), USER_BLOCK
+    heaps, last = set[int](), b""
     while block := os.pread(descriptor, _READ_SIZE, offset):
         hasher.update(block)
-        offset += len(block)
-    return hasher.hexdigest(), offset - USER_BLOCK
+        heaps.update(offset + at for at in found_in(block))
+        heaps.update(offset - len(last) + at for at in found_in(last + block[: len(SIGNATURE)]))
+        offset, last = offset + len(block), block[-len(SIGNATURE) :]
+    return hasher.hexdigest(), offset - USER_BLOCK, heaps
 
 
 @contextmanager
@@ -78,7 +85,8 @@ def check_seal(path: Path) -> str:
     """
     with _opened(path) as descriptor:
         block = os.pread(descriptor, USER_BLOCK, 0)
-        digest, length = _digest_body(descriptor)
+        digest, length, heaps = _digest_body(descriptor)
+        sound = all(is_sound(descriptor, heap, length + USER_BLOCK) for heap in heaps)
     if not block.startswith(_MAGIC.encode()):
         raise DamagedStoreError(
             f"{path}: not a sealed spotlabel store (no seal in its first {USER_BLOCK} bytes)"
@@ -87,6 +95,11 @@ def check_seal(path: Path) -> str:
         raise DamagedStoreError(
             f"{path}: damaged: its {length + USER_BLOCK} bytes do not match its seal; "
             "delete it and run `spotlabel label` again"
+        )
+    if not sound:
+        raise DamagedStoreError(
+            f"{path}: damaged: the place of its texts makes no sense; delete it and run "
+            "`spotlabel label` again"
         )
     return digest
 
@@ -100,7 +113,7 @@ def seal_file(path: Path) -> None:
     """Write the seal of a closed HDF5 file into its user block and flush it to the disk."""
     descriptor = os.open(path, os.O_RDWR)
     try:
-        block = _user_block(*_digest_body(descriptor))
+        block = _user_block(*_digest_body(descriptor)[:2])
         if os.pwrite(descriptor, block, 0) != USER_BLOCK:
             raise OSError(f"{path}: short write of the seal")
         os.fsync(descriptor)

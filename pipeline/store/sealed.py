@@ -23,9 +23,11 @@ from spotlabel.pipeline.store.sound import (
     damaged,
     frame_size,
     making_sense,
+    own_attribute,
     own_dataset,
     table,
 )
+from spotlabel.pipeline.text import one_line
 
 
 class SealedReader:
@@ -108,12 +110,15 @@ class SealedReader:
             raise StoreError(f"{self.path}: was replaced since this reader first read it; open a new reader")
         self._seal = seal
         with making_sense(self.path, "schema"):
-            found = (file.attrs.get("schema"), int(file.attrs.get("schema_version", -1)))
+            found = (
+                own_attribute(file, "schema", self.path),
+                int(own_attribute(file, "schema_version", self.path)),
+            )  # fmt: skip
         readable = schema.SCHEMA_VERSIONS[self.schema_name]
         if found[0] != self.schema_name or found[1] not in readable:
             file.close()
             raise OtherStoreError(
-                f"{self.path}: holds {found[0]} version {found[1]}, "
+                f"{self.path}: holds {one_line(str(found[0]))} version {found[1]}, "
                 f"expected {self.schema_name} version {' or '.join(map(str, readable))}"
             )
         return file
@@ -186,7 +191,7 @@ class SealedReader:
             DamagedStoreError: there is none.
         """
         with making_sense(self.path, name):
-            return str(self.file.attrs[name])
+            return str(own_attribute(self.file, name, self.path))
 
     def structure(self, name: str) -> Any:
         """A further attribute that was written as a structure; raises as :meth:`text`."""
@@ -197,7 +202,7 @@ class SealedReader:
     def number(self, name: str) -> float:
         """A further attribute that was written as a number; raises as :meth:`text`."""
         with making_sense(self.path, name):
-            return float(self.file.attrs[name])
+            return float(own_attribute(self.file, name, self.path))
 
     def index_of(self, number: int) -> int:
         """Position of a frame number.

@@ -23,6 +23,7 @@ MAX_SIDE = 1 << 16
 """Pixels along a side of a frame; more are taken for damage."""
 MAX_PIXELS = 1 << 29
 """Pixels of a frame, likewise."""
+_PLAIN = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING)
 
 
 def damaged(path: Path, problem: str) -> DamagedStoreError:
@@ -46,6 +47,24 @@ def making_sense(path: Path, what: str) -> Iterator[None]:
     except (OSError, ValueError, TypeError, RuntimeError, OverflowError, AttributeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise damaged(path, f"its {what} cannot be read ({reason})") from error
+
+
+def own_attribute(file: h5py.File, name: str, path: Path) -> Any:
+    """A text or a number that was written as an attribute.
+
+    Args:
+        file: an open store.
+        name: of the attribute.
+        path: for messages.
+
+    Raises:
+        DamagedStoreError: there is none, or one of another type: h5py reads some of those into the void.
+    """
+    with making_sense(path, name):
+        found = file.attrs.get_id(name)
+        if found.shape != () or found.get_type().get_class() not in _PLAIN:
+            raise damaged(path, f"its {name} is neither a text nor a number")
+        return file.attrs[name]
 
 
 def own_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
@@ -130,7 +149,7 @@ def frame_size(file: h5py.File, path: Path) -> tuple[int, int]:
         DamagedStoreError: they are missing, or no size of a picture.
     """
     with making_sense(path, "size"):
-        height, width = int(file.attrs["height"]), int(file.attrs["width"])
+        height, width = (int(own_attribute(file, side, path)) for side in ("height", "width"))
         if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE and height * width <= MAX_PIXELS):
             raise damaged(path, f"a size of {width} x {height} pixels")
         return height, width
@@ -149,3 +168,36 @@ def check_offsets(offsets: npt.NDArray[np.int64], rows: int, path: Path) -> None
     """
     if offsets[0] != 0 or offsets[-1] != rows or (np.diff(offsets) < 0).any():
         raise damaged(path, f"boxes/offsets do not divide {rows} boxes among the frames")
+
+
+def check_boxes(xyxy: npt.NDArray[np.float32], size: tuple[int, int], path: Path) -> None:
+    """See that boxes are boxes of a picture.
+
+    Args:
+        xyxy: float32 (N, 4), pixel edges.
+        size: height and width of the frames.
+        path: for messages.
+
+    Raises:
+        DamagedStoreError: one is not finite, empty, or not inside the frames.
+    """
+    x0, y0, x1, y1 = xyxy.T
+    right = (x0 >= 0) & (x0 < x1) & (x1 <= size[1]) & (y0 >= 0) & (y0 < y1) & (y1 <= size[0])
+    if not right.all():
+        wrong = xyxy[np.argmin(right)].tolist()
+        raise damaged(path, f"a box {wrong} in frames of {size[1]} x {size[0]} pixels")
+
+
+def check_shares(columns: Mapping[str, npt.NDArray[Any]], path: Path) -> None:
+    """See that figures of boxes' masks are figures: none is infinite, and a fill is a share.
+
+    Args:
+        columns: the quality table by name, each (N,).
+        path: for messages.
+
+    Raises:
+        DamagedStoreError: names the column.
+    """
+    for name, column in columns.items():
+        if np.isinf(column).any() or (name == "fill" and ((column < 0) | (column > 1)).any()):
+            raise damaged(path, f"{name} of a box is no figure of a mask")

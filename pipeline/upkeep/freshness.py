@@ -23,6 +23,7 @@ from spotlabel.pipeline.frames.digest import frames_digest
 from spotlabel.pipeline.hashing import DigestCache, canonical_json, files_digest, text_digest
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import EvidenceReader
+from spotlabel.pipeline.upkeep.labeler_files import file_digests, recorded_settings
 
 EVIDENCE_STAGE_VERSION = 1
 """Rises when the evidence stage itself (not a labeler) would write something else for the same input."""
@@ -79,6 +80,7 @@ def evidence_fingerprint(
     reader_options: ReaderOptions,
     cache: DigestCache,
     with_frames: bool = True,
+    with_files: bool = True,
 ) -> dict[str, Any]:
     """What the evidence of a sequence depends on.
 
@@ -89,13 +91,15 @@ def evidence_fingerprint(
         reader_options: how the dataset is read; counts only if the labeler uses boxes.
         cache: remembers digests of single files.
         with_frames: false leaves out the frames' digest and what decodes them, so that no frame is read.
+        with_files: likewise, of the files that the labeler itself is made of.
 
     Raises:
         OSError: an input file cannot be read.
+        LabelerFileError: likewise, one of the labeler's own.
     """
     fingerprint: dict[str, Any] = {
         "labeler": f"{labeler.name} {labeler.version}",
-        "settings": settings.model_dump(mode="json"),
+        "settings": recorded_settings(labeler, settings),
         "libraries": library_versions(labeler.libraries),
         "evidence stage": EVIDENCE_STAGE_VERSION,
     }
@@ -103,6 +107,8 @@ def evidence_fingerprint(
         digest = fingerprint["frames"] = frames_digest(sequence.frames, cache)
         if decoders := frame_decoders(sequence.frames, digest, cache):
             fingerprint["decoders"] = library_versions(decoders)
+    if with_files and (files := file_digests(labeler, settings, cache)):
+        fingerprint["files"] = files
     if labeler.uses_boxes:
         fingerprint |= annotations_fingerprint(sequence, reader_options, cache)
     return fingerprint
@@ -189,7 +195,7 @@ def _difference(part: str, stored: Any, wanted: Any) -> str:
     """Name what differs: single keys of settings with both values, digests just by name."""
     if isinstance(stored, dict) and isinstance(wanted, dict):
         keys = [key for key in sorted({*stored, *wanted}) if stored.get(key) != wanted.get(key)]
-        return ", ".join(f"{part}.{key}: {stored.get(key)} -> {wanted.get(key)}" for key in keys)
-    if part in ("frames", "annotations", "evidence", "masks"):
+        return ", ".join(_difference(f"{part}.{key}", stored.get(key), wanted.get(key)) for key in keys)
+    if part in ("frames", "annotations", "evidence", "masks") or part.startswith("files."):
         return f"{part} changed"
     return f"{part}: {stored} -> {wanted}"

@@ -15,9 +15,9 @@ from spotlabel.pipeline.store.seal import sealed_digest
 from spotlabel.pipeline.upkeep.freshness import State, annotated_fingerprint, annotations_fingerprint, compare
 from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
-NOT_COMPARED = ("evidence", "libraries", "decoders")
-"""Parts of fingerprints that training takes on trust: it needs neither the evidence store nor the libraries
-of its labeler and decoder, and the machine it runs on need not have them."""
+NOT_COMPARED = ("evidence", "files", "libraries", "decoders")
+"""Parts of fingerprints that training takes on trust: it needs neither the evidence store nor the files of
+its labeler, nor the libraries of labeler and decoder, and the machine it runs on need not have them."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def check_labelled(recipe: Recipe, item: Item) -> None:
     need = compare(masks.fingerprint, wanted, NOT_COMPARED)
     if need.state == State.FRESH:
         made_from = masks.structure("evidence_fingerprint")
-        need = compare(made_from, item.evidence_fingerprint(recipe), NOT_COMPARED)
+        need = compare(made_from, item.evidence_fingerprint(recipe, with_files=False), NOT_COMPARED)
     masks.close()
     item.cache.save()
     if need.state != State.FRESH:

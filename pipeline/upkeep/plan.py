@@ -49,7 +49,9 @@ class Item:
     mask_path: Path
     cache: DigestCache
 
-    def evidence_fingerprint(self, recipe: Recipe, *, with_frames: bool = True) -> dict[str, Any]:
+    def evidence_fingerprint(
+        self, recipe: Recipe, *, with_frames: bool = True, with_files: bool = True
+    ) -> dict[str, Any]:
         """What its evidence depends on; see :mod:`spotlabel.pipeline.upkeep.freshness`."""
         return evidence_fingerprint(
             self.sequence,
@@ -58,6 +60,7 @@ class Item:
             reader_options=recipe.options,
             cache=self.cache,
             with_frames=with_frames,
+            with_files=with_files,
         )
 
     def mask_fingerprint(self, recipe: Recipe, evidence: EvidenceReader | None) -> dict[str, Any]:
@@ -152,7 +155,8 @@ def evidence_need(recipe: Recipe, item: Item, masks_only: bool = False) -> Need:
     Args:
         recipe: the recipe.
         item: one of its sequences.
-        masks_only: take frames and libraries for unchanged: no labeler will run, so neither has to be there.
+        masks_only: take frames, libraries and the labeler's files for unchanged: no labeler will run, so none
+            of them has to be there.
     """
     if not item.evidence_path.exists():
         return Need(State.MISSING)
@@ -165,8 +169,9 @@ def evidence_need(recipe: Recipe, item: Item, masks_only: bool = False) -> Need:
         )
     except StoreError as error:
         return Need(State.DAMAGED, str(error))
-    trusted = ("frames", "decoders", "libraries") if masks_only else ()
-    need = compare(stored, item.evidence_fingerprint(recipe, with_frames=not masks_only), trusted)
+    trusted = ("frames", "decoders", "files", "libraries") if masks_only else ()
+    runs = not masks_only
+    need = compare(stored, item.evidence_fingerprint(recipe, with_frames=runs, with_files=runs), trusted)
     if need.state == State.FRESH and bad and recipe.frames.on_bad == "fail":
         return Need(State.STALE, f"{bad} frames could not be read, and frames.on_bad is fail")
     return need

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.campaign import __main__ as campaign
-from benchmarks.campaign import bad_input, clocks, crash_points, names, races, report
+from benchmarks.campaign import bad_input, clocks, crash_points, names, race_stages, report
 from benchmarks.campaign.bench import Bench
 from benchmarks.campaign.counts import QUICK
 from benchmarks.campaign.promises import PROMISES
@@ -50,9 +50,9 @@ def test_a_failing_call_is_told_and_leaves_whole_files_or_none(bench: Bench, shi
     assert_held(crash_points.sweep(bench, shim, mode), at_least=10)
 
 
-@pytest.mark.parametrize("labeler", races.LABELERS)
-def test_an_edit_at_any_moment_never_makes_a_false_fresh(bench: Bench, labeler: str) -> None:
-    assert_held(races.sweep(bench, labeler), at_least=QUICK.races)
+@pytest.mark.parametrize("stage", race_stages.STAGES)
+def test_an_edit_at_any_moment_never_makes_a_false_fresh(bench: Bench, stage: str) -> None:
+    assert_held(race_stages.sweep_stage(bench, stage), at_least=QUICK.races)
 
 
 def test_the_races_find_a_false_fresh_where_nobody_watches(
@@ -60,7 +60,7 @@ def test_the_races_find_a_false_fresh_where_nobody_watches(
 ) -> None:
     monkeypatch.setattr(inputs.Inputs, "note", lambda *_arguments, **_named: None)
     monkeypatch.setattr(inputs.Inputs, "lost", lambda *_arguments: None)
-    assert races.sweep(bench, "filled-box").lost
+    assert race_stages.sweep_stage(bench, "filled-box").lost
 
 
 def test_memory_does_not_grow_with_the_video(tmp_path: Path) -> None:

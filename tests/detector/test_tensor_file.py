@@ -19,6 +19,7 @@ from spotlabel.detector.model import FORMAT, ModelSpec, load_model, save_model
 from spotlabel.detector.tensor_file import DamagedError, as_bytes, read
 from spotlabel.detector.training.loop import new_trained
 from spotlabel.detector.training.settings import TrainingSettings
+from spotlabel.detector.training.state import FORMAT as STATE_FORMAT
 from spotlabel.detector.training.state import Progress, Trained, load_state, read_progress, save_state
 
 SPEC = ModelSpec(preset="centernet", backbone="hourglass-tiny", class_names=("car",))
@@ -131,3 +132,47 @@ def test_a_digest_cannot_be_lost_by_damage_to_its_name(tmp_path: Path) -> None:
     path.write_bytes(save({"w": torch.zeros(2)}))
     with pytest.raises(ValueError, match="says nothing of spotlabel"):
         read(path, "thing 1")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"progress": {"step": True}, "updates": 0},
+        {"progress": {"step": -1}, "updates": 0},
+        {"progress": {"best": float("inf")}, "updates": 0},
+        {"progress": {"settings": []}, "updates": 0},
+        {"progress": {"x": 1}, "updates": 0},
+        {"progress": {}, "updates": -1},
+        {"progress": {}},
+        [],
+    ],
+)
+def test_a_state_of_impossible_figures_is_one_line(tmp_path: Path, facts: object) -> None:
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(as_bytes(STATE_FORMAT, facts, {}))
+    with pytest.raises(TrainingError, match="no state of a training run") as told:
+        read_progress(path)
+    assert "\n" not in str(told.value)
+
+
+def test_a_state_with_a_tensor_of_no_part_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(as_bytes(STATE_FORMAT, {"progress": {}, "updates": 0}, {"x.y": torch.zeros(1)}))
+    with pytest.raises(TrainingError, match="the state of another network"):
+        load_state(path, trained())
+
+
+def test_no_network_is_made_for_weights_that_do_not_fit_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small file that says it is a large network would cost seconds and gigabytes."""
+    path, made = tmp_path / "m.safetensors", []
+    own = nn.Conv2d.reset_parameters
+    monkeypatch.setattr(
+        nn.Conv2d, "reset_parameters", lambda layer: (made.append(layer.weight.device.type), own(layer))[1]
+    )
+    large = {**SPEC.model_dump(mode="json"), "backbone": "hourglass-104"}
+    path.write_bytes(as_bytes(FORMAT, large, {"x": torch.zeros(1)}))
+    with pytest.raises(CheckpointError, match="has no weights"):
+        load_model(path)
+    assert set(made) == {"meta"}

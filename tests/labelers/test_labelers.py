@@ -48,7 +48,7 @@ def test_every_builtin_keeps_the_interface(name):
     assert isinstance(labeler.kind, EvidenceKind)
     assert (labeler.neutral == 0) == (labeler.kind != EvidenceKind.DISTANCE)
     for distribution in labeler.libraries:
-        if distribution != "pybgs":
+        if distribution not in ("pybgs", "onnxruntime-gpu"):
             assert importlib.metadata.version(distribution)
     defaults = labeler.settings_type()
     assert issubclass(labeler.settings_type, Settings)
@@ -116,6 +116,7 @@ def test_third_party_labelers_load_and_broken_ones_are_reported(monkeypatch, cap
         ("mine", type("Mine", (Mine,), {"kind": "binary"}), "lacks or mistypes kind"),
         ("mine", type("Mine", (Mine,), {"settings_type": dict}), "no spotlabel.labelers.base.Settings"),
         ("mine", type("Mine", (Mine,), {"label": None}), "no method label"),
+        ("mine", type("Mine", (Mine,), {"files": {"weights": "get them"}}), "none of its settings: weights"),
     ],
 )
 def test_misfits_are_reported_and_left_out(monkeypatch, caplog, name, thing, reason):

@@ -3,6 +3,7 @@
 import os
 import pickle
 import re
+from contextlib import suppress
 
 import pytest
 import torch
@@ -140,3 +141,13 @@ def test_unusable_files_get_one_clear_line(tmp_path):
         with pytest.raises(CheckpointError, match=rf"{name}\.pth: .*({problem})") as caught:
             load_public_checkpoint(mini("centernet"), tmp_path / f"{name}.pth")
         assert "\n" not in str(caught.value)
+
+
+def test_damage_that_torch_stumbles_over_is_one_line(tmp_path):
+    path = tmp_path / "legacy.pth"
+    torch.save({"a": torch.ones(3)}, path, _use_new_zipfile_serialization=False)
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 3):
+        path.write_bytes(whole[:at] + b"e" + whole[at + 1 :])  # the opcode that pops a mark
+        with suppress(CheckpointError):  # and nothing else
+            read_public_checkpoint(path)

@@ -116,3 +116,19 @@ def test_no_cvat_file(tmp_path):
     (tmp_path / "a.xml").write_text("<sequence/>")
     with pytest.raises(DatasetError, match=r"no CVAT XML file here or in a folder; here is a.xml"):
         listed(READER, tmp_path)
+
+
+@pytest.mark.parametrize("outer", ["<image id='9' name='x.jpg'>{}</image>", "<group>{}</group>"])
+def test_shapes_of_a_track_in_the_wrong_place_are_refused(tmp_path, outer):
+    write_images(tmp_path / "images", [1], name="{}.jpg")
+    (tmp_path / "annotations.xml").write_text(document(image(1, "1.jpg"), outer.format(track(0))))
+    with pytest.raises(DatasetError, match="stands in a <track> that is not directly below <annotations>"):
+        loaded(READER, tmp_path)
+
+
+def test_a_name_that_no_file_can_have_is_a_missing_image(tmp_path):
+    write_images(tmp_path / "images", [1], name="{}.jpg")
+    names = ("1.jpg", "x" * 3000)
+    (tmp_path / "annotations.xml").write_text(document(*(image(n, name) for n, name in enumerate(names))))
+    with pytest.raises(MissingFrameError):
+        listed(READER, tmp_path)[tmp_path.name].frames.read(1)

@@ -171,3 +171,18 @@ def test_images_without_numbers_stop_only_themselves(tmp_path):
         "stills": True,
     }
     assert "no frame number in its name" in found["stills"].problem
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "names: " + "[" * 3000,
+        "names: [2001-99-99]",
+        "names: [[car], bus]",
+        "a: &a [x, x]\nb: &b [*a, *a]\nnames: [*b, car]",
+    ],
+)
+def test_names_that_are_no_names_are_one_line(tmp_path, names):
+    with pytest.raises(DatasetError, match=r"data\.yaml: ") as told:
+        loaded(READER, dataset(tmp_path, ROW, "", "", names=names))
+    assert "\n" not in str(told.value)

@@ -35,7 +35,7 @@ def test_every_bundled_recipe_loads(name: str) -> None:
             "masks.motoin_threshold=2",
             "masks.motoin_threshold: unknown key; did you mean 'motion_threshold'",
         ),
-        ("preset=papr", "preset: .*'default', 'paper' or 'spotnet-released', found 'papr'"),
+        ("preset=papr", "preset: .*'default', 'learned', 'paper' or 'spotnet-released', found 'papr'"),
         ("masks.preset=papr", "masks.preset: no preset 'papr'; did you mean 'paper'"),
         ("masks.motion_threshold=fast", "masks.motion_threshold: .*found 'fast'"),
         ("labeler=mog3", "labeler.fixed: unknown labeler 'mog3'; did you mean 'mog2'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from spotlabel.pipeline.cli.verify import verify
-from spotlabel.pipeline.errors import DamagedStoreError
+from spotlabel.pipeline.errors import DamagedStoreError, OtherStoreError
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
-from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.store import EvidenceReader, MaskReader, schema
 from spotlabel.pipeline.store.seal import seal_file
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import items, plan_item
@@ -89,7 +90,28 @@ def endless_table(file: h5py.File, _: Path) -> None:
     file.create_dataset("quality/fill", (1 << 40,), np.float32, chunks=(1 << 20,))
 
 
+def row_of(name: str, values: object, column: str) -> Callable[[h5py.File, Path], None]:
+    """A table with another first row, and the checksum that fits it."""
+
+    def craft(file: h5py.File, _: Path) -> None:
+        table = file[column]
+        table[0] = values
+        sums = json.loads(file.attrs["table_crc32"])
+        file.attrs["table_crc32"] = json.dumps({**sums, column: schema.table_crc32(column, table[:])})
+
+    craft.__name__ = name
+    return craft
+
+
 CRAFTED = [
+    put("sequence-of-lists", sequence=np.array([1, 2])),
+    row_of("box-not-finite", [1, 1, np.nan, 3], "boxes/xyxy"),
+    row_of("box-outside", [1, 1, 900, 3], "boxes/xyxy"),
+    row_of("box-empty", [3, 1, 3, 3], "boxes/xyxy"),
+    row_of("endless-fill", np.inf, "quality/fill"),
+    row_of("fill-above-1", 1.5, "quality/fill"),
+    row_of("endless-size", -np.inf, "quality/size"),
+    replaced("quality/fill", None),
     put("no-fingerprint", fingerprint=None),
     put("broken-fingerprint", fingerprint="{"),
     put("list-as-fingerprint", fingerprint="[1]"),
@@ -175,3 +197,42 @@ def test_a_damaged_fingerprint_is_damage_for_a_plan_too(masks: Path, tmp_path: P
     assert plan.masks.state == State.DAMAGED
     assert run_sequence(recipe, "v", False, lambda *_: None).masks == "made"
     assert plan_item(recipe, items(recipe)[0]).idle
+
+
+def test_a_list_of_lists_where_a_text_should_be_is_never_read(masks: Path) -> None:
+    """h5py itself ends the process where it reads one whose bytes are damaged."""
+    with h5py.File(masks, "r+") as file:
+        lists = np.empty(1, object)
+        lists[0] = np.array([1, 2])
+        file.attrs.create("sequence", lists, (1,), h5py.vlen_dtype(np.int64))
+    seal_file(masks)
+    with pytest.raises(DamagedStoreError, match="its sequence is neither a text nor a number"):
+        assert MaskReader(masks).sequence
+
+
+@pytest.mark.parametrize("neutral", [np.nan, -1, 256, 0.5])
+def test_an_impossible_neutral_value(masks: Path, tmp_path: Path, neutral: float) -> None:
+    (evidence,) = (tmp_path / "out" / "evidence").rglob("v.h5")
+    with h5py.File(evidence, "r+") as file:
+        file.attrs["neutral"] = neutral
+    seal_file(evidence)
+    with pytest.raises(DamagedStoreError, match="a neutral value of"):
+        assert EvidenceReader(evidence).content
+
+
+def test_another_kind_of_store_is_one_line(masks: Path) -> None:
+    with h5py.File(masks, "r+") as file:
+        file.attrs["schema"] = "car\nbus"
+    seal_file(masks)
+    with pytest.raises(OtherStoreError) as told:
+        len(MaskReader(masks))
+    assert "\n" not in str(told.value)
+
+
+def test_a_damaged_heap_of_texts_is_refused_before_the_library_walks_it_for_ever(masks: Path) -> None:
+    content = masks.read_bytes()
+    at = content.index(b"GCOL\x01\0\0\0") + 16 + 8
+    masks.write_bytes(content[:at] + (1 << 40).to_bytes(8, "little") + content[at + 8 :])
+    seal_file(masks)
+    with pytest.raises(DamagedStoreError, match="the place of its texts makes no sense"):
+        len(MaskReader(masks))

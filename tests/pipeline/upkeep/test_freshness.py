@@ -234,6 +234,8 @@ def test_labels_do_not_depend_on_where_the_data_lies(bench: Bench, tmp_path: Pat
 def test_compare_names_every_part_that_differs() -> None:
     need = compare({"a": 1, "settings": {"x": 1, "y": 2}}, {"a": 2, "settings": {"x": 1, "y": 3}, "b": 1})
     assert need.reason == "a: 1 -> 2; b: None -> 1; settings.y: 2 -> 3"
+    inner = compare({"settings": {"boxbg": {"x": 1, "y": 2}}}, {"settings": {"boxbg": {"x": 3, "y": 2}}})
+    assert inner.reason == "settings.boxbg.x: 1 -> 3"
     assert compare({"a": 1}, {"a": 1}).state == State.FRESH
     assert compare({"frames": 1}, {}, trust=("frames",)).state == State.FRESH
 

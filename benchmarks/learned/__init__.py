@@ -1,0 +1,1 @@
+"""What a network brings to the labels: ``python -m benchmarks.learned``."""

@@ -1,0 +1,53 @@
+"""Settings of the learned labelers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from spotlabel.labelers.base import Settings
+from spotlabel.labelers.boxbg.settings import BoxbgSettings
+from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCutSettings
+
+FILES = {
+    "network": "`make teacher` fetches U2-Net's (docs/learned.md), or name the file of another box segmenter"
+}
+"""The settings that name files, and what to do where there is no such file."""
+
+
+class TeacherSettings(Settings):
+    """Which network is asked, and where it runs."""
+
+    network: Path = Path("models/u2net.onnx")
+    """ONNX file of a box segmenter: U2-Net's, or one that describes itself (docs/learned.md). Its content
+    counts, not its name. A relative path starts at the working directory."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the network runs; `cuda` needs onnxruntime-gpu, and gives other last digits than `cpu`."""
+    batch: int = Field(16, ge=1, le=1024)
+    """Boxes of a frame that the network is given at a time, if its file leaves that open."""
+
+
+class FusedSettings(TeacherSettings):
+    """The same, and how it is judged whether the other evidence can be relied on."""
+
+    judged: int = Field(256, ge=8, le=10_000)
+    """Boxes, spread over the video, in which network and evidence are compared for that."""
+
+
+class BoxbgTeacherSettings(FusedSettings):
+    """Settings of the labeler ``boxbg-teacher``."""
+
+    adds_only: bool = True
+    """All that `boxbg` finds stays, and the network fills what it misses; false: the network takes away too,
+    such as shadow, and now and then a dark side of a car."""
+    boxbg: BoxbgSettings = BoxbgSettings()
+    """Settings of the labeler `boxbg`."""
+
+
+class EgoflowCutTeacherSettings(FusedSettings):
+    """Settings of the labeler ``egoflow-cut-teacher``."""
+
+    egoflow_cut: EgoflowCutSettings = EgoflowCutSettings()
+    """Settings of the labeler `egoflow-cut`."""

@@ -1,0 +1,117 @@
+"""Labelers that are made of files: content counts, not place, and a missing one says what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spotlabel.pipeline import inputs
+from spotlabel.pipeline.recipes.recipe import build_recipe
+from spotlabel.pipeline.running.job import Outcome, run_sequence
+from spotlabel.pipeline.store import EvidenceReader, MaskReader
+from spotlabel.pipeline.upkeep import labeler_files
+from spotlabel.pipeline.upkeep.labelled import labelled_sequences
+from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
+from tests.helpers.recipes import tree
+from tests.helpers.segmenters import segmenter
+
+pytest.importorskip("onnxruntime", reason="needs spotlabel[learned]")
+
+
+class Bench:
+    """A small video labelled by ``teacher`` with a network that lies beside it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.network = root, root / "networks" / "red.onnx"
+        self.network.parent.mkdir()
+        self.network.write_bytes(segmenter())
+        self.tree: dict[str, Any] = tree(root / "data", root / "out", "a")
+        self.tree |= {"labeler": "teacher", "evidence": {"teacher": {"network": str(self.network)}}}
+
+    def plan(self, masks_only: bool = False, **changes: Any) -> Plan:
+        recipe = build_recipe({**self.tree, **changes})
+        return plan_item(recipe, items(recipe)[0], masks_only)
+
+    def run(self, masks_only: bool = False, **changes: Any) -> Outcome:
+        recipe = build_recipe({**self.tree, **changes})
+        return run_sequence(recipe, "a", masks_only, lambda stage, done, total: None)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    made = Bench(tmp_path)
+    outcome = made.run()
+    assert (outcome.error, outcome.evidence, outcome.masks) == ("", "made", "made")
+    return made
+
+
+def test_the_place_of_a_file_does_not_count(bench: Bench, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere.onnx"
+    bench.network.rename(moved)
+    evidence = {"teacher": {"network": str(moved)}}
+    assert bench.plan(evidence=evidence).idle
+    assert bench.run(evidence=evidence, out=str(tmp_path / "other")).error == ""
+    for kind in ("evidence/teacher", "masks"):
+        store, other = (tmp_path / out / kind / "a.h5" for out in ("out", "other"))
+        assert store.read_bytes() == other.read_bytes()
+        assert str(tmp_path).encode() not in store.read_bytes()
+
+
+def test_another_content_makes_evidence_stale(bench: Bench) -> None:
+    bench.network.write_bytes(segmenter(steepness=20))
+    assert str(bench.plan().evidence) == "stale (files.network changed)"
+    assert bench.run().evidence == "made"
+    assert bench.plan().idle
+
+
+def test_a_missing_file_is_told_in_a_line_that_says_what_to_do(bench: Bench, tmp_path: Path) -> None:
+    bench.network.unlink()
+    expected = (
+        f"evidence.teacher.network: {bench.network} cannot be read (No such file or directory); "
+        "`make teacher` fetches U2-Net's (docs/learned.md), or name the file of another box segmenter"
+    )
+    assert bench.plan().problem == expected
+    outcome = bench.run(out=str(tmp_path / "other"))
+    assert outcome.error == expected
+    assert not list((tmp_path / "other").rglob("*.h5"))
+
+
+def test_a_folder_is_no_file(bench: Bench) -> None:
+    folder = {"teacher": {"network": str(bench.network.parent)}}
+    assert "networks cannot be read (" in bench.plan(evidence=folder).problem
+
+
+def test_relabelling_and_training_need_no_network(bench: Bench) -> None:
+    bench.network.unlink()
+    outcome = bench.run(masks_only=True, masks={"min_blob": 99})
+    assert (outcome.error, outcome.evidence, outcome.masks) == ("", "fresh", "made")
+    recipe = build_recipe({**bench.tree, "masks": {"min_blob": 99}})
+    assert len(labelled_sequences(recipe)) == 1
+
+
+def test_a_file_that_changes_while_it_is_used_is_no_input(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(path: Path) -> bytes:
+        path.write_bytes(segmenter(steepness=20))
+        return inputs.read_input(path)
+
+    monkeypatch.setattr(labeler_files, "read_input", late)
+    assert "changed while it was in use" in bench.run(out=str(tmp_path / "other")).error
+    assert not list((tmp_path / "other").rglob("*.h5"))
+
+
+def test_what_the_network_cannot_do_fails_the_video_in_a_line(bench: Bench) -> None:
+    bench.network.write_bytes(b"no network")
+    error = bench.run().error
+    assert error.startswith("teacher: network: cannot be loaded")
+    assert "\n" not in error
+
+
+def test_stores_tell_the_settings_and_the_content(bench: Bench, tmp_path: Path) -> None:
+    evidence = EvidenceReader(tmp_path / "out/evidence/teacher/a.h5")
+    assert evidence.structure("settings") == {"batch": 16, "device": "cpu"}
+    assert set(evidence.fingerprint["files"]) == {"network"}
+    assert MaskReader(tmp_path / "out/masks/a.h5").structure("evidence_fingerprint") == evidence.fingerprint
