@@ -12,6 +12,7 @@ from spotlabel.pipeline.errors import FrameError, StoreError
 from spotlabel.pipeline.names import evidence_path
 from spotlabel.pipeline.pictures.files import write_image
 from spotlabel.pipeline.pictures.layers import (
+    Owned,
     draw_believability,
     draw_boxes,
     draw_evidence,
@@ -118,11 +119,17 @@ def _panels(
 
 def _mask_panel(image: Image, masks: MaskReader, index: int) -> Image:
     """The mask over the image, each object in its colour where the store says whose each pixel is."""
+    owned = owned_pixels(masks, index)
+    mask = masks.read(index)
+    return draw_mask(image, mask) if owned is None else draw_instances(image, mask, owned)
+
+
+def owned_pixels(masks: MaskReader, index: int) -> Owned | None:
+    """Whose each foreground pixel of a frame is, and a number for each box's colour; None if none says so."""
     if not masks.has_owners:
-        return draw_mask(image, masks.read(index))
+        return None
     tracks = masks.boxes.track_id[masks.boxes.rows(index)]
-    numbers = np.where(tracks >= 0, tracks, np.arange(len(tracks)))
-    return draw_instances(image, masks.read(index), (masks.owners(index), numbers))
+    return masks.owners(index), np.where(tracks >= 0, tracks, np.arange(len(tracks)))
 
 
 def frame_image(frames: FrameSource, number: int, size: tuple[int, int]) -> Image:

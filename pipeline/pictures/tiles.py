@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Seq
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.pipeline.pictures.layers import draw_mask, write
+from spotlabel.labelers.masks.owners import NO_OWNER
+from spotlabel.pipeline.pictures.layers import Owned, draw_instances, draw_mask, write
 from spotlabel.pipeline.sequence import Image
 
 PANEL_WIDTH, PANEL_HEIGHT = 176, 132
@@ -23,6 +25,7 @@ _BEYOND = 45
 """Grey level of what lies beyond the image border."""
 
 Window = tuple[int, int, int, int]
+_Pixel = TypeVar("_Pixel", np.uint8, np.uint16)
 
 
 def window_around(box: npt.NDArray[np.float32], size: tuple[int, int]) -> Window:
@@ -49,10 +52,10 @@ def _within(start: int, length: int, limit: int) -> int:
     return (limit - length) // 2 if length > limit else min(max(start, 0), limit - length)
 
 
-def cut(plane: npt.NDArray[np.uint8], window: Window, beyond: int) -> npt.NDArray[np.uint8]:
-    """A window of an image or mask; what lies beyond its border is ``beyond``."""
+def cut(plane: npt.NDArray[_Pixel], window: Window, beyond: int) -> npt.NDArray[_Pixel]:
+    """A window of an image, mask or owner plane; what lies beyond its border is ``beyond``."""
     x0, y0, x1, y1 = window
-    made = np.full((y1 - y0, x1 - x0, *plane.shape[2:]), beyond, np.uint8)
+    made = np.full((y1 - y0, x1 - x0, *plane.shape[2:]), beyond, plane.dtype)
     left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, plane.shape[1]), min(y1, plane.shape[0])
     if left < right and top < bottom:
         made[top - y0 : bottom - y0, left - x0 : right - x0] = plane[top:bottom, left:right]
@@ -83,7 +86,13 @@ def change_tile(
 
 
 def evidence_tile(
-    image: Image, evidence: Image, mask: npt.NDArray[np.uint8], box: npt.NDArray[np.float32], width: int
+    image: Image,
+    evidence: Image,
+    mask: npt.NDArray[np.uint8],
+    box: npt.NDArray[np.float32],
+    *,
+    width: int,
+    owned: Owned | None = None,
 ) -> Image:
     """One box as image, evidence, and image under the mask, side by side, cut to its surroundings.
 
@@ -93,13 +102,16 @@ def evidence_tile(
         mask: uint8 (H, W): 0 background, 1 foreground, 255 unknown.
         box: float32 (4,), pixel edges.
         width: of each of the three panels in px, a multiple of 4; their height is three quarters of it.
+        owned: as for :func:`spotlabel.pipeline.pictures.layers.draw_instances`; None: all of one colour.
 
     Returns:
         uint8 BGR, for one width always of one size.
     """
     window = window_around(box, image.shape[:2])
     ground = _panel(image, window, width)
-    return _row([ground, _panel(evidence, window, width), _under_mask(ground, mask, window)], box, window)
+    return _row(
+        [ground, _panel(evidence, window, width), _under_mask(ground, mask, window, owned)], box, window
+    )
 
 
 def _panel(image: Image, window: Window, width: int) -> Image:
@@ -107,8 +119,15 @@ def _panel(image: Image, window: Window, width: int) -> Image:
     return _sized(crop, width, cv2.INTER_CUBIC if crop.shape[1] < width else cv2.INTER_AREA)
 
 
-def _under_mask(ground: Image, mask: npt.NDArray[np.uint8], window: Window) -> Image:
-    return draw_mask(ground, _sized(cut(mask, window, 0), ground.shape[1], cv2.INTER_NEAREST))
+def _under_mask(
+    ground: Image, mask: npt.NDArray[np.uint8], window: Window, owned: Owned | None = None
+) -> Image:
+    width = ground.shape[1]
+    shown = _sized(cut(mask, window, 0), width, cv2.INTER_NEAREST)
+    if owned is None:
+        return draw_mask(ground, shown)
+    plane = _sized(cut(owned[0], window, NO_OWNER), width, cv2.INTER_NEAREST)
+    return draw_instances(ground, shown, (plane, owned[1]))
 
 
 def _row(panels: Seq[Image], box: npt.NDArray[np.float32], window: Window) -> Image:
@@ -137,9 +156,9 @@ def tile_grid(tiles: Seq[Image], columns: int, heading: Seq[str]) -> Image:
     return np.concatenate([_caption(heading, grid.shape[1], indent=_GAP), grid], axis=0)
 
 
-def _sized(plane: npt.NDArray[np.uint8], width: int, interpolation: int) -> npt.NDArray[np.uint8]:
+def _sized(plane: npt.NDArray[_Pixel], width: int, interpolation: int) -> npt.NDArray[_Pixel]:
     size = (width, width * PANEL_HEIGHT // PANEL_WIDTH)
-    return np.asarray(cv2.resize(plane, size, interpolation=interpolation), np.uint8)
+    return np.asarray(cv2.resize(plane, size, interpolation=interpolation), plane.dtype)
 
 
 def _outline_box(panel: Image, box: npt.NDArray[np.float32], window: Window) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from spotlabel.pipeline.pages.report.choose import Int64
 from spotlabel.pipeline.pages.report.columns import BoxColumns
 from spotlabel.pipeline.pictures.layers import draw_evidence
-from spotlabel.pipeline.pictures.render import empty_panel, frame_image
+from spotlabel.pipeline.pictures.render import empty_panel, frame_image, owned_pixels
 from spotlabel.pipeline.pictures.tiles import evidence_tile
 from spotlabel.pipeline.sequence import FrameSource, Image
 from spotlabel.pipeline.store import EvidenceReader, MaskReader
@@ -103,9 +103,12 @@ def crops(
     for index in np.unique(boxes.frame[rows]).tolist():
         image = frame_image(frames, int(masks.numbers[index]), masks.size)
         shown, mask = _evidence(evidence, masks, index), masks.read(index)
+        owned = owned_pixels(masks, index)
         facts, first = frame_boxes(masks, index), boxes.table.rows(index).start
         for place in np.flatnonzero(boxes.frame[rows] == index).tolist():
-            tile = evidence_tile(image, shown, mask, boxes.table.xyxy[rows[place]], WIDTHS[0])
+            tile = evidence_tile(
+                image, shown, mask, boxes.table.xyxy[rows[place]], width=WIDTHS[0], owned=owned
+            )
             box = facts[int(rows[place]) - first]
             made[place] = Crop(groups[place], int(masks.numbers[index]), box, tile)
     return [made[place] for place in sorted(made)]

@@ -123,7 +123,8 @@ def _group_row(name: str, part: Tally) -> Sequence[object]:
 def doubtful_boxes(pictures: Sequence[Picture], names: Sequence[str]) -> Markup:
     """The most doubtful boxes of all videos."""
     told = (
-        "Each as image, evidence and mask. Cyan is foreground, striped is unknown, white is the box. "
+        "Each as image, evidence and mask. Foreground has a colour for each object (cyan in "
+        "older stores), striped is unknown, white is the box. "
         "More of each video, with boxes in the middle and at random, stand below."
     )
     return section(
