@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from spotlabel.labelers.baselines.filled_box import FilledBox
 from spotlabel.labelers.masks.cleaning import threshold_level
 from spotlabel.pipeline.hashing import canonical_json
 from spotlabel.pipeline.measures.fit import Fit
@@ -19,7 +20,7 @@ from spotlabel.pipeline.store.schema import UNKNOWN_PLANE
 from spotlabel.pipeline.store.seal import sealed_digest
 from spotlabel.pipeline.upkeep.plan import Item
 
-VERSION = 1
+VERSION = 2
 """Rises when other lines would be said of the same stores."""
 
 
@@ -73,7 +74,8 @@ def _result(recipe: Recipe, item: Item, masks: MaskReader, evidence: EvidenceRea
         has_unknown=not len(boxes.xyxy) and _has_unknown(masks, ok),
         fit=_fit(recipe, masks, evidence),
         size=masks.size,
-        fixed=item.sequence.camera == Camera.FIXED,
+        # filled-box calls every pixel foreground, whatever the camera does
+        fixed=item.sequence.camera == Camera.FIXED and item.labeler is not FilledBox,
         first_frame=_first_frame(recipe, masks),
     )
 

@@ -101,6 +101,12 @@ def test_right_boxes_are_not_talked_about(bench: Bench) -> None:
     assert (outcome.error, outcome.findings, outcome.remarks) == ("", [], [])
 
 
+def test_filled_boxes_are_no_moving_camera(bench: Bench) -> None:
+    tree = {**bench.write(csv()).tree(), "labeler": "filled-box", "evidence": {}}
+    outcome = run_sequence(build_recipe(tree), "gate", False, lambda *_: None)
+    assert (outcome.error, outcome.findings) == ("", [])
+
+
 def test_every_fifth_frame_is_told_and_the_advice_mends_it(bench: Bench) -> None:
     bench.write(csv(range(EMPTY, COUNT, 5)))
     (line,) = bench.run().findings
