@@ -12,9 +12,9 @@ import click
 from spotlabel.pipeline.cli.options import console, recipe_options, table
 from spotlabel.pipeline.cli.progress import watching
 from spotlabel.pipeline.errors import ExportError
-from spotlabel.pipeline.exports.folder import check_folder, finish_folder
+from spotlabel.pipeline.exports.folder import Joined, check_folder, finish_folder
 from spotlabel.pipeline.exports.options import ExportOptions, FormatName
-from spotlabel.pipeline.exports.stage import dataset_classes
+from spotlabel.pipeline.exports.stage import dataset_classes, origins
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.exporting import Todo, export_all, plan_export
 from spotlabel.pipeline.running.job import Outcome
@@ -88,10 +88,9 @@ def masks_command(
     _make_folder(to)
     with watching(console(), sum(bool(each.reason) for each in todo), quiet) as watcher:
         outcomes = export_all(loaded, todo, export.options, to, jobs or usable_cores(), watcher)
-    names = [item.sequence.name for item in everything]
-    files, lacking = finish_folder(to, names, export.options)
+    joined = finish_folder(to, origins(everything, export.options), export.options)
     if not quiet:
-        _tell(export, outcomes, files, lacking)
+        _tell(export, outcomes, joined)
     failed = sum(outcome.failed for outcome in outcomes)
     if failed:
         echo(f"{failed} of {len(outcomes)} videos failed; the others are whole", err=True)
@@ -113,9 +112,9 @@ def _tell_plan(todo: list[Todo]) -> None:
     console(sys.stdout).print(shown)
 
 
-def _tell(export: _Export, outcomes: list[Outcome], files: list[Path], lacking: list[str]) -> None:
+def _tell(export: _Export, outcomes: list[Outcome], joined: Joined) -> None:
     """A line if nothing was to do, else a table; then what a user should know."""
-    if all(outcome.masks == "fresh" for outcome in outcomes):
+    if all(outcome.masks == "fresh" for outcome in outcomes) and not joined.remarks:
         echo(f"nothing to do: {len(outcomes)} of {len(outcomes)} videos are up to date in {export.to}")
         return
     columns = ("sequence", "export", "frames", "masks", "frames/s")
@@ -129,10 +128,13 @@ def _tell(export: _Export, outcomes: list[Outcome], files: list[Path], lacking: 
     for outcome in outcomes:
         for line in outcome.remarks:
             echo(f"{outcome.sequence}: {line}")
-    for file in files:
+    for file in joined.files:
         echo(f"{export.options.format}: {file}")
-    if files and lacking:
-        more = ", ..." if len(lacking) > _LACKING_SHOWN else ""
-        named = ", ".join(lacking[:_LACKING_SHOWN]) + more
-        echo(f"without {len(lacking)} videos that were not exported: {named}")
+    for line in joined.remarks:
+        echo(line)
+    if joined.files and joined.lacking:
+        named = [f"{name} ({reason})" for name, reason in joined.lacking.items()]
+        more = ", ..." if len(named) > _LACKING_SHOWN else ""
+        listed = ", ".join(named[:_LACKING_SHOWN]) + more
+        echo(f"without {len(named)} videos that are not whole and up to date: {listed}")
     echo(f"masks ({export.options.format}): {export.to}")

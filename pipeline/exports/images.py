@@ -11,10 +11,13 @@ import cv2
 from spotlabel.pipeline.errors import ExportError, FrameError
 from spotlabel.pipeline.exports.staging import Staging
 from spotlabel.pipeline.frames import ImageFolder
+from spotlabel.pipeline.frames.decode import valid
+from spotlabel.pipeline.frames.exif import orientation_tag
 from spotlabel.pipeline.frames.orientation import AS_STORED
-from spotlabel.pipeline.inputs import read_input
+from spotlabel.pipeline.inputs import open_input, read_input
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.sequence import FrameSource, Sequence
+from spotlabel.pipeline.store import FrameState
 
 QUALITY = 95
 """Of JPEG images that are made of the frames of a video."""
@@ -35,6 +38,7 @@ class Images:
         self._name = sequence.name
         self._counted = counted
         self._files = _files(sequence.frames)
+        self._lost = 0
 
     def name(self, index: int) -> str:
         """Name of a frame's image in the export.
@@ -49,12 +53,6 @@ class Images:
         stem = file_stem(file.stem) if file else f"{int(self._frames.numbers[index]):06}"
         return stem + suffix
 
-    @property
-    def turned(self) -> bool:
-        """Whether image files say that they are to be seen another way than they are stored."""
-        frames = self._frames
-        return isinstance(frames, ImageFolder) and frames.shape().tag != AS_STORED
-
     def check(self, images: str) -> None:
         """Refuse what cannot be done.
 
@@ -65,27 +63,46 @@ class Images:
             return
         if not self._files:
             raise ExportError(f"{self._name}: its frames are no image files to link to; use --images copy")
-        if self.turned:
+        if any(map(_turned, self._files.values())):
             raise ExportError(
-                f"{self._name}: its images are stored in another orientation than they are seen and labelled "
+                f"{self._name}: images are stored in another orientation than they are seen and labelled "
                 "in, which not every tool follows; use --images copy, which writes them as they are labelled"
             )
 
-    def put(self, index: int, images: str, stage: Staging, name: str) -> None:
-        """Bring a frame's image into the export.
+    def put(
+        self, index: int, images: str, stage: Staging, name: str, state: FrameState = FrameState.OK
+    ) -> None:
+        """Bring a frame's image into the export; one of which nothing is known may be lacking.
 
         Raises:
             ExportError: it cannot be read or made.
         """
+        if images == "none":
+            return
         file = self._files.get(index)
-        if images == "link" and file is not None:
+        if state in (FrameState.MISSING, FrameState.UNREADABLE) or (images == "link" and file is None):
+            self._lost += 1
+            return
+        if images == "link":
+            assert file is not None
             stage.link(name, file)
-        elif images == "copy":
-            stage.write(name, self._content(index, file))
+            return
+        try:
+            content = self._content(index, file)
+        except ExportError:
+            if state == FrameState.OK:
+                raise
+            self._lost += 1
+            return
+        stage.write(name, content)
+
+    def remarks(self) -> list[str]:
+        """How many frames have no image, in words."""
+        return [f"{self._lost} frames that cannot be read have no image"] if self._lost else []
 
     def _content(self, index: int, file: Path | None) -> bytes:
         try:
-            if file is not None and not self.turned:
+            if file is not None and not _turned(file):
                 return read_input(file)
             image = self._frames.read(index)
         except (FrameError, OSError) as error:
@@ -97,6 +114,15 @@ class Images:
                 f"{self._name}: frame {self._frames.numbers[index]} cannot be written as {suffix}"
             )
         return content.tobytes()
+
+
+def _turned(path: Path) -> bool:
+    """Whether an image file says that it is to be seen another way than it is stored."""
+    try:
+        with open_input(path) as file:
+            return valid(orientation_tag(file) or AS_STORED) != AS_STORED
+    except OSError:  # whoever reads it will say so
+        return False
 
 
 def _files(frames: FrameSource) -> dict[int, Path]:

@@ -32,6 +32,7 @@ class Record:
         frames: number of exported frames.
         objects: number of masks in them.
         remarks: what there was to say, a line each.
+        before: while ``publishing``, the digests that files may still have of exports before, by path.
     """
 
     state: Literal["publishing", "whole"]
@@ -40,6 +41,14 @@ class Record:
     frames: int = 0
     objects: int = 0
     remarks: list[str] = field(default_factory=list)
+    before: Mapping[str, list[str]] = field(default_factory=dict)
+
+    def digests(self) -> dict[str, list[str]]:
+        """Every digest that this program may have left a file with, by path."""
+        known = {name: list(found) for name, found in self.before.items()}
+        for name, digest in self.files.items():
+            known[name] = sorted({*known.get(name, ()), digest})
+        return known
 
 
 def record_path(to: Path, form: str, stem: str) -> Path:
@@ -99,15 +108,21 @@ def what_differs(to: Path, form: str, stem: str, wanted: Mapping[str, Any], cach
     need = compare(record.made_from, json.loads(json.dumps(wanted)))
     if need.reason:
         return need.reason
+    return _first_difference(to, record, cache)
+
+
+def _first_difference(to: Path, record: Record, cache: DigestCache) -> str:
     for name, digest in record.files.items():
-        found = _digest(to / name, cache)
+        found = present_digest(to / name, cache)
+        if found == digest and (to / name).is_symlink() and not (to / name).exists():
+            return f"{to / name} leads to a file that has gone"
         if found != digest:
             return f"{to / name} {'is not as it was written' if found else 'has gone'}"
     return ""
 
 
-def _digest(path: Path, cache: DigestCache) -> str:
-    """Digest of a file or link, empty if there is none."""
+def present_digest(path: Path, cache: DigestCache) -> str:
+    """Digest of a file or link, empty if there is none or it cannot be read."""
     try:
         return link_digest(path) if path.is_symlink() else cache.remembered(path, "content", file_digest)
     except OSError:

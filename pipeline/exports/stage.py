@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spotlabel.labelers.masks import MaskSettings
-from spotlabel.pipeline.errors import ChangedInputError, ExportError, StoreError
+from spotlabel.pipeline.datasets.mot_rows import NO_CLASS
+from spotlabel.pipeline.errors import (
+    ChangedInputError,
+    ExportError,
+    SpotlabelError,
+    StoreError,
+    one_sentence,
+)
 from spotlabel.pipeline.exports.formats.base import Format
 from spotlabel.pipeline.exports.formats.registry import FORMATS
 from spotlabel.pipeline.exports.images import Images
@@ -33,17 +41,35 @@ from spotlabel.pipeline.upkeep.plan import Item
 def dataset_classes(items: Iterable[Item]) -> tuple[str, ...]:
     """All classes of the videos that have masks, in the order of the videos.
 
-    Raises:
-        StoreError: a store is damaged.
+    A video whose store cannot be read has none; it fails by itself, see :func:`why_export`.
     """
     names: dict[str, None] = {}
     for item in items:
-        if item.mask_path.exists():
+        try:
             sealed_digest(item.mask_path, item.cache)
             masks = MaskReader(item.mask_path, sealed=True)
-            names |= dict.fromkeys(masks.class_names)
-            masks.close()
+        except (SpotlabelError, OSError):
+            continue
+        names |= dict.fromkeys(_class_names(masks))
+        masks.close()
     return tuple(names)
+
+
+def _class_names(masks: MaskReader) -> tuple[str, ...]:
+    """Classes of a video; of one without boxes not the name that readers give to what has no class."""
+    nothing = not len(masks.boxes.xyxy) and masks.class_names == (NO_CLASS,)
+    return () if nothing else masks.class_names
+
+
+def origins(items: Iterable[Item], options: ExportOptions) -> dict[str, dict[str, Any] | str]:
+    """What the files of every video would be made from now, or why that cannot be told, by name."""
+    found: dict[str, dict[str, Any] | str] = {}
+    for item in items:
+        try:
+            found[item.sequence.name] = made_from(item, options)
+        except (SpotlabelError, OSError) as error:
+            found[item.sequence.name] = one_sentence(error)
+    return found
 
 
 def why_export(recipe: Recipe, item: Item, options: ExportOptions, to: Path) -> str:
@@ -87,7 +113,7 @@ def export_video(
         progress: called after every frame.
 
     Returns:
-        What was written.
+        What was written; among its remarks also what was kept of others.
 
     Raises:
         ExportError: the format cannot hold it, or the disk cannot.
@@ -108,14 +134,20 @@ def export_video(
             for place, index in enumerate(video.indices.tolist()):
                 frame = frames.read(index)
                 writer.put(frame)
-                images.put(index, options.images, stage, f"{form.images.format(stem)}/{video.images[place]}")
+                images.put(
+                    index,
+                    options.images,
+                    stage,
+                    f"{form.images.format(stem)}/{video.images[place]}",
+                    FrameState(masks.state[index]),
+                )
                 objects += len(frame.instances)
                 progress(place + 1, len(video.indices))
-            remarks = [*writer.finish(), *_left_out(video, options)]
+            remarks = [*writer.finish(), *_left_out(video, options), *images.remarks()]
             _check_still(item, origin)
             record = Record("whole", origin, {}, len(video.indices), objects, remarks)
-            publish(to, record_path(to, form.name, stem), form.own_of(stem), stage, record)
-            return record
+            kept = publish(to, record_path(to, form.name, stem), form.own_of(stem), stage, record)
+            return replace(record, remarks=[*remarks, *kept])
     finally:
         masks.close()
 
@@ -124,7 +156,7 @@ def _video(item: Item, masks: MaskReader, options: ExportOptions, form: Format, 
     frames, known = item.sequence.frames, masks.state == FrameState.OK
     if not np.array_equal(masks.numbers, frames.numbers) or masks.size != frames.size:
         raise StoreError(f"{masks.path}: was made from other frames; run `spotlabel label` again")
-    if not set(masks.class_names) <= set(options.classes):
+    if not set(_class_names(masks)) <= set(options.classes):
         raise ExportError(
             f"{item.sequence.name}: its classes changed while the export was prepared; run again"
         )
@@ -141,7 +173,7 @@ def _video(item: Item, masks: MaskReader, options: ExportOptions, form: Format, 
         boxes=masks.boxes,
         objects=objects_of(masks.boxes, np.flatnonzero(chosen & known)),
         classes=options.classes,
-        class_of=np.array([options.classes.index(name) for name in masks.class_names], np.int64),
+        class_of=np.array([options.classes.index(name) for name in _class_names(masks)], np.int64),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -16,6 +17,7 @@ from spotlabel.pipeline.errors import ExportError
 MAKING = ".making"
 """Folder below the export's, where files are before they take their names."""
 _LINK = "link "
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def link_digest(path: Path) -> str:
@@ -151,9 +153,10 @@ def staging(to: Path, stem: str) -> Iterator[Staging]:
     except OSError as error:
         reason = error.strerror or str(error)
         where = error.filename or to
+        space = "free some space or " if error.errno in _NO_SPACE else ""
         raise ExportError(
-            f"{where}: could not be written ({room(to)}): {reason}; free some space or export into another "
-            "folder, then run again"
+            f"{where}: could not be written ({room(to)}): {reason}; {space}export into another folder, "
+            "then run again"
         ) from error
 
 
@@ -163,8 +166,9 @@ def clear_staging(to: Path) -> None:
     if not making.is_dir():
         return
     clear_folder(making)
+    folders = sorted(making.iterdir())  # listed before the locks: no folder is there without its lock
     used = {_folder_of(lock) for lock in making.glob(".*.partial")}
-    for folder in sorted(making.iterdir()):
+    for folder in folders:
         if folder.is_dir() and folder not in used:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -248,7 +248,8 @@ class MaskReader(SealedReader):
         """Offsets of the frames' runs, runs, and which boxes claim foreground."""
         if not self.has_owners:
             raise StoreError(
-                f"{self.path}: does not say whose each pixel is; make it again with `spotlabel relabel`"
+                f"{self.path}: does not say whose each pixel is; make it again with `spotlabel relabel` and "
+                "a recipe whose masks.owners.rule is not none"
             )
         offsets = self.table(schema.OWNER_OFFSETS, np.int64, (len(self) + 1,))
         runs = self.table(schema.OWNER_RUNS, np.uint16, (None, 2))

@@ -16,8 +16,9 @@ from defusedxml import ElementTree
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from spotlabel.pipeline.exports.folder import Joined, finish_folder
 from spotlabel.pipeline.exports.options import ExportOptions
-from spotlabel.pipeline.exports.stage import dataset_classes, export_video
+from spotlabel.pipeline.exports.stage import dataset_classes, export_video, origins
 from spotlabel.pipeline.recipes.recipe import build_recipe, load_recipe
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.store import EvidenceWriter, FrameState, MaskReader, StoreInfo
@@ -91,6 +92,11 @@ def export(recipe: Path, to: Path, form: str, **options: Any) -> Path:
     for item in found:
         export_video(loaded, item, asked, to, lambda *_: None)
     return to
+
+
+def finish(recipe: Path, to: Path, options: ExportOptions) -> Joined:
+    """What all videos of a recipe have in common."""
+    return finish_folder(to, origins(items(load_recipe(str(recipe))), options), options)
 
 
 def store(recipe: Path, name: str) -> MaskReader:

@@ -60,15 +60,17 @@ class CocoWriter:
             assert instance.piece is not None
             x0, y0, x1, y1 = instance.box
             bbox = [x0, y0, round(x1 - x0, 3), round(y1 - y0, 3)]
-            self._row(instance.class_id, self._pixels(instance.piece, bbox), 0, self._more(instance, first))
+            self._row(
+                self._category(instance), self._pixels(instance.piece, bbox), 0, self._more(instance, first)
+            )
         for instance in frame.unknown:
             if instance.piece is not None:
                 pixels = self._pixels(instance.piece)
-                self._row(instance.class_id, pixels, 1, self._more(instance, first))
+                self._row(self._category(instance), pixels, 1, self._more(instance, first))
         if frame.rest is not None:
             pixels = self._pixels(frame.rest)
-            for class_id in range(len(self._video.class_of)):
-                self._row(class_id, pixels, 1, {})
+            for category in range(1, len(self._video.classes) + 1):
+                self._row(category, pixels, 1, {})
 
     def _pixels(self, piece: Piece, bbox: list[float] | None = None) -> dict[str, object]:
         """What says where pixels are; without a box the rectangle around them."""
@@ -76,9 +78,11 @@ class CocoWriter:
         rle = coco_rle(piece, self._video.size)
         return {"bbox": bbox or [x0, y0, x1 - x0, y1 - y0], "area": piece.area, "segmentation": rle}
 
-    def _row(self, class_id: int, pixels: dict[str, object], crowd: int, more: dict[str, object]) -> None:
+    def _category(self, instance: Instance) -> int:
+        return int(self._video.class_of[instance.class_id]) + 1
+
+    def _row(self, category: int, pixels: dict[str, object], crowd: int, more: dict[str, object]) -> None:
         self._count += 1
-        category = int(self._video.class_of[class_id]) + 1
         ids = {"id": self._count, "image_id": self._image, "category_id": category, "iscrowd": crowd}
         self._document.row(compact({**ids, **pixels, **more}))
 

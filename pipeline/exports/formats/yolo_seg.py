@@ -31,7 +31,7 @@ class YoloSegWriter:
 
     def __init__(self, video: Video, stage: Staging) -> None:
         self._video, self._stage = video, stage
-        self._kept, self._worst, self._count, self._unknown = 0.0, 1.0, 0, 0
+        self._kept, self._worst, self._count, self._unknown, self._regions = 0.0, 1.0, 0, 0, 0
 
     def put(self, frame: ExportFrame) -> None:
         """The next exported frame."""
@@ -40,6 +40,7 @@ class YoloSegWriter:
             assert instance.piece is not None
             rows.append(f"{self._video.class_of[instance.class_id]} {self._polygon(instance.piece)}\n")
         self._unknown += len(frame.unknown)
+        self._regions += frame.rest is not None
         name = f"labels/{self._video.stem}/{self._video.image_stem(frame.index)}.txt"
         self._stage.write(name, "".join(rows).encode())
 
@@ -62,6 +63,11 @@ class YoloSegWriter:
             )
         if self._unknown:
             told.append(f"{self._unknown} objects without a mask look like background: YOLO has no unknown")
+        if self._regions:
+            told.append(
+                f"{self._regions} frames have further unknown pixels (ignore regions) that look like "
+                "background"
+            )
         return told
 
 

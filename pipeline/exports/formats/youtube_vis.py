@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from spotlabel.pipeline.atomic import replacing
 from spotlabel.pipeline.exports.document import Document, compact, read_rows
@@ -54,10 +55,22 @@ class YoutubeVisWriter:
             self._masks.write(text)
         for instance in frame.unknown:
             self._length[instance.row] = _UNKNOWN
+        if not frame.known:
+            rows = self._video.boxes.rows(frame.index)
+            self._length[rows.start : rows.stop] = _UNKNOWN
+
+    def _object_of_row(self) -> npt.NDArray[np.int64]:
+        """The object of every box, int64 (N,); in frames of which nothing is known, of every track's."""
+        objects, track_id = self._video.objects, self._video.boxes.track_id
+        number_of = {track: number for number, track in enumerate(objects.track_id.tolist()) if track >= 0}
+        of_row = objects.of_row.copy()
+        for row in np.flatnonzero((of_row < 0) & (self._length == _UNKNOWN)).tolist():
+            of_row[row] = number_of.get(int(track_id[row]), -1)
+        return of_row
 
     def finish(self) -> list[str]:
         """Write every track, and end the file."""
-        of_row = self._video.objects.of_row
+        of_row = self._object_of_row()
         order = np.argsort(of_row, kind="stable")
         order = order[of_row[order] >= 0]
         ends = np.cumsum(np.bincount(of_row[order], minlength=len(self._video.objects)))

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from spotlabel.pipeline.exports.folder import finish_folder
 from spotlabel.pipeline.exports.options import ExportOptions
 from spotlabel.pipeline.store import FOREGROUND, UNKNOWN, FrameState
 from tests.helpers import exporting
@@ -32,7 +31,7 @@ def by_coco(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Found:
 
 def written(recipe: Path, to: Path, form: str) -> Path:
     exporting.export(recipe, to, form)
-    finish_folder(to, ["gate", "road"], ExportOptions(format=form, classes=CLASSES))
+    exporting.finish(recipe, to, ExportOptions(format=form, classes=CLASSES))
     return to
 
 
@@ -125,6 +124,8 @@ def test_youtube_vis(recipe: Path, by_coco: Found, tmp_path: Path) -> None:
     joined = json.loads((to / "instances.json").read_text())
     assert [row["name"] for row in joined["videos"]] == ["gate", "road"]
     assert [row["video_id"] for row in joined["annotations"]] == [1, 1, 2, 2]
+    unknown = {row["track_id"]: row["unknown"] for row in joined["annotations"]}
+    assert all(frames[:WARM_UP] == [*range(WARM_UP)] for frames in unknown.values())
     assert joined["videos"][1]["file_names"][0] == "road/000001.jpg"
 
 
