@@ -60,12 +60,20 @@ def find_kept(
     """
     kept = Kept()
     present = {name for top in tops for name in _present(to, top)}
-    for name in sorted(present | {name for name in ours if os.path.lexists(to / name)}):
+    for name in sorted(present | {name for name in ours.keys() - present if _inside(to, name)}):
         digest = present_digest(to / name, cache)
         if digest and (digest in ours.get(name, ()) or digest == made.get(name)):
             continue
         (kept.changed if name in ours or name in made else kept.others).append(name)
     return kept
+
+
+def _inside(to: Path, name: str) -> bool:
+    """Whether a recorded file is there, and no link leads to it out of the export."""
+    path = to / name
+    if ".." in Path(name).parts or not os.path.lexists(path):
+        return False
+    return path.parent.resolve().is_relative_to(to.resolve())
 
 
 def _present(to: Path, top: str) -> Iterator[str]:

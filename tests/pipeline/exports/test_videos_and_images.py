@@ -81,7 +81,7 @@ def test_free_some_space_only_where_that_helps(tmp_path: Path, code: int, told: 
 
 def test_a_video_without_boxes_has_no_class(tmp_path: Path) -> None:
     exporting.video(tmp_path / "data", "empty")
-    (tmp_path / "data/empty/gt/gt.txt").write_text("")
+    (tmp_path / "data/empty/gt/gt.txt").write_text("1,-1,4,4,8,6,0,-1,-1\n")
     tree = exporting.recipe_tree(tmp_path, dataset={"reader": "mot"})
     exporting.label(tree, ("empty",))
     recipe = write(tmp_path / "recipe.yaml", tree)
