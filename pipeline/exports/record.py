@@ -15,7 +15,7 @@ from spotlabel.pipeline.hashing import DigestCache, canonical_json, file_digest,
 from spotlabel.pipeline.regular import regular_bytes
 from spotlabel.pipeline.upkeep.freshness import compare
 
-VERSION = 1
+VERSION = 2
 """Rises when the same masks and options would give other files."""
 MADE = ".made"
 NOTHING_YET = "not exported yet"
