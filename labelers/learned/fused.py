@@ -29,13 +29,14 @@ from spotlabel.labelers.learned.settings import (
     FusedSettings,
 )
 from spotlabel.labelers.learned.teacher import NEUTRAL, painted
-from spotlabel.labelers.masks import PRESETS
+from spotlabel.labelers.masks import MASK_RULES_VERSION, PRESETS
 from spotlabel.labelers.masks.boxes import pixel_rects
 from spotlabel.labelers.masks.frame import foreground_in_boxes
 
 Bool = npt.NDArray[np.bool_]
-_VERSION = 1
-"""Of the fusion; the labeler's own is added, so that either makes evidence stale."""
+_VERSION = 10_000 + 100 * MASK_RULES_VERSION
+"""Of the fusion and of the rules that clean what it is given; the labeler's own is added, so that each makes
+evidence stale."""
 _RULES = PRESETS["default"]
 _MOST_SAMPLED_FRAMES = 128
 
@@ -115,7 +116,7 @@ class BoxbgTeacher(Fused):
     """
 
     name: ClassVar[str] = "boxbg-teacher"
-    version: ClassVar[int] = 100 * _VERSION + Boxbg.version
+    version: ClassVar[int] = _VERSION + Boxbg.version
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*LIBRARIES, *Boxbg.libraries}))
     settings_type: ClassVar[type[Settings]] = BoxbgTeacherSettings
 
@@ -133,7 +134,7 @@ class EgoflowCutTeacher(Fused):
     """A box segmenter put together with ``egoflow-cut``; for moving cameras."""
 
     name: ClassVar[str] = "egoflow-cut-teacher"
-    version: ClassVar[int] = 100 * _VERSION + EgoflowCut.version
+    version: ClassVar[int] = _VERSION + EgoflowCut.version
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*LIBRARIES, *EgoflowCut.libraries}))
     settings_type: ClassVar[type[Settings]] = EgoflowCutTeacherSettings
 

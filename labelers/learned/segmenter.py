@@ -29,7 +29,8 @@ class Segmenter:
     Args:
         content: an ONNX file.
         device: ``cpu`` or ``cuda``.
-        batch: crops that are given to the network at a time, at most.
+        batch: crops that are given to the network at a time, at most; a network that takes a fixed number is
+            given that.
 
     Raises:
         LabelerError: onnxruntime is not installed or has no such device, or the file cannot be used.
@@ -43,7 +44,8 @@ class Segmenter:
             found = ", ".join(f"{one.name} {one.shape}" for one in inputs)
             raise LabelerError(f"network: expected one input (batch, 3, height, width), got {found}")
         fixed = inputs[0].shape[0]
-        self._batch = min(batch, fixed) if isinstance(fixed, int) else batch
+        self._fixed = isinstance(fixed, int)
+        self._batch = fixed if self._fixed else batch
         self._input, self._output = inputs[0].name, self._session.get_outputs()[0].name
 
     def readings(self, image: Image, boxes: Boxes) -> list[list[Image]]:
@@ -69,7 +71,8 @@ class Segmenter:
         """The network's output for each crop, uint8 (size, size), in order."""
         for start in range(0, len(where), self._batch):
             some = [cropped(image, place, self.facts.size) for place in where[start : start + self._batch]]
-            yield from self._run(prepared(np.stack(some), self.facts))
+            filled = some + some[-1:] * (self._batch - len(some)) if self._fixed else some
+            yield from self._run(prepared(np.stack(filled), self.facts))[: len(some)]
 
     def _run(self, crops: npt.NDArray[np.float32]) -> Image:
         """float32 (N, 3, size, size) in, uint8 (N, size, size) out."""

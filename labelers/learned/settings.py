@@ -26,7 +26,8 @@ class TeacherSettings(Settings):
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the network runs; `cuda` needs onnxruntime-gpu, and gives other last digits than `cpu`."""
     batch: int = Field(16, ge=1, le=1024)
-    """Boxes of a frame that the network is given at a time, if its file leaves that open."""
+    """Boxes of a frame that the network is given at a time, if its file leaves that open. Evidence made with
+    another number counts as stale, as with any setting."""
 
 
 class FusedSettings(TeacherSettings):

@@ -87,12 +87,18 @@ def measure(sequence: Sequence, mask_file: Path, every: int = 1) -> Quality:
 
     Raises:
         DatasetError: no usable ground truth.
-        StoreError: the masks are missing, damaged, or of another length.
+        StoreError: the masks are missing, damaged, of another length, or of another image size.
     """
     masks = MaskReader(mask_file)
     if len(masks) != len(sequence.frames):
         raise StoreError(
             f"{mask_file}: holds {len(masks)} frames, the sequence {len(sequence.frames)}; "
+            "run `spotlabel label` again"
+        )
+    if masks.size != sequence.frames.size:
+        (height, width), (high, wide) = masks.size, sequence.frames.size
+        raise StoreError(
+            f"{mask_file}: holds masks of {width}x{height}, the sequence's frames are {wide}x{high}; "
             "run `spotlabel label` again"
         )
     counts, known, frames, unknown = PixelCounts(), PixelCounts(), 0, 0

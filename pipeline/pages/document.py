@@ -10,6 +10,8 @@ from pathlib import Path
 from spotlabel.pipeline.pages.html import Markup, join, tag
 
 _ASSETS = Path(__file__).parent / "assets"
+GENERATOR = "spotlabel"
+"""What every page says near its head of who made it."""
 _ICON = "data:,"
 """An empty icon: without any, browsers ask the place that the page comes from for one."""
 
@@ -31,6 +33,7 @@ def opening(title: str, scripts: tuple[str, ...]) -> str:
     )
     head = join(
         tag("meta", charset="utf-8"),
+        tag("meta", name="generator", content=Markup(GENERATOR)),
         tag("meta", http_equiv="Content-Security-Policy", content=Markup(policy)),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),

@@ -133,14 +133,18 @@ def owned_pixels(masks: MaskReader, index: int) -> Owned | None:
 
 
 def frame_image(frames: FrameSource, number: int, size: tuple[int, int]) -> Image:
-    """The frame of a number, or an empty panel of a size: frames may have come or gone since labelling."""
+    """The frame of a number, or an empty panel of the masks' height and width that says why none.
+
+    Frames may have come, gone or been scaled since labelling; one of another size does not go with the masks.
+    """
     positions = np.flatnonzero(frames.numbers == number)
-    if len(positions):
-        try:
-            return frames.read(int(positions[0]))
-        except FrameError:
-            return empty_panel(size, "this frame cannot be read")
-    return empty_panel(size, "this frame is no longer there")
+    if not len(positions):
+        return empty_panel(size, "this frame is no longer there")
+    try:
+        image = frames.read(int(positions[0]))
+    except FrameError:
+        return empty_panel(size, "this frame cannot be read")
+    return image if image.shape[:2] == size else empty_panel(size, "this frame has another size now")
 
 
 def empty_panel(size: tuple[int, int], note: str) -> Image:

@@ -22,6 +22,8 @@ from spotlabel.pipeline.running.isolate import Children, Lost, Stopped, run_isol
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.scratch import clear_scratch
 from spotlabel.pipeline.running.watcher import Watcher
+from spotlabel.pipeline.sequence import Camera
+from spotlabel.pipeline.upkeep.labeler_files import labeler_files
 
 _TRIES = 2
 """A child that dies (not: fails) is tried once more; memory may have been short for a moment."""
@@ -119,8 +121,13 @@ def _clear_up(job: Mapping[str, Any]) -> None:
 
 
 def absolute_tree(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as data for a child, which runs in another folder."""
-    return {**recipe.tree, "data": os.path.abspath(recipe.data), "out": os.path.abspath(recipe.out)}
+    """The recipe as data for a child, which runs in another folder: every path in it is absolute."""
+    tree = {**recipe.tree, "data": os.path.abspath(recipe.data), "out": os.path.abspath(recipe.out)}
+    evidence = {name: dict(values) for name, values in recipe.tree.get("evidence", {}).items()}
+    for labeler, settings in map(recipe.labeler_for, Camera):
+        for name, path in labeler_files(labeler, settings).items():
+            evidence.setdefault(labeler.name, {})[name] = os.path.abspath(path)
+    return {**tree, "evidence": evidence} if evidence else tree
 
 
 @contextmanager

@@ -21,9 +21,11 @@ def _prefix() -> str:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """An empty folder that is gone at the end; if this process is killed, with the next run.
+    """An empty folder that is gone at the end; if this process is killed, with the next run on this host.
 
-    It is locked for as long as this process lives, so that :func:`clear_scratch` can tell.
+    Folders left before a reboot are not cleared, for their names hold that boot's id; whatever empties the
+    system's temporary folder takes them. The folder is locked for as long as this process lives, so that
+    :func:`clear_scratch` can tell.
 
     Raises:
         OSError: there is no room for it.
@@ -49,7 +51,7 @@ def _locked_folder() -> tuple[Path, int]:
 
 
 def clear_scratch() -> list[Path]:
-    """Delete the scratch folders that killed runs of this user have left on this host.
+    """Delete the scratch folders that killed runs of this user have left on this host since it was started.
 
     Returns:
         The deleted folders, sorted.

@@ -85,7 +85,8 @@ def crops(
 ) -> list[Crop]:
     """Pictures of the chosen boxes, in the order of the groups; every frame is read once.
 
-    A frame or evidence that is no longer there leaves an empty panel that says so.
+    A frame or evidence that is no longer there, or a frame of another size than the masks, leaves an empty
+    panel that says so.
 
     Args:
         frames: of the video.

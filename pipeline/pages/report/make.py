@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from spotlabel.pipeline.pages.report import details
+from spotlabel.pipeline.pages.report import details, sections
 from spotlabel.pipeline.pages.report.crops import encoded_within
 from spotlabel.pipeline.pages.report.overall import Overall
-from spotlabel.pipeline.pages.report.runs import runs_in
+from spotlabel.pipeline.pages.report.runs import Run, runs_in, with_room
 from spotlabel.pipeline.pages.report.spool import PartSpool, part_spool
 from spotlabel.pipeline.pages.report.summary import Row, Totals, Verdict
+from spotlabel.pipeline.pages.report.target import check_target
 from spotlabel.pipeline.pages.report.video import Video, look_at
 from spotlabel.pipeline.pages.report.write import Asked, Kept, Made, write_report
 from spotlabel.pipeline.recipes.recipe import Recipe
@@ -23,6 +24,8 @@ FEW_VIDEOS, MANY_SHOWN, SHOWN = 10, 6, 3
 """Up to so many videos, six boxes of each group are shown; three of more."""
 _ABOVE, _ABOVE_SHARE = 300_000, 0.3
 """Bytes kept free for what is about all videos, and the share of the page that this may be at most."""
+_RUNS_SHARE = 0.2
+"""Share of the page that pictures of training and evaluation may be at most."""
 _ROW = 3000
 """Bytes kept free for a video's row in the table."""
 
@@ -58,11 +61,14 @@ def make_report(
         The verdict, and what had to be left out of the page to keep it small, a line each.
 
     Raises:
-        ReportError: the page cannot be made as small as asked.
+        ReportError: a file of another kind stands where the page or its twin goes, or the page cannot be made
+            as small as asked.
         OSError: it cannot be written.
     """
     watch, totals, overall, kept = watch or Watch(), Totals(), Overall(), []
-    above = min(_ABOVE, int(asked.max_bytes * _ABOVE_SHARE))
+    check_target(target)
+    runs = with_room(runs_in(recipe.out), int(asked.max_bytes * _RUNS_SHARE))
+    above = min(_ABOVE, int(asked.max_bytes * _ABOVE_SHARE)) + _length(runs)
     room = (asked.max_bytes - above) // max(1, len(chosen)) - _ROW
     count = MANY_SHOWN if len(chosen) <= FEW_VIDEOS else SHOWN
     with part_spool() as spool:
@@ -71,7 +77,12 @@ def make_report(
             kept.append(_keep(spool, place, video, totals.add(video), room))
             overall.add(place, video)
             watch.finished(video)
-        return write_report(recipe, target, asked, Made(totals, overall, kept, runs_in(recipe.out)), spool)
+        return write_report(recipe, target, asked, Made(totals, overall, kept, runs), spool)
+
+
+def _length(runs: Sequence[Run]) -> int:
+    """Bytes that training and evaluation take in the page."""
+    return len(sections.runs(runs).encode()) if runs else 0
 
 
 def _keep(spool: PartSpool, place: int, video: Video, row: Row, room: int) -> Kept:

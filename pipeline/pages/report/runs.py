@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Run:
         figures: of an evaluation, by dotted name.
         picture: ``curves.png`` of an evaluation; empty if there is none.
         problem: why it cannot be shown, in a line; empty if it can.
+        lacking: bytes that a picture takes for which there was no room; 0 if it is shown, or there is none.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Run:
     figures: Mapping[str, float | str] | None = None
     picture: bytes = b""
     problem: str = ""
+    lacking: int = 0
 
     def as_data(self) -> dict[str, Any]:
         """As plain data, without the picture."""
@@ -73,24 +75,37 @@ def runs_in(out: Path) -> list[Run]:
     return [run for run in found if run is not None]
 
 
+def with_room(runs: Sequence[Run], room: int) -> list[Run]:
+    """The runs, the first ones with their pictures as long as these have room in so many bytes."""
+    kept = []
+    for run in runs:
+        length = 4 * -(-len(run.picture) // 3)  # in base64
+        room -= length
+        kept.append(run if room >= 0 or not length else replace(run, picture=b"", lacking=length))
+    return kept
+
+
 def _told(path: Path, out: Path, read: Callable[[str, Path], Run | None]) -> Run | None:
     name = path.parent.relative_to(out).as_posix()
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"larger than {MOST_BYTES >> 20} MiB")
         return read(name, path)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         return Run(name, problem=f"{path.name} cannot be used: {one_sentence(error)}")
 
 
 def _training(name: str, path: Path) -> Run:
     points: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for entry in _entries(path):
-        kind = str(entry["kind"])
+        kind, step = str(entry["kind"]), float(entry["step"])
+        if not math.isfinite(step):
+            raise ValueError(f"step {step} is not a number of steps")
         for key, value in entry.items():
-            if key in _STEP_ONLY or isinstance(value, (str, bool)) or not math.isfinite(float(value)):
+            if key in _STEP_ONLY or value is None or isinstance(value, (str, bool)):
                 continue
-            points.setdefault((_KINDS.get(kind, kind), key), []).append((float(entry["step"]), float(value)))
+            if math.isfinite(float(value)):
+                points.setdefault((_KINDS.get(kind, kind), key), []).append((step, float(value)))
     curves = [
         Curve(kind, key, _thinned(found)) for (kind, key), found in points.items() if key not in ("epoch",)
     ]
@@ -114,7 +129,10 @@ def _thinned(points: list[tuple[float, float]]) -> tuple[tuple[float, float], ..
     edges = [k * len(points) // parts for k in range(parts + 1)]
     groups = [points[low:high] for low, high in pairwise(edges)]
     return tuple(
-        (sum(step for step, _ in group) / len(group), sum(value for _, value in group) / len(group))
+        (
+            math.fsum(step for step, _ in group) / len(group),
+            math.fsum(value for _, value in group) / len(group),
+        )
         for group in groups
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from spotlabel.pipeline.pages.html import Markup, tag
 from spotlabel.pipeline.pages.report import details, sections, table
 from spotlabel.pipeline.pages.report.against import FORMAT, Changes, Earlier, ReportError, changes
 from spotlabel.pipeline.pages.report.overall import Overall
-from spotlabel.pipeline.pages.report.runs import Run
+from spotlabel.pipeline.pages.report.runs import Run, with_room
 from spotlabel.pipeline.pages.report.spool import Part, PartSpool
 from spotlabel.pipeline.pages.report.summary import Row, Totals, Verdict, verdict
 from spotlabel.pipeline.recipes.recipe import Recipe
@@ -85,10 +85,19 @@ class Made:
 
 @dataclass(frozen=True)
 class _Fit:
-    """What of the videos' parts has room in the page: places of the videos."""
+    """What of the videos' parts has room in the page: places of the videos.
+
+    Attributes:
+        texts: videos with a part of their own.
+        pictures: those of them with pictures.
+        fixed: bytes of the page without these parts.
+        size: bytes that are needed for all.
+    """
 
     texts: frozenset[int]
     pictures: frozenset[int]
+    fixed: int = 0
+    size: int = 0
 
 
 def write_report(
@@ -100,7 +109,7 @@ def write_report(
         The verdict, and lines that say what was left out of the page.
 
     Raises:
-        ReportError: not even the table of videos has room.
+        ReportError: not even the page without the videos' parts has room.
         OSError: a file cannot be written.
     """
     found = verdict(made.totals)
@@ -108,9 +117,16 @@ def write_report(
     since = None
     if asked.earlier is not None:
         since = changes(asked.earlier[0], found.headline, settings, made.totals.rows)
-    page = _Page(asked, made, found, sections.settings(settings, versions, asked.commands), since)
-    fit, size = _fitted(page, made.kept, asked.max_bytes, target)
-    notes = _left_out(made.kept, fit, size, asked.max_bytes)
+    again = sections.settings(settings, versions, asked.commands)
+    page = _Page(asked, made, found, again, since)
+    fit = _fitted(page, made, asked.max_bytes)
+    if len(fit.pictures) < len(made.kept) and any(run.picture for run in made.runs):
+        made = replace(made, runs=with_room(made.runs, 0))
+        page = _Page(asked, made, found, again, since)
+        fit = _fitted(page, made, asked.max_bytes)
+    if fit.fixed > asked.max_bytes:
+        raise _too_small(target, fit.fixed)
+    notes = _left_out(made, fit, asked.max_bytes)
     target.parent.mkdir(parents=True, exist_ok=True)
     clear_folder(target.parent)
     head = {
@@ -205,22 +221,25 @@ class _Page:
         yield '<h2 id="single-title">Video by video</h2>\n'
 
 
-def _fitted(page: _Page, kept: Sequence[Kept], limit: int, target: Path) -> tuple[_Fit, int]:
-    """What has room, the most doubtful videos first; and the bytes that are needed for all."""
+def _fitted(page: _Page, made: Made, limit: int) -> _Fit:
+    """What has room, the most doubtful videos first."""
+    kept = made.kept
     everything = frozenset(range(len(kept)))
     fixed = sum(map(len, page.pieces(_Fit(everything, everything), (), None))) + _NOTE_ROOM
-    if fixed > limit:
-        least = -(-fixed // (MEGABYTE // 10)) / 10
-        raise ReportError(
-            f"{target}: the table of {len(kept)} videos alone needs {least:g} MB; "
-            f"allow more with --max-mb {least:g}, or name videos with --only"
-        )
     order = sorted(everything, key=lambda place: kept[place].row.doubt)
     closing = len(details.closing().encode())
     texts, left = _taken(order, [one.text.length + closing for one in kept], limit - fixed)
     pictures, _ = _taken([p for p in order if p in texts], [one.pictures.length for one in kept], left)
     size = fixed + sum(one.text.length + closing + one.pictures.length + one.lacking for one in kept)
-    return _Fit(texts, pictures), size
+    return _Fit(texts, pictures, fixed, size + sum(run.lacking for run in made.runs))
+
+
+def _too_small(target: Path, fixed: int) -> ReportError:
+    least = -(-fixed // (MEGABYTE // 10)) / 10
+    return ReportError(
+        f"{target}: the page without its videos' parts needs {least:g} MB; "
+        f"allow more with --max-mb {least:g}, or name videos with --only"
+    )
 
 
 def _taken(order: Sequence[int], lengths: Sequence[int], room: int) -> tuple[frozenset[int], int]:
@@ -234,12 +253,16 @@ def _taken(order: Sequence[int], lengths: Sequence[int], room: int) -> tuple[fro
     return frozenset(taken), room
 
 
-def _left_out(kept: Sequence[Kept], fit: _Fit, size: int, limit: int) -> list[str]:
+def _left_out(made: Made, fit: _Fit, limit: int) -> list[str]:
     """Lines that say what the page does not show."""
+    kept = made.kept
+    curves = sum(run.lacking > 0 for run in made.runs)
     texts = len(kept) - len(fit.texts)
     bare = sum(one.shown > 0 for place, one in enumerate(kept) if place not in fit.pictures)
     fewer = sum(one.left_out for one in kept)
     lines = []
+    if curves:
+        lines.append(f"{curves} pictures of training and evaluation had no room")
     if texts:
         lines.append(f"{texts} videos are in the table alone: the least doubtful ones")
     if bare:
@@ -247,6 +270,6 @@ def _left_out(kept: Sequence[Kept], fit: _Fit, size: int, limit: int) -> list[st
     if fewer:
         lines.append(f"{fewer} pictures of single boxes had no room even at the smallest size")
     if lines:
-        needed = max(-(-size // MEGABYTE), limit // MEGABYTE + 1)
+        needed = max(-(-fit.size // MEGABYTE), limit // MEGABYTE + 1)
         lines.append(f"To see all: about --max-mb {needed}, or --only NAME. The JSON twin has all figures.")
     return lines

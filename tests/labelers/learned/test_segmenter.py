@@ -85,6 +85,14 @@ def test_a_file_that_takes_one_crop_at_a_time_is_given_one():
     assert told(one) == told(any_number)
 
 
+def test_a_file_that_takes_four_crops_is_given_four():
+    image, boxes, _ = scene(*((x, 20, x + 18, 60) for x in range(2, 102, 20)))
+    assert len(boxes) == 5
+    any_number = Segmenter(segmenter()).readings(image, boxes)
+    for asked in (1, 2, 16):
+        assert told(Segmenter(segmenter(batch=4), batch=asked).readings(image, boxes)) == told(any_number)
+
+
 def test_boxes_without_pixels_get_nothing():
     image, _, _ = scene((30, 20, 80, 60))
     boxes = np.array([[200, 0, 210, 9], [3, 3, 8, 8], [5, 5, 5, 9]], np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spotlabel.labelers.baselines.filled_box import FilledBox
-from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.errors import DatasetError, StoreError
 from spotlabel.pipeline.measures.boundary_f import boundary_f, outline
 from spotlabel.pipeline.measures.quality import measure, true_frames
 from spotlabel.pipeline.recipes.recipe import build_recipe
@@ -105,6 +105,16 @@ def test_unknown_pixels_count_as_background_and_are_left_out(tmp_path: Path) -> 
     assert found.mean_iou == pytest.approx(2 / 3 * 200 / 336)
     assert found.known_iou == pytest.approx(200 / 336)
     assert found.unknown == pytest.approx(1 / 3)
+
+
+def test_masks_of_another_image_size_are_refused(tmp_path: Path) -> None:
+    tree = davis(tmp_path, [255, 255])
+    assert not run_sequence(build_recipe(tree), "car", False, lambda *_: None).failed
+    for path in (*tmp_path.rglob("0*.jpg"), *tmp_path.rglob("0*.png")):
+        cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[:40])
+    (sequence,) = build_recipe(tree).sequences()
+    with pytest.raises(StoreError, match="holds masks of 100x60, the sequence's frames are 100x40; run"):
+        measure(sequence, tmp_path / "out/masks/car.h5")
 
 
 def test_command_prints_the_same_figures(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ from spotlabel.pipeline.pages.report import video as video_module
 from spotlabel.pipeline.pages.report.against import ReportError, read_earlier
 from spotlabel.pipeline.pages.report.crops import Crop
 from spotlabel.pipeline.pages.report.make import Watch, make_report
+from spotlabel.pipeline.pages.report.runs import Run, runs_in
 from spotlabel.pipeline.pages.report.write import Asked
+from spotlabel.pipeline.pictures.render import frame_image
 from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
 from spotlabel.pipeline.upkeep.plan import items
 from tests.helpers.recipes import spotlabel, tree, write
@@ -201,7 +203,7 @@ def test_the_page_is_no_larger_than_asked_and_says_what_it_leaves_out(busy: Reci
         assert page.count("<img") <= images
         assert row(data, "yard")["timeline"]["last_frame"] == 5
     assert "To see all: about --max-mb 1, or" in page
-    with pytest.raises(ReportError, match=r"the table of 2 videos alone needs [\d.]+ MB; allow more"):
+    with pytest.raises(ReportError, match=r"the page without its videos' parts needs [\d.]+ MB; allow more"):
         reported(busy, tmp_path / "c.html", max_bytes=10_000)
     assert not (tmp_path / "c.html").exists()
 
@@ -336,6 +338,88 @@ def test_runs_of_training_and_evaluation(own: Recipe, tmp_path: Path) -> None:
     assert "training: loss" in page
     # The report itself, which has the same name, is none.
     assert reported(own, tmp_path / "b.html")[1]["runs"] == data["runs"]
+
+
+def test_figures_that_are_none_are_left_out_and_absurd_ones_told(tmp_path: Path) -> None:
+    def found(content: str) -> Run:
+        (tmp_path / "training" / "a").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "training" / "a" / "metrics.jsonl").write_text(content)
+        return runs_in(tmp_path)[0]
+
+    held = '{"kind": "held_out", "step": 5, "ap70": %s, "ap50": 0.5}\n'
+    run = found(held % "null" + held % "0.25")
+    assert {curve.name: curve.points for curve in run.curves} == {
+        "ap70": ((5, 0.25),),
+        "ap50": ((5, 0.5),) * 2,
+    }
+    for absurd in ("1" + "0" * 400, "1" + "0" * 5000):
+        assert found(held % absurd).problem.startswith("metrics.jsonl cannot be used")
+    assert "step inf" in found('{"kind": "train", "step": 1e999, "loss": 1}\n').problem
+    (tmp_path / "scores").mkdir()
+    (tmp_path / "scores" / "report.json").write_text('{"ap": 1%s}' % ("0" * 400))
+    assert runs_in(tmp_path)[1].problem.startswith("report.json cannot be used")
+
+
+def test_pictures_of_runs_go_before_those_of_videos(busy: Recipe, tmp_path: Path) -> None:
+    shutil.copytree(busy.out, tmp_path / "out")
+    recipe = build_recipe({**busy.tree, "out": str(tmp_path / "out")})
+    whole, _ = reported(recipe, tmp_path / "a.html")
+    images, size = whole.count("<img"), len(whole.encode())
+    for name in ("first", "second"):
+        (recipe.out / name).mkdir()
+        (recipe.out / name / "report.json").write_text("{}")
+        (recipe.out / name / "curves.png").write_bytes(b"\x89PNG" + bytes(int(0.08 * size)))
+    # A fifth of the page holds both, then one; then there is room for none beside the pictures of boxes.
+    for share, curves in ((1.3, 2), (1.05, 1), (0.55, 0)):
+        page, _ = reported(recipe, tmp_path / "b.html", max_bytes=int(share * size))
+        assert len(page.encode()) <= share * size
+        assert page.count('class="curves"') == curves
+        assert page.count("<img") == images + curves
+        said = re.search(r"(\d) pictures of training and evaluation had no room", page)
+        assert (int(said[1]) if said else 0) == 2 - curves
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", '{"benchmark": "uavdt", "format": "spotlabel-report 1"}'),
+        ("a.json", '{"images": [], "annotations": []}'),
+        ("a.json", ""),
+        ("a.html", "<!doctype html><title>my notes</title>"),
+    ],
+)
+def test_files_of_others_are_not_replaced(made: Recipe, tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    looked = []
+    with pytest.raises(ReportError, match=rf"{name}: would be replaced, but is no report .* another --out"):
+        make_report(
+            made, items(made), tmp_path / "a.html", Asked("Labels", ()), Watch(finished=looked.append)
+        )
+    assert ([path.name for path in tmp_path.iterdir()], looked) == ([name], [])
+    assert (tmp_path / name).read_text() == content
+
+
+def test_a_report_is_replaced_with_or_without_its_twin(made: Recipe, tmp_path: Path) -> None:
+    reported(made, tmp_path / "a.html")
+    reported(made, tmp_path / "a.html", title="Again")
+    (tmp_path / "a.json").unlink()
+    assert reported(made, tmp_path / "a.html")[1]["title"] == "Labels"
+
+
+def test_frames_of_another_size_are_told_and_not_cut(busy: Recipe, tmp_path: Path) -> None:
+    shutil.copytree(busy.out, tmp_path / "out")
+    scenes = [{**scene, "width": 128} for scene in busy.tree["dataset"]["scenes"]]
+    dataset = {"reader": "synthetic", "scenes": scenes}
+    other = build_recipe({**busy.tree, "out": str(tmp_path / "out"), "dataset": dataset})
+    _, data = reported(other, tmp_path / "a.html")
+    assert row(data, "gate")["state"] == "stale"
+    assert row(data, "gate")["quality"] is None
+    assert any("masks of 160x96, the sequence's frames are 128x96" in n for n in row(data, "gate")["notes"])
+    frames = items(other)[0].sequence.frames
+    number = int(frames.numbers[0])
+    assert frame_image(frames, number, (96, 128)).std() > 0
+    empty = frame_image(frames, number, (96, 160))
+    assert (empty.shape, empty[0, 0].tolist()) == ((96, 160, 3), [60, 60, 60])
 
 
 def test_the_command(tmp_path: Path) -> None:

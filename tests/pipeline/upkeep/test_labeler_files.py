@@ -14,7 +14,7 @@ from spotlabel.pipeline.store import EvidenceReader, MaskReader
 from spotlabel.pipeline.upkeep import labeler_files
 from spotlabel.pipeline.upkeep.labelled import labelled_sequences
 from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
-from tests.helpers.recipes import tree
+from tests.helpers.recipes import spotlabel, tree, write
 from tests.helpers.segmenters import segmenter
 
 pytest.importorskip("onnxruntime", reason="needs spotlabel[learned]")
@@ -45,6 +45,18 @@ def bench(tmp_path: Path) -> Bench:
     outcome = made.run()
     assert (outcome.error, outcome.evidence, outcome.masks) == ("", "made", "made")
     return made
+
+
+def test_a_relative_path_is_found_by_children_too(tmp_path: Path) -> None:
+    """They run in a folder of their own; ``models/u2net.onnx``, the default, is such a path."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "u2net.onnx").write_bytes(segmenter())
+    recipe = write(
+        tmp_path / "recipe.yaml", {**tree(tmp_path / "data", tmp_path / "out", "a"), "labeler": "teacher"}
+    )
+    done = spotlabel("label", recipe, "--jobs", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "masks" / "a.h5").is_file()
 
 
 def test_the_place_of_a_file_does_not_count(bench: Bench, tmp_path: Path) -> None:
