@@ -18,13 +18,16 @@ from benchmarks.campaign.races import Stage, other_input, sweep
 from benchmarks.campaign.result import Result
 from spotlabel.detector.from_recipe import train
 from spotlabel.detector.model import ModelSpec, save_model
+from spotlabel.labelers.base import file_settings
 from spotlabel.labelers.registry import BUILTIN
+from spotlabel.labelers.registry import load as load_labeler
 from spotlabel.pipeline.cli.main import main as command_line
 from spotlabel.pipeline.errors import DatasetError, SpotlabelError
 from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.upkeep.plan import items, plan_item
 from tests.helpers.recipes import stores, tree, write
+from tests.helpers.segmenters import segmenter
 
 LABELERS = tuple(name for name in BUILTIN if name != "pawcs-pybgs")
 """All that come with spotlabel but the one whose library has to be compiled by hand."""
@@ -45,17 +48,30 @@ def _inputs(recipe: Recipe, name: str) -> list[Path]:
     return [folder / "gt" / "gt.txt", *sorted((folder / "img1").iterdir())]
 
 
+def _networks(folder: Path, labeler: str) -> dict[str, Path]:
+    """A tiny network for each setting of a labeler that names one; of most labelers none."""
+    networks = {name: folder / f"{name}.onnx" for name in file_settings(load_labeler(labeler))}
+    for path in networks.values():
+        path.write_bytes(segmenter())
+    return networks
+
+
 class Labelling(Stage):
     """A whole video: listing, evidence, masks."""
 
     def __init__(self, bench: Bench, labeler: str) -> None:
         self.name = f"labelling by {labeler}"
+        folder = bench.fresh(f"races-{labeler}")
+        networks = _networks(folder, labeler)
         self._tree = partial(
-            _recipe, bench.fresh(f"races-{labeler}"), labeler=labeler, frames={"on_bad": "unknown"}
-        )
+            _recipe, folder, labeler=labeler, frames={"on_bad": "unknown"},
+            evidence={labeler: {name: str(path) for name, path in networks.items()}},
+        )  # fmt: skip
         self.recipe = build_recipe(self._tree("out", "v"))
         self.files = _inputs(self.recipe, "v")
         self.others = {path: other_input(path) for path in self.files}
+        self.files += networks.values()
+        self.others |= dict.fromkeys(networks.values(), segmenter(steepness=9.0))
 
     def clear(self) -> None:
         """All stores."""
