@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-DATA = ("py.typed", "*.yaml", "*.sbatch", "recipe.schema.json")
+DATA = ("py.typed", "*.yaml", "*.sbatch", "recipe.schema.json", "assets/*.css", "assets/*.js")
 """Files that are installed beside the modules."""
 RELEASE = ("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md")
 
