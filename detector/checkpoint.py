@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import pickletools
 import re
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +18,8 @@ from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.regular import check_regular
 
 COUNTER = "num_batches_tracked"
+_LEGACY_PICKLES = 5  # magic number, protocol, machine, tensors, keys of the storages that follow
+_NAME_LIMIT = 1000  # characters of a class that a pickle names; those of tensors have less than 50
 
 
 class CheckpointError(SpotlabelError):
@@ -67,6 +72,7 @@ def read_public_checkpoint(path: Path) -> dict[str, Tensor]:
     """
     try:
         check_regular(path)
+        _check_names(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path}: there is no such checkpoint") from None
@@ -137,6 +143,35 @@ def _without_wrapper(name: str) -> str:
 
 def _without_counters(names: list[str]) -> tuple[str, ...]:
     return tuple(name for name in names if not name.endswith(COUNTER))
+
+
+def _check_names(path: Path) -> None:
+    # torch searches its own error text, which repeats the name, in time that grows with the square of it.
+    try:
+        endless = any(len(name) > _NAME_LIMIT for stream in _pickles(path) for name in _names(stream))
+    except (ValueError, zipfile.BadZipFile):  # damage: torch says of what kind
+        return
+    if endless:
+        raise pickle.UnpicklingError("a name without end")
+
+
+def _names(stream: IO[bytes]) -> Iterator[str]:
+    for opcode, argument, _ in pickletools.genops(stream):
+        if opcode.name in ("GLOBAL", "INST"):
+            yield str(argument)
+
+
+def _pickles(path: Path) -> Iterator[IO[bytes]]:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith("data.pkl"):
+                    with archive.open(name) as stream:
+                        yield stream
+        return
+    with path.open("rb") as stream:
+        for _ in range(_LEGACY_PICKLES):
+            yield stream
 
 
 def _refusal(error: pickle.UnpicklingError) -> str:

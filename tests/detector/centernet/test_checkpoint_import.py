@@ -3,6 +3,7 @@
 import os
 import pickle
 import re
+import zipfile
 
 import pytest
 import torch
@@ -154,3 +155,24 @@ def test_damage_that_torch_stumbles_over_is_one_line(tmp_path):
             told.append(str(error))
     assert len(told) > len(whole) // 6  # half of the places, at least
     assert not any("\n" in line for line in told)
+
+
+def test_a_name_without_end_is_refused_before_torch_searches_it(tmp_path, monkeypatch):
+    path = tmp_path / "long.pth"
+    monkeypatch.setattr(torch, "load", None)  # not asked at all
+    for zipped in (True, False):
+        torch.save({"a": torch.ones(3)}, path, _use_new_zipfile_serialization=zipped)
+        _rename(path, b"_rebuild_tensor_v2", b"x" * 100_000, zipped)
+        with pytest.raises(CheckpointError, match=r"long\.pth: refused: not a checkpoint of plain tensors"):
+            read_public_checkpoint(path)
+
+
+def _rename(path, old, new, zipped):
+    if not zipped:
+        path.write_bytes(path.read_bytes().replace(old, new))
+        return
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content.replace(old, new))
