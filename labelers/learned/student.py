@@ -1,0 +1,181 @@
+"""Labelers ``boxbg-student`` and ``egoflow-cut-student``: a small network, taught by a large one for the video.
+
+The other labeler runs first over the whole video; then the teacher is asked about some boxes. What it says of
+them, where it can be trusted, is the lesson. The student that has learnt it is asked about all boxes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from spotlabel.labelers.base import Answers, Clip, Evidence, EvidenceKind, Labeler, Lesson, Settings
+from spotlabel.labelers.boxbg.labeler import Boxbg
+from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
+from spotlabel.labelers.errors import LabelerError
+from spotlabel.labelers.learned.facts import FORMAT, Facts
+from spotlabel.labelers.learned.fused import FUSION_VERSION, fused_evidence
+from spotlabel.labelers.learned.fusion import BoxPair, Trust, judged
+from spotlabel.labelers.learned.lesson import Shown, nothing_shown, taught
+from spotlabel.labelers.learned.other import Asked, Found, cleaned
+from spotlabel.labelers.learned.sampling import spread
+from spotlabel.labelers.learned.segmenter import LIBRARIES, Segmenter
+from spotlabel.labelers.learned.settings import (
+    FILES,
+    BoxbgStudentSettings,
+    EgoflowCutStudentSettings,
+    StudentSettings,
+)
+from spotlabel.labelers.learned.teacher import NEUTRAL
+
+MARGIN = 0.3
+"""Of the crops that a student is given."""
+_VERSION = 1_000_000 + FUSION_VERSION
+"""Of the lesson; the fusion's and the labeler's own are added."""
+_LIBRARIES = (*LIBRARIES, "onnx", "torch")
+_FINER = 1.25
+"""Crops of a lesson have so many times the pixels of a student's along each side: they show more around a box,
+and are shown enlarged."""
+
+
+class Student:
+    """What both labelers have in common.
+
+    Args:
+        inner: the other labeler.
+        settings: which network teaches, and how.
+        files: the network.
+        adds_only: whether all that the other labeler found stays, where it can be relied on.
+    """
+
+    kind: ClassVar[EvidenceKind] = EvidenceKind.DISTANCE
+    neutral: ClassVar[int] = NEUTRAL
+    uses_boxes: ClassVar[bool] = True
+    files: ClassVar[Mapping[str, str]] = FILES
+    taught: ClassVar[bool] = True
+
+    def __init__(
+        self, inner: Labeler, settings: StudentSettings, files: Mapping[str, bytes], *, adds_only: bool
+    ) -> None:
+        self._inner, self._settings, self._adds_only = inner, settings, adds_only
+        self._teacher = files["network"]
+        self._network: bytes | None = None
+        self._found: Found | None = None
+
+    def choose(
+        self, frames: npt.NDArray[np.integer], xyxy: npt.NDArray[np.float32], tracks: npt.NDArray[np.integer]
+    ) -> npt.NDArray[np.intp]:
+        """Rows of the boxes that the teacher is asked about; see :class:`TaughtLabeler`."""
+        return spread(frames, xyxy, tracks, self._settings.teaching.boxes, self._settings.teaching.seed)
+
+    def lesson(
+        self, clip: Clip, rows: Mapping[int, list[int]], answers: Answers, progress: Callable[[int, int], None]
+    ) -> Lesson:
+        """What the teacher says of the chosen boxes; see :class:`TaughtLabeler`."""
+        found, teaching = self._other(clip), self._settings.teaching
+        pairs = self._pairs(clip, rows, answers, progress)
+        trust = judged([pair for some in pairs.values() for pair in some if pair is not None])
+        side = round(_FINER * teaching.size)
+        parts = [nothing_shown(side)]
+        for frame in clip if trust.network else ():
+            if frame.number in rows:
+                mask, boxes = cleaned(found.raw(frame.number), frame.boxes), frame.boxes[rows[frame.number]]
+                parts.append(taught(frame.image, boxes, mask, pairs[frame.number], trust, side))
+        shown = Shown.joined(parts)
+        course = teaching.model_dump(exclude={"boxes"})
+        return Lesson(vars(shown), course, self._metadata(shown, trust, rows))
+
+    def _pairs(
+        self, clip: Clip, rows: Mapping[int, list[int]], answers: Answers, progress: Callable[[int, int], None]
+    ) -> dict[int, list[BoxPair | None]]:
+        """What teacher and the other labeler say of the chosen boxes, by frame."""
+        found, done, total = self._other(clip), 0, sum(map(len, rows.values()))
+        asked = Asked(Segmenter(self._teacher, self._settings.device, self._settings.batch), answers)
+        pairs = {}
+        for frame in clip:
+            if some := rows.get(frame.number):
+                mask = cleaned(found.raw(frame.number), frame.boxes)
+                pairs[frame.number] = asked.pairs(frame, mask, some)
+                progress(done := done + len(some), total)
+        return pairs
+
+    def _metadata(self, shown: Shown, trust: Trust, rows: Mapping[int, list[int]]) -> dict[str, str]:
+        size = self._settings.teaching.size
+        facts = Facts(
+            size=size, margin=MARGIN, channels="RGB", scaling="255", mean=(0.5,) * 3, deviation=(0.25,) * 3,
+            output="probability", evidence=True,
+        )  # fmt: skip
+        chosen = json.dumps(sorted((number, sorted(some)) for number, some in rows.items()))
+        provenance = {
+            "labeler": f"{type(self).__name__} {_VERSION}",
+            "teacher": hashlib.sha256(self._teacher).hexdigest(),
+            "teaching": self._settings.teaching.model_dump(mode="json"),
+            "boxes": hashlib.sha256(chosen.encode()).hexdigest(),
+            "asked": sum(map(len, rows.values())),
+            "trusted": int(shown.whole.sum()),
+        }
+        entries = {**facts.model_dump(mode="json"), "trust": vars(trust), "provenance": provenance}
+        return {"format": FORMAT, **{key: json.dumps(value) for key, value in entries.items()}}
+
+    def learn(self, network: bytes) -> None:
+        """Take the student; see :class:`TaughtLabeler`."""
+        self._network = network
+
+    def label(self, clip: Clip) -> Iterator[Evidence]:
+        """Yield the evidence of every frame, foreground above 127.
+
+        Where the teacher could not be relied on it is the other labeler's.
+        """
+        if self._network is None:
+            raise LabelerError("the student has not been taught")
+        segmenter, found = Segmenter(self._network, self._settings.device, self._settings.batch), self._other(clip)
+        trust = Trust(**json.loads(segmenter.metadata["trust"]))
+        if trust.network:
+            yield from fused_evidence(clip, found, Asked(segmenter, {}), trust, adds_only=self._adds_only)
+            return
+        for frame in clip:
+            raw = found.raw(frame.number)
+            values = np.zeros(clip.size, np.uint8) if raw is None else raw * np.uint8(255)
+            yield Evidence(values, warm_up=raw is None)
+
+    def _other(self, clip: Clip) -> Found:
+        """What the other labeler finds in the video; once."""
+        if self._found is None:
+            self._found = Found(self._inner, clip)
+        return self._found
+
+
+class BoxbgStudent(Student):
+    """A student beside ``boxbg``; for fixed cameras."""
+
+    name: ClassVar[str] = "boxbg-student"
+    version: ClassVar[int] = _VERSION + Boxbg.version
+    libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*_LIBRARIES, *Boxbg.libraries}))
+    settings_type: ClassVar[type[Settings]] = BoxbgStudentSettings
+
+    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+        chosen = BoxbgStudentSettings.model_validate(settings.model_dump())
+        super().__init__(Boxbg(chosen.boxbg), chosen, files, adds_only=False)
+
+    @staticmethod
+    def notice() -> str:
+        """What a user is told who would wait without knowing for what."""
+        return Boxbg.notice()
+
+
+class EgoflowCutStudent(Student):
+    """A student beside ``egoflow-cut``; for moving cameras."""
+
+    name: ClassVar[str] = "egoflow-cut-student"
+    version: ClassVar[int] = _VERSION + EgoflowCut.version
+    libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*_LIBRARIES, *EgoflowCut.libraries}))
+    settings_type: ClassVar[type[Settings]] = EgoflowCutStudentSettings
+
+    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+        chosen = EgoflowCutStudentSettings.model_validate(settings.model_dump())
+        super().__init__(EgoflowCut(chosen.egoflow_cut), chosen, files, adds_only=False)
