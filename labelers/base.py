@@ -155,7 +155,11 @@ class TaughtLabeler(FileLabeler, Protocol):
         """
 
     def lesson(
-        self, clip: Clip, rows: Mapping[int, list[int]], answers: Answers, progress: Callable[[int, int], None]
+        self,
+        clip: Clip,
+        rows: Mapping[int, list[int]],
+        answers: Answers,
+        progress: Callable[[int, int], None],
     ) -> Lesson:
         """What the network is to learn.
 

@@ -16,10 +16,10 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from spotlabel.detector.tensor_file import as_bytes, read
 from spotlabel.detector.teaching.losses import DICE, PROJECTION, loss
 from spotlabel.detector.teaching.material import Material, shown
 from spotlabel.detector.teaching.network import Student
+from spotlabel.detector.tensor_file import as_bytes, read
 from spotlabel.pipeline.atomic import write_atomically
 
 _FORMAT = "spotlabel-student-state 1"
@@ -56,12 +56,13 @@ class Course:
 def trained(
     material: Material,
     course: Course,
+    *,
     state: Path | None = None,
     mark: str = "",
     progress: Callable[[int, int], None] = lambda done, total: None,
     every: int = 50,
 ) -> Student:
-    """A student that has learnt what a lesson holds; of one without a weight nothing, and it is as it was made.
+    """A student that has learnt what a lesson holds; of one without a weight nothing.
 
     Args:
         material: the lesson.
@@ -86,7 +87,8 @@ def trained(
             for group in optimiser.param_groups:
                 group["lr"] = course.rate * _share(step, course.steps)
             optimiser.zero_grad(set_to_none=True)
-            loss(student(batch.crops), batch, course.dice, course.projection).backward()
+            cost = loss(student(batch.crops), batch, course.dice, course.projection)
+            cost.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             progress(step + 1, course.steps)
             if state and (step + 1) % every == 0 and step + 1 < course.steps:
@@ -133,7 +135,10 @@ def _load(path: Path, mark: str, student: Student, optimiser: torch.optim.Optimi
 
 @contextmanager
 def _deterministic() -> Iterator[None]:
-    """Inside, torch takes one thread and no operation whose result may differ; its random numbers are ours."""
+    """Inside, torch takes one thread and no operation whose result may differ.
+
+    Whatever was set before is set again afterwards.
+    """
     threads, was = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)

@@ -42,7 +42,7 @@ def as_onnx(student: Student, size: int, metadata: Mapping[str, str]) -> bytes:
     for depth, layers in enumerate(student.down):
         if depth:
             value = nodes.add("MaxPool", [value], kernel_shape=[2, 2], strides=[2, 2])
-        for number, layer in enumerate(layers):  # type: ignore[arg-type]
+        for number, layer in enumerate(layers.children()):
             value = nodes.layer(layer, value, order if depth == number == 0 else None)
         kept.append(value)
     scales = nodes.constant(np.array([1, 1, 2, 2], np.float32))
@@ -55,7 +55,7 @@ def as_onnx(student: Student, size: int, metadata: Mapping[str, str]) -> bytes:
         value = nodes.layer(student.up[depth], nodes.add("Add", [kept[depth], value]))
     value = nodes.add("DepthToSpace", [nodes.convolution(student.spread, value)], blocksize=2, mode="CRD")
     value = nodes.layer(student.last, nodes.add("Concat", [fine, value], axis=1))
-    assert FINE == student.logit.in_channels
+    assert student.logit.in_channels == FINE
     nodes.add("Sigmoid", [nodes.convolution(student.logit, value)], name="probability")
     shape = ["batch", 1, size, size]
     kind = onnx.TensorProto.FLOAT

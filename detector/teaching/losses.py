@@ -13,10 +13,10 @@ DICE, PROJECTION = 0.5, 0.3
 
 
 def loss(logits: Tensor, shown: Shown, dice: float = DICE, projection: float = PROJECTION) -> Tensor:
-    """Weighted cross entropy, Dice of whole objects, and that an object reaches every row and column of its box.
+    """Weighted cross entropy, Dice of whole objects, and what is missing of rows and columns of boxes.
 
-    The last is half of the projection term of BoxInst (Tian et al., CVPR 2021), which asks as much of what is
-    not annotated but by its box.
+    An object reaches every row and every column of its box: half of the projection term of BoxInst (Tian et
+    al., CVPR 2021).
 
     Args:
         logits: [B, S, S].
@@ -41,5 +41,7 @@ def _missed(probability: Tensor, within: Tensor) -> Tensor:
     terms = []
     for axis in (1, 2):
         reached, counts = inside.amax(axis), within.any(axis)
-        terms.append(-torch.log(reached[counts].clamp(min=1e-4)).mean() if bool(counts.any()) else inside.sum())
+        terms.append(
+            -torch.log(reached[counts].clamp(min=1e-4)).mean() if bool(counts.any()) else inside.sum()
+        )
     return (terms[0] + terms[1]) / 2

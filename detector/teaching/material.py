@@ -93,7 +93,7 @@ def _view(
         box, image = _cut_off(target, box, image, rng)
     around = rng.uniform(*MARGINS, 4) * np.tile(box[2:] - box[:2], 2)
     window = box + around * [-1, -1, 1, 1]
-    flip = bool(rng.random() < 0.5)  # noqa: PLR2004 - every second one
+    flip = bool(rng.random() < 0.5)
     matrix = _to(window, size, flip)
     colours = _warped(_recoloured(crop[..., :3], rng), matrix, size, 0).astype(np.float32) / 255
     evidence = _warped(crop[..., 3], matrix, size, UNKNOWN)
@@ -108,12 +108,9 @@ def _view(
         np.minimum((evidence - UNKNOWN) / UNKNOWN, 1)[None],
     ])  # fmt: skip
     within = inside & visible
-    return (
-        planes.astype(np.float32),
-        _warped(target, matrix, size, 0).astype(np.float32) / 255,
-        _warped(weight, matrix, size, 0).astype(np.float32) / 255 * within,
-        within,
-    )
+    targets = _warped(target, matrix, size, 0).astype(np.float32) / np.float32(255)
+    weights = _warped(weight, matrix, size, 0).astype(np.float32) / np.float32(255)
+    return planes.astype(np.float32), targets, weights * within.astype(np.float32), within
 
 
 def _cut_off(
@@ -123,9 +120,9 @@ def _cut_off(
     side, left = int(rng.integers(4)), float(rng.uniform(*LEFT))
     cut, axis = image.copy(), side % 2
     length = (box[axis + 2] - box[axis]) * left
-    cut[side] = box[axis + 2] - length if side < 2 else box[axis] + length  # noqa: PLR2004 - x0, y0
+    cut[side] = box[axis + 2] - length if side < 2 else box[axis] + length
     x0, y0, x1, y1 = np.rint([*np.maximum(box[:2], cut[:2]), *np.minimum(box[2:], cut[2:])]).astype(int)
-    rows, columns = np.nonzero(target[y0:y1, x0:x1] > 127)  # noqa: PLR2004 - half
+    rows, columns = np.nonzero(target[y0:y1, x0:x1] > 127)
     if not len(rows):
         return box, image
     tight = [x0 + columns.min(), y0 + rows.min(), x0 + columns.max() + 1, y0 + rows.max() + 1]
@@ -154,16 +151,17 @@ def _filled(corners: Float32, matrix: npt.NDArray[np.float64], size: int) -> npt
     ends = np.sort(corners.reshape(2, 2) * np.diag(matrix[:, :2]) + matrix[:, 2], axis=0)
     centres = np.arange(size) + 0.5
     columns, rows = ((centres >= ends[0, axis]) & (centres < ends[1, axis]) for axis in (0, 1))
-    return rows[:, None] & columns
+    filled: npt.NDArray[np.bool_] = rows[:, None] & columns
+    return filled
 
 
 def _recoloured(colours: Image, rng: np.random.Generator) -> Image:
     """Another light, another white balance, a little blur, a little noise; uint8 (W, W, 3)."""
     gain = rng.uniform(0.7, 1.3) * rng.uniform(0.92, 1.08, 3)
     changed = colours.astype(np.float32) * gain.astype(np.float32) + np.float32(rng.uniform(-20, 20))
-    if rng.random() < 0.3:  # noqa: PLR2004 - some
+    if rng.random() < 0.3:
         changed = cv2.GaussianBlur(changed, (0, 0), float(rng.uniform(0.4, 1.2)))
-    if rng.random() < 0.3:  # noqa: PLR2004 - some
+    if rng.random() < 0.3:
         changed += rng.normal(0, rng.uniform(2, 8), changed.shape).astype(np.float32)
     recoloured: Image = np.clip(np.rint(changed), 0, 255).astype(np.uint8)
     return recoloured

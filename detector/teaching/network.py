@@ -1,4 +1,4 @@
-"""The student: a small U-Net (Ronneberger et al., "U-Net", MICCAI 2015) that says which pixels are the object's.
+"""The student: a small U-Net (Ronneberger et al., MICCAI 2015) that says which pixels are the object's.
 
 Most of its work is done at half the crop's resolution and below, reached by taking 2 x 2 px as channels
 (Shi et al., "Real-time single image and video super-resolution", CVPR 2016, the other way round); a last
@@ -6,6 +6,8 @@ layer at full resolution keeps outlines sharp. What comes up is added to what go
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -44,9 +46,7 @@ class Student(nn.Module):
             nn.ModuleList([Layer(before, after), Layer(after, after)])
             for before, after in zip(inputs, WIDTHS, strict=True)
         )
-        self.across = nn.ModuleList(
-            nn.Conv2d(below, here, 1) for here, below in zip(WIDTHS[:-1], WIDTHS[1:], strict=True)
-        )
+        self.across = nn.ModuleList(nn.Conv2d(below, here, 1) for here, below in pairwise(WIDTHS))
         self.up = nn.ModuleList(Layer(here, here) for here in WIDTHS[:-1])
         self.spread = nn.Conv2d(WIDTHS[0], 4 * FINE, 1)
         self.last = Layer(2 * FINE, FINE)
@@ -58,7 +58,7 @@ class Student(nn.Module):
         x, kept = nn.functional.pixel_unshuffle(x, 2), []
         for depth, layers in enumerate(self.down):
             x = nn.functional.max_pool2d(x, 2) if depth else x
-            for layer in layers:  # type: ignore[union-attr]
+            for layer in layers.children():
                 x = layer(x)
             kept.append(x)
         for depth in reversed(range(len(self.up))):

@@ -44,5 +44,5 @@ def taught(
     chosen = Course(**course)
     if chosen.device == "cuda" and not torch.cuda.is_available():
         raise TeachingError("teaching.device: cuda cannot be used here; write cpu")
-    student = trained(Material(**arrays), chosen, state, mark, progress)
+    student = trained(Material(**arrays), chosen, state=state, mark=mark, progress=progress)
     return as_onnx(student, chosen.size, metadata)

@@ -146,8 +146,9 @@ def _taken(image: Image, place: Place) -> Image:
     beyond = (top - ends[0], ends[1] - bottom, left - ends[2], ends[3] - right)
     if not any(beyond):
         return part
+    above, below, before, after = map(int, beyond)
     fill = (0, 0, 0, UNKNOWN)
-    bordered: Image = cv2.copyMakeBorder(part, *map(int, beyond), cv2.BORDER_CONSTANT, value=fill)
+    bordered: Image = cv2.copyMakeBorder(part, above, below, before, after, cv2.BORDER_CONSTANT, value=fill)
     return bordered.reshape(len(rows), len(columns), -1)
 
 

@@ -1,4 +1,4 @@
-"""What a student is taught: crops of some boxes of a video, and what a teacher says of them as far as it is trusted.
+"""What a student is taught: crops of some boxes of a video, and what a trusted teacher says of them.
 
 A teacher is trusted in a box where its mask fills the box from side to side in one piece and agrees with the
 other labeler's; where it is not, in the pixels alone in which both say the same.

@@ -41,7 +41,7 @@ def spread(
     rng = np.random.default_rng(seed)
     area = np.prod(xyxy[rows, 2:] - xyxy[rows, :2], axis=1)
     groups = np.array_split(rows[np.argsort(area, kind="stable")], SIZES)
-    stretch = max(1, int(np.ceil(np.ptp(frames) + 1) / number))
+    stretch = max(1, (int(frames.max()) - int(frames.min()) + 1) // number)
     of = np.where(tracks >= 0, tracks, -1 - frames // stretch)
     chosen, missing = [], number
     for left, group in zip(range(SIZES, 0, -1), groups, strict=True):
@@ -69,7 +69,7 @@ def _from_tracks(
         open_ = [track for track in order if shares[track] < lengths[track]]
         shares[open_[:missing]] += 1
     chosen = []
-    for own, share in zip(owned, shares, strict=True):
+    for own, share in zip(owned, shares.tolist(), strict=True):
         ordered = own[np.argsort(frames[own], kind="stable")]
         first = rng.random()
         chosen.append(ordered[((np.arange(share) + first) * len(own) / max(share, 1)).astype(np.intp)])

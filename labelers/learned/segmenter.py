@@ -56,7 +56,7 @@ class Segmenter:
         Args:
             image: uint8 (H, W, 3), BGR.
             boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges.
-            evidence: bool (H, W), what another labeler says; None if nothing. Most networks do not ask for it.
+            evidence: bool (H, W), what another labeler says; None if nothing. Most networks do not ask.
 
         Returns:
             Of each box uint8 (h, w), 0 to 255, on the pixels that it touches: one of most, more of a box that
@@ -126,7 +126,8 @@ def with_evidence(image: Image, evidence: Bool | None) -> Image:
 def evidence_plane(fourth: Image) -> npt.NDArray[np.float32]:
     """The fourth channel of crops, uint8 (N, size, size, 1), as float32 (N, 1, size, size) from -1 to 1."""
     plane = (fourth.astype(np.float32) - np.float32(UNKNOWN)) / np.float32(UNKNOWN)
-    return np.minimum(plane, np.float32(1)).transpose(0, 3, 1, 2)
+    clipped: npt.NDArray[np.float32] = np.minimum(plane, np.float32(1)).transpose(0, 3, 1, 2)
+    return clipped
 
 
 def box_plane(place: Place, shape: tuple[int, int], size: int) -> npt.NDArray[np.float32]:

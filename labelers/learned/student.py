@@ -1,4 +1,4 @@
-"""Labelers ``boxbg-student`` and ``egoflow-cut-student``: a small network, taught by a large one for the video.
+"""Labelers ``boxbg-student`` and ``egoflow-cut-student``: a small network that a large one has taught.
 
 The other labeler runs first over the whole video; then the teacher is asked about some boxes. What it says of
 them, where it can be trusted, is the lesson. The student that has learnt it is asked about all boxes.
@@ -39,8 +39,8 @@ _VERSION = 1_000_000 + FUSION_VERSION
 """Of the lesson; the fusion's and the labeler's own are added."""
 _LIBRARIES = (*LIBRARIES, "onnx", "torch")
 _FINER = 1.25
-"""Crops of a lesson have so many times the pixels of a student's along each side: they show more around a box,
-and are shown enlarged."""
+"""Crops of a lesson have so many times the pixels of a student's along each side: they show more around a
+box, and are shown enlarged."""
 
 
 class Student:
@@ -74,7 +74,11 @@ class Student:
         return spread(frames, xyxy, tracks, self._settings.teaching.boxes, self._settings.teaching.seed)
 
     def lesson(
-        self, clip: Clip, rows: Mapping[int, list[int]], answers: Answers, progress: Callable[[int, int], None]
+        self,
+        clip: Clip,
+        rows: Mapping[int, list[int]],
+        answers: Answers,
+        progress: Callable[[int, int], None],
     ) -> Lesson:
         """What the teacher says of the chosen boxes; see :class:`TaughtLabeler`."""
         found, teaching = self._other(clip), self._settings.teaching
@@ -91,7 +95,11 @@ class Student:
         return Lesson(vars(shown), course, self._metadata(shown, trust, rows))
 
     def _pairs(
-        self, clip: Clip, rows: Mapping[int, list[int]], answers: Answers, progress: Callable[[int, int], None]
+        self,
+        clip: Clip,
+        rows: Mapping[int, list[int]],
+        answers: Answers,
+        progress: Callable[[int, int], None],
     ) -> dict[int, list[BoxPair | None]]:
         """What teacher and the other labeler say of the chosen boxes, by frame."""
         found, done, total = self._other(clip), 0, sum(map(len, rows.values()))
@@ -133,7 +141,10 @@ class Student:
         """
         if self._network is None:
             raise LabelerError("the student has not been taught")
-        segmenter, found = Segmenter(self._network, self._settings.device, self._settings.batch), self._other(clip)
+        segmenter, found = (
+            Segmenter(self._network, self._settings.device, self._settings.batch),
+            self._other(clip),
+        )
         trust = Trust(**json.loads(segmenter.metadata["trust"]))
         if trust.network:
             yield from fused_evidence(clip, found, Asked(segmenter, {}), trust, adds_only=self._adds_only)

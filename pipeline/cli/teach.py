@@ -35,7 +35,8 @@ def teach(
     \b
     Examples:
       spotlabel teach my-cameras.yaml --set preset=learned
-      spotlabel teach my-cameras.yaml --set preset=learned --only gate-3 --set evidence.boxbg-student.teaching.boxes=300
+      spotlabel teach my-cameras.yaml --set preset=learned --only gate-3
+      spotlabel teach fixed.yaml --set labeler=boxbg-student --set evidence.boxbg-student.teaching.boxes=300
     """
     loaded = load_recipe(recipe, overrides)
     videos = items(loaded, only)

@@ -35,7 +35,8 @@ def run_teaching(recipe: Recipe, name: str, progress: StageProgress) -> Outcome:
             outcome.labeler = item.labeler.name
             if not is_taught(item.labeler):
                 raise RecipeError(
-                    f"{item.labeler.name} has no student to teach; set preset=learned, or labeler=boxbg-student"
+                    f"{item.labeler.name} has no student to teach; set preset=learned, "
+                    "or labeler=boxbg-student"
                 )
             annotations = item.sequence.load()
             outcome.frames, outcome.boxes = len(annotations.boxes), len(annotations.boxes.xyxy)

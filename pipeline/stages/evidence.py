@@ -159,7 +159,8 @@ def teach(recipe: Recipe, item: Item, annotations: Annotations, of_stages: Stage
     """
     with _named_errors(item.labeler):
         clip = SequenceClip(item.sequence, recipe.frames, annotations)
-        return bring_student(recipe, item, annotations, _made(item), clip, of_stages)[1]
+        labeler = _made(item)
+        return bring_student(recipe, item, annotations, labeler=labeler, clip=clip, progress=of_stages)[1]
 
 
 def _made(item: Item) -> Any:
@@ -173,7 +174,10 @@ def _labelled(
     with _named_errors(item.labeler):
         labeler = _made(item)
         if is_taught(item.labeler):
-            labeler.learn(bring_student(recipe, item, annotations, labeler, clip, of_stages)[0])
+            student, _ = bring_student(
+                recipe, item, annotations, labeler=labeler, clip=clip, progress=of_stages
+            )
+            labeler.learn(student)
         yield from labeler.label(clip)
 
 

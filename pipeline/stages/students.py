@@ -1,8 +1,8 @@
 """Student stage: bring the network of a video up to date that its labeler needs, ask the teacher only once.
 
-``<out>/students/<labeler>/<sequence>.onnx`` is the student, beside it ``.json`` with what it was made of. What the
-teacher said is kept in ``.answers.npz``, the state of a training that goes on in ``.state``: a run that was
-killed goes on from there, and other settings of the training ask the teacher nothing again.
+``<out>/students/<labeler>/<sequence>.onnx`` is the student, beside it ``.json`` with what it was made of. What
+the teacher said is kept in ``.answers.npz``, the state of a training that goes on in ``.state``: a run that
+was killed goes on from there, and other settings of the training ask the teacher nothing again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.base import Answers, Clip, Lesson, TaughtLabeler
+from spotlabel.labelers.base import Clip, TaughtLabeler
 from spotlabel.pipeline.atomic import write_atomically
 from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.hashing import canonical_json, text_digest
@@ -90,7 +90,9 @@ class Student:
         """What the teacher has said so far."""
         settings = {**self.fingerprint["settings"]}
         settings.pop("teaching")
-        return KeptAnswers(self._beside(".answers.npz"), _digest_of({**self.fingerprint, "settings": settings}))
+        return KeptAnswers(
+            self._beside(".answers.npz"), _digest_of({**self.fingerprint, "settings": settings})
+        )
 
     def _beside(self, suffix: str) -> Path:
         return self.path.with_name(self.path.name.removesuffix(".onnx") + suffix)
@@ -141,7 +143,7 @@ class KeptAnswers(dict[tuple[int, int], list[npt.NDArray[np.uint8]]]):
 
 
 def bring_student(
-    recipe: Recipe, item: Item, annotations: Annotations, labeler: TaughtLabeler, clip: Clip,
+    recipe: Recipe, item: Item, annotations: Annotations, *, labeler: TaughtLabeler, clip: Clip,
     progress: StageProgress,
 ) -> tuple[bytes, bool]:  # fmt: skip
     """The student of a video, taught where there is none that fits.

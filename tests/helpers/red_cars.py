@@ -1,4 +1,4 @@
-"""Videos of red cars, for the box segmenters of :mod:`tests.helpers.segmenters`, with recipes that ask one."""
+"""Videos of red cars and recipes that ask a box segmenter of :mod:`tests.helpers.segmenters` about them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEIGHT, WIDTH = 48, 96
 
 
 def red_video(root: Path, name: str, frames: int = 12, seed: int = 0) -> None:
-    """A sequence in MOT layout: a red car over noise, out of the image on the right; boxed with its shadow."""
+    """A sequence in MOT layout: a red car drives over noise and out of the image; its box holds a shadow."""
     random = np.random.default_rng(seed)
     images, gt = root / name / "img1", root / name / "gt"
     images.mkdir(parents=True)

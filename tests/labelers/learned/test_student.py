@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 
 from spotlabel.labelers.base import instance
+from spotlabel.labelers.boxbg.labeler import Boxbg
+from spotlabel.labelers.boxbg.settings import BoxbgSettings
 from spotlabel.labelers.errors import LabelerError
+from spotlabel.labelers.learned.segmenter import Segmenter
 from spotlabel.labelers.learned.settings import BoxbgStudentSettings, TeachingSettings
 from spotlabel.labelers.learned.student import BoxbgStudent
 from tests.helpers.segmenters import segmenter
-from tests.labelers.learned.test_learned_labelers import HEIGHT, RED, WIDTH, Street, in_box_iou
+from tests.labelers.learned.test_learned_labelers import RED, Street, in_box_iou
 
 pytest.importorskip("onnxruntime", reason="needs spotlabel[learned]")
 
@@ -37,7 +40,7 @@ def lesson(labeler: BoxbgStudent, clip: Street, answers=None):
 
 
 def test_a_lesson_shows_the_car_without_its_shadow():
-    made, answers, told = lesson(labeler := student(boxes=10), clip := Street())
+    made, answers, told = lesson(student(boxes=10), Street())
     arrays = made.arrays
     assert told[-1] == (10, 10)
     assert len(answers) == 10
@@ -55,5 +58,50 @@ def test_a_lesson_shows_the_car_without_its_shadow():
         assert (target[sure] > 127)[red[sure]].mean() > 0.97
     assert json.loads(made.metadata["trust"]) == {"network": True, "evidence": True}
     assert json.loads(made.metadata["provenance"])["asked"] == 10
-    assert labeler is not None
-    assert (HEIGHT, WIDTH) == clip.size
+
+
+def test_what_the_teacher_has_said_is_not_asked_again(monkeypatch):
+    clip = Street(count=20)
+    first, answers, _ = lesson(student(boxes=8), clip)
+    monkeypatch.setattr(Segmenter, "_run", None)
+    again, _, _ = lesson(student(boxes=8), clip, dict(answers))
+    for name, array in first.arrays.items():
+        np.testing.assert_array_equal(array, again.arrays[name])
+
+
+def test_a_student_that_nobody_taught_does_not_label():
+    with pytest.raises(LabelerError, match="has not been taught"):
+        list(student().label(Street(count=4)))
+
+
+def described(labeler: BoxbgStudent, clip: Street, **facts) -> bytes:
+    """The red segmenter with the metadata of the lesson, in place of a student."""
+    made, _, _ = lesson(labeler, clip)
+    return segmenter(metadata={**made.metadata, "size": "32", "evidence": "false", **facts})
+
+
+def test_the_student_decides_which_pixels_are_the_cars():
+    clip, labeler = Street(), student(boxes=10)
+    labeler.learn(described(labeler, clip))
+    found = list(labeler.label(clip))
+    with_boxes = [index for index, frame in enumerate(clip.frames) if len(frame.boxes)]
+    assert np.mean([in_box_iou(found[index], clip, index) for index in with_boxes]) > 0.9
+
+
+def test_where_the_teacher_cannot_be_relied_on_the_other_labeler_decides():
+    clip, labeler = Street(), student(boxes=10)
+    nothing = json.dumps({"network": False, "evidence": True})
+    labeler.learn(described(labeler, clip, trust=nothing))
+    expected = list(Boxbg(BoxbgSettings()).label(clip))
+    for one, other in zip(labeler.label(clip), expected, strict=True):
+        assert one.warm_up == other.warm_up
+        if not one.warm_up:
+            np.testing.assert_array_equal(one.values > labeler.neutral, other.values > Boxbg.neutral)
+
+
+def test_a_teacher_that_sees_no_car_teaches_nothing():
+    clip = Street()
+    blind = instance(BoxbgStudent, BoxbgStudentSettings(), {"network": segmenter(steepness=-40)})
+    made, _, _ = lesson(blind, clip)
+    assert json.loads(made.metadata["trust"])["network"] is False
+    assert not len(made.arrays["crops"])
