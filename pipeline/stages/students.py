@@ -1,8 +1,8 @@
 """Student stage: bring the network of a video up to date that its labeler needs, ask the teacher only once.
 
-``<out>/students/<labeler>/<sequence>.onnx`` is the student, beside it ``.json`` with what it was made of. What
-the teacher said is kept in ``.answers.npz``, the state of a training that goes on in ``.state``: a run that
-was killed goes on from there, and other settings of the training ask the teacher nothing again.
+``<out>/students/<labeler>/<sequence>.onnx`` is the student, ``.json`` beside it tells what it was made of.
+What the teacher said is kept in ``.answers.npz``, the state of a training that goes on in ``.state``: a run
+that was killed goes on from there, and other settings of the training ask the teacher nothing again.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def test_tiny_boxes_are_asked_about_only_if_there_are_no_others():
     rows = spread(frames, both, track, 100, seed=0)
     assert rows.tolist() == [0, 1, 2, 3]
     assert len(spread(frames, tiny, track, 100, seed=0)) == 100
-    assert SMALLEST > tiny.max()
+    assert tiny.max() < SMALLEST
 
 
 @given(st.integers(1, 7), st.integers(8, 300), st.integers(0, 5), st.booleans())

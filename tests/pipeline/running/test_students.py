@@ -187,23 +187,23 @@ run_sequence(build_recipe(tree), "a", False, progress)
 
 
 @pytest.mark.parametrize(
-    ("stage", "count", "asked"), [("teacher", 5, 3), ("teaching", 6, 0), ("evidence", 7, 0)]
+    ("point", "asked"), [(("teacher", 5), 3), (("teaching", 6), 0), (("evidence", 7), 0)]
 )
-def test_a_run_that_was_killed_is_gone_on_with(labelled_once, tmp_path, monkeypatch, stage, count, asked):
+def test_a_run_that_was_killed_is_gone_on_with(labelled_once, tmp_path, monkeypatch, point, asked):
     """Nothing that the teacher has said is asked again."""
     tree, _, _, expected = labelled_once
     tree, out = {**tree, "out": str(tmp_path / "out")}, tmp_path / "out"
     child = subprocess.run(
-        [sys.executable, "-c", KILLED, json.dumps([tree, stage, count])], env=environment(), check=False
+        [sys.executable, "-c", KILLED, json.dumps([tree, *point])], env=environment(), check=False
     )
     assert child.returncode == 9
     assert not list(out.rglob("masks/*.h5"))
-    assert student(out).exists() == (stage == "evidence")
+    assert student(out).exists() == (point[0] == "evidence")
     run, crops = Segmenter._run, []
     monkeypatch.setattr(
         Segmenter, "_run", lambda self, inputs: crops.append(inputs.shape) or run(self, inputs)
     )
     _, stages = labelled(tree)
     assert sum(shape[1] == 3 for shape in crops) == asked
-    assert ("teaching" in stages) == (stage != "evidence")
+    assert ("teaching" in stages) == (point[0] != "evidence")
     assert files(out) == expected
