@@ -207,4 +207,4 @@ def test_it_is_told_that_nothing_is_compiled_yet_and_only_then(tmp_path: Path) -
         )  # fmt: skip
         assert ran.returncode == 0, ran.stderr[-2000:]
         told += ran.stdout.split("\n")[:2]
-    assert told == ["'boxbg: is compiled first, about a minute, once on this machine'", "''", "''", "''"]
+    assert told == ["'boxbg: is compiled first, a quarter of a minute, once on this machine'", "''", "''", "''"]
