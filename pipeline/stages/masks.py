@@ -15,9 +15,11 @@ from spotlabel.labelers.masks.owners.claims import claiming_boxes
 from spotlabel.pipeline.boxes import BoxFlag
 from spotlabel.pipeline.errors import RecipeError, StoreError
 from spotlabel.pipeline.inputs import check_inputs
+from spotlabel.pipeline.manual import read_manual
 from spotlabel.pipeline.progress import FrameProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations
+from spotlabel.pipeline.stages.corrected import CorrectedMasks, MaskSink, fitted, tell_left
 from spotlabel.pipeline.stages.neighbours import Candidate, with_neighbours
 from spotlabel.pipeline.store import EvidenceReader, FrameState, MaskWriter, StoreInfo
 from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS
@@ -48,19 +50,49 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: F
             f"{evidence.path}: holds {len(evidence)} frames, the annotations {len(annotations.boxes)}; "
             "run `spotlabel label` again"
         )
-    info = _info(recipe, item, annotations, evidence)
+    corrections = read_manual(item.manual_path)
+    info = _info(recipe, item, annotations, evidence, corrections.digest)
+    selected = selected_boxes(annotations, settings)
+    found = fitted(corrections, evidence.numbers, evidence.state, annotations, selected)
+    tell_left(found)
     with MaskWriter.writing(item.mask_path, info, annotations.boxes) as writer:
-        written = _written(writer, evidence, annotations, settings)
-        decided = written if settings.owners.rule == "none" else with_owners(written, settings.owners)
-        for index, owners in enumerate(decided):
-            if isinstance(owners, FrameOwners):
-                writer.put_owners(index, owners)
-            progress(index + 1, len(evidence))
+        sink: MaskSink = writer
+        if found.applied:
+            sink = CorrectedMasks(writer, found.applied, annotations, selected, settings)
+        draw_masks(sink, evidence, annotations, settings, progress)
         check_inputs()
 
 
+def draw_masks(
+    sink: MaskSink,
+    evidence: EvidenceReader,
+    annotations: Annotations,
+    settings: MaskSettings,
+    progress: FrameProgress,
+) -> None:
+    """Make the masks of a sequence and their owners, without any corrections.
+
+    Args:
+        sink: takes them: masks in the order of the frames; owners likewise, each after its mask.
+        evidence: of the sequence.
+        annotations: its boxes and ignore regions.
+        settings: the rules.
+        progress: called after every frame.
+
+    Raises:
+        StoreError: the evidence is damaged.
+        RecipeError: as for :func:`selected_boxes`.
+    """
+    written = _written(sink, evidence, annotations, settings)
+    decided = written if settings.owners.rule == "none" else with_owners(written, settings.owners)
+    for index, owners in enumerate(decided):
+        if isinstance(owners, FrameOwners):
+            sink.put_owners(index, owners)
+        progress(index + 1, len(evidence))
+
+
 def _written(
-    writer: MaskWriter, evidence: EvidenceReader, annotations: Annotations, settings: MaskSettings
+    sink: MaskSink, evidence: EvidenceReader, annotations: Annotations, settings: MaskSettings
 ) -> Iterator[Claimed | None]:
     """Masks of every frame in order, each stored when it is asked for; None for frames without pixels."""
     selected = selected_boxes(annotations, settings)
@@ -68,13 +100,13 @@ def _written(
     for index, draft in enumerate(drafts):
         state = _state(evidence, annotations, index)
         if draft is None:
-            writer.mark(index, state)
+            sink.mark(index, state)
             yield None
             continue
         candidate, temporal = draft
         regions, warm_up = annotations.regions.at(index), state == FrameState.WARM_UP
         made = finish_mask(candidate.draft, temporal, regions, settings, warm_up=warm_up)
-        writer.put(index, made.mask, state, made.fill, made.believed, _columns(made))
+        sink.put(index, made.mask, state, made.fill, made.believed, _columns(made))
         yield _claimed(candidate, made, annotations, index, settings)
 
 
@@ -141,13 +173,15 @@ def _columns(made: FrameMask) -> dict[str, Column]:
     }
 
 
-def _info(recipe: Recipe, item: Item, annotations: Annotations, evidence: EvidenceReader) -> StoreInfo:
+def _info(
+    recipe: Recipe, item: Item, annotations: Annotations, evidence: EvidenceReader, manual: str
+) -> StoreInfo:
     """What a mask store says about itself: where its masks come from, down to the evidence's own inputs."""
     return StoreInfo(
         sequence=item.sequence.name,
         size=evidence.size,
         numbers=evidence.numbers,
-        fingerprint=item.mask_fingerprint(recipe, evidence),
+        fingerprint=item.mask_fingerprint(recipe, evidence, manual),
         attributes={
             "labeler": evidence.text("labeler"),
             "labeler_version": int(evidence.number("labeler_version")),
