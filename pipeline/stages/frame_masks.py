@@ -99,13 +99,13 @@ class MaskSource:
             return None
         if owners.rule != "tracks":
             made = self.one(index)
-            return next(with_owners([made and made.claimed], owners))
+            return next(with_owners([_claimed_of(made)], owners))
         needed = min(len(self), index + owners.window + 1)
 
         def fed() -> Iterator[Claimed | None]:
             for done, made in enumerate(islice(self.masks(), needed)):
                 progress(done + 1, needed)
-                yield made and made.claimed
+                yield _claimed_of(made)
 
         return next(islice(with_owners(fed(), owners), index, None))
 
@@ -152,6 +152,10 @@ class MaskSource:
             overlap=draft.cues.overlap,
             settled=candidate.settled,
         )
+
+
+def _claimed_of(made: Made | None) -> Claimed | None:
+    return None if made is None else made.claimed
 
 
 def selected_boxes(annotations: Annotations, settings: MaskSettings) -> npt.NDArray[np.bool_]:
