@@ -12,7 +12,6 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.masks import MaskSettings
 from spotlabel.labelers.masks.believed import unknown_boxes
 from spotlabel.labelers.masks.boxes import pixel_rects, touched_rects
 from spotlabel.labelers.masks.corrected import Decision, FrameRules, correct, fill_of
@@ -21,7 +20,7 @@ from spotlabel.labelers.masks.owners import FrameOwners
 from spotlabel.labelers.masks.owners.claims import claiming_boxes
 from spotlabel.labelers.masks.values import Plane, Rects
 from spotlabel.pipeline.manual import Correction, Corrections, Fitted, fit
-from spotlabel.pipeline.sequence import Annotations
+from spotlabel.pipeline.stages.frame_masks import MaskSource
 from spotlabel.pipeline.store import FrameState
 from spotlabel.pipeline.store.schema import MANUAL_COLUMN, STATES_WITH_PIXELS
 
@@ -68,21 +67,12 @@ class CorrectedMasks:
     Args:
         sink: takes them.
         applied: corrections by row of the box in the table.
-        annotations: boxes and ignore regions.
-        selected: bool (N,), boxes of classes that may hold foreground.
-        settings: the rules of masks.
+        source: boxes, ignore regions and rules.
     """
 
-    def __init__(
-        self,
-        sink: MaskSink,
-        applied: Mapping[int, Correction],
-        annotations: Annotations,
-        selected: npt.NDArray[np.bool_],
-        settings: MaskSettings,
-    ) -> None:
-        self._sink, self._annotations, self._settings = sink, annotations, settings
-        self._selected = selected
+    def __init__(self, sink: MaskSink, applied: Mapping[int, Correction], source: MaskSource) -> None:
+        self._sink, self._settings, self._selected = sink, source.settings, source.selected
+        self._annotations = annotations = source.annotations
         self._said: dict[int, dict[int, Correction]] = {}
         for row, correction in applied.items():
             index = int(np.searchsorted(annotations.boxes.offsets, row, side="right")) - 1
@@ -154,26 +144,16 @@ class CorrectedMasks:
         )
 
 
-def fitted(
-    corrections: Corrections,
-    numbers: npt.NDArray[np.int64],
-    state: npt.NDArray[np.uint8],
-    annotations: Annotations,
-    selected: npt.NDArray[np.bool_],
-) -> Fitted:
-    """Which corrections apply to a video.
-
-    Args:
-        corrections: of the video.
-        numbers: int64 (T,), numbers of its frames.
-        state: uint8 (T,), of its evidence or of its masks.
-        annotations: of now.
-        selected: bool (N,), boxes of classes that may hold foreground.
-    """
-    usable = np.isin(state, STATES_WITH_PIXELS)
-    if annotations.annotated is not None:
-        usable &= annotations.annotated
-    return fit(corrections, numbers, annotations.boxes, usable, selected)
+def fitted(corrections: Corrections, source: MaskSource) -> Fitted:
+    """Which corrections of a video apply."""
+    usable = [source.state(index) in STATES_WITH_PIXELS for index in range(len(source))]
+    return fit(
+        corrections,
+        source.evidence.numbers,
+        source.annotations.boxes,
+        np.array(usable, np.bool_),
+        source.selected,
+    )
 
 
 def tell_left(found: Fitted) -> None:
