@@ -6,16 +6,20 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.fuzz import mutate
 from benchmarks.fuzz.annotations import nonsense_of_boxes
 from benchmarks.fuzz.kind import Kind, Trial
+from spotlabel.labelers.masks.owners import NO_OWNER
+from spotlabel.pipeline.manual import Correction, Decision, put_manual, read_manual
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.store import UNKNOWN, EvidenceReader, MaskReader, schema
@@ -26,6 +30,7 @@ from tests.helpers.recipes import tree
 
 def _prepare(masks: bool, labeler: str, folder: Path) -> Trial:
     recipe = build_recipe(tree(folder / "data", folder / "out", "v", length=4, labeler=labeler, evidence={}))
+    _overlap(folder / "data" / "v" / "gt" / "gt.txt")
     outcome = run_sequence(recipe, "v", False, lambda *_: None)
     assert not outcome.failed, outcome.error
     (item,) = items(recipe)
@@ -43,6 +48,14 @@ def _prepare(masks: bool, labeler: str, folder: Path) -> Trial:
         return read(path)
 
     return trial
+
+
+def _overlap(boxes: Path) -> None:
+    """A second track that claims pixels of the first: only then a store has owners to say."""
+    rows = boxes.read_text().splitlines()
+    boxes.write_text(
+        "\n".join([*rows, *(row.replace(",1,", ",2,", 1).replace(",14,12,", ",9,16,") for row in rows)])
+    )
 
 
 def _change(path: Path, own: bytes, draw: random.Random) -> None:
@@ -173,9 +186,48 @@ def _read_masks(path: Path) -> list[str]:
             mask = reader.read(index)
             if mask.shape != reader.size or not np.isin(mask, (0, 1, UNKNOWN)).all():
                 problems.append(f"frame {index} is no mask")
+            elif reader.has_owners and (told := _nonsense_of_owners(reader, index, mask)):
+                problems.append(f"owners of frame {index}: {told}")
         return problems
     finally:
         reader.close()
+
+
+def _nonsense_of_owners(reader: MaskReader, index: int, mask: npt.NDArray[np.uint8]) -> str:
+    owners = reader.owners(index)
+    if owners.shape != mask.shape or owners.dtype != np.uint16:
+        return f"{owners.dtype} {owners.shape}"
+    owned = owners != NO_OWNER
+    if (owned & (mask != 1)).any():
+        return "a pixel that is not foreground has one"
+    count = len(reader.boxes.at(index))
+    return "" if (owners[owned] < count).all() else f"a row beyond {count}"
+
+
+def _prepare_manual(folder: Path) -> Trial:
+    path = folder / "v.h5"
+    box = np.array([1, 2, 9, 8], np.float32)
+    plane = np.arange(120).reshape(10, 12) % 7 == 0
+    put_manual(
+        path,
+        "v",
+        [
+            Correction.of(3, 1, box, plane),
+            Correction(4, -1, box, Decision.UNKNOWN),
+            Correction(5, 2, box, Decision.BACKGROUND),
+        ],
+    )
+    own = path.read_bytes()
+    (folder / "secret").write_bytes(b"not yours to read " * 1000)
+
+    def trial(draw: random.Random) -> list[str]:
+        _change(path, own, draw)
+        for key, correction in read_manual(path).items():  # each is checked when it is built
+            if correction.key != key or replace(correction).vouched.mask.shape != correction.mask.shape:
+                return [f"{key} is {correction}"]
+        return []
+
+    return trial
 
 
 _WHAT = (
@@ -192,5 +244,7 @@ def _kind(name: str, masks: bool, labeler: str, what: str) -> Kind:
 KINDS = (
     _kind("evidence", False, "mog2", "frames of the size that it says"),
     _kind("evidence-motion", False, "farneback", "frames of the size that it says"),
-    _kind("masks", True, "mog2", "masks of three values and boxes inside the image"),
-)
+    _kind("masks", True, "mog2",
+          "masks of three values, boxes inside the image, and owners among the boxes of the frame"),
+    Kind("manual", "R31", 0.5, _WHAT + "corrections that a person can have made", _prepare_manual),
+)  # fmt: skip
