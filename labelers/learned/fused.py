@@ -18,7 +18,7 @@ from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Labeler, Setti
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
 from spotlabel.labelers.learned.crops import Image, box_pixels
-from spotlabel.labelers.learned.fusion import BoxPair, Trust, fused, judged
+from spotlabel.labelers.learned.fusion import FUSION_VERSION, BoxPair, fused, judged
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
 from spotlabel.labelers.learned.segmenter import LIBRARIES, Boxes, Segmenter
 from spotlabel.labelers.learned.settings import (
@@ -28,12 +28,8 @@ from spotlabel.labelers.learned.settings import (
     FusedSettings,
 )
 from spotlabel.labelers.learned.teacher import NEUTRAL, painted
-from spotlabel.labelers.masks import MASK_RULES_VERSION
 
 Bool = npt.NDArray[np.bool_]
-FUSION_VERSION = 10_000 + 100 * MASK_RULES_VERSION
-"""Of the fusion and of the rules that clean what it is given; the labeler's own is added, so that each makes
-evidence stale."""
 _MOST_SAMPLED_FRAMES = 128
 
 
@@ -66,32 +62,17 @@ class Fused:
         """
         found = Found(self._inner, clip)
         asked = Asked(self._segmenter, {})
-        trust = judged(sampled_pairs(clip, found, asked, self._judged))
-        yield from fused_evidence(clip, found, asked, trust, adds_only=self._adds_only)
+        trust = judged(_sampled_pairs(clip, found, asked, self._judged))
+        for frame in clip:
+            raw = found.raw(frame.number)
+            pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
+            values = [None if pair is None else fused(pair, trust) for pair in pairs]
+            if raw is not None and self._adds_only and trust.evidence:
+                values = _at_least(values, raw, frame.boxes)
+            yield Evidence(painted(frame.boxes, values, clip.size), warm_up=raw is None and not trust.network)
 
 
-def fused_evidence(
-    clip: Clip, found: Found, asked: Asked, trust: Trust, *, adds_only: bool
-) -> Iterator[Evidence]:
-    """The evidence of every frame of a clip.
-
-    Args:
-        clip: the video.
-        found: what the other labeler says of it.
-        asked: the network.
-        trust: what can be relied on in the video.
-        adds_only: whether all that the other labeler found stays, where it can be relied on.
-    """
-    for frame in clip:
-        raw = found.raw(frame.number)
-        pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
-        values = [None if pair is None else fused(pair, trust) for pair in pairs]
-        if raw is not None and adds_only and trust.evidence:
-            values = _at_least(values, raw, frame.boxes)
-        yield Evidence(painted(frame.boxes, values, clip.size), warm_up=raw is None and not trust.network)
-
-
-def sampled_pairs(clip: Clip, found: Found, asked: Asked, number: int) -> list[BoxPair]:
+def _sampled_pairs(clip: Clip, found: Found, asked: Asked, number: int) -> list[BoxPair]:
     """What both say of boxes spread over a video, about ``number`` of them."""
     every = max(1, math.ceil(len(clip) / min(number, _MOST_SAMPLED_FRAMES)))
     a_frame = max(1, number // max(1, math.ceil(len(clip) / every)))

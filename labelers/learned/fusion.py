@@ -28,10 +28,14 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.learned.agreement import HALF, Sides, overlap, piece, reach, share, wholeness
+from spotlabel.labelers.masks import MASK_RULES_VERSION
 
 Image = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
+FUSION_VERSION = 10_000 + 100 * MASK_RULES_VERSION
+"""Of the fusion and of the rules that clean what it is given; the labeler's own is added, so that each makes
+evidence stale."""
 LEAST, GAIN = 0.2, 0.4
 OUTWEIGHS, OUTWEIGHS_GAIN = 0.5, 0.3
 BLUR = 0.02

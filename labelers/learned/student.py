@@ -18,9 +18,9 @@ from spotlabel.labelers.base import Answers, Clip, Evidence, EvidenceKind, Label
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
 from spotlabel.labelers.errors import LabelerError
+from spotlabel.labelers.learned.crops import Image
 from spotlabel.labelers.learned.facts import FORMAT, Facts
-from spotlabel.labelers.learned.fused import FUSION_VERSION, fused_evidence
-from spotlabel.labelers.learned.fusion import BoxPair, Trust, judged
+from spotlabel.labelers.learned.fusion import FUSION_VERSION, BoxPair, Trust, fused, judged
 from spotlabel.labelers.learned.lesson import Shown, nothing_shown, taught
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
 from spotlabel.labelers.learned.sampling import spread
@@ -31,13 +31,15 @@ from spotlabel.labelers.learned.settings import (
     EgoflowCutStudentSettings,
     StudentSettings,
 )
-from spotlabel.labelers.learned.teacher import NEUTRAL
+from spotlabel.labelers.learned.teacher import NEUTRAL, painted
 
 MARGIN = 0.3
 """Of the crops that a student is given."""
 _VERSION = 1_000_000 + FUSION_VERSION
 """Of the lesson; the fusion's and the labeler's own are added."""
 _LIBRARIES = (*LIBRARIES, "onnx", "torch")
+WEIGHED = Trust(network=True, evidence=False)
+"""How both are put together where the student does not know better."""
 _FINER = 1.25
 """Crops of a lesson have so many times the pixels of a student's along each side: they show more around a
 box, and are shown enlarged."""
@@ -50,7 +52,6 @@ class Student:
         inner: the other labeler.
         settings: which network teaches, and how.
         files: the network.
-        adds_only: whether all that the other labeler found stays, where it can be relied on.
     """
 
     kind: ClassVar[EvidenceKind] = EvidenceKind.DISTANCE
@@ -59,10 +60,8 @@ class Student:
     files: ClassVar[Mapping[str, str]] = FILES
     taught: ClassVar[bool] = True
 
-    def __init__(
-        self, inner: Labeler, settings: StudentSettings, files: Mapping[str, bytes], *, adds_only: bool
-    ) -> None:
-        self._inner, self._settings, self._adds_only = inner, settings, adds_only
+    def __init__(self, inner: Labeler, settings: StudentSettings, files: Mapping[str, bytes]) -> None:
+        self._inner, self._settings = inner, settings
         self._teacher = files["network"]
         self._network: bytes | None = None
         self._found: Found | None = None
@@ -137,28 +136,35 @@ class Student:
     def label(self, clip: Clip) -> Iterator[Evidence]:
         """Yield the evidence of every frame, foreground above 127.
 
-        Where the teacher could not be relied on it is the other labeler's.
+        Where the teacher could not be relied on it is the other labeler's. Elsewhere the student, who has
+        seen that mask, decides in boxes that it fills in one piece; in others both are weighed.
         """
         if self._network is None:
             raise LabelerError("the student has not been taught")
-        segmenter, found = (
-            Segmenter(self._network, self._settings.device, self._settings.batch),
-            self._other(clip),
-        )
-        trust = Trust(**json.loads(segmenter.metadata["trust"]))
-        if trust.network:
-            yield from fused_evidence(clip, found, Asked(segmenter, {}), trust, adds_only=self._adds_only)
-            return
+        segmenter = Segmenter(self._network, self._settings.device, self._settings.batch)
+        found, asked = self._other(clip), Asked(segmenter, {})
+        relied_on = Trust(**json.loads(segmenter.metadata["trust"])).network
         for frame in clip:
             raw = found.raw(frame.number)
-            values = np.zeros(clip.size, np.uint8) if raw is None else raw * np.uint8(255)
-            yield Evidence(values, warm_up=raw is None)
+            if relied_on:
+                pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
+                values = [None if pair is None else _decided(pair) for pair in pairs]
+                yield Evidence(painted(frame.boxes, values, clip.size))
+            elif raw is None:
+                yield Evidence(np.zeros(clip.size, np.uint8), warm_up=True)
+            else:
+                yield Evidence(raw * np.uint8(255))
 
     def _other(self, clip: Clip) -> Found:
         """What the other labeler finds in the video; once."""
         if self._found is None:
             self._found = Found(self._inner, clip)
         return self._found
+
+
+def _decided(pair: BoxPair) -> Image:
+    """The mask of one box as evidence, uint8 (h, w)."""
+    return pair.probability if pair.is_whole else fused(pair, WEIGHED)
 
 
 class BoxbgStudent(Student):
@@ -171,7 +177,7 @@ class BoxbgStudent(Student):
 
     def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
         chosen = BoxbgStudentSettings.model_validate(settings.model_dump())
-        super().__init__(Boxbg(chosen.boxbg), chosen, files, adds_only=False)
+        super().__init__(Boxbg(chosen.boxbg), chosen, files)
 
     @staticmethod
     def notice() -> str:
@@ -189,4 +195,4 @@ class EgoflowCutStudent(Student):
 
     def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
         chosen = EgoflowCutStudentSettings.model_validate(settings.model_dump())
-        super().__init__(EgoflowCut(chosen.egoflow_cut), chosen, files, adds_only=False)
+        super().__init__(EgoflowCut(chosen.egoflow_cut), chosen, files)
