@@ -130,7 +130,7 @@ def _end(node: yaml.Node) -> int:
 def _written(value: Any) -> str:
     """Plain data on one line of YAML."""
     options: dict[str, Any] = {"default_flow_style": True, "width": _WIDE, "sort_keys": False}
-    text = yaml.safe_dump(value, allow_unicode=True, **options).removesuffix("\n").removesuffix("\n...")
+    text: str = yaml.safe_dump(value, allow_unicode=True, **options).removesuffix("\n").removesuffix("\n...")
     if "\n" in text:  # line breaks in a text
         text = yaml.safe_dump(value, default_style='"', **options).removesuffix("\n")
     return text

@@ -30,6 +30,7 @@ export class Frames extends EventTarget {
     videos.value = video;
     const index = again ? this.index : null;
     this.facts = null;
+    this.dispatchEvent(new Event("opening"));
     let facts;
     try {
       facts = again ? await post("reload", { video }) : await get("video", { video });

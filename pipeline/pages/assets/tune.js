@@ -207,6 +207,7 @@ function changed() {
 }
 
 form.addEventListener("change", changed);
+frames.addEventListener("opening", () => tell("Opening the video: its annotations and evidence are read."));
 frames.addEventListener("failed", ({ detail }) => tell(detail.message));
 frames.addEventListener("video", () => {
   tell("");
