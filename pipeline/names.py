@@ -40,6 +40,11 @@ def mask_path(out: Path, sequence: str) -> Path:
     return out / "masks" / f"{file_stem(sequence)}.h5"
 
 
+def manual_path(out: Path, sequence: str) -> Path:
+    """What people corrected in a sequence: ``<out>/manual/<sequence>.h5``."""
+    return out / "manual" / f"{file_stem(sequence)}.h5"
+
+
 def check_names(names: list[str]) -> None:
     """Refuse a dataset whose sequences cannot be told apart by their stores.
 

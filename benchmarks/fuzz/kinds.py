@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.fuzz.kind import Kind
 
-_MODULES = ("annotations", "stores", "recipes", "checkpoints")
+_MODULES = ("annotations", "stores", "recipes", "checkpoints", "exports")
 """Imported when one of their kinds is asked for: a child that reads boxes needs no torch."""
 
 

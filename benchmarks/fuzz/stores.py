@@ -12,10 +12,12 @@ from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.fuzz import mutate
 from benchmarks.fuzz.annotations import nonsense_of_boxes
 from benchmarks.fuzz.kind import Kind, Trial
+from spotlabel.labelers.masks.owners import NO_OWNER
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.store import UNKNOWN, EvidenceReader, MaskReader, schema
@@ -26,6 +28,7 @@ from tests.helpers.recipes import tree
 
 def _prepare(masks: bool, labeler: str, folder: Path) -> Trial:
     recipe = build_recipe(tree(folder / "data", folder / "out", "v", length=4, labeler=labeler, evidence={}))
+    _overlap(folder / "data" / "v" / "gt" / "gt.txt")
     outcome = run_sequence(recipe, "v", False, lambda *_: None)
     assert not outcome.failed, outcome.error
     (item,) = items(recipe)
@@ -43,6 +46,14 @@ def _prepare(masks: bool, labeler: str, folder: Path) -> Trial:
         return read(path)
 
     return trial
+
+
+def _overlap(boxes: Path) -> None:
+    """A second track that claims pixels of the first: only then a store has owners to say."""
+    rows = boxes.read_text().splitlines()
+    boxes.write_text(
+        "\n".join([*rows, *(row.replace(",1,", ",2,", 1).replace(",14,12,", ",9,16,") for row in rows)])
+    )
 
 
 def _change(path: Path, own: bytes, draw: random.Random) -> None:
@@ -173,9 +184,22 @@ def _read_masks(path: Path) -> list[str]:
             mask = reader.read(index)
             if mask.shape != reader.size or not np.isin(mask, (0, 1, UNKNOWN)).all():
                 problems.append(f"frame {index} is no mask")
+            elif reader.has_owners and (told := _nonsense_of_owners(reader, index, mask)):
+                problems.append(f"owners of frame {index}: {told}")
         return problems
     finally:
         reader.close()
+
+
+def _nonsense_of_owners(reader: MaskReader, index: int, mask: npt.NDArray[np.uint8]) -> str:
+    owners = reader.owners(index)
+    if owners.shape != mask.shape or owners.dtype != np.uint16:
+        return f"{owners.dtype} {owners.shape}"
+    owned = owners != NO_OWNER
+    if (owned & (mask != 1)).any():
+        return "a pixel that is not foreground has one"
+    count = len(reader.boxes.at(index))
+    return "" if (owners[owned] < count).all() else f"a row beyond {count}"
 
 
 _WHAT = (
@@ -192,5 +216,10 @@ def _kind(name: str, masks: bool, labeler: str, what: str) -> Kind:
 KINDS = (
     _kind("evidence", False, "mog2", "frames of the size that it says"),
     _kind("evidence-motion", False, "farneback", "frames of the size that it says"),
-    _kind("masks", True, "mog2", "masks of three values and boxes inside the image"),
+    _kind(
+        "masks",
+        True,
+        "mog2",
+        "masks of three values, boxes inside the image, and owners among the boxes of the frame",
+    ),
 )

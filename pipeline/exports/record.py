@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, with_config
 
 from spotlabel.pipeline.atomic import write_atomically
 from spotlabel.pipeline.errors import ExportError
 from spotlabel.pipeline.exports.staging import link_digest
 from spotlabel.pipeline.hashing import DigestCache, canonical_json, file_digest, text_digest
 from spotlabel.pipeline.regular import regular_bytes
+from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.upkeep.freshness import compare
 
 VERSION = 2
@@ -21,6 +24,17 @@ MADE = ".made"
 NOTHING_YET = "not exported yet"
 
 
+def _inside(name: str) -> str:
+    parts = PurePosixPath(name).parts
+    if not parts or ".." in parts or name.startswith("/") or "\0" in name:
+        raise ValueError("leads out of the export")
+    return name
+
+
+_Name = Annotated[str, AfterValidator(_inside)]
+
+
+@with_config(extra="forbid", strict=True)
 @dataclass(frozen=True)
 class Record:
     """One video's part of an export.
@@ -37,11 +51,11 @@ class Record:
 
     state: Literal["publishing", "whole"]
     made_from: Mapping[str, Any]
-    files: Mapping[str, str]
-    frames: int = 0
-    objects: int = 0
+    files: Mapping[_Name, str]
+    frames: Annotated[int, Field(ge=0)] = 0
+    objects: Annotated[int, Field(ge=0)] = 0
     remarks: list[str] = field(default_factory=list)
-    before: Mapping[str, list[str]] = field(default_factory=dict)
+    before: Mapping[_Name, Annotated[list[str], Field(min_length=1)]] = field(default_factory=dict)
 
     def digests(self) -> dict[str, list[str]]:
         """Every digest that this program may have left a file with, by path."""
@@ -49,6 +63,9 @@ class Record:
         for name, digest in self.files.items():
             known[name] = sorted({*known.get(name, ()), digest})
         return known
+
+
+_RECORD = TypeAdapter(Record)
 
 
 def record_path(to: Path, form: str, stem: str) -> Path:
@@ -80,9 +97,14 @@ def read_record(path: Path) -> Record | None:
         digest = content.pop("digest")
         if digest != text_digest(canonical_json(content)):
             raise ValueError("its digest differs")
-        return Record(**content)
+        return _RECORD.validate_json(json.dumps(content))
     except FileNotFoundError:
         return None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        problem = one_line(f"{place}: {first['msg']}")
+        raise ExportError(f"{path}: the record is damaged ({problem}); delete it and export again") from error
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ExportError(f"{path}: the record is damaged ({error}); delete it and export again") from error
 

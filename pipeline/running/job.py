@@ -134,7 +134,7 @@ def _run_watched(
     if mask_need(recipe, item).state == State.FRESH:
         outcome.masks = "fresh"
     else:
-        with _stage(outcome, "masks"):
+        with _stage(outcome, "masks"), warnings_into(outcome.remarks, outcome.findings):
             make_masks(recipe, item, annotations, partial(progress, "masks"))
     outcome.findings = second_look(recipe, item, outcome.findings)
     item.cache.save()

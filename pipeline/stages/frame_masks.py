@@ -49,6 +49,9 @@ class MaskSource:
         annotations: boxes, ignore regions and class names of the video.
         settings: the rules.
 
+    Attributes:
+        selected: bool (N,), boxes of classes that may hold foreground.
+
     Raises:
         StoreError: evidence and annotations are not of the same number of frames.
         RecipeError: ``settings.classes`` names a class the sequence's dataset does not have.
@@ -61,7 +64,7 @@ class MaskSource:
                 "run `spotlabel label` again"
             )
         self.evidence, self.annotations, self.settings = evidence, annotations, settings
-        self._selected = selected_boxes(annotations, settings)
+        self.selected = selected_boxes(annotations, settings)
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -126,7 +129,7 @@ class MaskSource:
                 evidence.read(index),
                 evidence.kind,
                 boxes.at(index),
-                self._selected[rows],
+                self.selected[rows],
                 self.settings,
                 neutral=evidence.neutral,
                 native_origin=self.annotations.native_origin,

@@ -9,9 +9,11 @@ from spotlabel.labelers.masks import FrameMask, MaskSettings
 from spotlabel.labelers.masks.cues import Column
 from spotlabel.labelers.masks.owners import Claimed, FrameOwners, with_owners
 from spotlabel.pipeline.inputs import check_inputs
+from spotlabel.pipeline.manual import read_manual
 from spotlabel.pipeline.progress import FrameProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations
+from spotlabel.pipeline.stages.corrected import CorrectedMasks, MaskSink, fitted, tell_left
 from spotlabel.pipeline.stages.frame_masks import MaskSource
 from spotlabel.pipeline.store import EvidenceReader, MaskWriter, StoreInfo
 from spotlabel.pipeline.upkeep.plan import Item
@@ -36,27 +38,47 @@ def make_masks(recipe: Recipe, item: Item, annotations: Annotations, progress: F
     """
     evidence, settings = EvidenceReader(item.evidence_path), recipe.masks
     source = MaskSource(evidence, annotations, settings)
-    info = _info(recipe, item, annotations, evidence)
+    corrections = read_manual(item.manual_path)
+    info = _info(recipe, item, annotations, evidence, corrections.digest)
+    found = fitted(corrections, source)
+    tell_left(found)
     with MaskWriter.writing(item.mask_path, info, annotations.boxes) as writer:
-        written = _written(writer, source)
-        decided = written if settings.owners.rule == "none" else with_owners(written, settings.owners)
-        for index, owners in enumerate(decided):
-            if isinstance(owners, FrameOwners):
-                writer.put_owners(index, owners)
-            progress(index + 1, len(evidence))
+        draw_masks(
+            CorrectedMasks(writer, found.applied, source) if found.applied else writer, source, progress
+        )
         check_inputs()
 
 
-def _written(writer: MaskWriter, source: MaskSource) -> Iterator[Claimed | None]:
-    """Masks of every frame in order, each stored when it is asked for; None for frames without pixels."""
+def draw_masks(sink: MaskSink, source: MaskSource, progress: FrameProgress) -> None:
+    """Make the masks of a sequence and their owners by the rules alone.
+
+    Args:
+        sink: takes them: masks in the order of the frames; owners likewise, each after its mask.
+        source: of the sequence.
+        progress: called after every frame.
+
+    Raises:
+        StoreError: the evidence is damaged.
+    """
+    owners_by = source.settings.owners
+    written = _written(sink, source)
+    decided = written if owners_by.rule == "none" else with_owners(written, owners_by)
+    for index, owners in enumerate(decided):
+        if isinstance(owners, FrameOwners):
+            sink.put_owners(index, owners)
+        progress(index + 1, len(source))
+
+
+def _written(sink: MaskSink, source: MaskSource) -> Iterator[Claimed | None]:
+    """Masks of every frame in order, each handed on when it is asked for; None for frames without pixels."""
     for index, made in enumerate(source.masks()):
         state = source.state(index)
         if made is None:
-            writer.mark(index, state)
+            sink.mark(index, state)
             yield None
             continue
         mask = made.mask
-        writer.put(index, mask.mask, state, mask.fill, mask.believed, _columns(mask))
+        sink.put(index, mask.mask, state, mask.fill, mask.believed, _columns(mask))
         yield made.claimed
 
 
@@ -73,13 +95,15 @@ def _columns(made: FrameMask) -> dict[str, Column]:
     }
 
 
-def _info(recipe: Recipe, item: Item, annotations: Annotations, evidence: EvidenceReader) -> StoreInfo:
+def _info(
+    recipe: Recipe, item: Item, annotations: Annotations, evidence: EvidenceReader, manual: str
+) -> StoreInfo:
     """What a mask store says about itself: where its masks come from, down to the evidence's own inputs."""
     return StoreInfo(
         sequence=item.sequence.name,
         size=evidence.size,
         numbers=evidence.numbers,
-        fingerprint=item.mask_fingerprint(recipe, evidence),
+        fingerprint=item.mask_fingerprint(recipe, evidence, manual),
         attributes={
             "labeler": evidence.text("labeler"),
             "labeler_version": int(evidence.number("labeler_version")),

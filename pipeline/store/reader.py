@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from spotlabel.labelers.base import EvidenceKind
 from spotlabel.labelers.masks.boxes import pixel_rects
+from spotlabel.labelers.masks.corrected import Decision
 from spotlabel.labelers.masks.owners import owner_plane
 from spotlabel.labelers.masks.settings import MaskSettings
 from spotlabel.pipeline.boxes import BoxTable
@@ -114,6 +115,7 @@ class MaskReader(SealedReader):
 
         ``fill``, ``believed``, and those of :data:`spotlabel.pipeline.store.schema.CUE_COLUMNS` and
         :data:`spotlabel.pipeline.store.schema.OWNER_COLUMNS`; a file of an older version may have fewer.
+        Where a person corrected boxes also :data:`spotlabel.pipeline.store.schema.MANUAL_COLUMN`.
         """
         group, known = self._quality_columns(), ("fill", *schema.CUE_COLUMNS, *schema.OWNER_COLUMNS)
         names = [*(name for name in known if name in group), *(name for name in group if name not in known)]
@@ -142,7 +144,7 @@ class MaskReader(SealedReader):
         classes, used = len(self.class_names), self.boxes.class_id
         if len(used) and not 0 <= used.min() <= used.max() < classes:
             raise damaged(self.path, f"a box of class {used.max()}, of {classes}")
-        assert self.quality is not None
+        assert self.manual is not None
         if self.has_owners:
             assert self._owner_tables is not None
 
@@ -155,6 +157,14 @@ class MaskReader(SealedReader):
     def believed(self) -> npt.NDArray[np.bool_]:
         """Whether the rules of the masks believed the box's evidence, bool (N,)."""
         return self.quality["believed"]
+
+    @cached_property
+    def manual(self) -> npt.NDArray[np.uint8]:
+        """What a person said of each box, uint8 (N,): a :class:`Decision`, 0 where the rules decided."""
+        column = self.quality.get(schema.MANUAL_COLUMN, np.zeros(len(self.boxes.xyxy), np.float32))
+        if not np.isin(column, (0, *Decision)).all():
+            raise damaged(self.path, f"{schema.MANUAL_COLUMN} of a box is no decision")
+        return column.astype(np.uint8)
 
     def read(self, index: int) -> npt.NDArray[np.uint8]:
         """Mask of the frame at a position.

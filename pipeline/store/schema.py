@@ -15,14 +15,15 @@ __all__ = ["BACKGROUND", "FOREGROUND", "UNKNOWN"]
 
 EVIDENCE_SCHEMA = "spotlabel-evidence"
 MASK_SCHEMA = "spotlabel-mask"
-SCHEMA_VERSIONS = {EVIDENCE_SCHEMA: (1, 2), MASK_SCHEMA: (1, 2, 3)}
+MANUAL_SCHEMA = "spotlabel-manual"
+SCHEMA_VERSIONS = {EVIDENCE_SCHEMA: (1, 2), MASK_SCHEMA: (1, 2, 3), MANUAL_SCHEMA: (1,)}
 """Versions of each schema that can be read, rising; the last one is written.
 
 A version that only adds is read like the one before, without what it adds. Mask version 2 added the columns
 of :data:`CUE_COLUMNS` to the quality table; evidence version 2 and mask version 3 added :data:`TABLE_CRC`,
 mask version 3 also the columns of :data:`OWNER_COLUMNS` and the tables below ``owners``.
 """
-TABLE_CRC_SINCE = {EVIDENCE_SCHEMA: 2, MASK_SCHEMA: 3}
+TABLE_CRC_SINCE = {EVIDENCE_SCHEMA: 2, MASK_SCHEMA: 3, MANUAL_SCHEMA: 1}
 """First version of each schema whose tables carry checksums."""
 
 UNKNOWN_PLANE = "unknown"
@@ -50,6 +51,9 @@ say; described in :class:`spotlabel.labelers.masks.cues.Cues` and
 OWNER_COLUMNS = ("contested", "won", "by_depth")
 """Further columns of the quality table, float32 (N,); described in
 :class:`spotlabel.labelers.masks.owners.FrameOwners`."""
+MANUAL_COLUMN = "manual"
+"""A further column of the quality table, float32 (N,), only where a box was corrected by a person: its
+:class:`spotlabel.labelers.masks.corrected.Decision`, 0 for the others."""
 
 
 class FrameState(IntEnum):

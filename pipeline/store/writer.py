@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,17 +16,15 @@ import numpy.typing as npt
 
 from spotlabel.labelers.base import EvidenceKind
 from spotlabel.labelers.masks.owners import FrameOwners, Runs
-from spotlabel.pipeline.atomic import room
 from spotlabel.pipeline.boxes import BoxTable
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.hashing import canonical_json
 from spotlabel.pipeline.store import schema
-from spotlabel.pipeline.store.plane import Plane, open_frames
+from spotlabel.pipeline.store.plane import Plane
+from spotlabel.pipeline.store.published import published, storable
 from spotlabel.pipeline.store.reader import EvidenceReader, MaskReader
 from spotlabel.pipeline.store.schema import FrameState
-from spotlabel.pipeline.store.seal import USER_BLOCK, publishing
 from spotlabel.pipeline.store.spool import Spool
-from spotlabel.pipeline.text import one_line
 
 _NEVER_WRITTEN = -1
 
@@ -79,7 +76,7 @@ class _Writer:
         for name, value in self._info.attributes.items():
             attributes[name] = value if isinstance(value, (str, int, float)) else canonical_json(value)
         for name in sorted(attributes):
-            self._file.attrs[name] = _storable(name, attributes[name])
+            self._file.attrs[name] = storable(name, attributes[name])
 
     def _create(self, name: str, row_bytes: int) -> None:
         shape = (len(self._info.numbers), self._info.size[0], row_bytes)
@@ -133,9 +130,6 @@ class _Writer:
         return {schema.FRAME: numbers, schema.STATE: self.state, schema.CRC: self.crc32}
 
 
-_AnyWriter = TypeVar("_AnyWriter", bound=_Writer)
-
-
 class EvidenceWriter(_Writer):
     """Writes the evidence of one sequence; make one with :meth:`writing`."""
 
@@ -177,7 +171,7 @@ class EvidenceWriter(_Writer):
             StoreError: the disk is full or what was written cannot be read back; ``path`` is untouched.
         """
         info = replace(info, attributes={**info.attributes, "kind": str(kind), "neutral": neutral})
-        with _publish(path, lambda target: cls(target, info, kind)) as writer:
+        with published(path, lambda target: cls(target, info, kind)) as writer:
             yield writer
 
 
@@ -217,7 +211,8 @@ class MaskWriter(_Writer):
             fill: float32 (n,), share of each of the frame's boxes that is foreground.
             believed: bool (n,), whether the rules of the masks believed the box's evidence.
             cues: further columns, float32 (n,), by names of
-                :data:`spotlabel.pipeline.store.schema.CUE_COLUMNS`; those left out are NaN.
+                :data:`spotlabel.pipeline.store.schema.CUE_COLUMNS`; those left out are NaN. The column
+                :data:`spotlabel.pipeline.store.schema.MANUAL_COLUMN` is there if a frame gives it.
 
         Raises:
             ValueError: a cue of another name.
@@ -231,6 +226,8 @@ class MaskWriter(_Writer):
         self._fill[rows] = fill
         self._believed[rows] = believed
         for name, column in cues.items():
+            if name == schema.MANUAL_COLUMN and name not in self._cues:
+                self._cues[name] = np.zeros(len(self._boxes.xyxy), np.float32)
             if name not in self._cues:
                 raise ValueError(f"no column {name!r} in the quality table; it has {', '.join(self._cues)}")
             self._cues[name][rows] = column
@@ -286,42 +283,5 @@ class MaskWriter(_Writer):
         Raises:
             StoreError: the disk is full or what was written cannot be read back; ``path`` is untouched.
         """
-        with _publish(path, lambda target: cls(target, info, boxes)) as writer:
+        with published(path, lambda target: cls(target, info, boxes)) as writer:
             yield writer
-
-
-def _storable(name: str, value: object) -> object:
-    """An attribute as it is, if HDF5 can hold it: its texts end at a NUL."""
-    if isinstance(value, str) and "\0" in value:
-        raise StoreError(f"{name} {one_line(value)}: HDF5 cannot hold a text with a NUL character; rename it")
-    return value
-
-
-@contextmanager
-def _publish(path: Path, build: Callable[[tuple[h5py.File, Spool]], _AnyWriter]) -> Iterator[_AnyWriter]:
-    """Build a writer on a partial HDF5 file; on leaving, close, seal, read back and rename the file."""
-    writers: list[_AnyWriter] = []
-
-    def check(partial: Path) -> None:
-        writers[0].read_back(partial)
-
-    try:
-        with publishing(path, check) as partial, Spool(partial) as spool:
-            with open_frames(spool, "w", userblock_size=USER_BLOCK) as file:
-                writers.append(build((file, spool)))
-                yield writers[0]
-                writers[0].finish()
-            spool.check()
-    except OSError as error:
-        raise StoreError(_not_written(path, error)) from error
-
-
-def _not_written(path: Path, error: OSError) -> str:
-    """Why a store could not be written; speaks of space where that is what is short."""
-    reason = error.strerror or str(error)
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None):
-        return f"{path}: could not be written: {reason}; mend the disk or set another `out`, then run again"
-    return (
-        f"{path}: could not be written ({room(path.parent)}): {reason}; "
-        "free some space or set another `out`, then run again"
-    )

@@ -155,10 +155,12 @@ def mask_fingerprint(
     settings: MaskSettings,
     options: ReaderOptions,
     cache: DigestCache,
+    *,
+    manual: str = "",
 ) -> dict[str, Any]:
     """What the masks of a sequence depend on: never a pixel of the video, only the evidence made from it.
 
-    Without evidence that part is left out.
+    Without evidence that part is left out, and without corrections theirs (``manual``, their digest).
     """
     made_from = (
         {} if evidence is None
@@ -171,7 +173,13 @@ def mask_fingerprint(
         "mask rules": MASK_RULES_VERSION,
         **annotations_fingerprint(sequence, options, cache),
         **annotated_fingerprint(sequence, options, cache),
+        **manual_fingerprint(manual),
     }
+
+
+def manual_fingerprint(digest: str) -> dict[str, Any]:
+    """What stands for corrections in a fingerprint; nothing if there are none."""
+    return {"manual": digest} if digest else {}
 
 
 def compare(stored: Mapping[str, Any], wanted: Mapping[str, Any], trust: tuple[str, ...] = ()) -> Need:
@@ -196,6 +204,6 @@ def _difference(part: str, stored: Any, wanted: Any) -> str:
     if isinstance(stored, dict) and isinstance(wanted, dict):
         keys = [key for key in sorted({*stored, *wanted}) if stored.get(key) != wanted.get(key)]
         return ", ".join(_difference(f"{part}.{key}", stored.get(key), wanted.get(key)) for key in keys)
-    if part in ("frames", "annotations", "evidence", "masks") or part.startswith("files."):
+    if part in ("frames", "annotations", "evidence", "masks", "manual") or part.startswith("files."):
         return f"{part} changed"
     return f"{part}: {stored} -> {wanted}"

@@ -8,11 +8,18 @@ from pathlib import Path
 
 from spotlabel.labelers.masks import MASK_RULES_VERSION
 from spotlabel.pipeline.errors import DatasetError, SpotlabelError, StoreError
+from spotlabel.pipeline.manual.store import manual_digest
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.store.seal import sealed_digest
-from spotlabel.pipeline.upkeep.freshness import State, annotated_fingerprint, annotations_fingerprint, compare
+from spotlabel.pipeline.upkeep.freshness import (
+    State,
+    annotated_fingerprint,
+    annotations_fingerprint,
+    compare,
+    manual_fingerprint,
+)
 from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
 NOT_COMPARED = ("evidence", "files", "libraries", "decoders")
@@ -99,6 +106,7 @@ def check_labelled(recipe: Recipe, item: Item) -> None:
         "mask rules": MASK_RULES_VERSION,
         **annotations_fingerprint(item.sequence, recipe.options, item.cache),
         **annotated_fingerprint(item.sequence, recipe.options, item.cache),
+        **manual_fingerprint(manual_digest(item.manual_path, item.cache)),
     }
     masks = MaskReader(item.mask_path, sealed=True)
     if masks.sequence != name:

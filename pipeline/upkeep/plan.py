@@ -13,7 +13,8 @@ from spotlabel.labelers.base import EvidenceKind, Labeler, Settings
 from spotlabel.labelers.registry import load
 from spotlabel.pipeline.errors import DamagedStoreError, SpotlabelError, StoreError
 from spotlabel.pipeline.hashing import DigestCache
-from spotlabel.pipeline.names import evidence_path, file_stem, mask_path
+from spotlabel.pipeline.manual.store import manual_digest
+from spotlabel.pipeline.names import evidence_path, file_stem, manual_path, mask_path
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import EvidenceReader, MaskReader
@@ -40,6 +41,7 @@ class Item:
         settings: the labeler's settings.
         evidence_path: where its evidence stands or will stand.
         mask_path: likewise its masks.
+        manual_path: likewise what people corrected.
         cache: remembered digests of its input files.
     """
 
@@ -49,6 +51,7 @@ class Item:
     settings: Settings
     evidence_path: Path
     mask_path: Path
+    manual_path: Path
     cache: DigestCache
 
     def evidence_fingerprint(
@@ -65,9 +68,21 @@ class Item:
             with_files=with_files,
         )
 
-    def mask_fingerprint(self, recipe: Recipe, evidence: EvidenceReader | None) -> dict[str, Any]:
-        """What its masks depend on; see :func:`spotlabel.pipeline.upkeep.freshness.mask_fingerprint`."""
-        return mask_fingerprint(self.sequence, evidence, recipe.masks, recipe.options, self.cache)
+    def mask_fingerprint(
+        self, recipe: Recipe, evidence: EvidenceReader | None, manual: str | None = None
+    ) -> dict[str, Any]:
+        """What its masks depend on; see :func:`spotlabel.pipeline.upkeep.freshness.mask_fingerprint`.
+
+        Args:
+            recipe: the recipe.
+            evidence: what they are made from; None leaves that part out.
+            manual: digest of the corrections; None for those on disk.
+        """
+        if manual is None:
+            manual = manual_digest(self.manual_path, self.cache)
+        return mask_fingerprint(
+            self.sequence, evidence, recipe.masks, recipe.options, self.cache, manual=manual
+        )
 
 
 @dataclass(frozen=True)
@@ -123,6 +138,7 @@ def _item(recipe: Recipe, sequence: Sequence) -> Item:
         settings=settings,
         evidence_path=evidence_path(recipe.out, labeler.name, sequence.name),
         mask_path=mask_path(recipe.out, sequence.name),
+        manual_path=manual_path(recipe.out, sequence.name),
         cache=cache,
     )
 

@@ -74,10 +74,31 @@ def owner_plane(mask: Plane, rects: Rects, claims: npt.NDArray[np.bool_], runs: 
         np.copyto(owners[place], np.uint16(row), where=foreground[place])
         part = count[place]
         part += part < 2
-    shared = np.flatnonzero(count > 1)
-    contested = shared[foreground.ravel()[shared]]
+    contested = _contested(count, foreground)
     given = from_runs(runs)
     if len(contested) != len(given):
         raise ValueError(f"owners of {len(given)} pixels, boxes share {len(contested)}")
     owners.ravel()[contested] = given
     return owners
+
+
+def contested_runs(mask: Plane, rects: Rects, claims: npt.NDArray[np.bool_], owners: OwnerPlane) -> Runs:
+    """Inverse of :func:`owner_plane`: of a whole owner plane what boxes and mask do not tell by themselves.
+
+    Args:
+        mask: uint8 (H, W): 0 background, 1 foreground, 255 unknown.
+        rects: int64 (N, 4), pixels of the boxes.
+        claims: bool (N,), the box claims the foreground inside it.
+        owners: uint16 (H, W); where only one box claims a foreground pixel, that is its owner.
+    """
+    count = np.zeros(mask.shape, np.uint8)
+    for x0, y0, x1, y1 in rects[np.flatnonzero(claims[:MAX_BOXES])].tolist():
+        part = count[y0:y1, x0:x1]
+        part += part < 2
+    return to_runs(owners.ravel()[_contested(count, mask == FOREGROUND)])
+
+
+def _contested(count: Plane, foreground: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Where two or more boxes claim foreground, in the order of reading."""
+    shared = np.flatnonzero(count > 1)
+    return shared[foreground.ravel()[shared]]
