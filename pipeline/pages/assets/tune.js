@@ -157,7 +157,9 @@ function figures(k, pane) {
   const whole = pane.state === "ok" ? "" : `, ${pane.state}`;
   const words = rows.map(([name, value]) => `${name} ${value}`).join(", ");
   at(`canvas-${k}`).setAttribute("aria-label", `frame ${frames.facts.numbers[shown.query.frame]}${whole}: ${words}`);
-  if (mode.value !== "owners") at(`told-${k}`).textContent = whole && `This frame is ${pane.state}.`;
+  const { corrected } = shown.ground.facts;
+  const byHand = corrected ? `${corrected} of its boxes are corrected by hand: relabel puts that on top.` : "";
+  if (mode.value !== "owners") at(`told-${k}`).textContent = `${whole && `This frame is ${pane.state}.`} ${byHand}`;
 }
 
 function legend() {

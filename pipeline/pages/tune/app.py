@@ -9,6 +9,7 @@ from spotlabel.labelers.masks import PRESETS, MaskSettings
 from spotlabel.labelers.masks.boxes import pixel_rects
 from spotlabel.pipeline.errors import SpotlabelError, StoreError
 from spotlabel.pipeline.hashing import canonical_json
+from spotlabel.pipeline.manual import read_manual
 from spotlabel.pipeline.pages.serving.answer import (
     Answer,
     Query,
@@ -120,8 +121,10 @@ class Tuner:
         video, index = self._frame(query)
         boxes, names = video.annotations.boxes, video.annotations.class_names
         rows = boxes.rows(index)
+        corrected = read_manual(video.item.manual_path).at(int(video.item.sequence.frames.numbers[index]))
         return json_answer(
             {
+                "corrected": len(corrected),
                 "boxes": boxes.at(index),
                 "classes": [one_line(names[k]) for k in boxes.class_id[rows].tolist()],
                 "tracks": boxes.track_id[rows],
