@@ -12,8 +12,10 @@ from benchmarks.campaign.races import Stage, other_input
 from spotlabel.labelers.base import file_settings
 from spotlabel.labelers.registry import load as load_labeler
 from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.manual import Correction, Decision, put_manual
 from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
 from spotlabel.pipeline.running.job import run_sequence
+from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.upkeep.plan import items, plan_item
 from tests.helpers.recipes import stores, tree
 from tests.helpers.segmenters import segmenter
@@ -74,15 +76,17 @@ class Labelling(Stage):
         return stores(self.recipe.out) if plan_item(self.recipe, item, remember=False).idle else None
 
     def alone(self) -> dict[str, bytes] | None:
-        """In another folder."""
-        recipe = build_recipe(self._tree("alone", "v"))
+        """In another folder; what is corrected goes along."""
+        recipe, manual = build_recipe(self._tree("alone", "v")), self.recipe.out / "manual"
         shutil.rmtree(recipe.out, ignore_errors=True)
+        if manual.exists():
+            shutil.copytree(manual, recipe.out / "manual")
         failed = run_sequence(recipe, "v", False, lambda *_: None).failed
         return None if failed else stores(recipe.out)
 
 
 class Masks(Labelling):
-    """The masks alone, from evidence that is there and is edited, too."""
+    """The masks alone, from evidence and corrections that are there and are edited, too."""
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench, "mog2")
@@ -91,8 +95,21 @@ class Masks(Labelling):
         self._evidence, self._masks = (items(self.recipe)[0].evidence_path, items(self.recipe)[0].mask_path)
         other = build_recipe(self._tree("other", "v", evidence={"mog2": {"var_threshold": 4.0}}))
         assert not run_sequence(other, "v", False, lambda *_: None).failed
-        self.files = [self._evidence, *self.files]
-        self.others = {**self.others, self._evidence: items(other)[0].evidence_path.read_bytes()}
+        manual = items(self.recipe)[0].manual_path
+        self.others = {
+            **self.others,
+            self._evidence: items(other)[0].evidence_path.read_bytes(),
+            manual: self._corrected(manual, Decision.UNKNOWN),
+        }
+        self._corrected(manual, Decision.BACKGROUND)
+        self.files = [self._evidence, manual, *self.files]
+
+    def _corrected(self, path: Path, decision: Decision) -> bytes:
+        masks = MaskReader(self._masks)
+        box = masks.boxes.at(_FRAMES - 1)[0]
+        put_manual(path, "v", [Correction(int(masks.numbers[-1]), 1, box, decision)])
+        masks.close()
+        return path.read_bytes()
 
     def clear(self) -> None:
         """The masks."""
