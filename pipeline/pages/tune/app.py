@@ -121,10 +121,10 @@ class Tuner:
         video, index = self._frame(query)
         boxes, names = video.annotations.boxes, video.annotations.class_names
         rows = boxes.rows(index)
-        corrected = read_manual(video.item.manual_path).at(int(video.item.sequence.frames.numbers[index]))
+        number = int(video.item.sequence.frames.numbers[index])
         return json_answer(
             {
-                "corrected": len(corrected),
+                "corrected": sum(frame == number for frame, *_ in read_manual(video.item.manual_path)),
                 "boxes": boxes.at(index),
                 "classes": [one_line(names[k]) for k in boxes.class_id[rows].tolist()],
                 "tracks": boxes.track_id[rows],
