@@ -23,6 +23,7 @@ from spotlabel.pipeline.cli.show import show
 from spotlabel.pipeline.cli.status import status
 from spotlabel.pipeline.cli.submit import submit
 from spotlabel.pipeline.cli.teach import teach
+from spotlabel.pipeline.cli.tune import tune
 from spotlabel.pipeline.cli.verify import verify
 from spotlabel.pipeline.cli.why import why
 from spotlabel.pipeline.errors import SpotlabelError
@@ -92,6 +93,7 @@ def main() -> None:
       spotlabel relabel workflows/uavdt.yaml --set masks.min_fill=0.3
       spotlabel show workflows/ua-detrac.yaml --only MVI_40201
       spotlabel report workflows/ua-detrac.yaml
+      spotlabel tune workflows/ua-detrac.yaml
       spotlabel compare old.yaml new.yaml
       spotlabel submit workflows/ua-detrac.yaml --set data=/data/UA-DETRAC --slurm
     """
@@ -102,6 +104,6 @@ def main() -> None:
 
 for command in (
     label, relabel, status, plan, show, report, compare, why, verify, quality, demo, recipes, submit, jobs,
-    log, export, teach,
+    log, export, teach, tune,
 ):  # fmt: skip
     main.add_command(command)
