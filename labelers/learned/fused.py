@@ -68,7 +68,7 @@ class Fused:
             pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
             values = [None if pair is None else fused(pair, trust) for pair in pairs]
             if raw is not None and self._adds_only and trust.evidence:
-                values = _at_least(values, raw, frame.boxes)
+                values = at_least(values, raw, frame.boxes)
             yield Evidence(painted(frame.boxes, values, clip.size), warm_up=raw is None and not trust.network)
 
 
@@ -119,7 +119,7 @@ class EgoflowCutTeacher(Fused):
         super().__init__(EgoflowCut(chosen.egoflow_cut), chosen, files, adds_only=False)
 
 
-def _at_least(values: list[Image | None], raw: Bool, boxes: Boxes) -> list[Image | None]:
+def at_least(values: list[Image | None], raw: Bool, boxes: Boxes) -> list[Image | None]:
     """The values of boxes, with what the other labeler found as foreground."""
     pixels = box_pixels(boxes, (raw.shape[0], raw.shape[1]))
     return [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
@@ -20,7 +21,8 @@ from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.learned.crops import Image
 from spotlabel.labelers.learned.facts import FORMAT, Facts
-from spotlabel.labelers.learned.fusion import FUSION_VERSION, BoxPair, Trust, fused, judged
+from spotlabel.labelers.learned.fused import at_least
+from spotlabel.labelers.learned.fusion import FUSION_VERSION, BoxPair, Trust, agreement, fused, judged
 from spotlabel.labelers.learned.lesson import Shown, nothing_shown, taught
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
 from spotlabel.labelers.learned.sampling import spread
@@ -59,6 +61,8 @@ class Student:
     uses_boxes: ClassVar[bool] = True
     files: ClassVar[Mapping[str, str]] = FILES
     taught: ClassVar[bool] = True
+    exact: ClassVar[float]
+    """With this median IoU with the teacher the other labeler knows better than any student."""
 
     def __init__(self, inner: Labeler, settings: StudentSettings, files: Mapping[str, bytes]) -> None:
         self._inner, self._settings = inner, settings
@@ -82,7 +86,8 @@ class Student:
         """What the teacher says of the chosen boxes; see :class:`TaughtLabeler`."""
         found, teaching = self._other(clip), self._settings.teaching
         pairs = self._pairs(clip, rows, answers, progress)
-        trust = judged([pair for some in pairs.values() for pair in some if pair is not None])
+        known = [pair for some in pairs.values() for pair in some if pair is not None]
+        trust = judged(known)
         side = round(_FINER * teaching.size)
         parts = [nothing_shown(side)]
         for frame in clip if trust.network else ():
@@ -91,7 +96,7 @@ class Student:
                 parts.append(taught(frame.image, boxes, mask, pairs[frame.number], trust, side))
         shown = Shown.joined(parts)
         course = teaching.model_dump(exclude={"boxes"})
-        return Lesson(vars(shown), course, self._metadata(shown, trust, rows))
+        return Lesson(vars(shown), course, self._metadata(shown, trust, agreement(known), rows))
 
     def _pairs(
         self,
@@ -111,7 +116,9 @@ class Student:
                 progress(done := done + len(some), total)
         return pairs
 
-    def _metadata(self, shown: Shown, trust: Trust, rows: Mapping[int, list[int]]) -> dict[str, str]:
+    def _metadata(
+        self, shown: Shown, trust: Trust, agreed: float, rows: Mapping[int, list[int]]
+    ) -> dict[str, str]:
         size = self._settings.teaching.size
         facts = Facts(
             size=size, margin=MARGIN, channels="RGB", scaling="255", mean=(0.5,) * 3, deviation=(0.25,) * 3,
@@ -125,8 +132,10 @@ class Student:
             "boxes": hashlib.sha256(chosen.encode()).hexdigest(),
             "asked": sum(map(len, rows.values())),
             "trusted": int(shown.whole.sum()),
+            "agreement": agreed,
         }
-        entries = {**facts.model_dump(mode="json"), "trust": vars(trust), "provenance": provenance}
+        judgement = {**vars(trust), "exact": trust.network and agreed >= self.exact}
+        entries = {**facts.model_dump(mode="json"), "trust": judgement, "provenance": provenance}
         return {"format": FORMAT, **{key: json.dumps(value) for key, value in entries.items()}}
 
     def learn(self, network: bytes) -> None:
@@ -136,19 +145,23 @@ class Student:
     def label(self, clip: Clip) -> Iterator[Evidence]:
         """Yield the evidence of every frame, foreground above 127.
 
-        Where the teacher could not be relied on it is the other labeler's. Elsewhere the student, who has
-        seen that mask, decides in boxes that it fills in one piece; in others both are weighed.
+        Where the teacher could not be relied on it is the other labeler's; where that is exact all that
+        it found stays. Elsewhere the student, who has seen it, decides in boxes that it fills in one piece; in
+        others both are weighed.
         """
         if self._network is None:
             raise LabelerError("the student has not been taught")
         segmenter = Segmenter(self._network, self._settings.device, self._settings.batch)
         found, asked = self._other(clip), Asked(segmenter, {})
-        relied_on = Trust(**json.loads(segmenter.metadata["trust"])).network
+        judgement = json.loads(segmenter.metadata["trust"])
         for frame in clip:
             raw = found.raw(frame.number)
-            if relied_on:
+            if judgement["network"]:
                 pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
-                values = [None if pair is None else _decided(pair) for pair in pairs]
+                decide = _kept if judgement["exact"] else _decided
+                values = [None if pair is None else decide(pair) for pair in pairs]
+                if judgement["exact"] and raw is not None:
+                    values = at_least(values, raw, frame.boxes)
                 yield Evidence(painted(frame.boxes, values, clip.size))
             elif raw is None:
                 yield Evidence(np.zeros(clip.size, np.uint8), warm_up=True)
@@ -162,8 +175,13 @@ class Student:
         return self._found
 
 
+def _kept(pair: BoxPair) -> Image:
+    """The mask of one box as evidence, uint8 (h, w), where the other labeler is exact."""
+    return fused(pair, Trust(network=True, evidence=True))
+
+
 def _decided(pair: BoxPair) -> Image:
-    """The mask of one box as evidence, uint8 (h, w)."""
+    """The same, where the student knows better."""
     return pair.probability if pair.is_whole else fused(pair, WEIGHED)
 
 
@@ -174,6 +192,7 @@ class BoxbgStudent(Student):
     version: ClassVar[int] = _VERSION + Boxbg.version
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*_LIBRARIES, *Boxbg.libraries}))
     settings_type: ClassVar[type[Settings]] = BoxbgStudentSettings
+    exact: ClassVar[float] = 0.85
 
     def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
         chosen = BoxbgStudentSettings.model_validate(settings.model_dump())
@@ -192,6 +211,7 @@ class EgoflowCutStudent(Student):
     version: ClassVar[int] = _VERSION + EgoflowCut.version
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*_LIBRARIES, *EgoflowCut.libraries}))
     settings_type: ClassVar[type[Settings]] = EgoflowCutStudentSettings
+    exact: ClassVar[float] = math.inf
 
     def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
         chosen = EgoflowCutStudentSettings.model_validate(settings.model_dump())

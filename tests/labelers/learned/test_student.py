@@ -56,8 +56,14 @@ def test_a_lesson_shows_the_car_without_its_shadow():
         sure = weight == 255
         assert (red & sure)[y0:y1, x0:x1].sum() > 300
         assert (target[sure] > 127)[red[sure]].mean() > 0.97
-    assert json.loads(made.metadata["trust"]) == {"network": True, "evidence": True}
-    assert json.loads(made.metadata["provenance"])["asked"] == 10
+    trust, provenance = (json.loads(made.metadata[key]) for key in ("trust", "provenance"))
+    assert trust == {
+        "network": True,
+        "evidence": True,
+        "exact": provenance["agreement"] >= BoxbgStudent.exact,
+    }
+    assert 0.75 < provenance["agreement"] < 0.9  # boxbg takes the shadow for car
+    assert provenance["asked"] == 10
 
 
 def test_what_the_teacher_has_said_is_not_asked_again(monkeypatch):
@@ -82,7 +88,8 @@ def described(labeler: BoxbgStudent, clip: Street, **facts) -> bytes:
 
 def test_the_student_decides_which_pixels_are_the_cars():
     clip, labeler = Street(), student(boxes=10)
-    labeler.learn(described(labeler, clip))
+    inexact = json.dumps({"network": True, "evidence": True, "exact": False})
+    labeler.learn(described(labeler, clip, trust=inexact))
     found = list(labeler.label(clip))
     with_boxes = [index for index, frame in enumerate(clip.frames) if len(frame.boxes)]
     assert np.mean([in_box_iou(found[index], clip, index) for index in with_boxes]) > 0.9
@@ -90,7 +97,7 @@ def test_the_student_decides_which_pixels_are_the_cars():
 
 def test_where_the_teacher_cannot_be_relied_on_the_other_labeler_decides():
     clip, labeler = Street(), student(boxes=10)
-    nothing = json.dumps({"network": False, "evidence": True})
+    nothing = json.dumps({"network": False, "evidence": True, "exact": False})
     labeler.learn(described(labeler, clip, trust=nothing))
     expected = list(Boxbg(BoxbgSettings()).label(clip))
     for one, other in zip(labeler.label(clip), expected, strict=True):
@@ -105,3 +112,14 @@ def test_a_teacher_that_sees_no_car_teaches_nothing():
     made, _, _ = lesson(blind, clip)
     assert json.loads(made.metadata["trust"])["network"] is False
     assert not len(made.arrays["crops"])
+
+
+def test_what_an_exact_labeler_finds_stays():
+    clip, labeler = Street(), student(boxes=10)
+    exact = json.dumps({"network": True, "evidence": True, "exact": True})
+    labeler.learn(described(labeler, clip, trust=exact))
+    finds = list(Boxbg(BoxbgSettings()).label(clip))
+    for frame, one, other in zip(clip.frames, labeler.label(clip), finds, strict=True):
+        for x0, y0, x1, y1 in frame.boxes.astype(int):
+            kept = other.values[y0:y1, x0:x1] > Boxbg.neutral
+            assert (one.values[y0:y1, x0:x1][kept] > labeler.neutral).all()
