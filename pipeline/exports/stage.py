@@ -143,7 +143,7 @@ def export_video(
                 )
                 objects += len(frame.instances)
                 progress(place + 1, len(video.indices))
-            remarks = [*writer.finish(), *_left_out(video, options), *images.remarks()]
+            remarks = [*writer.finish(), *_left_out(video, options), *_by_hand(masks), *images.remarks()]
             _check_still(item, origin)
             record = Record("whole", origin, {}, len(video.indices), objects, remarks)
             kept = publish(to, record_path(to, form.name, stem), form.own_of(stem), stage, record)
@@ -185,6 +185,12 @@ def _left_out(video: Video, options: ExportOptions) -> list[str]:
         return []
     there = FORMATS[options.format].whole_videos
     return [f"{count} frames of which nothing is known are {'unknown' if there else 'left out'}"]
+
+
+def _by_hand(masks: MaskReader) -> list[str]:
+    """How many boxes a person decided, in words."""
+    count = int(np.count_nonzero(masks.manual))
+    return [f"{count} boxes of the video were decided by a person (docs/corrections.md)"] if count else []
 
 
 def _check_still(item: Item, origin: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ class BoxColumns:
         not_believed: bool (N,), boxes that made their pixels unknown because they are not believed.
         other_class: bool (N,), likewise because of their class.
         missed: judged boxes that are not believed, by the setting whose least value they miss; a box may miss
-            several.
+            several. Those of which a person said so miss none.
         whole: by frame position, why the whole frame is unknown; frames of which some is known are left out.
     """
 
@@ -108,7 +108,8 @@ def box_columns(masks: MaskReader) -> BoxColumns:
     known = np.ones(len(table), np.bool_)
     known[list(whole)] = False
     judged = chosen_class & known[frame]
-    emptied = left_unknown(names.tolist(), believed, settings)
+    by_hand = masks.manual
+    emptied = left_unknown(names.tolist(), believed, by_hand, settings)
     with np.errstate(invalid="ignore"):
         doubtful = judged & (~believed | (believability < DOUBTFUL_BELOW))
     return BoxColumns(
@@ -123,7 +124,7 @@ def box_columns(masks: MaskReader) -> BoxColumns:
         believability=believability,
         not_believed=emptied & chosen_class,
         other_class=emptied & ~chosen_class,
-        missed=_missed(quality, judged & ~believed, settings),
+        missed=_missed(quality, judged & ~believed & (by_hand == 0), settings),
         whole=whole,
     )
 
