@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.campaign.bench import Bench, Whole, differences, label, surroundings, unfinished
 from benchmarks.campaign.result import Result, Tally, not_run
 from benchmarks.campaign.shim import KILLING, Mode, NoShimError, build
+from spotlabel.pipeline.running import start as start_of_child
 from tests.helpers.recipes import leftovers
 
 _WHAT = {
@@ -23,7 +24,7 @@ _WHAT = {
     Mode.SHORT: ("R5", "half a write at the nth call"),
 }
 _CALLS = "write, pwrite, fsync, ftruncate, rename and close on files below the output folder"
-_COMMAND = {"the worker": "spotlabel.pipeline.running.child", "the command itself": "spotlabel.pipeline.cli"}
+_COMMAND = {"the worker": start_of_child.__name__, "the command itself": "spotlabel.pipeline.cli"}
 
 
 def run(bench: Bench) -> Iterator[Result]:

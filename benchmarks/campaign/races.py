@@ -176,7 +176,7 @@ def _broken(stage: Stage, known: dict[Hashable, dict[str, bytes] | None]) -> lis
 
 _LOOKS = (
     *((inputs, name) for name in ("_settled", "_note")), (inputs.Inputs, "check"),
-    *((sealed, name) for name in ("check_seal", "open_frames", "read_seal")),
+    *((sealed, name) for name in ("check_seal", "open_frames", "_look")),
 )  # fmt: skip
 """Where input files and stores are looked at."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +13,12 @@ import psutil
 
 from benchmarks.campaign.bench import Bench, differences, end, family_of, label, start, unfinished
 from benchmarks.campaign.result import Result, Tally
+from spotlabel.pipeline.running import start as start_of_child
 from tests.helpers.recipes import crash_labeler, environment, leftovers, stores, video
 
 _GRACE = 5.0
 """Seconds that a scheduler usually leaves between its SIGTERM and its SIGKILL."""
-_WORKER = "spotlabel.pipeline.running.child"
+_WORKER = start_of_child.__name__
 
 
 def run(bench: Bench) -> Iterator[Result]:
@@ -102,13 +104,12 @@ def _lost_workers(bench: Bench) -> Result:
     return tally.result()
 
 
-def _kill_workers(process: object, times: int, delay: float) -> int:
+def _kill_workers(process: subprocess.Popen[str], times: int, delay: float) -> int:
     """Kill the worker of the first video as often as it is started; how often that was."""
-    pid: int = process.pid  # type: ignore[attr-defined]
     victim, killed, seen = "", 0, set()
     deadline = time.monotonic() + 120
-    while killed < times and time.monotonic() < deadline and psutil.pid_exists(pid):
-        for child in _workers(pid):
+    while killed < times and time.monotonic() < deadline and process.poll() is None:
+        for child in _workers(process.pid):
             if child.pid in seen:
                 continue
             time.sleep(delay + 0.2)

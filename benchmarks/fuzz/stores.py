@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from benchmarks.fuzz import mutate
 from benchmarks.fuzz.annotations import nonsense_of_boxes
 from benchmarks.fuzz.kind import Kind, Trial
 from spotlabel.labelers.masks.owners import NO_OWNER
+from spotlabel.pipeline.manual import Correction, Decision, put_manual, read_manual
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.store import UNKNOWN, EvidenceReader, MaskReader, schema
@@ -202,6 +204,32 @@ def _nonsense_of_owners(reader: MaskReader, index: int, mask: npt.NDArray[np.uin
     return "" if (owners[owned] < count).all() else f"a row beyond {count}"
 
 
+def _prepare_manual(folder: Path) -> Trial:
+    path = folder / "v.h5"
+    box = np.array([1, 2, 9, 8], np.float32)
+    plane = np.arange(120).reshape(10, 12) % 7 == 0
+    put_manual(
+        path,
+        "v",
+        [
+            Correction.of(3, 1, box, plane),
+            Correction(4, -1, box, Decision.UNKNOWN),
+            Correction(5, 2, box, Decision.BACKGROUND),
+        ],
+    )
+    own = path.read_bytes()
+    (folder / "secret").write_bytes(b"not yours to read " * 1000)
+
+    def trial(draw: random.Random) -> list[str]:
+        _change(path, own, draw)
+        for key, correction in read_manual(path).items():  # each is checked when it is built
+            if correction.key != key or replace(correction).vouched.mask.shape != correction.mask.shape:
+                return [f"{key} is {correction}"]
+        return []
+
+    return trial
+
+
 _WHAT = (
     "bytes changed, with and without a seal that fits; attributes, tables and planes changed, taken away, "
     "made huge or linked elsewhere behind a seal that fits: refused in one line, or "
@@ -216,10 +244,7 @@ def _kind(name: str, masks: bool, labeler: str, what: str) -> Kind:
 KINDS = (
     _kind("evidence", False, "mog2", "frames of the size that it says"),
     _kind("evidence-motion", False, "farneback", "frames of the size that it says"),
-    _kind(
-        "masks",
-        True,
-        "mog2",
-        "masks of three values, boxes inside the image, and owners among the boxes of the frame",
-    ),
-)
+    _kind("masks", True, "mog2",
+          "masks of three values, boxes inside the image, and owners among the boxes of the frame"),
+    Kind("manual", "R31", 0.5, _WHAT + "corrections that a person can have made", _prepare_manual),
+)  # fmt: skip

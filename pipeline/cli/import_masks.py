@@ -8,13 +8,15 @@ from typing import get_args
 
 import click
 
+from spotlabel.pipeline.audit.proposal import proposal_path, read_proposal
 from spotlabel.pipeline.cli.options import console, recipe_options, table
+from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.imports.changes import Absent, Changes, Rules
 from spotlabel.pipeline.imports.read import ImportFormat, Source, read_changes
 from spotlabel.pipeline.manual import Decision, put_manual
 from spotlabel.pipeline.recipes.recipe import load_recipe
 from spotlabel.pipeline.terminal import echo, escape
-from spotlabel.pipeline.upkeep.plan import items
+from spotlabel.pipeline.upkeep.plan import Item, items
 
 
 @click.command("masks")
@@ -27,6 +29,8 @@ from spotlabel.pipeline.upkeep.plan import items
               help="What becomes of boxes that have pixels here and no object in FILE.")  # fmt: skip
 @click.option("--min-believability", default=0.0, show_default=True, type=click.FloatRange(0, 1),
               help="As in the export that was edited.")  # fmt: skip
+@click.option("--confirm", is_flag=True,
+              help="Boxes of the audit's sample that FILE leaves as they are were looked at.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 def masks_command(
     recipe: str,
@@ -37,6 +41,7 @@ def masks_command(
     form: ImportFormat,
     absent: Absent,
     min_believability: float,
+    confirm: bool,
     dry_run: bool,
 ) -> None:
     """Take over masks that people corrected in another tool; they come before made ones from then on.
@@ -55,9 +60,16 @@ def masks_command(
     loaded = load_recipe(recipe, overrides)
     known = items(loaded)
     chosen = items(loaded, only) if only else known
-    found = read_changes(
-        loaded, known, chosen, Source(file, form, min_believability), lambda _: Rules(absent=absent)
-    )
+    proposal = read_proposal(proposal_path(loaded.out)) if confirm else None
+    if confirm and proposal is None:
+        raise SpotlabelError(
+            "--confirm: no sample was drawn; draw one first: `spotlabel audit RECIPE --propose 200`"
+        )
+
+    def rules(item: Item) -> Rules:
+        return Rules(absent, proposal.of(item.sequence.name) if proposal else {})
+
+    found = read_changes(loaded, known, chosen, Source(file, form, min_believability), rules)
     if not dry_run:
         for item in chosen:
             if item.sequence.name in found:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from spotlabel.pipeline.cli.audit import audit_command
 from spotlabel.pipeline.cli.compare import compare
 from spotlabel.pipeline.cli.demo import demo
 from spotlabel.pipeline.cli.export import export
@@ -99,6 +100,6 @@ def main() -> None:
 
 for command in (
     label, relabel, status, plan, show, report, compare, why, verify, quality, demo, recipes, submit, jobs,
-    log, export, import_group, manual,
+    log, export, import_group, manual, audit_command,
 ):  # fmt: skip
     main.add_command(command)

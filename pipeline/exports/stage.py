@@ -90,12 +90,18 @@ def why_export(recipe: Recipe, item: Item, options: ExportOptions, to: Path) -> 
     return reason
 
 
-def made_from(item: Item, options: ExportOptions) -> dict[str, Any]:
-    """What decides the files of a video; the seal of the masks stands for frames and boxes behind them."""
+def made_from(item: Item, options: ExportOptions, masks: str = "") -> dict[str, Any]:
+    """What decides the files of a video; the seal of the masks stands for frames and boxes behind them.
+
+    Args:
+        item: the video.
+        options: what is asked for.
+        masks: digest of its masks; by default of those that are there now.
+    """
     return {
         "export": VERSION,
         "sequence": item.sequence.name,
-        "masks": sealed_digest(item.mask_path, item.cache),
+        "masks": masks or sealed_digest(item.mask_path, item.cache),
         "options": options.model_dump(mode="json"),
     }
 
@@ -121,8 +127,8 @@ def export_video(
         ChangedInputError: masks or images changed meanwhile.
     """
     check_labelled(recipe, item)
-    origin, form = made_from(item, options), FORMATS[options.format]
-    masks = MaskReader(item.mask_path, sealed=True)
+    masks, form = MaskReader(item.mask_path, sealed=True), FORMATS[options.format]
+    origin = made_from(item, options, masks.digest)
     stem = file_stem(item.sequence.name)
     images = Images(item.sequence, form.counted)
     images.check(options.images)
@@ -144,7 +150,7 @@ def export_video(
                 objects += len(frame.instances)
                 progress(place + 1, len(video.indices))
             remarks = [*writer.finish(), *_left_out(video, options), *_by_hand(masks), *images.remarks()]
-            _check_still(item, origin)
+            _check_still(item, masks)
             record = Record("whole", origin, {}, len(video.indices), objects, remarks)
             kept = publish(to, record_path(to, form.name, stem), form.own_of(stem), stage, record)
             return replace(record, remarks=[*remarks, *kept])
@@ -193,8 +199,9 @@ def _by_hand(masks: MaskReader) -> list[str]:
     return [f"{count} boxes of the video were decided by a person (docs/corrections.md)"] if count else []
 
 
-def _check_still(item: Item, origin: dict[str, Any]) -> None:
+def _check_still(item: Item, masks: MaskReader) -> None:
     """A last look before files take their names."""
     check_inputs()
-    if sealed_digest(item.mask_path, item.cache) != origin["masks"]:
+    masks.check_unchanged()
+    if sealed_digest(item.mask_path, item.cache) != masks.digest:
         raise ChangedInputError(f"{item.mask_path}: was made again while it was being exported; run again")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from spotlabel.pipeline.store.heaps import SIGNATURE, found_in, is_sound
 
 USER_BLOCK = 512
 _MAGIC = "spotlabel-seal 1"
+_SEAL = re.compile(rf"{_MAGIC} blake2b-256=([0-9a-f]{{64}}) ".encode())
 _READ_SIZE = 1 << 20
 
 
@@ -69,6 +71,12 @@ def read_seal(path: Path) -> bytes:
     """
     with _opened(path) as descriptor:
         return os.pread(descriptor, USER_BLOCK, 0)
+
+
+def sealed_as(seal: bytes) -> str:
+    """The hex digest that a seal records; empty if it is none."""
+    found = _SEAL.match(seal)
+    return found[1].decode() if found else ""
 
 
 def check_seal(path: Path) -> str:

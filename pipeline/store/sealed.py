@@ -13,11 +13,11 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.pipeline.errors import DamagedStoreError, OtherStoreError, StoreError
+from spotlabel.pipeline.errors import ChangedInputError, DamagedStoreError, OtherStoreError, StoreError
 from spotlabel.pipeline.store import schema
 from spotlabel.pipeline.store.plane import Plane, open_frames
 from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS, FrameState
-from spotlabel.pipeline.store.seal import check_seal, read_seal
+from spotlabel.pipeline.store.seal import USER_BLOCK, check_seal, sealed_as
 from spotlabel.pipeline.store.sound import (
     check_table,
     damaged,
@@ -52,6 +52,7 @@ class SealedReader:
         self._pid = -1
         self._planes: dict[str, Plane] = {}
         self._seal = b""
+        self._look: tuple[int, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "sealed": self._known_sealed, "seal": self._seal}
@@ -101,14 +102,15 @@ class SealedReader:
                 file = open_frames(self.path, "r", locking=False)
             except OSError as error:
                 raise DamagedStoreError(f"{self.path}: cannot be opened: {error}") from error
-            seal = read_seal(self.path)
-            if _signature(self.path) == before:  # else replaced between check and opening
+            descriptor = file.id.get_vfd_handle()
+            seal = os.pread(descriptor, USER_BLOCK, 0)
+            if _look(os.fstat(descriptor)) == before:  # else replaced between check and opening
                 break
             file.close()
         if self._seal not in (b"", seal):  # tables read from the old file would not fit the new one
             file.close()
             raise StoreError(f"{self.path}: was replaced since this reader first read it; open a new reader")
-        self._seal = seal
+        self._seal, self._look = seal, before
         with making_sense(self.path, "schema"):
             found = (
                 own_attribute(file, "schema", self.path),
@@ -122,6 +124,25 @@ class SealedReader:
                 f"expected {self.schema_name} version {' or '.join(map(str, readable))}"
             )
         return file
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of the file that is open, as ``check_seal`` gives it."""
+        assert self.file
+        return sealed_as(self._seal)
+
+    def check_unchanged(self) -> None:
+        """A last look: whether the file under this name still is the one that was read.
+
+        Raises:
+            ChangedInputError: it was written over, replaced or taken away since it was opened.
+        """
+        try:
+            same = _look(os.stat(self.path)) == self._look
+        except OSError:
+            same = False
+        if not same:
+            raise ChangedInputError(f"{self.path}: was made again while it was being read; run again")
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -269,11 +290,15 @@ class SealedReader:
         raise TypeError(f"{type(self).__name__} holds no pixels")
 
 
-def _signature(path: Path) -> tuple[int, int, int]:
+def _signature(path: Path) -> tuple[int, ...]:
     try:
-        stat = path.stat()
+        return _look(path.stat())
     except OSError as error:
         raise StoreError(
             f"{path}: cannot be opened ({error.strerror}); run `spotlabel label` first"
         ) from error
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _look(stat: os.stat_result) -> tuple[int, ...]:
+    # ctime: whoever writes a file over can give it its old dates, but not this one.
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

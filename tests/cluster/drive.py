@@ -23,6 +23,7 @@ import yaml
 
 from spotlabel.pipeline.cluster.states import Standing, standings
 from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.running import start as start_of_child
 from tests.conftest import ROOT
 from tests.helpers.recipes import environment, leftovers
 
@@ -164,7 +165,7 @@ def submitted(bench: Bench) -> None:
         process.send_signal(number)
         return name
 
-    crashed = signalled("crashed", "spotlabel.pipeline.running.child", signal.SIGKILL)
+    crashed = signalled("crashed", start_of_child.__name__, signal.SIGKILL)
     told(f"{crashed}: its labelling process killed (kill -9)")
     lost = signalled("killed", "submitit.core._submit", signal.SIGKILL)
     told(f"{lost}: its job killed (kill -9)")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.masks.values import Rects
-from spotlabel.pipeline.boxes import BoxFlag, BoxTable
+from spotlabel.pipeline.boxes import LARGE_AREA, SMALL_AREA, BoxFlag, BoxTable
 from spotlabel.pipeline.pages.report.tally import Bool, Column, Tally, tally
 from spotlabel.pipeline.store import FrameState, MaskReader
 from spotlabel.pipeline.why.boxes import frame_reason, left_unknown, pixels_of, selected
@@ -18,8 +18,6 @@ from spotlabel.pipeline.why.boxes import frame_reason, left_unknown, pixels_of, 
 DOUBTFUL_BELOW = 0.5
 """A believed box of less believability is doubtful. One number, whatever a recipe's thresholds are, so that
 reports of different settings can be compared."""
-SMALL, LARGE = 32**2, 96**2
-"""Areas in px at which COCO's small and medium objects end (Lin et al., 2014)."""
 SIZES = ("small (under 32x32 px)", "medium", "large (from 96x96 px)")
 
 _HIDDEN = {
@@ -77,7 +75,7 @@ class BoxColumns:
         """Figures by class, by size and by visibility, where a box may count as occluded and truncated."""
         classes = dict.fromkeys(self.class_names.tolist())
         sides = np.maximum(self.table.xyxy[:, 2:] - self.table.xyxy[:, :2], 0)
-        step = np.digitize(sides[:, 0] * sides[:, 1], [SMALL, LARGE])
+        step = np.digitize(sides[:, 0] * sides[:, 1], [SMALL_AREA, LARGE_AREA])
         hidden = {name: (self.table.flags & int(bits)) != 0 for name, bits in _HIDDEN.items()}
         hidden["neither"] = ~np.logical_or.reduce(list(hidden.values()))
         return {
