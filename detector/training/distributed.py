@@ -66,7 +66,7 @@ class Group:
         if self.world == 1:
             return network
         devices = [self.device.index or 0] if self.device.type == "cuda" else None
-        return DistributedDataParallel(network, device_ids=devices)
+        return DistributedDataParallel(network, device_ids=devices, gradient_as_bucket_view=True)
 
 
 @contextmanager

@@ -181,5 +181,6 @@ def _pad_border(plane: Float, step: int) -> None:
         for c in range(step):
             plane[y, c] = plane[y, c + step]
             plane[y, width - step + c] = plane[y, width - 2 * step + c]
-    plane[0] = plane[1]
-    plane[height - 1] = plane[height - 2]
+    for x in range(width):
+        plane[0, x] = plane[1, x]
+        plane[height - 1, x] = plane[height - 2, x]

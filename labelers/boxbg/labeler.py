@@ -38,7 +38,7 @@ class Boxbg:
         """What a user is told who would wait without knowing for what: nothing is compiled yet."""
         if any(is_cached(function) for function in COMPILED):
             return ""
-        return "boxbg: is compiled first, about a minute, once on this machine"
+        return "boxbg: is compiled first, a quarter of a minute, once on this machine"
 
     def __init__(self, settings: Settings) -> None:
         self._settings = BoxbgSettings.model_validate(settings.model_dump())

@@ -121,8 +121,10 @@ def temporal_median(
         rows = slice(top, min(top + _BAND, height))
         for k in range(count):
             levels[k, : rows.stop - top], planes[k, : rows.stop - top] = images[k][rows], visibility[k][rows]
-        band = levels[:, : rows.stop - top].reshape(count, -1, 3 * width)
-        _fit(band, planes[:, : rows.stop - top], rank, (centre[rows], spread[rows], seen[rows]))
+        # Contiguous also at the foot: for another layout of memory all would be compiled once more.
+        band = np.ascontiguousarray(levels[:, : rows.stop - top]).reshape(count, -1, 3 * width)
+        shown = np.ascontiguousarray(planes[:, : rows.stop - top])
+        _fit(band, shown, rank, (centre[rows], spread[rows], seen[rows]))
     known = (seen > 0)[..., None]
     sigma = np.float32(_MAD_TO_SIGMA) * spread.reshape(height, width, 3).astype(np.float32)
     return np.where(known, centre.reshape(height, width, 3), np.uint8(0)), np.where(known, sigma, 0), seen

@@ -193,8 +193,9 @@ def gauss_newton(
         if not _solve_in_place(normal, right):
             break
         step = np.zeros(MOTION)
-        step[first:] = right[first:MOTION] / contrast
-        motion -= step
+        for k in range(first, MOTION):  # assigned as a slice, it takes a quarter of the labeler's compilation
+            step[k] = right[k] / contrast
+            motion[k] -= step[k]
         if largest_displacement(similarity_matrix(step, template.centre), template.centre) < small:
             break
     return motion

@@ -74,12 +74,14 @@ def patches(rects: Rects, margin: int, shape: tuple[int, int]) -> list[list[int]
         return _many_joined(np.concatenate([low, high], axis=1))
     joined: list[list[int]] = []
     for x0, y0, x1, y1 in rects.tolist():
-        patch = [max(x0 - margin, 0), max(y0 - margin, 0), min(x1 + margin, width), min(y1 + margin, height)]
-        while overlapping := [other for other in joined if _overlap(other, patch)]:
-            for other in overlapping:
+        left, top = max(x0 - margin, 0), max(y0 - margin, 0)
+        right, foot = min(x1 + margin, width), min(y1 + margin, height)
+        while over := [a for a in joined if a[0] < right and left < a[2] and a[1] < foot and top < a[3]]:
+            for other in over:
                 joined.remove(other)
-                patch = _bounds(patch, other)
-        joined.append(patch)
+                left, top = min(left, other[0]), min(top, other[1])
+                right, foot = max(right, other[2]), max(foot, other[3])
+        joined.append([left, top, right, foot])
     return joined
 
 
@@ -120,11 +122,3 @@ def _inside(low: np.ndarray, high: np.ndarray, shape: tuple[int, int], padding: 
     limit = [shape[1], shape[0], shape[1], shape[0]]
     rects: Rects = np.minimum(np.maximum(corners, 0), limit).astype(np.int64)
     return rects
-
-
-def _overlap(a: list[int], b: list[int]) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
-def _bounds(a: list[int], b: list[int]) -> list[int]:
-    return [min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])]

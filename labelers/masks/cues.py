@@ -120,9 +120,8 @@ def edge_contact(shapes: Shapes, rects: Rects, size: tuple[int, int]) -> Column:
     depth = (
         np.minimum(np.maximum(RIM_PIXELS / extent, RIM_SHARE), 0.5) * GRID
     )  # in cells, across x and across y
-    distances = np.stack(
-        [_gaps(shapes, 2), _gaps(shapes, 1), _gaps(shapes[:, :, ::-1], 2), _gaps(shapes[:, ::-1], 1)]
-    )
+    turned = shapes.transpose(0, 2, 1)
+    distances = _gaps(np.stack([shapes, turned, shapes[:, :, ::-1], turned[:, :, ::-1]]))
     touched = (distances < depth.T[[0, 1, 0, 1], :, None]).mean(axis=2)
     counted = np.stack([rects[:, 0] > 0, rects[:, 1] > 0, rects[:, 2] < size[1], rects[:, 3] < size[0]])
     total = (np.minimum(touched / FULL_TOUCH, 1.0) * counted).sum(axis=0)
@@ -131,10 +130,10 @@ def edge_contact(shapes: Shapes, rects: Rects, size: tuple[int, int]) -> Column:
     return contact
 
 
-def _gaps(shapes: Shapes, axis: int) -> npt.NDArray[np.int64]:
-    """Cells before the first foreground along an axis, (N, GRID); GRID where there is none."""
-    first = shapes.argmax(axis=axis)
-    return np.where(first | np.take(shapes, 0, axis=axis), first, GRID)
+def _gaps(shapes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Cells before the first foreground along the last axis, (..., GRID); GRID where there is none."""
+    first = shapes.argmax(axis=-1)
+    return np.where(first | shapes[..., 0], first, GRID)
 
 
 def threshold_stability(raw: Plane, low: int, high: int) -> float:

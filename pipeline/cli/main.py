@@ -25,6 +25,7 @@ from spotlabel.pipeline.cli.report import report
 from spotlabel.pipeline.cli.show import show
 from spotlabel.pipeline.cli.status import status
 from spotlabel.pipeline.cli.submit import submit
+from spotlabel.pipeline.cli.tune import tune
 from spotlabel.pipeline.cli.verify import verify
 from spotlabel.pipeline.cli.why import why
 from spotlabel.pipeline.errors import SpotlabelError
@@ -90,6 +91,7 @@ def main() -> None:
       spotlabel relabel workflows/uavdt.yaml --set masks.min_fill=0.3
       spotlabel show workflows/ua-detrac.yaml --only MVI_40201
       spotlabel report workflows/ua-detrac.yaml
+      spotlabel tune workflows/ua-detrac.yaml
       spotlabel compare old.yaml new.yaml
       spotlabel submit workflows/ua-detrac.yaml --set data=/data/UA-DETRAC --slurm
     """
@@ -100,6 +102,6 @@ def main() -> None:
 
 for command in (
     label, relabel, status, plan, show, report, compare, why, verify, quality, demo, recipes, submit, jobs,
-    log, export, import_group, manual, audit_command,
+    log, export, import_group, manual, audit_command, tune,
 ):  # fmt: skip
     main.add_command(command)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from spotlabel.pipeline.errors import ChangedInputError, DamagedStoreError, OtherStoreError, StoreError
 from spotlabel.pipeline.store import schema
+from spotlabel.pipeline.store.chunks import crc32
 from spotlabel.pipeline.store.plane import Plane, open_frames
 from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS, FrameState
 from spotlabel.pipeline.store.seal import USER_BLOCK, check_seal, sealed_as
@@ -272,7 +272,7 @@ class SealedReader:
         """
         self.check_facts()
         for index in range(len(self)):
-            if self.has_pixels(index) and zlib.crc32(self.read(index).data) != self.crc32[index]:
+            if self.has_pixels(index) and crc32(self.read(index)) != self.crc32[index]:
                 raise DamagedStoreError(
                     f"{self.path}: frame {self.numbers[index]}: checksum differs from the one written; "
                     "delete the file and run `spotlabel label` again"

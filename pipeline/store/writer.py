@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from spotlabel.pipeline.boxes import BoxTable
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.hashing import canonical_json
 from spotlabel.pipeline.store import schema
+from spotlabel.pipeline.store.chunks import crc32
 from spotlabel.pipeline.store.plane import Plane
 from spotlabel.pipeline.store.published import published, storable
 from spotlabel.pipeline.store.reader import EvidenceReader, MaskReader
@@ -86,7 +86,7 @@ class _Writer:
     def _write(self, name: str, index: int, packed: npt.NDArray[np.uint8]) -> None:
         """Write one frame of a dataset and remember its checksum for the reading back."""
         self._planes[name].write(index, packed)
-        self._written[name][index] = zlib.crc32(np.ascontiguousarray(packed).data)
+        self._written[name][index] = crc32(packed)
 
     def read_back(self, partial: Path) -> None:
         """Compare every chunk and every table on disk with what was written.
@@ -99,7 +99,7 @@ class _Writer:
             reader.table(name, values.dtype, values.shape)
         for name, checksums in self._written.items():
             for index in np.flatnonzero(checksums != _NEVER_WRITTEN).tolist():
-                if zlib.crc32(reader.packed(name, index).data) != checksums[index]:
+                if crc32(reader.packed(name, index)) != checksums[index]:
                     number = reader.numbers[index]
                     raise StoreError(f"{partial}: {name} of frame {number} reads back differently")
         reader.close()
@@ -114,7 +114,7 @@ class _Writer:
             raise ValueError(f"frame {index}: shape {values.shape}, the store holds {self._info.size}")
         self._spool.check()  # stop at the first failed write, not hours later
         self.state[index] = state
-        self.crc32[index] = zlib.crc32(np.ascontiguousarray(values).data)
+        self.crc32[index] = crc32(values)
 
     def finish(self) -> None:
         """Write the tables and their checksums; called once, before the file is closed."""

@@ -127,6 +127,23 @@ def test_averaged_weights_follow_slowly() -> None:
     assert averaged.values["weight"].item() == pytest.approx(0.9 * before + 0.1 * 2)
 
 
+def test_averaged_weights_are_those_of_every_tensor_by_itself() -> None:
+    torch.manual_seed(1)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).to(memory_format=torch.channels_last)
+    averaged, alone = AveragedWeights(network, decay=0.99), {}
+    for name, value in network.state_dict().items():
+        alone[name] = value.clone()
+    for step in range(1, 4):
+        network(torch.randn(2, 3, 8, 8))  # moves running means and the counter
+        for parameter in network.parameters():
+            parameter.data += torch.randn_like(parameter)
+        averaged.update(network)
+        for name, value in network.state_dict().items():
+            mean = alone[name].lerp_(value, 1 - step / (step + 10)) if value.is_floating_point() else value
+            assert torch.equal(averaged.values[name], mean), name
+    assert averaged.values["1.num_batches_tracked"].item() == 3
+
+
 def test_decay_spares_biases_and_normalisation() -> None:
     network = SPEC.build()
     matrices, vectors = build_optimiser(network, TrainingSettings(weight_decay=0.1)).param_groups
