@@ -146,8 +146,8 @@ class Student:
         """Yield the evidence of every frame, foreground above 127.
 
         Where the teacher could not be relied on it is the other labeler's; where that is exact all that
-        it found stays. Elsewhere the student, who has seen it, decides in boxes that it fills in one piece; in
-        others both are weighed.
+        it found stays. Elsewhere the student, who has seen that, decides in boxes that it fills in one piece;
+        in others both are weighed.
         """
         if self._network is None:
             raise LabelerError("the student has not been taught")

@@ -62,7 +62,7 @@ def test_a_lesson_shows_the_car_without_its_shadow():
         "evidence": True,
         "exact": provenance["agreement"] >= BoxbgStudent.exact,
     }
-    assert 0.75 < provenance["agreement"] < 0.9  # boxbg takes the shadow for car
+    assert provenance["agreement"] > 0.75
     assert provenance["asked"] == 10
 
 
