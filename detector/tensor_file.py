@@ -141,4 +141,5 @@ def _content(tensor: Tensor) -> memoryview:
     """The bytes of a tensor, where they are if it is plain and on the CPU."""
     # A parameter in channels_last memory must be made plain: the file knows one layout alone.
     plain = tensor.detach().cpu().contiguous()
-    return memoryview(plain.reshape(-1).view(torch.uint8).numpy())
+    content: memoryview = plain.reshape(-1).view(torch.uint8).numpy().data
+    return content
