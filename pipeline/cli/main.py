@@ -9,12 +9,15 @@ from typing import Any
 
 import click
 
+from spotlabel.pipeline.cli.audit import audit_command
 from spotlabel.pipeline.cli.compare import compare
 from spotlabel.pipeline.cli.demo import demo
 from spotlabel.pipeline.cli.export import export
+from spotlabel.pipeline.cli.importing import import_group
 from spotlabel.pipeline.cli.jobs import jobs, log
 from spotlabel.pipeline.cli.label import label, relabel
 from spotlabel.pipeline.cli.lazy import LazyGroup
+from spotlabel.pipeline.cli.manual import manual
 from spotlabel.pipeline.cli.plan import plan
 from spotlabel.pipeline.cli.quality import quality
 from spotlabel.pipeline.cli.recipes import recipes
@@ -22,6 +25,7 @@ from spotlabel.pipeline.cli.report import report
 from spotlabel.pipeline.cli.show import show
 from spotlabel.pipeline.cli.status import status
 from spotlabel.pipeline.cli.submit import submit
+from spotlabel.pipeline.cli.tune import tune
 from spotlabel.pipeline.cli.verify import verify
 from spotlabel.pipeline.cli.why import why
 from spotlabel.pipeline.errors import SpotlabelError
@@ -40,10 +44,6 @@ LAZY = {
     "evaluate": (
         "spotlabel.detector.cli.evaluate:evaluate",
         "Measure detections by a benchmark's own rules.",
-    ),
-    "import": (
-        "spotlabel.detector.cli.importing:import_group",
-        "Make files of spotlabel from what others made.",
     ),
     "schema": ("spotlabel.detector.cli.schema:schema", "Print all settings of a recipe as a JSON schema."),
     "train": ("spotlabel.detector.cli.train:train", "Train a detector on labelled videos."),
@@ -91,6 +91,7 @@ def main() -> None:
       spotlabel relabel workflows/uavdt.yaml --set masks.min_fill=0.3
       spotlabel show workflows/ua-detrac.yaml --only MVI_40201
       spotlabel report workflows/ua-detrac.yaml
+      spotlabel tune workflows/ua-detrac.yaml
       spotlabel compare old.yaml new.yaml
       spotlabel submit workflows/ua-detrac.yaml --set data=/data/UA-DETRAC --slurm
     """
@@ -101,6 +102,6 @@ def main() -> None:
 
 for command in (
     label, relabel, status, plan, show, report, compare, why, verify, quality, demo, recipes, submit, jobs,
-    log, export,
+    log, export, import_group, manual, audit_command, tune,
 ):  # fmt: skip
     main.add_command(command)

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from spotlabel.pipeline.datasets.cdnet_truth import CdnetTruth, EvaluatedFrame, evaluated_frames
+from spotlabel.pipeline.boxes import RegionTable
+from spotlabel.pipeline.datasets.cdnet_truth import (
+    CdnetTruth,
+    EvaluatedFrame,
+    evaluated_frames,
+    foreground_and_valid,
+)
 from spotlabel.pipeline.datasets.davis import OBJECT_ABOVE, DavisTruth
 from spotlabel.pipeline.errors import DatasetError, StoreError
 from spotlabel.pipeline.measures.boundary_f import boundary_f
@@ -63,18 +69,43 @@ def true_frames(sequence: Sequence, every: int = 1) -> Iterator[EvaluatedFrame]:
     return (frame for index, frame in enumerate(frames) if index % every == 0)
 
 
+def true_frame(sequence: Sequence, regions: RegionTable, position: int) -> EvaluatedFrame | None:
+    """As :func:`true_frames` gives it, of one frame; None for a frame on which the sequence is not judged.
+
+    Args:
+        sequence: the video.
+        regions: its ignore regions.
+        position: of the frame, 0-based.
+
+    Raises:
+        DatasetError: the ground truth cannot be used.
+    """
+    truth = sequence.truth
+    if not isinstance(truth, CdnetTruth):
+        return _whole_frame(sequence, regions, position)
+    if position not in truth.evaluated_positions():
+        return None
+    pixels = truth(position)
+    assert pixels is not None  # evaluated positions have a usable file
+    return EvaluatedFrame(position, *foreground_and_valid(pixels, truth.roi()))
+
+
 def _whole_frames(sequence: Sequence) -> Iterator[EvaluatedFrame]:
-    assert sequence.truth is not None
-    above = OBJECT_ABOVE if isinstance(sequence.truth, DavisTruth) else 0
     regions = sequence.load().regions
     for position in range(len(sequence.frames)):
-        pixels = sequence.truth(position)
-        if pixels is None:
-            continue
-        valid = np.ones(pixels.shape, np.bool_)
-        for x0, y0, x1, y1 in regions.at(position):
-            valid[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = False
-        yield EvaluatedFrame(position, pixels > above, valid)
+        if (frame := _whole_frame(sequence, regions, position)) is not None:
+            yield frame
+
+
+def _whole_frame(sequence: Sequence, regions: RegionTable, position: int) -> EvaluatedFrame | None:
+    pixels = None if sequence.truth is None else sequence.truth(position)
+    if pixels is None:
+        return None
+    above = OBJECT_ABOVE if isinstance(sequence.truth, DavisTruth) else 0
+    valid = np.ones(pixels.shape, np.bool_)
+    for x0, y0, x1, y1 in regions.at(position):
+        valid[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = False
+    return EvaluatedFrame(position, pixels > above, valid)
 
 
 def measure(sequence: Sequence, mask_file: Path, every: int = 1) -> Quality:

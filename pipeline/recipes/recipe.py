@@ -202,17 +202,18 @@ def load_recipe(source: str, overrides: Iterable[str] = ()) -> Recipe:
         RecipeError: no such recipe, not YAML, unknown keys, or values that do not fit.
     """
     path = Path(source)
-    return _parsed(
+    return parse_recipe(
         read_text(path) if path.suffix or path.is_file() else bundled_text(source), source, overrides
     )
 
 
 def load_bundled(name: str, overrides: Iterable[str] = ()) -> Recipe:
     """As :func:`load_recipe` for a recipe that comes with spotlabel, whatever files stand around."""
-    return _parsed(bundled_text(name), name, overrides)
+    return parse_recipe(bundled_text(name), name, overrides)
 
 
-def _parsed(text: str, source: str, overrides: Iterable[str]) -> Recipe:
+def parse_recipe(text: str, source: str, overrides: Iterable[str] = ()) -> Recipe:
+    """As :func:`load_recipe` of a text; errors name ``source``."""
     try:
         tree = parse_yaml(text)
     except RecipeError as error:

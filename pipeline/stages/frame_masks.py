@@ -32,10 +32,12 @@ class Made:
 
     Attributes:
         mask: it, and what it says about the frame's boxes.
+        selected: bool (N,), the boxes that make foreground.
         claimed: what there is to decide whose its foreground is.
     """
 
     mask: FrameMask
+    selected: npt.NDArray[np.bool_]
     claimed: Claimed
 
 
@@ -141,7 +143,7 @@ class MaskSource:
         candidate, temporal = draft
         regions, warm_up = self.annotations.regions.at(index), self.state(index) == FrameState.WARM_UP
         made = finish_mask(candidate.draft, temporal, regions, self.settings, warm_up=warm_up)
-        return Made(made, self._claimed(candidate, made, index))
+        return Made(made, candidate.draft.selected, self._claimed(candidate, made, index))
 
     def _claimed(self, candidate: Candidate, made: FrameMask, index: int) -> Claimed:
         draft, boxes = candidate.draft, self.annotations.boxes

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spotlabel.labelers.base import EvidenceKind, Labeler, Settings
+from spotlabel.labelers.registry import load
 from spotlabel.pipeline.errors import DamagedStoreError, SpotlabelError, StoreError
 from spotlabel.pipeline.hashing import DigestCache
 from spotlabel.pipeline.manual.store import manual_digest
@@ -20,6 +21,7 @@ from spotlabel.pipeline.store import EvidenceReader, MaskReader
 from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS
 from spotlabel.pipeline.store.seal import sealed_digest
 from spotlabel.pipeline.upkeep.freshness import Need, State, compare, evidence_fingerprint, mask_fingerprint
+from spotlabel.pipeline.validation import validated
 
 MADE_AGAIN = "evidence was made again from the same inputs with other pixels, as another processor may"
 """Why masks do not fit evidence that has the fingerprint of the evidence that they were made from."""
@@ -107,6 +109,21 @@ def items(recipe: Recipe, only: Iterable[str] = ()) -> list[Item]:
 def one_item(recipe: Recipe, name: str) -> Item:
     """The sequence of this name alone; see :meth:`spotlabel.pipeline.recipes.recipe.Recipe.sequence`."""
     return _item(recipe, recipe.sequence(name))
+
+
+def with_labeler(recipe: Recipe, item: Item, name: str) -> Item:
+    """A sequence as if another labeler made its evidence, with the settings that the recipe has for it.
+
+    Raises:
+        LabelerError: there is no such labeler.
+        RecipeError: settings it does not have.
+    """
+    labeler, out = load(name), recipe.out
+    settings = validated(
+        labeler.settings_type, recipe.tree.get("evidence", {}).get(name, {}), f"evidence.{name}"
+    )
+    path = evidence_path(out, name, item.sequence.name)
+    return replace(item, labeler=labeler, settings=settings, evidence_path=path)
 
 
 def _item(recipe: Recipe, sequence: Sequence) -> Item:

@@ -1,0 +1,158 @@
+"""The server of a page: HTTP of the standard library, on 127.0.0.1, a thread per connection."""
+
+from __future__ import annotations
+
+import json
+import logging
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from spotlabel.pipeline.errors import SpotlabelError, one_sentence
+from spotlabel.pipeline.pages.serving.answer import Answer, ChangedError, RequestError, Routes, json_answer
+from spotlabel.pipeline.pages.serving.guard import HEADERS, HOST, Guard
+
+_LOG = logging.getLogger("spotlabel")
+MOST_BYTES = 32 * 2**20
+"""Of a request: a painted mask is the largest, a byte a pixel in text."""
+_SECONDS_OF_SILENCE = 60
+
+
+class PortError(SpotlabelError):
+    """A port that cannot be listened to."""
+
+
+class PageServer(ThreadingHTTPServer):
+    """Answers the requests of one page.
+
+    Args:
+        port: to listen to; 0 takes a free one.
+
+    Raises:
+        PortError: somebody else listens there, or the system reserves it.
+    """
+
+    daemon_threads = True
+    block_on_close = False  # a browser holds its connections open
+
+    def __init__(self, port: int) -> None:
+        try:
+            super().__init__((HOST, port), _Handler)
+        except OSError as error:
+            raise PortError(f"--port {port}: {error.strerror}; leave it out for a free one") from error
+        self.guard = Guard(self.server_address[1])
+        self.routes = Routes({}, {}, {})
+
+    def serve(self, routes: Routes) -> None:
+        """Answer until interrupted."""
+        self.routes = routes
+        try:
+            self.serve_forever(poll_interval=0.2)
+        finally:
+            self.server_close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away in the middle of an answer is nobody's concern."""
+        _LOG.debug("connection broken off", exc_info=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: PageServer
+    protocol_version = "HTTP/1.1"
+    server_version = "spotlabel"
+    sys_version = ""
+    timeout = _SECONDS_OF_SILENCE
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        target = urlsplit(self.path)
+        name = self._admitted(target.path, changing=False)
+        if name is None:
+            return
+        routes = self.server.routes
+        if name in routes.files:
+            self._send(routes.files[name])
+        elif name in routes.get:
+            query = dict(parse_qsl(target.query, max_num_fields=20))
+            self._send(_answered(lambda: routes.get[name](query)))
+        else:
+            self._send(_nothing())
+
+    def do_POST(self) -> None:
+        name = self._admitted(self.path, changing=True)
+        body = None if name is None else self._body()
+        if name is None or body is None:
+            return
+        routes = self.server.routes
+        if name not in routes.post:
+            self._send(_nothing())
+            return
+        self._send(_answered(lambda: routes.post[name](_object(body))))
+
+    def _admitted(self, path: str, *, changing: bool) -> str | None:
+        """The route's name; None, and an answer sent, for whoever has no business here."""
+        if self.server.guard.refuses(self.headers, changing=changing):
+            self._refuse(json_answer({"error": "not from this page"}, 403))
+            return None
+        name = self.server.guard.route(path)
+        if name is None:
+            self._refuse(_nothing())
+        return name
+
+    def _body(self) -> bytes | None:
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdecimal()) or int(length[:12]) > MOST_BYTES:
+            self._refuse(json_answer({"error": f"expected a body of at most {MOST_BYTES} bytes"}, 413))
+            return None
+        if self.headers.get("Content-Type") != "application/json":
+            self._refuse(json_answer({"error": "expected application/json"}, 415))
+            return None
+        return self.rfile.read(int(length))
+
+    def _refuse(self, answer: Answer) -> None:
+        """Answer and hang up: a body that nobody reads would pass for the next request."""
+        self.close_connection = True
+        self._send(answer)
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", answer.kind)
+        self.send_header("Content-Length", str(len(answer.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the token stands in every address."""
+
+
+def _nothing() -> Answer:
+    return json_answer({"error": "there is nothing here"}, 404)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"not JSON: {one_sentence(error)}") from error
+    if not isinstance(value, dict):
+        raise RequestError("expected a JSON object")
+    return value
+
+
+def _answered(answer: Any) -> Answer:
+    """An answer, whatever happens; the page shows an error's line."""
+    try:
+        made = answer()
+        assert isinstance(made, Answer)
+        return made
+    except ChangedError as error:
+        return json_answer({"error": one_sentence(error), "changed": True}, 409)
+    except (SpotlabelError, OSError, ValueError) as error:
+        return json_answer({"error": one_sentence(error)}, 400)
+    except Exception as error:
+        _LOG.exception("the page asked for something that failed")
+        return json_answer({"error": f"{type(error).__name__}: {one_sentence(error)}"}, 500)
