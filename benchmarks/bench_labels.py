@@ -64,7 +64,7 @@ def without_owners(recipe: Recipe) -> Recipe:
     """The same recipe, in which nobody is told whose a pixel is."""
     tree = recipe.masks.model_dump()
     masks = type(recipe.masks).model_validate({**tree, "owners": {"rule": "none"}})
-    return recipe.model_copy(update={"masks": masks})
+    return replace(recipe, masks=masks)
 
 
 def mask_rows(recipe: Recipe, item: Item, annotations: Annotations, repeats: int, aim: int) -> list[Row]:

@@ -52,7 +52,7 @@ def jitter(image: Float32, rng: Rng) -> Float32:
     grey: Float32 = image @ GREY  # (H, W), of the image as it came: later steps do not update it
     mean = grey.mean(dtype=np.float64)
     towards = (np.float32(0), np.float32(mean), grey)
-    planes = cv2.split(np.ascontiguousarray(image))  # three numbers at a time would be slow
+    planes = cv2.split(np.ascontiguousarray(image))  # loops over three numbers would be slow
     for step in rng.permutation(3):
         factor = np.float32(1 + rng.uniform(-STRENGTH, STRENGTH))
         added = towards[step] * (1 - factor)
@@ -70,5 +70,5 @@ def normalise(image: Float32, colours: Colours = CENTERNET_COLOURS) -> Float32:
     """Subtract the mean and divide by the deviation of each channel: (H, W, 3) BGR to float32 (H, W, 3)."""
     width = image.shape[1]
     mean, std = (np.tile(np.array(channels, np.float32), width) for channels in (colours.mean, colours.std))
-    row_by_row = (image.reshape(len(image), -1) - mean) / std  # likewise
+    row_by_row = (image.reshape(len(image), -1) - mean) / std  # loops over three numbers would be slow
     return row_by_row.reshape(image.shape)
