@@ -385,6 +385,9 @@ def test_the_command_line_from_an_edit_to_a_drop(root: Path):
     assert "stale (manual changed)" in status.stdout
     assert "gate: 1 corrections by hand\n" in status.stdout
     assert spotlabel("relabel", recipe).returncode == 0
+    verified = spotlabel("verify", "stores", recipe)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert f"ok {root / 'out/manual/gate.h5'}: 1 corrections\n" in verified.stdout
     listed = spotlabel("manual", "list", recipe)
     assert (listed.returncode, listed.stderr) == (0, "")
     assert "23 17 39.5 34  mask" in listed.stdout
