@@ -25,6 +25,7 @@ from spotlabel.pipeline.cli.report import report
 from spotlabel.pipeline.cli.show import show
 from spotlabel.pipeline.cli.status import status
 from spotlabel.pipeline.cli.submit import submit
+from spotlabel.pipeline.cli.teach import teach
 from spotlabel.pipeline.cli.tune import tune
 from spotlabel.pipeline.cli.verify import verify
 from spotlabel.pipeline.cli.why import why
@@ -102,6 +103,6 @@ def main() -> None:
 
 for command in (
     label, relabel, status, plan, show, report, compare, why, verify, quality, demo, recipes, submit, jobs,
-    log, export, import_group, manual, audit_command, tune,
+    log, export, import_group, manual, audit_command, teach, tune,
 ):  # fmt: skip
     main.add_command(command)
