@@ -31,6 +31,18 @@ def clip_boxes(xyxy: npt.NDArray[_Number], size: tuple[int, int]) -> npt.NDArray
     return clipped
 
 
+SMALL_AREA, LARGE_AREA = 32**2, 96**2
+"""Areas in px at which COCO's small and medium objects end (Lin et al., 2014)."""
+SIZES = ("small", "medium", "large")
+
+
+def size_of(box: Float32) -> str:
+    """Which of :data:`SIZES` a box is, float32 (4,)."""
+    width, height = (box[2:].astype(np.float64) - box[:2]).tolist()
+    area = max(width, 0) * max(height, 0)
+    return SIZES[int(np.digitize(area, [SMALL_AREA, LARGE_AREA]))]
+
+
 class BoxFlag(IntFlag):
     """Bits of :attr:`BoxTable.flags`."""
 

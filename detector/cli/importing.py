@@ -1,4 +1,4 @@
-"""``spotlabel import``: what others made, as files of spotlabel."""
+"""``spotlabel import checkpoint``: a detector that others trained, as a model of spotlabel."""
 
 from __future__ import annotations
 
@@ -15,16 +15,11 @@ _SHOWN = 5
 """Most class names that are printed."""
 
 
-@click.group("import")
-def import_group() -> None:
-    """Make files of spotlabel from what others made."""
-
-
 def _comma_separated(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[str, ...]:
     return () if text is None else tuple(part.strip() for part in text.split(","))
 
 
-@import_group.command("checkpoint")
+@click.command("checkpoint")
 @click.argument("checkpoint", type=click.Path(path_type=Path), metavar="CHECKPOINT.pth")
 @click.argument("model", type=click.Path(path_type=Path, dir_okay=False), metavar="MODEL.safetensors")
 @click.option("--classes", "class_names", metavar="A,B,...", callback=_comma_separated,

@@ -9,12 +9,15 @@ from typing import Any
 
 import click
 
+from spotlabel.pipeline.cli.audit import audit_command
 from spotlabel.pipeline.cli.compare import compare
 from spotlabel.pipeline.cli.demo import demo
 from spotlabel.pipeline.cli.export import export
+from spotlabel.pipeline.cli.importing import import_group
 from spotlabel.pipeline.cli.jobs import jobs, log
 from spotlabel.pipeline.cli.label import label, relabel
 from spotlabel.pipeline.cli.lazy import LazyGroup
+from spotlabel.pipeline.cli.manual import manual
 from spotlabel.pipeline.cli.plan import plan
 from spotlabel.pipeline.cli.quality import quality
 from spotlabel.pipeline.cli.recipes import recipes
@@ -42,10 +45,6 @@ LAZY = {
     "evaluate": (
         "spotlabel.detector.cli.evaluate:evaluate",
         "Measure detections by a benchmark's own rules.",
-    ),
-    "import": (
-        "spotlabel.detector.cli.importing:import_group",
-        "Make files of spotlabel from what others made.",
     ),
     "schema": ("spotlabel.detector.cli.schema:schema", "Print all settings of a recipe as a JSON schema."),
     "train": ("spotlabel.detector.cli.train:train", "Train a detector on labelled videos."),
@@ -104,6 +103,6 @@ def main() -> None:
 
 for command in (
     label, relabel, status, plan, show, report, compare, why, verify, quality, demo, recipes, submit, jobs,
-    log, export, tune, review,
+    log, export, tune, review, import_group, manual, audit_command,
 ):  # fmt: skip
     main.add_command(command)

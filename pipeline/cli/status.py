@@ -9,6 +9,8 @@ import click
 
 from spotlabel.pipeline.cli.options import console, recipe_options, shard_option
 from spotlabel.pipeline.cli.plans import plan_row, plan_table
+from spotlabel.pipeline.cli.standing import all_standing, standing_lines
+from spotlabel.pipeline.manual import Fitted
 from spotlabel.pipeline.recipes.recipe import load_recipe
 from spotlabel.pipeline.terminal import echo, echo_lines
 from spotlabel.pipeline.upkeep.freshness import State
@@ -37,6 +39,8 @@ def status(
     Files that have not changed by their times are not read again: what rots on a disk below them is found by
     --deep, and by whatever reads the store. `spotlabel label --set verify=full` makes it again.
 
+    Videos with corrections by hand have a line that says how many do not apply any more.
+
     Exit code 0 if everything is up to date, 1 if `spotlabel label` would have something to do.
 
     \b
@@ -47,14 +51,25 @@ def status(
     """
     loaded = load_recipe(recipe, (*overrides, "verify=full") if deep else overrides)
     plans = [plan_item(loaded, item) for item in share_of(items(loaded, only), shard)]
+    by_hand, _ = all_standing(loaded, [plan.item for plan in plans])
     if as_json:
-        echo_lines(json.dumps([plan_row(plan) for plan in plans], indent=1))
+        echo_lines(json.dumps([plan_row(plan) | _manual(plan, by_hand) for plan in plans], indent=1))
     else:
         console(sys.stdout).print(plan_table(plans))
         fresh = sum(plan.idle for plan in plans)
+        for line in standing_lines(by_hand):
+            echo(line)
         share = f"shard {shard}: " if shard else ""
         echo(f"{share}{fresh} of {len(plans)} videos up to date, {_counts(plans)}")
     sys.exit(0 if all(plan.idle for plan in plans) else 1)
+
+
+def _manual(plan: Plan, by_hand: dict[str, Fitted]) -> dict[str, int]:
+    """Numbers of a video's corrections; nothing if it has none."""
+    found = by_hand.get(plan.item.sequence.name)
+    if found is None:
+        return {}
+    return {"manual": len(found.applied) + len(found.left), "manual_left": len(found.left)}
 
 
 def _counts(plans: list[Plan]) -> str:

@@ -103,13 +103,15 @@ def read_coco(path: Path, relative: Callable[[str], str] = with_slashes) -> Coco
         DatasetError: names the element and the field.
     """
     document = _document(path)
-    listed = read_images(path, _items(path, document, "images"), _videos(path, document), relative)
+    listed = read_images(path, json_items(path, document, "images"), _videos(path, document), relative)
     images = listed.images
-    categories = sorted(_items(path, document, "categories"), key=lambda item: _order(item.identifier("id")))
+    categories = sorted(
+        json_items(path, document, "categories"), key=lambda item: _order(item.identifier("id"))
+    )
     names = tuple(dict.fromkeys(item.text("name") for item in categories))
     class_of = {item.identifier("id"): names.index(item.text("name")) for item in categories}
     annotations: dict[str, list[Item]] = {}
-    for item in _items(path, document, "annotations"):
+    for item in json_items(path, document, "annotations"):
         image = _known(images, item, "image_id")
         annotations.setdefault(image.sequence, []).append(item)
     return CocoFile(path, images, names, class_of, annotations, listed.problems)
@@ -145,7 +147,18 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _items(path: Path, document: Mapping[str, Any], key: str, *, required: bool = True) -> list[Item]:
+def json_items(path: Path, document: Mapping[str, Any], key: str, *, required: bool = True) -> list[Item]:
+    """The objects of a list in a document.
+
+    Args:
+        path: the file.
+        document: all of it.
+        key: name of the list.
+        required: whether it has to be there.
+
+    Raises:
+        DatasetError: it is no list of objects.
+    """
     values = document.get(key, None if required else [])
     if not isinstance(values, list):
         raise DatasetError.at(path, key, f"is {shown(values)}, expected a list")
@@ -171,7 +184,7 @@ def _order(identifier: Id) -> tuple[bool, int, str]:
 def _videos(path: Path, document: Mapping[str, Any]) -> dict[Id, str]:
     """Names of the videos by their ids."""
     videos: dict[Id, str] = {}
-    for item in _items(path, document, "videos", required=False):
+    for item in json_items(path, document, "videos", required=False):
         name = item.text("name")
         if name in videos.values():
             raise item.error(f"name {name[:80]!r} a second time")

@@ -78,6 +78,7 @@ class Instance:
         flags: bits of :class:`spotlabel.pipeline.boxes.BoxFlag`.
         score: believability of its mask, 0 to 1; NaN where nothing is said.
         piece: its pixels if ``known``; else the unknown pixels of its box, None if there are none.
+        manual: a person decided.
         known: its mask is exported; else nobody knows which pixels of its box it has.
     """
 
@@ -89,6 +90,7 @@ class Instance:
     score: float
     piece: Piece | None
     known: bool
+    manual: bool = False
 
 
 @dataclass(frozen=True, slots=True)

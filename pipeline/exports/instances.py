@@ -39,6 +39,7 @@ class Frames:
         nothing_said = np.full(len(masks.boxes.xyxy), np.nan, np.float32)
         self._score = masks.quality.get("believability", nothing_said)
         weak = masks.believed if settings.weak_boxes == "unknown" else np.ones(len(nothing_said), np.bool_)
+        self._manual = masks.manual
         self._trusted = weak & ~(self._score < min_believability)
 
     def read(self, index: int) -> ExportFrame:
@@ -109,6 +110,7 @@ class Frames:
             score=shortest(self._score[row]),
             piece=piece,
             known=known,
+            manual=bool(self._manual[row]),
         )
 
 

@@ -149,7 +149,7 @@ def export_video(
                 )
                 objects += len(frame.instances)
                 progress(place + 1, len(video.indices))
-            remarks = [*writer.finish(), *_left_out(video, options), *images.remarks()]
+            remarks = [*writer.finish(), *_left_out(video, options), *_by_hand(masks), *images.remarks()]
             _check_still(item, masks)
             record = Record("whole", origin, {}, len(video.indices), objects, remarks)
             kept = publish(to, record_path(to, form.name, stem), form.own_of(stem), stage, record)
@@ -191,6 +191,12 @@ def _left_out(video: Video, options: ExportOptions) -> list[str]:
         return []
     there = FORMATS[options.format].whole_videos
     return [f"{count} frames of which nothing is known are {'unknown' if there else 'left out'}"]
+
+
+def _by_hand(masks: MaskReader) -> list[str]:
+    """How many boxes a person decided, in words."""
+    count = int(np.count_nonzero(masks.manual))
+    return [f"{count} boxes of the video were decided by a person (docs/corrections.md)"] if count else []
 
 
 def _check_still(item: Item, masks: MaskReader) -> None:

@@ -85,8 +85,13 @@ def stale_masks(recipe: Recipe, item: Item, *, with_frames: bool = True) -> str:
     return str(plan.masks) if plan.evidence.state == State.FRESH else f"evidence is {plan.evidence}"
 
 
-def check_labelled(recipe: Recipe, item: Item) -> None:
+def check_labelled(recipe: Recipe, item: Item, trusted: tuple[str, ...] = ()) -> None:
     """Refuse a video without masks that fit its recipe; see :func:`labelled_sequences`.
+
+    Args:
+        recipe: the recipe.
+        item: one of its sequences.
+        trusted: further parts of the masks' fingerprint that are not compared.
 
     Raises:
         StoreError: its store is missing, damaged, or does not fit; says in what.
@@ -111,7 +116,7 @@ def check_labelled(recipe: Recipe, item: Item) -> None:
     masks = MaskReader(item.mask_path, sealed=True)
     if masks.sequence != name:
         raise StoreError(f"{item.mask_path}: holds masks of {masks.sequence!r}, expected {name!r}")
-    need = compare(masks.fingerprint, wanted, NOT_COMPARED)
+    need = compare(masks.fingerprint, wanted, (*NOT_COMPARED, *trusted))
     if need.state == State.FRESH:
         made_from = masks.structure("evidence_fingerprint")
         need = compare(made_from, item.evidence_fingerprint(recipe, with_files=False), NOT_COMPARED)

@@ -13,10 +13,12 @@ from pydantic import ValidationError
 
 from spotlabel.labelers.masks import MaskSettings
 from spotlabel.labelers.masks.boxes import inside_rects, pixel_rects, touched_rects
+from spotlabel.labelers.masks.corrected import Decision
 from spotlabel.labelers.masks.values import BACKGROUND, FOREGROUND, UNKNOWN, Plane, Rects
 from spotlabel.pipeline.boxes import BoxFlag, Float32
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.store import FrameState, MaskReader
+from spotlabel.pipeline.store.schema import MANUAL_COLUMN
 
 TRACK = "track:"
 _TOLD = (
@@ -114,7 +116,7 @@ def frame_boxes(masks: MaskReader, frame: int) -> list[BoxFacts]:
     columns = {name: column[rows] for name, column in masks.quality.items()}
     names = [masks.class_names[class_id] for class_id in table.class_id[rows].tolist()]
     rects, mask = pixels_of(masks, table.at(frame), settings), masks.read(frame)
-    emptied = left_unknown(names, columns["believed"], settings)
+    emptied = left_unknown(names, columns["believed"], masks.manual[rows], settings)
     said = _Said(FrameState(int(masks.state[frame])), settings, mask, rects, emptied)
     facts = []
     for i, (x0, y0, x1, y1) in enumerate(rects.tolist()):
@@ -161,18 +163,23 @@ def selected(name: str, settings: Mapping[str, Any]) -> bool:
 
 
 def left_unknown(
-    names: list[str], believed: npt.NDArray[np.bool_], settings: Mapping[str, Any]
+    names: list[str],
+    believed: npt.NDArray[np.bool_],
+    manual: npt.NDArray[np.uint8],
+    settings: Mapping[str, Any],
 ) -> npt.NDArray[np.bool_]:
     """Boxes that made their pixels unknown, bool (N,).
 
     Args:
         names: class of each box.
         believed: bool (N,).
+        manual: uint8 (N,), what a person said, as :attr:`MaskReader.manual`.
         settings: mask settings as stored.
     """
     chosen = np.array([selected(name, settings) for name in names], np.bool_)
     not_believed = chosen & ~believed & (settings.get("weak_boxes") == "unknown")
-    return np.asarray(not_believed | (~chosen & (settings.get("other_classes") == "unknown")), np.bool_)
+    left = not_believed | (~chosen & (settings.get("other_classes") == "unknown"))
+    return np.asarray(left | (manual == Decision.UNKNOWN), np.bool_)
 
 
 @dataclass(frozen=True)
@@ -195,6 +202,9 @@ class _Said:
 
     def of_box(self, index: int, class_name: str, quality: Mapping[str, float | bool]) -> tuple[str, ...]:
         """Reasons, the decisive one first."""
+        said = manual_reason(quality)
+        if said:
+            return (said, *self._unknown_inside(index)) if not self.left_unknown[index] else (said,)
         whole = frame_reason(self.state, self.settings)
         if whole:
             return (whole,)
@@ -255,6 +265,22 @@ def box_reason(class_name: str, quality: Mapping[str, float | bool], settings: M
     kept = settings.get("weak_boxes") != "unknown"
     verdict = "not believed, but kept (masks.weak_boxes is keep)" if kept else "unknown"
     return f"{verdict}: " + (_against(quality, missed) if missed else f"{filled}, but another rule says no")
+
+
+def manual_reason(quality: Mapping[str, float | bool]) -> str:
+    """What a person said of a box; empty if nobody did.
+
+    Args:
+        quality: its columns of the quality table.
+    """
+    if not quality.get(MANUAL_COLUMN):
+        return ""
+    return {
+        Decision.MASK: "manual: a person drew the mask (filled "
+        f"{_share(float(quality['fill']))}, the rest is background)",
+        Decision.UNKNOWN: "manual: unknown, a person says that nobody can tell",
+        Decision.BACKGROUND: "manual: background, a person says that nothing of the object is to be seen",
+    }[Decision(int(quality[MANUAL_COLUMN]))]
 
 
 def owner_reason(quality: Mapping[str, float | bool], settings: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from spotlabel.labelers.masks import PRESETS
 from spotlabel.pipeline.store import FrameState, MaskReader
+from spotlabel.pipeline.store.schema import MANUAL_COLUMN
 from spotlabel.pipeline.why.boxes import BoxFacts, frame_reason
 from spotlabel.pipeline.why.origin import Origin
 
@@ -23,12 +24,13 @@ def store_lines(masks: MaskReader) -> Lines:
     counts = np.bincount(masks.boxes.class_id, minlength=len(masks.class_names)).tolist()
     by_class = ", ".join(f"{name} {n}" for name, n in zip(masks.class_names, counts, strict=False) if n)
     states = [(state, int(np.count_nonzero(masks.state == state))) for state in FrameState]
-    believed = int(np.count_nonzero(masks.believed))
+    believed, manual = int(np.count_nonzero(masks.believed)), int(np.count_nonzero(masks.manual))
+    by_hand = f", {manual} manual" if manual else ""
     return [
         ("store", str(masks.path)),
         ("sequence", f"{masks.sequence}, {masks.size[1]}x{masks.size[0]} px, {masks.text('camera')} camera"),
         ("frames", _held(masks) + ": " + ", ".join(f"{n} {_word(state)}" for state, n in states if n)),
-        ("boxes", f"{boxes}" + (f" ({by_class}), {believed} believed" if boxes else "")),
+        ("boxes", f"{boxes}" + (f" ({by_class}), {believed} believed{by_hand}" if boxes else "")),
     ]
 
 
@@ -58,7 +60,14 @@ def box_lines(box: BoxFacts) -> Lines:
         ("box", f"{box.index}: {box.class_name}{track}{flags}, x {x0:g} to {x1:g}, y {y0:g} to {y1:g}"),
         ("why", "\n".join(box.why)),
         ("pixels", ", ".join(shares) or "none"),
-        ("quality", ", ".join(f"{name} {quality_text(value)}" for name, value in box.quality.items())),
+        (
+            "quality",
+            ", ".join(
+                f"{name} {quality_text(value)}"
+                for name, value in box.quality.items()
+                if name != MANUAL_COLUMN
+            ),
+        ),
     ]
 
 
@@ -112,7 +121,9 @@ def as_data(masks: MaskReader, index: int | None, boxes: list[BoxFacts], origin:
         data["frames"] = {
             state.name.lower(): int(np.count_nonzero(masks.state == state)) for state in FrameState
         }
-        data["boxes"] = {"count": len(masks.believed), "believed": int(np.count_nonzero(masks.believed))}
+        columns = {"believed": masks.believed, "manual": masks.manual}
+        counts = {name: int(np.count_nonzero(column)) for name, column in columns.items()}
+        data["boxes"] = {"count": len(masks.believed), **counts}
     else:
         data["frame"] = {
             "number": int(masks.numbers[index]),

@@ -23,7 +23,8 @@ RIM = ("recipes", "upkeep.labelled", "cli", "running")
 """Parts of the pipeline that belong to the rim; of the detector only its own rim may use them."""
 PIPELINE_ROOMS = (
     "frames", "synthetic", "store", "manual", "datasets", "recipes", "measures", "upkeep", "stages",
-    "compare", "pictures", "why", "forecast", "exports", "running", "pages", "cluster", "cli",
+    "compare", "pictures", "why", "forecast", "exports", "imports", "audit", "running", "pages",
+    "cluster", "cli",
 )  # fmt: skip
 """Rooms of the pipeline, each of which may import the rooms before it, and the modules at the root
 (sequence, boxes, names ...), which import no room."""

@@ -3,7 +3,8 @@
 Masks are run lengths. What is unknown is a region with ``iscrowd: 1``, which evaluation does not count: of an
 object without a mask in its class, of ignore regions and the like in every class. ``bbox`` is the annotated
 box; a region's is the rectangle around it. Beside COCO's own keys there are ``score`` (the mask's
-believability), ``track_id``, ``occluded``, ``truncated`` and ``box``, the place of its box in the frame.
+believability), ``track_id``, ``occluded``, ``truncated`` and ``box``, the place of its box in the frame; and
+``manual: 1`` where a person decided.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ class CocoWriter:
             more["score"] = instance.score
         if instance.track_id >= 0:
             more["track_id"] = instance.track_id
+        if instance.manual:
+            more["manual"] = 1
         more["occluded"] = int(bool(instance.flags & BoxFlag.OCCLUDED))
         more["truncated"] = int(bool(instance.flags & (BoxFlag.TRUNCATED | BoxFlag.CLIPPED)))
         return more

@@ -72,7 +72,8 @@ class CvatWriter:
     def _shape(self, instance: Instance) -> dict[str, object]:
         name = self._video.classes[self._video.class_of[instance.class_id]]
         occluded = int(bool(instance.flags & BoxFlag.OCCLUDED))
-        return {"label": name, "source": "auto", "occluded": occluded, "z_order": 0}
+        source = "manual" if instance.manual else "auto"
+        return {"label": name, "source": source, "occluded": occluded, "z_order": 0}
 
     def finish(self) -> list[str]:
         """End the file."""

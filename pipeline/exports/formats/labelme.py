@@ -57,7 +57,8 @@ class LabelmeWriter:
         name = self._video.classes[self._video.class_of[instance.class_id]]
         shape = _shape(name if instance.known else IGNORED, instance.piece)
         shape["group_id"] = instance.track_id if instance.track_id >= 0 else None
-        shape["flags"] = {"occluded": bool(instance.flags & BoxFlag.OCCLUDED)}
+        flags = {"occluded": bool(instance.flags & BoxFlag.OCCLUDED)}
+        shape["flags"] = {**flags, "manual": True} if instance.manual else flags
         if not math.isnan(instance.score):
             shape["description"] = f"believability {instance.score:.2f}"
         return shape

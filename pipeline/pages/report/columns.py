@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.masks.values import Rects
-from spotlabel.pipeline.boxes import BoxFlag, BoxTable
+from spotlabel.pipeline.boxes import LARGE_AREA, SMALL_AREA, BoxFlag, BoxTable
 from spotlabel.pipeline.pages.report.tally import Bool, Column, Tally, tally
 from spotlabel.pipeline.store import FrameState, MaskReader
 from spotlabel.pipeline.why.boxes import frame_reason, left_unknown, pixels_of, selected
@@ -18,8 +18,6 @@ from spotlabel.pipeline.why.boxes import frame_reason, left_unknown, pixels_of, 
 DOUBTFUL_BELOW = 0.5
 """A believed box of less believability is doubtful. One number, whatever a recipe's thresholds are, so that
 reports of different settings can be compared."""
-SMALL, LARGE = 32**2, 96**2
-"""Areas in px at which COCO's small and medium objects end (Lin et al., 2014)."""
 SIZES = ("small (under 32x32 px)", "medium", "large (from 96x96 px)")
 
 _HIDDEN = {
@@ -45,7 +43,7 @@ class BoxColumns:
         not_believed: bool (N,), boxes that made their pixels unknown because they are not believed.
         other_class: bool (N,), likewise because of their class.
         missed: judged boxes that are not believed, by the setting whose least value they miss; a box may miss
-            several.
+            several. Those of which a person said so miss none.
         whole: by frame position, why the whole frame is unknown; frames of which some is known are left out.
     """
 
@@ -77,7 +75,7 @@ class BoxColumns:
         """Figures by class, by size and by visibility, where a box may count as occluded and truncated."""
         classes = dict.fromkeys(self.class_names.tolist())
         sides = np.maximum(self.table.xyxy[:, 2:] - self.table.xyxy[:, :2], 0)
-        step = np.digitize(sides[:, 0] * sides[:, 1], [SMALL, LARGE])
+        step = np.digitize(sides[:, 0] * sides[:, 1], [SMALL_AREA, LARGE_AREA])
         hidden = {name: (self.table.flags & int(bits)) != 0 for name, bits in _HIDDEN.items()}
         hidden["neither"] = ~np.logical_or.reduce(list(hidden.values()))
         return {
@@ -108,7 +106,8 @@ def box_columns(masks: MaskReader) -> BoxColumns:
     known = np.ones(len(table), np.bool_)
     known[list(whole)] = False
     judged = chosen_class & known[frame]
-    emptied = left_unknown(names.tolist(), believed, settings)
+    by_hand = masks.manual
+    emptied = left_unknown(names.tolist(), believed, by_hand, settings)
     with np.errstate(invalid="ignore"):
         doubtful = judged & (~believed | (believability < DOUBTFUL_BELOW))
     return BoxColumns(
@@ -123,7 +122,7 @@ def box_columns(masks: MaskReader) -> BoxColumns:
         believability=believability,
         not_believed=emptied & chosen_class,
         other_class=emptied & ~chosen_class,
-        missed=_missed(quality, judged & ~believed, settings),
+        missed=_missed(quality, judged & ~believed & (by_hand == 0), settings),
         whole=whole,
     )
 

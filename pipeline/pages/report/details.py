@@ -102,6 +102,7 @@ def as_data(video: Video) -> dict[str, Any]:
         "width": found.size[1],
         "frame_states": dict(found.states),
         "missed": dict(found.missed),
+        "manual": found.manual,
         "groups": {
             kind: {name: part.as_data() for name, part in parts.items()}
             for kind, parts in found.groups.items()
@@ -129,6 +130,8 @@ def _about(found: Contents) -> Markup:
     if found.missed:
         missed = ", ".join(f"{count:,} miss {name}" for name, count in found.missed.items())
         pairs.append(("not believed", missed))
+    if found.manual:
+        pairs.append(("manual", f"{found.manual:,} boxes were decided by a person"))
     if found.unknown and found.pixels:
         shares = (f"{reason} {percent(pixels / found.pixels, 2)}" for reason, pixels in found.unknown.items())
         pairs.append(("unknown pixels", ", ".join(shares)))

@@ -63,6 +63,7 @@ class Contents:
         total: figures over all boxes.
         groups: figures by class, by size, by visibility.
         missed: judged boxes that are not believed, by the setting they miss.
+        manual: boxes that a person decided.
         unknown: unknown pixels by reason.
         timeline: the video over time.
         crops: the boxes to show.
@@ -76,6 +77,7 @@ class Contents:
     total: Tally
     groups: Mapping[str, Mapping[str, Tally]]
     missed: Mapping[str, int]
+    manual: int
     unknown: Mapping[str, int]
     timeline: Timeline
     crops: tuple[Crop, ...]
@@ -202,6 +204,7 @@ def _contents(item: Item, count: int, progress: FrameProgress) -> Contents:
         total=boxes.of(np.ones(len(boxes.frame), np.bool_)),
         groups=boxes.groups(),
         missed=boxes.missed,
+        manual=int(np.count_nonzero(masks.manual)),
         unknown=unknown,
         timeline=timeline(masks.numbers, boxes, shares),
         crops=tuple(shown),

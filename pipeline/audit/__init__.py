@@ -1,0 +1,1 @@
+"""How good made masks are, measured by what people corrected."""
