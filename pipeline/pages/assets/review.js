@@ -47,6 +47,7 @@ async function open(place) {
   const began = performance.now();
   here = place;
   canvas.dataset.ready = "false";
+  tell("");
   try {
     const [found, image] = await fetched(place);
     if (place !== here) return;
@@ -120,7 +121,7 @@ function describe() {
   at("title").textContent = `${box.video}, frame ${box.frame}${track}: ${facts.class}`;
   const quality = Object.entries(facts.quality).map(([name, value]) => `${name} ${number(value, 2)}`).join(", ");
   const now = facts.decided ? `decided: ${facts.decided}. ` : facts.unknown ? "Its pixels are unknown now. " : "";
-  at("why").textContent = `${now}${queue.words[box.why]} (${quality})`;
+  at("why").textContent = `${now}Asked because ${queue.words[box.why]} (${quality}).`;
   canvas.setAttribute("aria-label", `${at("title").textContent}. ${at("why").textContent}`);
   progress();
 }
@@ -165,8 +166,8 @@ async function decide(decision, mask = null) {
 async function onward(from) {
   const next = following(from);
   if (next === null) {
-    tell("All boxes of this queue are decided. `spotlabel relabel` puts them into the masks.");
     await open(from);
+    tell("All boxes of this queue are decided. `spotlabel relabel` puts them into the masks.");
     return;
   }
   await open(next);
@@ -218,7 +219,10 @@ function resize(by) {
 }
 
 const actions = {
-  accept: () => decide("mask", shown.mask),
+  accept: () => {
+    if (shown.mask.includes(1)) decide("mask", shown.mask);
+    else tell("There is no mask to accept here: paint one, fill the box, or say that it is empty.");
+  },
   unknown: () => decide("unknown"),
   fill: () => decide("mask", filled()),
   empty: () => decide("background"),

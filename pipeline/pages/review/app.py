@@ -146,7 +146,10 @@ class Review:
         word = given(posted, "decision", str)
         track = asked.key[1]
         if word == "mask":
-            correction = Correction.of(asked.frame, track, box, _plane(posted, video))
+            plane = _plane(posted, video)
+            if not plane.any():
+                raise RequestError("mask: has no pixel; say background where nothing of the object is to be seen")
+            correction = Correction.of(asked.frame, track, box, plane)
         elif word == "unknown":
             correction = Correction(asked.frame, track, box, Decision.UNKNOWN)
         elif word == "background":

@@ -22,7 +22,7 @@ WORDS = {
     "threshold": "its believability is near the threshold",
     "jump": "its mask differs from those of its track in the frames around",
     "outcome": "its mask is next to nothing, or the whole box",
-    "proposed": "drawn by lot, for the audit",
+    "proposed": "it was drawn by lot, for the audit",
 }
 """Why a box is asked about."""
 
@@ -90,7 +90,7 @@ def _doubts(
     fill = quality["fill"].astype(np.float64)
     doubts = {
         "threshold": np.clip(1 - np.abs(score - threshold) / NEAR, 0, 1),
-        "jump": np.clip(1 - alike, 0, 1),
+        "jump": np.where(fill >= OUTCOMES[0], np.clip(1 - alike, 0, 1), 0),  # else there is hardly a mask
         "outcome": np.where(believed & ((fill < OUTCOMES[0]) | (fill > OUTCOMES[1])), 0.9, 0),
     }
     return {name: np.where(manual, 1.0, np.nan_to_num(values)) for name, values in doubts.items()}

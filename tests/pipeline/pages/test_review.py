@@ -147,10 +147,11 @@ def test_decisions_stand_on_the_disk_and_relabel_takes_them(own: Path) -> None:
     assert told(decide(review, 0, "mask", painted)) == {"decided": "mask"}
     assert told(decide(review, 1, "unknown")) == {"decided": "unknown"}
     assert told(decide(review, 2, "background")) == {"decided": "background"}
-    assert told(decide(review, 3, "mask", _empty(review, 3))) == {"decided": "background"}
+    with pytest.raises(RequestError, match="mask: has no pixel"):
+        decide(review, 3, "mask", _empty(review, 3))
     found = read_manual(path)
-    assert sorted(one.decision for one in found.values()) == [1, 2, 3, 3]
-    assert told(review.start({}))["decided"][:5] == ["mask", "unknown", "background", "background", None]
+    assert sorted(one.decision for one in found.values()) == [1, 2, 3]
+    assert told(review.start({}))["decided"][:4] == ["mask", "unknown", "background", None]
     assert next(iter(shown(review, 0)[1])) == "decided"
     assert np.array_equal(shown(review, 0)[1]["decided"], painted)
     made_masks(load_recipe(str(own)))

@@ -44,7 +44,9 @@ def own(street: Path, tmp_path: Path) -> Path:
 
 def ready(driver: Any, at: int) -> None:
     """Wait until a box is shown."""
-    script = "const d = document.getElementById('canvas').dataset; return d.ready === 'true' && Number(d.at)"
+    script = (
+        "const d = document.getElementById('canvas').dataset; return d.ready === 'true' ? Number(d.at) : -1"
+    )
     until(lambda: driver.execute_script(script) == at)
 
 
