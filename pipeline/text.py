@@ -47,6 +47,11 @@ def csv_cell(value: object) -> object:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
+def failures(failed: int, count: int) -> str:
+    """How many videos failed, and, if some did not, that nothing is wrong with those."""
+    return f"{failed} of {count} videos failed" + ("; the others are whole" if failed < count else "")
+
+
 def acts(text: str) -> bool:
     """Whether :func:`one_line` would change the text."""
     return one_line(text) != text

@@ -29,6 +29,7 @@ from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.watcher import SilentWatcher
 from spotlabel.pipeline.terminal import echo, escape
+from spotlabel.pipeline.text import failures
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def detect_all(setup: Setup, clips: list[Clip], quiet: bool) -> int:
             echo(f"all in one: {joined}")
     if failed:
         names = ", ".join(each.name for each in failed)
-        echo(f"{len(failed)} of {len(told)} failed, the others are whole; failed: {names}", err=True)
+        echo(f"{failures(len(failed), len(told))}; failed: {names}", err=True)
     return len(failed)
 
 

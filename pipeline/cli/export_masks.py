@@ -20,6 +20,7 @@ from spotlabel.pipeline.running.exporting import Todo, export_all, plan_export
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.local import usable_cores
 from spotlabel.pipeline.terminal import echo, escape
+from spotlabel.pipeline.text import failures
 from spotlabel.pipeline.upkeep.plan import items
 
 _LACKING_SHOWN = 3
@@ -93,7 +94,7 @@ def masks_command(
         _tell(export, outcomes, joined)
     failed = sum(outcome.failed for outcome in outcomes)
     if failed:
-        echo(f"{failed} of {len(outcomes)} videos failed; the others are whole", err=True)
+        echo(failures(failed, len(outcomes)), err=True)
         sys.exit(1)
 
 

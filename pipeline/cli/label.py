@@ -23,6 +23,7 @@ from spotlabel.pipeline.running.labelling import up_to_date
 from spotlabel.pipeline.running.local import check_writable
 from spotlabel.pipeline.running.order import longest_first
 from spotlabel.pipeline.terminal import echo, echo_lines, escape
+from spotlabel.pipeline.text import failures
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_item, thresholds_without_effect
 from spotlabel.pipeline.upkeep.shards import Shard, share_of
@@ -165,7 +166,7 @@ def _exit_if_failed(outcomes: list[Outcome], options: RunOptions) -> None:
     failed = [outcome for outcome in outcomes if outcome.failed]
     if failed:
         unwaited = "; not waiting for other shards" if options.wait is not None else ""
-        echo(f"{len(failed)} of {len(outcomes)} videos failed; the others are whole{unwaited}", err=True)
+        echo(f"{failures(len(failed), len(outcomes))}{unwaited}", err=True)
         sys.exit(1)
 
 

@@ -20,7 +20,7 @@ from spotlabel.pipeline.cluster.submit import _slurm_executor as slurm_executor
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.watcher import PlainWatcher
 from spotlabel.pipeline.terminal import LineFormatter, SafeConsole, echo, echo_lines, escape
-from spotlabel.pipeline.text import acts, csv_cell, lines, one_line
+from spotlabel.pipeline.text import acts, csv_cell, failures, lines, one_line
 from tests.conftest import ROOT
 
 HOSTILE = "a\x1b[31m\nok b: done\r\x07\u202egpj\u2066\x9b2J\u2028\udcff"
@@ -190,3 +190,15 @@ def test_the_walk_sees_what_it_looks_for() -> None:
 def test_json_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
     echo_lines(json.dumps({"name": HOSTILE}, indent=1))
     assert json.loads(capsys.readouterr().out) == {"name": HOSTILE}
+
+
+@pytest.mark.parametrize(
+    ("failed", "count", "told"),
+    [
+        (1, 3, "1 of 3 videos failed; the others are whole"),
+        (2, 2, "2 of 2 videos failed"),
+        (1, 1, "1 of 1 videos failed"),
+    ],
+)
+def test_of_others_only_where_there_are_some(failed: int, count: int, told: str) -> None:
+    assert failures(failed, count) == told

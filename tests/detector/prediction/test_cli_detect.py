@@ -227,7 +227,7 @@ def test_a_frame_that_cannot_be_read_fails_its_sequence_alone(
     assert result.exit_code == 1
     assert "a: FAILED: " in result.stderr
     assert "000003.jpg: truncated or corrupt JPEG" in result.stderr
-    assert result.stderr.endswith("1 of 2 failed, the others are whole; failed: a\n")
+    assert result.stderr.endswith("1 of 2 videos failed; the others are whole; failed: a\n")
     out = tmp_path / "out" / "detections"
     assert sorted(path.name for path in out.glob("*.json")) == ["b--images.json", "b.json"]
     result = done(model, "--recipe", recipe, "--set", "frames.on_bad=unknown")

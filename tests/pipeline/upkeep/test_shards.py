@@ -129,7 +129,7 @@ def test_who_has_failed_does_not_wait(tmp_path: Path) -> None:
     broken.write_bytes(b"")
     done = spotlabel("label", recipe, "--shard", "1/2", "--wait")
     assert done.returncode == 1
-    assert "1 of 1 videos failed; the others are whole; not waiting for other shards" in done.stderr
+    assert "1 of 1 videos failed; not waiting for other shards" in done.stderr
 
 
 _LATE = """
