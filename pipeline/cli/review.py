@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import numpy as np
+import numpy.typing as npt
 
 from spotlabel.pipeline.audit.proposal import proposal_path, read_proposal
 from spotlabel.pipeline.cli.tune import page_options, serve_page
 from spotlabel.pipeline.errors import RecipeError, SpotlabelError, one_sentence
 from spotlabel.pipeline.pages.review.app import Review
+from spotlabel.pipeline.pages.review.disagreement import MOST_FRAMES, OF_A_VIDEO, disagreement
 from spotlabel.pipeline.pages.review.queue import COUNT, doubtful, from_list, stratified
-from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.terminal import echo
 from spotlabel.pipeline.text import one_line
@@ -60,13 +63,23 @@ def review(  # noqa: PLR0917 - one argument per option
         }
         queue = from_list(((box.video, box.key) for box in drawn.boxes), named)
     else:
-        queue = stratified((doubtful(place, reader) for place, reader in masks.items()), count)
+        frames = max(1, min(OF_A_VIDEO, MOST_FRAMES // max(1, len(masks))))
+        apart = {place: _apart(loaded, chosen[place], frames) for place in masks}
+        queue = stratified((doubtful(place, reader, apart[place]) for place, reader in masks.items()), count)
     for reader in masks.values():
         reader.close()
     if not queue:
         raise RecipeError(f"{loaded.out}: no box to ask about: no masks, or none that is doubtful")
     page = Review(one_line(Path(recipe).stem), loaded, chosen, queue)
     serve_page("review", port, page.routes, page.close, no_browser=no_browser)
+
+
+def _apart(recipe: Recipe, item: Item, frames: int) -> npt.NDArray[np.float64] | None:
+    """How little labelers agree; None where that cannot be told, which the page itself then says."""
+    try:
+        return disagreement(recipe, item, frames)
+    except (SpotlabelError, OSError):
+        return None
 
 
 def _masks(chosen: list[Item]) -> dict[int, MaskReader]:

@@ -148,7 +148,9 @@ class Review:
         if word == "mask":
             plane = _plane(posted, video)
             if not plane.any():
-                raise RequestError("mask: has no pixel; say background where nothing of the object is to be seen")
+                raise RequestError(
+                    "mask: has no pixel; say background where nothing of the object is to be seen"
+                )
             correction = Correction.of(asked.frame, track, box, plane)
         elif word == "unknown":
             correction = Correction(asked.frame, track, box, Decision.UNKNOWN)

@@ -83,7 +83,9 @@ def view(
         {**rules.model_dump(), "weak_boxes": "keep", "ignore_regions": "background", "warm_up": "keep",
          "owners": {"rule": "lower-edge"}}
     )  # fmt: skip
-    for name, reader in video.evidence.items():
+    own_first = sorted(video.evidence, key=lambda name: (name != video.item.labeler.name, name))
+    for name in own_first:
+        reader = video.evidence[name]
         source = MaskSource(reader, video.annotations, keep)
         made = source.one(index)
         owners = source.one_with_owners(index, lambda *_: None)

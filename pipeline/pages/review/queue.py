@@ -21,6 +21,7 @@ OUTCOMES = (0.03, 0.97)
 WORDS = {
     "threshold": "its believability is near the threshold",
     "jump": "its mask differs from those of its track in the frames around",
+    "labelers": "labelers do not agree about it",
     "outcome": "its mask is next to nothing, or the whole box",
     "proposed": "it was drawn by lot, for the audit",
 }
@@ -50,13 +51,14 @@ class Asked:
     doubt: float
 
 
-def doubtful(video: int, masks: MaskReader) -> list[Asked]:
+def doubtful(video: int, masks: MaskReader, apart: Column | None = None) -> list[Asked]:
     """Boxes of a video of which something is doubtful, most doubtful first; the same for the same store.
 
     Args:
         video: its place in the recipe's list.
         masks: its store. Boxes of frames of which all is unknown, and of classes that hold no foreground,
-            are left out; corrected ones stay where they were.
+            are left out, and those whose corrections are in the masks already.
+        apart: float64 (N,), how little labelers agree about each box, 0 to 1, NaN where nobody looked.
     """
     boxes, quality = masks.boxes, masks.quality
     settings: dict[str, Any] = dict(masks.structure("settings"))
@@ -65,7 +67,9 @@ def doubtful(video: int, masks: MaskReader) -> list[Asked]:
     if settings.get("classes") is not None:
         chosen = np.array([name in settings["classes"] for name in masks.class_names], np.bool_)
         asked &= chosen[boxes.class_id]
-    doubts = _doubts(quality, masks.believed, masks.manual > 0, float(settings["min_believability"]))
+    doubts = _doubts(quality, masks.believed, float(settings["min_believability"]))
+    doubts["labelers"] = np.nan_to_num(np.zeros(len(frame)) if apart is None else apart)
+    doubts = {name: np.where(masks.manual > 0, 0.0, values) for name, values in doubts.items()}
     reasons, rows = list(doubts), np.flatnonzero(asked)
     table = np.stack([doubts[name] for name in reasons])
     most, reason = table.max(axis=0), table.argmax(axis=0)
@@ -80,20 +84,19 @@ def doubtful(video: int, masks: MaskReader) -> list[Asked]:
 def _doubts(
     quality: Mapping[str, npt.NDArray[Any]],
     believed: npt.NDArray[np.bool_],
-    manual: npt.NDArray[np.bool_],
     threshold: float,
 ) -> dict[str, Column]:
-    """From 0 to 1 for each reason and box. A corrected box tells nothing of what was made: all of them 1."""
+    """From 0 to 1 for each reason and box, by what its store tells."""
     nothing = np.full(len(believed), np.nan)
     score = quality.get("believability", nothing).astype(np.float64)
     alike = quality.get("temporal", nothing).astype(np.float64)
     fill = quality["fill"].astype(np.float64)
-    doubts = {
+    found = {
         "threshold": np.clip(1 - np.abs(score - threshold) / NEAR, 0, 1),
         "jump": np.where(fill >= OUTCOMES[0], np.clip(1 - alike, 0, 1), 0),  # else there is hardly a mask
         "outcome": np.where(believed & ((fill < OUTCOMES[0]) | (fill > OUTCOMES[1])), 0.9, 0),
     }
-    return {name: np.where(manual, 1.0, np.nan_to_num(values)) for name, values in doubts.items()}
+    return {name: np.nan_to_num(values) for name, values in found.items()}
 
 
 def _asked(video: int, masks: MaskReader, box: tuple[int, int], why: str, doubt: float) -> Asked:

@@ -16,7 +16,7 @@ from spotlabel.pipeline.recipes.recipe import load_recipe
 from tests.helpers.browser import NARROW, WIDE, browser, complaints
 from tests.helpers.recipes import started
 from tests.helpers.tuning import made_masks, served, street_recipe, told, until
-from tests.pipeline.pages.test_review import opened, video
+from tests.pipeline.pages.test_review import EASY, opened, video
 from tests.pipeline.pages.test_tune_browser import hosts, press, text
 
 pytestmark = pytest.mark.browser
@@ -30,7 +30,7 @@ def shared() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return street_recipe(tmp_path_factory.mktemp("review"), "mog2", "filled-box")
+    return street_recipe(tmp_path_factory.mktemp("review"), "mog2", "filled-box", masks=EASY)
 
 
 @pytest.fixture
