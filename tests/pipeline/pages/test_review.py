@@ -23,7 +23,6 @@ from spotlabel.pipeline.upkeep.plan import Item, items, one_item
 from tests.helpers.recipes import spotlabel, started
 from tests.helpers.tuning import fetched, made_masks, parts, street_recipe, told
 
-
 EASY = {"min_fill": 0.02, "min_believability": 0.1}
 """So small a scene gives mog2 little to go by."""
 
