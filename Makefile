@@ -30,7 +30,7 @@ TRUTH ?=
 .PHONY: labels masks teacher status show report compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
 .PHONY: quality believability instances ablation attentions campaign fuzz scale cluster-test reproduce
-.PHONY: test-browser test-processors processor-bytes gpu bench bench-exports bench-labelers bench-tune bench-pawcs bench-evaluate bench-training
+.PHONY: test-browser test-processors processor-bytes gpu bench bench-exports bench-labelers bench-tune bench-pawcs bench-evaluate bench-training bench-feeding
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -115,8 +115,8 @@ package-test: .venv/.ready  ## build wheel and sdist, install them into a fresh 
 reproduce: .venv/.ready  ## a table of a paper anew, beside the paper's: make reproduce TABLE=als-voc07 DATA=/data [SET="training.bf16=true"] [REPRODUCE="--dry-run"]
 	$(BIN)/python -m benchmarks.reproduce $(TABLE) --data '$(DATA)' $(CHANGES) $(if $(JOBS),--jobs $(JOBS)) $(REPRODUCE)
 
-bench: .venv/.ready  ## measure the label path: mask stage, stores, rim of the evidence stage
-	$(BIN)/python -m benchmarks.bench_labels
+bench: .venv/.ready  ## measure the label path: mask stage, stores, rim of the evidence stage [DATA=../shared/data]
+	$(BIN)/python -m benchmarks.bench_labels $(if $(DATA),--data '$(DATA)/ua-detrac')
 
 bench-exports: .venv/.ready  ## frames/s and memory of exports in every format: make bench-exports [DATA=../shared/data]
 	$(BIN)/python -m benchmarks.bench_exports $(if $(DATA),--data '$(DATA)')
@@ -157,6 +157,9 @@ instances: .venv/.ready  ## whose pixels are told right? into docs/instances.md
 
 bench-training: .venv/.ready  ## measure a training step and inference with each switch: make bench-training [BENCH="--backbone hourglass-104 --batch 16 --size 512"]
 	$(BIN)/python -m benchmarks.bench_training $(BENCH)
+
+bench-feeding: .venv/.ready  ## measure what training needs beside its network: loader, averaged weights, writing the state [DATA=../shared/data]
+	$(BIN)/python -m benchmarks.bench_feeding $(if $(DATA),--data '$(DATA)')
 
 gpu: .venv/.ready  ## everything that only a GPU can tell, in 8 minutes: make gpu [DATA=../shared/data] [GPU="--only pawcs steps --out runs/gpu"]
 	$(BIN)/python -m benchmarks.gpu $(if $(DATA),--data '$(DATA)') $(GPU)

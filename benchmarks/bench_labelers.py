@@ -7,6 +7,10 @@ figure is the median of some runs, which are made in turn, so that a drifting ma
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -71,6 +75,22 @@ def seconds(item: Item, frames: int | None) -> tuple[float, int]:
     return time.process_time() - started, count
 
 
+def compiling() -> float:
+    """CPU seconds that the first run of ``boxbg`` on a machine takes longer than the second: compiling."""
+    run = (
+        "import time; from pathlib import Path; from benchmarks.bench_labelers import measured, seconds\n"
+        f"seconds(measured(None, 'boxbg')[0], {WARMING})\nprint(time.process_time())"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"NUMBA_CACHE_DIR": folder}
+        command = [sys.executable, "-c", run]
+        first, second = (
+            float(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
+            for _ in range(2)
+        )
+    return first - second
+
+
 @click.command()
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Folder of ua-detrac and davis.")
 @click.option("--only", multiple=True, type=click.Choice(list(AIMS)), help="Only this labeler.")
@@ -93,6 +113,8 @@ def main(data: Path | None, only: tuple[str, ...], repeats: int) -> None:
         figures = f"{median(seen):.1f} ({min(seen):.1f} to {max(seen):.1f})"
         where = f"{item.sequence.name}, {width}x{height}"
         click.echo(f"| {name} | {where} | {figures} | >= {AIMS[name]} |")
+    if "boxbg" in (only or AIMS):
+        click.echo(f"\nCompiling boxbg, once on a machine: {compiling():.1f} s of CPU (aim: 20)")
 
 
 if __name__ == "__main__":

@@ -26,8 +26,7 @@ from spotlabel.detector.checkpoint import CheckpointError
 from spotlabel.detector.contract import Detector
 from spotlabel.detector.families import check_backbone, family_of, own_settings
 from spotlabel.detector.family import Options
-from spotlabel.detector.tensor_file import DamagedError, as_bytes, read
-from spotlabel.pipeline.atomic import write_atomically
+from spotlabel.detector.tensor_file import DamagedError, read, write
 from spotlabel.pipeline.errors import RecipeError
 
 FORMAT = "spotlabel-model 1"
@@ -114,7 +113,7 @@ def save_model(
             weights, for example).
     """
     tensors = {**network.state_dict(), **(weights or {})}
-    write_atomically(path, as_bytes(FORMAT, spec.model_dump(mode="json"), tensors))
+    write(path, FORMAT, spec.model_dump(mode="json"), tensors)
 
 
 def load_model(path: Path | str) -> tuple[Detector, ModelSpec]:

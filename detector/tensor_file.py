@@ -5,23 +5,45 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor
 
+from spotlabel.pipeline.atomic import replacing
 from spotlabel.pipeline.hashing import canonical_json, text_digest
 
 _KEY = "spotlabel"
+_NAMES = {
+    torch.int64: "I64", torch.float64: "F64", torch.float32: "F32", torch.int32: "I32",
+    torch.bfloat16: "BF16", torch.float16: "F16", torch.int16: "I16",
+    torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
+}  # fmt: skip
+_TYPES = list(_NAMES)
+"""Types in the order in which safetensors lays tensors down, the largest first, so that each is aligned."""
+_ALIGNED = 8
 _LOG = logging.getLogger("spotlabel")
 
 
 class DamagedError(ValueError):
     """The file does not hold what was written to it."""
+
+
+def write(path: Path, format_: str, facts: object, tensors: Mapping[str, Tensor]) -> None:
+    """A whole safetensors file under its name or none; see :func:`as_bytes`.
+
+    Tensor by tensor, from the memory where they are: a training state is four times the network, and there
+    is no second one beside it.
+
+    Raises:
+        OSError: the disk is full or will not take it.
+    """
+    with replacing(path) as file:
+        for piece in _pieces(format_, facts, tensors):
+            file.write(piece)
 
 
 def as_bytes(format_: str, facts: object, tensors: Mapping[str, Tensor]) -> bytes:
@@ -32,13 +54,28 @@ def as_bytes(format_: str, facts: object, tensors: Mapping[str, Tensor]) -> byte
         facts: JSON-able; kept in the header.
         tensors: of any device and memory layout.
     """
-    # A parameter in channels_last memory must be made plain: the file knows one layout alone.
-    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    return b"".join(_pieces(format_, facts, tensors))
+
+
+def _pieces(format_: str, facts: object, tensors: Mapping[str, Tensor]) -> Iterator[bytes | memoryview]:
+    """The file from its beginning to its end: length of the header, header, tensors."""
     # As they will be read back: with texts for keys, which sort in another order than numbers.
-    found = json.loads(json.dumps({"format": format_, "facts": facts, "tensors": _digest(plain)}))
+    found = json.loads(json.dumps({"format": format_, "facts": facts, "tensors": _digest(tensors)}))
     # Under one key: the order of several would change from run to run.
     text = json.dumps({**found, "digest": text_digest(canonical_json(found))}, sort_keys=True)
-    return save(plain, {_KEY: text})
+    in_order = sorted(tensors, key=lambda name: (_TYPES.index(tensors[name].dtype), name))
+    header: dict[str, Any] = {"__metadata__": {_KEY: text}}
+    end = 0
+    for name in in_order:
+        value, start = tensors[name], end
+        end += value.nbytes
+        shape = list(value.shape)
+        header[name] = {"dtype": _NAMES[value.dtype], "shape": shape, "data_offsets": [start, end]}
+    head = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    head += b" " * (-len(head) % _ALIGNED)
+    yield len(head).to_bytes(8, "little") + head
+    for name in in_order:
+        yield _content(tensors[name])
 
 
 def read(path: Path, format_: str, with_tensors: bool = True) -> tuple[Any, dict[str, Tensor]]:
@@ -95,7 +132,14 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
     """BLAKE2b-256 over names, types, shapes and bytes, as hex; in order of the names."""
     hasher = hashlib.blake2b(digest_size=32)
     for name, value in sorted(tensors.items()):
-        content = value.contiguous()
-        hasher.update(f"{name}\n{content.dtype}\n{list(content.shape)}\n".encode())
-        hasher.update(content.reshape(-1).view(torch.uint8).numpy().data)
+        hasher.update(f"{name}\n{value.dtype}\n{list(value.shape)}\n".encode())
+        hasher.update(_content(value))
     return hasher.hexdigest()
+
+
+def _content(tensor: Tensor) -> memoryview:
+    """The bytes of a tensor, where they are if it is plain and on the CPU."""
+    # A parameter in channels_last memory must be made plain: the file knows one layout alone.
+    plain = tensor.detach().cpu().contiguous()
+    content: memoryview = plain.reshape(-1).view(torch.uint8).numpy().data
+    return content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -50,17 +51,24 @@ def jitter(image: Float32, rng: Rng) -> Float32:
     """
     grey: Float32 = image @ GREY  # (H, W), of the image as it came: later steps do not update it
     mean = grey.mean(dtype=np.float64)
-    towards = (np.float32(0), np.float32(mean), grey[:, :, None])
-    result = image
+    towards = (np.float32(0), np.float32(mean), grey)
+    planes = cv2.split(np.ascontiguousarray(image))  # loops over three numbers would be slow
     for step in rng.permutation(3):
         factor = np.float32(1 + rng.uniform(-STRENGTH, STRENGTH))
-        result = result * factor + towards[step] * (1 - factor)
+        added = towards[step] * (1 - factor)
+        for plane in planes:
+            np.multiply(plane, factor, out=plane)
+            np.add(plane, added, out=plane)
     shift = EIGENVECTORS @ (EIGENVALUES * rng.normal(0, LIGHTING, 3))
-    return result + shift.astype(np.float32)
+    for plane, step in zip(planes, shift.astype(np.float32), strict=True):
+        np.add(plane, step, out=plane)
+    merged: Float32 = cv2.merge(planes)
+    return merged
 
 
 def normalise(image: Float32, colours: Colours = CENTERNET_COLOURS) -> Float32:
     """Subtract the mean and divide by the deviation of each channel: (H, W, 3) BGR to float32 (H, W, 3)."""
-    mean: Float32 = np.array(colours.mean, np.float32)
-    std: Float32 = np.array(colours.std, np.float32)
-    return (image - mean) / std
+    width = image.shape[1]
+    mean, std = (np.tile(np.array(channels, np.float32), width) for channels in (colours.mean, colours.std))
+    row_by_row = (image.reshape(len(image), -1) - mean) / std  # loops over three numbers would be slow
+    return row_by_row.reshape(image.shape)

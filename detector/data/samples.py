@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -119,7 +120,7 @@ def _untouched(unknown: npt.NDArray[np.bool_], view: View) -> Float32:
 def _network_input(canvas: UInt8, rng: Rng | None, colours: Colours) -> Float32:
     scaled = _unit(canvas)
     coloured = scaled if rng is None else jitter(scaled, rng)
-    return np.ascontiguousarray(normalise(coloured, colours).transpose(2, 0, 1))
+    return np.stack(cv2.split(normalise(coloured, colours)))
 
 
 def _unit(values: UInt8) -> Float32:

@@ -44,7 +44,7 @@ class View:
 
     def warp(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Image uint8 (H, W) or (H, W, 3) on the canvas, bilinear, 0 outside."""
-        source = np.ascontiguousarray(image[:, ::-1]) if self.flip else image
+        source = cv2.flip(image, 1) if self.flip else image
         height, width = self.canvas
         warped: npt.NDArray[np.uint8] = cv2.warpAffine(
             source, self.matrix, (width, height), flags=cv2.INTER_LINEAR

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from spotlabel.detector.errors import TrainingError
-from spotlabel.detector.tensor_file import as_bytes, read
+from spotlabel.detector.tensor_file import read, write
 from spotlabel.detector.training.optimisation import AveragedWeights
-from spotlabel.pipeline.atomic import write_atomically
 from spotlabel.pipeline.errors import one_sentence
 
 FORMAT = "spotlabel-training-state 1"
@@ -75,7 +74,7 @@ def save_state(path: Path, trained: Trained, progress: Progress) -> None:
         tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
     facts = {"progress": asdict(progress), "updates": updates}
     try:
-        write_atomically(path, as_bytes(FORMAT, facts, tensors))
+        write(path, FORMAT, facts, tensors)
     except OSError as error:
         raise TrainingError(
             f"{path}: the state could not be written ({error.strerror or error}); the previous one is kept; "

@@ -34,7 +34,7 @@ class SealedReader:
     """A sealed store, opened on first use, once per process.
 
     Safe to build before a fork and to send to another process: what travels is the path, never the handle. On
-    opening, the whole file is compared with its seal; on reading, HDF5 checks each chunk (fletcher32).
+    opening, the whole file is compared with its seal; on reading, each chunk with its fletcher32.
     Every table is compared with its checksum when it is read. The frames' own checksums (over unpacked bytes)
     are for :meth:`check_frames`.
 

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save, save_file
 from torch import nn
 
+from spotlabel.detector import tensor_file
 from spotlabel.detector.checkpoint import CheckpointError
 from spotlabel.detector.errors import TrainingError
 from spotlabel.detector.model import FORMAT, ModelSpec, load_model, save_model
-from spotlabel.detector.tensor_file import DamagedError, as_bytes, read
+from spotlabel.detector.tensor_file import DamagedError, as_bytes, read, write
 from spotlabel.detector.training.loop import new_trained
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.detector.training.state import FORMAT as STATE_FORMAT
@@ -59,6 +60,41 @@ def test_facts_and_tensors_read_back(tmp_path: Path) -> None:
     assert read(path, "thing 1", with_tensors=False) == (facts, {})
     with pytest.raises(ValueError, match="expected 'thing 2', the file holds thing 1"):
         read(path, "thing 2")
+
+
+@pytest.mark.parametrize("count", range(5))
+def test_the_file_is_what_safetensors_itself_writes(tmp_path: Path, count: int) -> None:
+    """Byte for byte, with tensors of every type, of odd sizes, empty, transposed and with odd names."""
+    kinds = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.float16, torch.bfloat16, torch.int32,
+             torch.float32, torch.float64, torch.int64)  # fmt: skip
+    tensors = {f"{count} {kind}": torch.arange(count + 1).to(kind) for kind in kinds}
+    tensors |= {'\u00e9 "quoted"': torch.arange(6.0).reshape(2, 3).t(), "none": torch.zeros(0, 2)}
+    tensors["last"] = torch.randn(1, 2, 3, 4).to(memory_format=torch.channels_last)
+    path = tmp_path / "x.safetensors"
+    write(path, "thing 1", {"name": "\u00e9"}, tensors)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        assert sorted(file.keys()) == sorted(tensors)
+        assert {name: file.get_tensor(name).tolist() for name in tensors} == {
+            name: value.tolist() for name, value in tensors.items()
+        }
+    plain = {name: value.contiguous() for name, value in tensors.items()}
+    assert path.read_bytes() == save(plain, metadata) == as_bytes("thing 1", {"name": "\u00e9"}, tensors)
+
+
+def test_a_write_that_fails_leaves_the_file_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.safetensors"
+    write(path, "thing 1", {}, TENSORS)
+    before = path.read_bytes()
+
+    def full(_: object) -> memoryview:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tensor_file, "_content", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(path, "thing 1", {"changed": True}, TENSORS)
+    assert path.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == ["x.safetensors"]
 
 
 def test_every_flipped_bit_is_seen(tmp_path: Path) -> None:
