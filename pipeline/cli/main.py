@@ -22,6 +22,7 @@ from spotlabel.pipeline.cli.plan import plan
 from spotlabel.pipeline.cli.quality import quality
 from spotlabel.pipeline.cli.recipes import recipes
 from spotlabel.pipeline.cli.report import report
+from spotlabel.pipeline.cli.review import review
 from spotlabel.pipeline.cli.show import show
 from spotlabel.pipeline.cli.status import status
 from spotlabel.pipeline.cli.submit import submit
@@ -103,6 +104,6 @@ def main() -> None:
 
 for command in (
     label, relabel, status, plan, show, report, compare, why, verify, quality, demo, recipes, submit, jobs,
-    log, export, import_group, manual, audit_command, teach, tune,
+    log, export, tune, review, import_group, manual, audit_command, teach,
 ):  # fmt: skip
     main.add_command(command)
