@@ -62,6 +62,8 @@ def review(  # noqa: PLR0917 - one argument per option
             item.sequence.name: (place, masks[place]) for place, item in enumerate(chosen) if place in masks
         }
         queue = from_list(((box.video, box.key) for box in drawn.boxes), named)
+        if gone := sum(not only or box.video in only for box in drawn.boxes) - len(queue):
+            echo(f"{gone} of {len(drawn.boxes)} drawn boxes are left out: no masks have them now", err=True)
     else:
         frames = max(1, min(OF_A_VIDEO, MOST_FRAMES // max(1, len(masks))))
         apart = {place: _apart(loaded, chosen[place], frames) for place in masks}

@@ -41,6 +41,7 @@ class Asked:
         key: of its correction.
         why: a key of :data:`WORDS`.
         doubt: from 0 to 1.
+        box: ``x0, y0, x1, y1``.
     """
 
     video: int
@@ -49,6 +50,7 @@ class Asked:
     key: Key
     why: str
     doubt: float
+    box: tuple[float, ...]
 
 
 def doubtful(video: int, masks: MaskReader, apart: Column | None = None) -> list[Asked]:
@@ -103,8 +105,8 @@ def _asked(video: int, masks: MaskReader, box: tuple[int, int], why: str, doubt:
     row, index = box
     boxes, number = masks.boxes, int(masks.numbers[index])
     track = int(boxes.track_id[row])
-    key = (number, track, () if track >= 0 else tuple(boxes.xyxy[row].tolist()))
-    return Asked(video, number, row, key, why, doubt)
+    edges = tuple(boxes.xyxy[row].tolist())
+    return Asked(video, number, row, (number, track, () if track >= 0 else edges), why, doubt, edges)
 
 
 def stratified(videos: Iterable[list[Asked]], count: int) -> list[Asked]:

@@ -110,7 +110,7 @@ def test_labelers_that_do_not_agree(own: Path) -> None:
 
 
 def box(video: int, track: int, doubt: float, frame: int = 1) -> Asked:
-    return Asked(video, frame, 0, (frame, track, ()), "jump", doubt)
+    return Asked(video, frame, 0, (frame, track, ()), "jump", doubt, (0.0, 0.0, 9.0, 9.0))
 
 
 def test_videos_and_tracks_take_turns() -> None:
@@ -212,6 +212,34 @@ def test_undo_brings_back_what_was_decided_before(own: Path) -> None:
     assert not path.exists()
     with pytest.raises(RequestError, match="nothing was decided"):
         review.undo({})
+
+
+def test_undo_does_not_take_back_what_came_from_elsewhere(own: Path) -> None:
+    review, path = opened(own), video(own).manual_path
+    decide(review, 0, "unknown")
+    decide(review, 1, "unknown")
+    (later,) = (one for key, one in read_manual(path).items() if key == review._queue[1].key)
+    put_manual(path, "street", [Correction(later.frame, later.track, later.box, Decision.BACKGROUND)])
+    with pytest.raises(RequestError, match="box 2 was decided anew from elsewhere: that stays"):
+        review.undo({})
+    assert read_manual(path)[later.key].decision == Decision.BACKGROUND
+    assert told(review.undo({})) == {"at": 0, "decided": None}
+    assert [*read_manual(path)] == [later.key]
+
+
+def test_what_was_decided_before_a_box_moved_is_asked_again(own: Path) -> None:
+    review, path = opened(own), video(own).manual_path
+    first = review._queue[0]
+    moved = np.array(first.box, np.float32) + np.float32(1)
+    put_manual(path, "street", [Correction.of(first.frame, first.key[1], moved, np.ones((108, 192)))])
+    assert told(review.start({}))["decided"][0] is None
+    facts, planes = shown(review, 0)
+    assert facts["decided"] is None
+    assert "decided" not in planes
+    decide(review, 0, "unknown")
+    assert told(review.start({}))["decided"][0] == "unknown"
+    assert told(review.undo({})) == {"at": 0, "decided": None}
+    assert [one.box.tolist() for one in read_manual(path).values()] == [moved.tolist()]
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,39 @@ def test_evidence_that_is_replaced_is_told_on_the_page(page: Any, own: Path) -> 
     assert np.array_equal(shown(page), before)
 
 
+def test_what_another_page_saved_is_told_and_stays(page: Any, own: Path) -> None:
+    put(page, "set-close", 9, "change")
+    text_before = own.read_text()
+    settings = page.execute_script("return fetch('start').then((one) => one.json())")["settings"]
+    page.execute_script(
+        "const [settings, recipe] = arguments; return fetch('save', {method: 'POST', headers: "
+        "{'Content-Type': 'application/json'}, body: JSON.stringify({settings, recipe})})",
+        settings | {"min_blob": 7}, settings,
+    )  # fmt: skip
+    assert own.read_text() != text_before
+    page.find_element("id", "save").click()
+    until(lambda: "another page has saved" in text(page, "banner"))
+    page.find_element("css selector", "#banner button").click()
+    until(lambda: "min_blob" in text(page, "difference"))
+    page.find_element("id", "save").click()
+    until(lambda: text(page, "run-told").startswith("Saved"))
+    masks = load_recipe(str(own)).masks
+    assert (masks.close, masks.min_blob) == (9, settings["min_blob"])
+
+
+def test_masks_by_another_labeler_than_the_recipes_are_told(own: Path, shared: Any) -> None:
+    file = RecipeFile(str(own), ["evidence.mog2.warm_up_frames=9"])
+    tuner = Tuner(file, items(file.recipe))
+    with served(tuner.routes()) as address:
+        shared.get(address)
+        settled(shared)
+        found = text(shared, "banner")
+        assert found.startswith("The recipe's labeler mog2 has no evidence here that fits (")
+        assert "warm_up_frames: 4 -> 9" in found
+        assert found.endswith("are shown by filled-box.")
+    tuner.close()
+
+
 def test_a_server_that_has_ended_is_told(own: Path, shared: Any) -> None:
     with started("tune", own, "--no-browser") as process:
         assert process.stdout is not None
