@@ -11,3 +11,7 @@ class TrainingError(SpotlabelError):
 
 class PredictionError(SpotlabelError):
     """Detection that cannot be done as asked."""
+
+
+class TeachingError(SpotlabelError):
+    """A student that cannot be taught."""

@@ -6,10 +6,10 @@ frame that cannot be read is the pipeline's business: a labeler meets readable f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -131,6 +131,71 @@ class FileLabeler(Labeler, Protocol):
 
     def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
         """Make the labeler from its settings and the content of its files, by the name of the setting."""
+
+
+class TaughtLabeler(FileLabeler, Protocol):
+    """A labeler with a network that is taught for the video it labels.
+
+    Whoever runs it does the training and keeps the network: it asks for a lesson, trains what the course
+    says, and gives the network back before it asks for evidence.
+    """
+
+    taught: ClassVar[bool]
+    """True: this is one."""
+
+    def choose(
+        self, frames: npt.NDArray[np.integer], xyxy: npt.NDArray[np.float32], tracks: npt.NDArray[np.integer]
+    ) -> npt.NDArray[np.intp]:
+        """Rows of the boxes that the lesson is about.
+
+        Args:
+            frames: int (N,), frame of each box.
+            xyxy: float32 (N, 4).
+            tracks: int (N,), -1 where there is none.
+        """
+
+    def lesson(
+        self,
+        clip: Clip,
+        rows: Mapping[int, list[int]],
+        answers: Answers,
+        progress: Callable[[int, int], None],
+    ) -> Lesson:
+        """What the network is to learn.
+
+        Args:
+            clip: the video.
+            rows: of each frame that has some, the boxes that were chosen.
+            answers: what a teacher has said of boxes so far; is added to as the lesson is made.
+            progress: told of boxes done and in all.
+        """
+
+    def learn(self, network: bytes) -> None:
+        """Take the taught network, an ONNX file."""
+
+
+Answers = MutableMapping[tuple[int, int], list[npt.NDArray[np.uint8]]]
+"""What a network said of boxes, by frame number and row of the box in its frame."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a network is to learn, and how.
+
+    Attributes:
+        arrays: the material, by name.
+        course: how long and how it is trained, by name.
+        metadata: entries of the ONNX file that is made of it, each a JSON value.
+    """
+
+    arrays: Mapping[str, npt.NDArray[Any]]
+    course: Mapping[str, int | float | str]
+    metadata: Mapping[str, str]
+
+
+def is_taught(labeler: type[Labeler]) -> bool:
+    """Whether a labeler is a :class:`TaughtLabeler`."""
+    return bool(getattr(labeler, "taught", False))
 
 
 def file_settings(labeler: type[Labeler]) -> Mapping[str, str]:

@@ -16,9 +16,11 @@ GROUP = "spotlabel.labelers"
 
 BUILTIN: dict[str, str] = {
     "boxbg": "spotlabel.labelers.boxbg.labeler:Boxbg",
+    "boxbg-student": "spotlabel.labelers.learned.student:BoxbgStudent",
     "boxbg-teacher": "spotlabel.labelers.learned.fused:BoxbgTeacher",
     "egoflow": "spotlabel.labelers.egomotion.egoflow:Egoflow",
     "egoflow-cut": "spotlabel.labelers.egomotion.egoflow_cut:EgoflowCut",
+    "egoflow-cut-student": "spotlabel.labelers.learned.student:EgoflowCutStudent",
     "egoflow-cut-teacher": "spotlabel.labelers.learned.fused:EgoflowCutTeacher",
     "farneback": "spotlabel.labelers.flow.farneback:Farneback",
     "filled-box": "spotlabel.labelers.baselines.filled_box:FilledBox",

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 _PARTIAL = ".partial"
 _PARTIAL_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.partial")
-_OUR_FOLDERS = ("evidence/*", "masks", "manual", "logs", ".digests", "jobs/*")
+_OUR_FOLDERS = ("evidence/*", "students/*", "masks", "manual", "logs", ".digests", "jobs/*")
 _HOST_DIGITS = 12
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.ENOSYS)

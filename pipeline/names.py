@@ -35,6 +35,11 @@ def evidence_path(out: Path, labeler: str, sequence: str) -> Path:
     return out / "evidence" / file_stem(labeler) / f"{file_stem(sequence)}.h5"
 
 
+def student_path(out: Path, labeler: str, sequence: str) -> Path:
+    """Student of a sequence: ``<out>/students/<labeler>/<sequence>.onnx``."""
+    return out / "students" / file_stem(labeler) / f"{file_stem(sequence)}.onnx"
+
+
 def mask_path(out: Path, sequence: str) -> Path:
     """Mask store of a sequence: ``<out>/masks/<sequence>.h5``."""
     return out / "masks" / f"{file_stem(sequence)}.h5"

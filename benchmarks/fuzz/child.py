@@ -98,15 +98,23 @@ def main() -> None:
     refused, slowest = 0, 0.0
     for number in range(first, first + count):
         os.pwrite(at, f"{number:>20}{refused:>20}".encode(), 0)
-        started = time.perf_counter()
-        signal.alarm(MOST_SECONDS)
-        problems, was_refused = tried(trial, draw_of(name, number))
-        signal.alarm(0)
-        slowest = max(slowest, time.perf_counter() - started)
+        problems, was_refused, seconds = _timed(trial, name, number)
+        if problems and seconds >= MOST_SECONDS:  # a hang hangs again, a busy machine hardly ever
+            problems, was_refused, seconds = _timed(trial, name, number)
+        slowest = max(slowest, seconds)
         refused += was_refused
         if problems:
             print(json.dumps({"number": number, "problems": problems}), flush=True)
     print(json.dumps({"refused": refused, "slowest": slowest}), flush=True)
+
+
+def _timed(trial: Trial, name: str, number: int) -> tuple[list[str], bool, float]:
+    """As :func:`tried`, and the seconds that it took."""
+    started = time.perf_counter()
+    signal.alarm(MOST_SECONDS)
+    problems, was_refused = tried(trial, draw_of(name, number))
+    signal.alarm(0)
+    return problems, was_refused, time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -18,9 +18,12 @@ from spotlabel.detector.evaluation.matching import Matches, match_sequence
 from spotlabel.detector.evaluation.records import Detections, Truth
 from spotlabel.detector.evaluation.traffic.detrac import COVERED
 from spotlabel.detector.prediction.predictor import Prediction, Predictor
+from spotlabel.pipeline.frames.prefetch import prefetch
 
 Bool = npt.NDArray[np.bool_]
 OVERLAPS = (0.5, 0.7)
+AHEAD = 2
+"""Batches that are read while the network is busy."""
 
 
 class Held(Protocol):
@@ -82,9 +85,12 @@ def tally(predictor: Predictor, frames: Held, indices: list[int]) -> Tally:
         predictor: the detector.
         frames: held-out frames.
         indices: which of them.
+
+    Raises:
+        SpotlabelError: a frame cannot be read.
     """
     counted = Tally()
-    for group in _groups(frames, indices, predictor.options.batch):
+    for group in prefetch(_groups(frames, indices, predictor.options.batch), AHEAD):
         for raw, found in zip(group, predictor.predict([raw.image for raw in group]), strict=True):
             counted.add(_tally_frame(raw, found, predictor.attentions))
     return counted

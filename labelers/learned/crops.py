@@ -20,6 +20,8 @@ from spotlabel.labelers.masks.boxes import pixel_rects
 Image = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.intp]
 Pixels = tuple[slice, slice]
+UNKNOWN = 128
+"""In a fourth channel, what another labeler says: not known. 0 is background, 255 foreground."""
 _COVER = MaskSettings()
 
 
@@ -36,7 +38,8 @@ class Place:
     """Where a box's crop lies.
 
     Attributes:
-        rows: row of the image behind each row of the crop; they turn back where the image is mirrored.
+        rows: row of the image behind each row of the crop; they turn back where the image is mirrored, and
+            are below 0 or beyond the last where the crop leaves the image.
         columns: likewise.
         inside: the box within the crop, never empty.
     """
@@ -60,6 +63,28 @@ def places(boxes: npt.NDArray[np.float32], shape: tuple[int, int], margin: float
         margin: share of a box's side.
     """
     return [_places(box, shape, margin) for box in box_pixels(boxes, shape)]
+
+
+def framed(boxes: npt.NDArray[np.float32], shape: tuple[int, int], margin: float) -> list[list[Place]]:
+    """The same without mirror images: one crop of each box with pixels, which may reach beyond the image.
+
+    Args:
+        boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges.
+        shape: height and width of the image.
+        margin: share of a box's side.
+    """
+    return [_framed(box, margin) for box in box_pixels(boxes, shape)]
+
+
+def _framed(box: Pixels, margin: float) -> list[Place]:
+    if any(part.stop <= part.start for part in box):
+        return []
+    around = [int(np.rint(margin * (part.stop - part.start))) for part in box]
+    rows, columns = (
+        np.arange(part.start - more, part.stop + more) for part, more in zip(box, around, strict=True)
+    )
+    inside = [slice(more, len(index) - more) for more, index in zip(around, (rows, columns), strict=True)]
+    return [Place(rows, columns, (inside[0], inside[1]))]
 
 
 def box_pixels(boxes: npt.NDArray[np.float32], shape: tuple[int, int]) -> list[Pixels]:
@@ -97,17 +122,34 @@ def _indices(low: int, high: int, length: int, margin: float, beyond: Beyond) ->
 
 
 def cropped(image: Image, place: Place, size: int) -> Image:
-    """A crop stretched to ``size`` x ``size``: uint8 (size, size, 3).
+    """A crop stretched to ``size`` x ``size``: uint8 (size, size, channels).
 
     Args:
-        image: uint8 (H, W, 3).
+        image: uint8 (H, W, channels), up to four: outside the image three are 0, the fourth :data:`UNKNOWN`.
         place: of the crop.
         size: px.
     """
-    crop = image[place.rows[:, None], place.columns]
+    crop = _taken(image, place)
     crop = _reduced(crop, crop.shape[0] // size, crop.shape[1] // size)
     stretched: Image = cv2.resize(crop, (size, size), interpolation=cv2.INTER_LINEAR_EXACT)
-    return stretched
+    return stretched.reshape(size, size, -1)
+
+
+def _taken(image: Image, place: Place) -> Image:
+    """The pixels of a crop; one inside the image is a part of it, which costs no time."""
+    (height, width), (rows, columns) = image.shape[:2], (place.rows, place.columns)
+    ends = (rows[0], rows[-1] + 1, columns[0], columns[-1] + 1)
+    if len(rows) != ends[1] - ends[0] or len(columns) != ends[3] - ends[2]:  # mirrored
+        return image[rows[:, None], columns]
+    top, bottom, left, right = max(ends[0], 0), min(ends[1], height), max(ends[2], 0), min(ends[3], width)
+    part = image[top:bottom, left:right]
+    beyond = (top - ends[0], ends[1] - bottom, left - ends[2], ends[3] - right)
+    if not any(beyond):
+        return part
+    above, below, before, after = map(int, beyond)
+    fill = (0, 0, 0, UNKNOWN)
+    bordered: Image = cv2.copyMakeBorder(part, above, below, before, after, cv2.BORDER_CONSTANT, value=fill)
+    return bordered.reshape(len(rows), len(columns), -1)
 
 
 def pasted(probability: Image, place: Place) -> Image:
@@ -128,7 +170,7 @@ def _reduced(crop: Image, down: int, across: int) -> Image:
         return crop
     down, across = max(down, 1), max(across, 1)
     height, width = crop.shape[0] // down * down, crop.shape[1] // across * across
-    blocks = crop[:height, :width].reshape(height // down, down, width // across, across, 3)
+    blocks = crop[:height, :width].reshape(height // down, down, width // across, across, -1)
     total, count = blocks.sum(axis=(1, 3), dtype=np.int64), down * across
     means: Image = ((total + count // 2) // count).astype(np.uint8)
     return means

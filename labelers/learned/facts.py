@@ -39,6 +39,10 @@ class Facts(Settings):
     """What they are then divided by."""
     output: Literal["probability", "min-max"]
     """Whether the first output is a probability, or has to be stretched from its least and largest value."""
+    evidence: bool = False
+    """The network is given two planes more: where the box is (1 in it, 0 around it, -1 outside the image),
+    and what another labeler says (1 foreground, -1 background, 0 not known). A box then has one crop, black
+    outside the image, in place of mirror images."""
 
 
 U2NET = Facts(

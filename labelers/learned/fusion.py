@@ -28,10 +28,14 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.learned.agreement import HALF, Sides, overlap, piece, reach, share, wholeness
+from spotlabel.labelers.masks import MASK_RULES_VERSION
 
 Image = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
+FUSION_VERSION = 10_000 + 100 * MASK_RULES_VERSION
+"""Of the fusion and of the rules that clean what it is given; the labeler's own is added, so that each makes
+evidence stale."""
 LEAST, GAIN = 0.2, 0.4
 OUTWEIGHS, OUTWEIGHS_GAIN = 0.5, 0.3
 BLUR = 0.02
@@ -94,10 +98,21 @@ def judged(pairs: Sequence[BoxPair]) -> Trust:
     Args:
         pairs: boxes spread over the video.
     """
-    spoken = [(pair, evidence) for pair in pairs if (evidence := pair.spoken) is not None]
-    agreements = [overlap(evidence, pair.taught) for pair, evidence in spoken if pair.is_whole]
-    network = len(agreements) >= max(FEWEST, MOST * len(spoken))
-    return Trust(network, not network or median(agreements) >= AGREEMENT)
+    spoken = sum(pair.spoken is not None for pair in pairs)
+    found = _agreements(pairs)
+    network = len(found) >= max(FEWEST, MOST * spoken)
+    return Trust(network, not network or median(found) >= AGREEMENT)
+
+
+def agreement(pairs: Sequence[BoxPair]) -> float:
+    """Median IoU of E with whole T over boxes of a video, 0 to 1; 0 if T is whole in none."""
+    return median(_agreements(pairs) or [0.0])
+
+
+def _agreements(pairs: Sequence[BoxPair]) -> list[float]:
+    """IoU of E with T in each box of which E says something and in which T is whole."""
+    spoken = ((pair, evidence) for pair in pairs if (evidence := pair.spoken) is not None)
+    return [overlap(evidence, pair.taught) for pair, evidence in spoken if pair.is_whole]
 
 
 def fused(pair: BoxPair, trust: Trust) -> Image:

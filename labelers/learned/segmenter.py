@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.errors import LabelerError
-from spotlabel.labelers.learned.crops import Place, cropped, pasted, places
+from spotlabel.labelers.learned.crops import UNKNOWN, Place, cropped, framed, pasted, places
 from spotlabel.labelers.learned.facts import Facts, read_facts
 
 Image = npt.NDArray[np.uint8]
+Bool = npt.NDArray[np.bool_]
 Boxes = npt.NDArray[np.float32]
 LIBRARIES = ("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-contrib-python")
 """Distributions on whose version probabilities depend; one of the two onnxruntimes is there."""
@@ -38,22 +39,24 @@ class Segmenter:
 
     def __init__(self, content: bytes, device: Literal["cpu", "cuda"] = "cpu", batch: int = 16) -> None:
         self._session = _session(content, device)
-        self.facts: Facts = read_facts(content, self._session.get_modelmeta().custom_metadata_map)
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.facts: Facts = read_facts(content, self.metadata)
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
             found = ", ".join(f"{one.name} {one.shape}" for one in inputs)
-            raise LabelerError(f"network: expected one input (batch, 3, height, width), got {found}")
+            raise LabelerError(f"network: expected one input (batch, channels, height, width), got {found}")
         fixed = inputs[0].shape[0]
         self._fixed = isinstance(fixed, int)
         self._batch = fixed if self._fixed else batch
         self._input, self._output = inputs[0].name, self._session.get_outputs()[0].name
 
-    def readings(self, image: Image, boxes: Boxes) -> list[list[Image]]:
+    def readings(self, image: Image, boxes: Boxes, evidence: Bool | None = None) -> list[list[Image]]:
         """Probability of the object in each box, read off each of its crops.
 
         Args:
             image: uint8 (H, W, 3), BGR.
             boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges.
+            evidence: bool (H, W), what another labeler says; None if nothing. Most networks do not ask.
 
         Returns:
             Of each box uint8 (h, w), 0 to 255, on the pixels that it touches: one of most, more of a box that
@@ -63,19 +66,30 @@ class Segmenter:
         Raises:
             LabelerError: the network's output is not what its description says.
         """
-        where = places(boxes, (image.shape[0], image.shape[1]), self.facts.margin)
+        shape = (image.shape[0], image.shape[1])
+        if self.facts.evidence:
+            where = framed(boxes, shape, self.facts.margin)
+            image = with_evidence(image, evidence)
+        else:
+            where = places(boxes, shape, self.facts.margin)
         found = self._asked(image, [place for some in where for place in some])
         return [[pasted(next(found), place) for place in some] for some in where]
 
     def _asked(self, image: Image, where: Sequence[Place]) -> Iterator[Image]:
         """The network's output for each crop, uint8 (size, size), in order."""
         for start in range(0, len(where), self._batch):
-            some = [cropped(image, place, self.facts.size) for place in where[start : start + self._batch]]
-            filled = some + some[-1:] * (self._batch - len(some)) if self._fixed else some
-            yield from self._run(prepared(np.stack(filled), self.facts))[: len(some)]
+            some = where[start : start + self._batch]
+            filled = list(some) + [some[-1]] * (self._batch - len(some)) if self._fixed else some
+            crops = np.stack([cropped(image, place, self.facts.size) for place in filled])
+            inputs = prepared(crops[..., :3], self.facts)
+            if self.facts.evidence:
+                shape = (image.shape[0], image.shape[1])
+                planes = np.stack([box_plane(place, shape, self.facts.size) for place in filled])
+                inputs = np.concatenate([inputs, planes[:, None], evidence_plane(crops[..., 3:])], axis=1)
+            yield from self._run(inputs)[: len(some)]
 
     def _run(self, crops: npt.NDArray[np.float32]) -> Image:
-        """float32 (N, 3, size, size) in, uint8 (N, size, size) out."""
+        """float32 (N, 3 or 5, size, size) in, uint8 (N, size, size) out."""
         try:
             output = np.asarray(self._session.run([self._output], {self._input: crops})[0])
         except Exception as error:  # onnxruntime's errors have no class of their own
@@ -101,6 +115,31 @@ def prepared(crops: Image, facts: Facts) -> npt.NDArray[np.float32]:
     scaled = colours.astype(np.float32) / np.asarray(most, np.float32)
     normal = (scaled - np.asarray(facts.mean, np.float32)) / np.asarray(facts.deviation, np.float32)
     return np.ascontiguousarray(normal.transpose(0, 3, 1, 2), np.float32)
+
+
+def with_evidence(image: Image, evidence: Bool | None) -> Image:
+    """An image, uint8 (H, W, 3), with what another labeler says as a fourth channel."""
+    fourth = np.full(image.shape[:2], UNKNOWN, np.uint8) if evidence is None else evidence * np.uint8(255)
+    return np.dstack([image, fourth])
+
+
+def evidence_plane(fourth: Image) -> npt.NDArray[np.float32]:
+    """The fourth channel of crops, uint8 (N, size, size, 1), as float32 (N, 1, size, size) from -1 to 1."""
+    plane = (fourth.astype(np.float32) - np.float32(UNKNOWN)) / np.float32(UNKNOWN)
+    clipped: npt.NDArray[np.float32] = np.minimum(plane, np.float32(1)).transpose(0, 3, 1, 2)
+    return clipped
+
+
+def box_plane(place: Place, shape: tuple[int, int], size: int) -> npt.NDArray[np.float32]:
+    """Where the box of a crop is: 1 in it, 0 around it, -1 outside the image; float32 (size, size)."""
+    within, around = [], []
+    for index, part, length in zip((place.rows, place.columns), place.inside, shape, strict=True):
+        centres = (np.arange(size) + 0.5) * (len(index) / size)
+        within.append((centres >= part.start) & (centres < part.stop))
+        around.append((centres >= -index[0]) & (centres < length - index[0]))
+    outside = ~(around[0][:, None] & around[1])
+    plane: npt.NDArray[np.float32] = (within[0][:, None] & within[1]).astype(np.float32) - outside
+    return plane
 
 
 def as_probability(output: npt.NDArray[Any], facts: Facts) -> Image:

@@ -52,3 +52,42 @@ class EgoflowCutTeacherSettings(FusedSettings):
 
     egoflow_cut: EgoflowCutSettings = EgoflowCutSettings()
     """Settings of the labeler `egoflow-cut`."""
+
+
+class TeachingSettings(Settings):
+    """How a student is taught."""
+
+    boxes: int = Field(150, ge=8, le=100_000)
+    """Boxes of the video that the teacher is asked about, spread over sizes, tracks and time; 1.3 CPU-seconds
+    each with U2-Net."""
+    size: Literal[64, 80, 96, 128] = 80
+    """Side of the student's input, px: larger ones have finer outlines and take longer."""
+    steps: int = Field(800, ge=0, le=1_000_000)
+    """Updates of the student's weights."""
+    batch: int = Field(16, ge=1, le=1024)
+    """Boxes an update."""
+    seed: int = Field(0, ge=0)
+    """Of the choice of boxes and of the training."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the student is trained."""
+
+
+class StudentSettings(TeacherSettings):
+    """Which network teaches, and how."""
+
+    teaching: TeachingSettings = TeachingSettings()
+    """How the student is taught."""
+
+
+class BoxbgStudentSettings(StudentSettings):
+    """Settings of the labeler ``boxbg-student``."""
+
+    boxbg: BoxbgSettings = BoxbgSettings()
+    """Settings of the labeler `boxbg`."""
+
+
+class EgoflowCutStudentSettings(StudentSettings):
+    """Settings of the labeler ``egoflow-cut-student``."""
+
+    egoflow_cut: EgoflowCutSettings = EgoflowCutSettings()
+    """Settings of the labeler `egoflow-cut`."""

@@ -26,6 +26,7 @@ from spotlabel.pipeline.cli.review import review
 from spotlabel.pipeline.cli.show import show
 from spotlabel.pipeline.cli.status import status
 from spotlabel.pipeline.cli.submit import submit
+from spotlabel.pipeline.cli.teach import teach
 from spotlabel.pipeline.cli.tune import tune
 from spotlabel.pipeline.cli.verify import verify
 from spotlabel.pipeline.cli.why import why
@@ -103,6 +104,6 @@ def main() -> None:
 
 for command in (
     label, relabel, status, plan, show, report, compare, why, verify, quality, demo, recipes, submit, jobs,
-    log, export, tune, review, import_group, manual, audit_command,
+    log, export, tune, review, import_group, manual, audit_command, teach,
 ):  # fmt: skip
     main.add_command(command)

@@ -12,6 +12,7 @@ from spotlabel.pipeline.cli.options import console, table
 from spotlabel.pipeline.cli.progress import watching
 from spotlabel.pipeline.datasets.cdnet_truth import check_truth
 from spotlabel.pipeline.errors import OtherStoreError, RecipeError, StoreError
+from spotlabel.pipeline.manual import read_manual
 from spotlabel.pipeline.measures.cdnet_check import TOLERANCE, SequenceScore, score_sequence
 from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe, load_recipe
 from spotlabel.pipeline.running.local import run_all, usable_cores
@@ -32,7 +33,7 @@ def verify() -> None:
 def stores(targets: tuple[str, ...], overrides: tuple[str, ...], quiet: bool) -> None:
     """Read every store completely: seal, chunk checksums, the checksum of every frame and table.
 
-    Exit code 1 if any is damaged; `spotlabel label` makes those again.
+    Exit code 1 if any is damaged; `spotlabel label` makes those again, but for corrections by hand.
 
     \b
     Examples:
@@ -43,13 +44,13 @@ def stores(targets: tuple[str, ...], overrides: tuple[str, ...], quiet: bool) ->
     damaged = 0
     for file in files:
         try:
-            frames = _check(file)
+            held = _check(file)
         except StoreError as error:
             damaged += 1
             echo(f"DAMAGED {error}", err=True)
         else:
             if not quiet:
-                echo(f"ok {file}: {frames} frames")
+                echo(f"ok {file}: {held}")
     echo(f"{len(files) - damaged} of {len(files)} stores are whole")
     sys.exit(1 if damaged else 0)
 
@@ -65,13 +66,15 @@ def _stores_of(target: str, overrides: tuple[str, ...]) -> list[Path]:
     return stores
 
 
-def _check(file: Path) -> int:
-    """Number of frames of a whole store, which says what it was made from."""
+def _check(file: Path) -> str:
+    """What a whole store holds, in words; one of frames says what it was made from."""
+    if file.parent.name == "manual":
+        return f"{len(read_manual(file))} corrections"
     kinds = (MaskReader, EvidenceReader) if file.parent.name == "masks" else (EvidenceReader, MaskReader)
     try:
-        return _read_whole(kinds[0](file))
+        return f"{_read_whole(kinds[0](file))} frames"
     except OtherStoreError:
-        return _read_whole(kinds[1](file))
+        return f"{_read_whole(kinds[1](file))} frames"
 
 
 def _read_whole(reader: EvidenceReader | MaskReader) -> int:

@@ -15,7 +15,7 @@ from spotlabel.pipeline.why.boxes import BoxFacts
 from spotlabel.pipeline.why.origin import Origin, Part
 from spotlabel.pipeline.why.summary import Lines, preset_of, quality_text
 
-_DIGESTS = ("annotations", "evidence", "frames")
+_DIGESTS = ("annotations", "evidence", "frames", "manual")
 _DIGEST_SHOWN = 16
 _LONGEST_RECORDED = 80
 _LONGEST_CHANGE = 160

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from spotlabel.pipeline.exports.publish import publish
 from spotlabel.pipeline.exports.record import VERSION, Record, digests, record_path, what_differs
 from spotlabel.pipeline.exports.staging import staging
 from spotlabel.pipeline.exports.video import Video
+from spotlabel.pipeline.hashing import text_digest
 from spotlabel.pipeline.inputs import check_inputs
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.progress import FrameProgress
@@ -98,12 +100,16 @@ def made_from(item: Item, options: ExportOptions, masks: str = "") -> dict[str, 
         options: what is asked for.
         masks: digest of its masks; by default of those that are there now.
     """
-    return {
+    origin = {
         "export": VERSION,
         "sequence": item.sequence.name,
         "masks": masks or sealed_digest(item.mask_path, item.cache),
         "options": options.model_dump(mode="json"),
     }
+    if options.images == "link":  # the same images may lie elsewhere by now, and a copy of them still there
+        folders = {os.path.abspath(file.parent) for file in item.sequence.frames.files()}
+        origin["image paths"] = text_digest("\n".join(sorted(folders)))
+    return origin
 
 
 def export_video(

@@ -88,6 +88,9 @@ def read_changes(
     finally:
         for video in videos.values():
             video.masks.close()
+    if not found:
+        names = ", ".join(item.sequence.name for item in chosen[:3]) + (", ..." if len(chosen) > 3 else "")
+        raise DatasetError.at(source.path, "", f"tells of no frame of {names}")
     return found
 
 
@@ -98,8 +101,9 @@ def _index_of(picture: Picture, video: Video, path: Path) -> int:
     if index is None:
         which = picture.name if picture.number is None else picture.number
         raise DatasetError.at(
-            path, picture.place, f"{name} has no frame {which!r}", "name its video with --only"
-        )
+            path, picture.place, f"{name} has no frame {which!r}",
+            "images have to keep the names that the export gave them; --only names another video",
+        )  # fmt: skip
     if picture.size != (height, width):
         problem = (
             f"{picture.size[1]} x {picture.size[0]} pixels, the frames of {name} have {width} x {height}"

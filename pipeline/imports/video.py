@@ -36,7 +36,7 @@ class Frame:
         own: uint8 (H, W) by row of the box in the frame, 1 at its pixels; of boxes that have a mask.
         unknown: bool (H, W), pixels of which nothing is known.
         unsure: rows of boxes without a mask of which pixels are unknown.
-        by_hand: bool (H, W), pixels that a person gave to a box.
+        by_hand: likewise of boxes whose pixels a person drew.
     """
 
     index: int

@@ -26,8 +26,9 @@ class Preset:
 PRESETS: dict[PresetName, Preset] = {
     # The best that has been measured for each camera kind: docs/quality.md.
     "default": Preset("boxbg", "egoflow-cut", "default"),
-    # The same, put together with what a network says that knows what objects look like: docs/learned.md.
-    "learned": Preset("boxbg-teacher", "egoflow-cut-teacher", "default"),
+    # The same, put together with a small network that a large one has taught what the video's objects look
+    # like: docs/learned.md.
+    "learned": Preset("boxbg-student", "egoflow-cut-student", "default"),
     # Section III-D of the SpotNet paper.
     "paper": Preset("pawcs", "farneback", "paper"),
     # What the authors' released scripts do, with the PAWCS that they used.

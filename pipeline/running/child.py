@@ -19,6 +19,7 @@ import cv2
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.export_job import run_export
 from spotlabel.pipeline.running.job import run_sequence
+from spotlabel.pipeline.running.teach_job import run_teaching
 
 _SECONDS_BETWEEN_REPORTS = 0.2
 
@@ -38,6 +39,8 @@ def run(job: Mapping[str, Any]) -> int:
     recipe = build_recipe(job["recipe"])
     if "export" in job:
         outcome = run_export(recipe, job, reporter.progress)
+    elif "teach" in job:
+        outcome = run_teaching(recipe, job["sequence"], reporter.progress)
     else:
         outcome = run_sequence(recipe, job["sequence"], bool(job["masks_only"]), reporter.progress)
     reporter.send({"outcome": dataclasses.asdict(outcome)})

@@ -130,7 +130,9 @@ def _run_watched(
         outcome.evidence = "fresh"
     else:
         with _stage(outcome, "evidence"), warnings_into(outcome.remarks, outcome.findings):
-            outcome.bad_frames = make_evidence(recipe, item, annotations, partial(progress, "evidence"))
+            outcome.bad_frames = make_evidence(
+                recipe, item, annotations, partial(progress, "evidence"), progress
+            )
     if mask_need(recipe, item).state == State.FRESH:
         outcome.masks = "fresh"
     else:

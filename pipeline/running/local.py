@@ -75,12 +75,24 @@ def run_all(recipe: Recipe, names: list[str], jobs: int, masks_only: bool, watch
     Raises:
         Interrupted: SIGINT or SIGTERM came; the children are dead, finished videos are kept.
     """
+    return _run_jobs(recipe, names, jobs, {"masks_only": masks_only}, watcher)
+
+
+def teach_all(recipe: Recipe, names: list[str], jobs: int, watcher: Watcher) -> list[Outcome]:
+    """Bring the students of the named sequences up to date; as :func:`run_all`."""
+    return _run_jobs(recipe, names, jobs, {"teach": True}, watcher)
+
+
+def _run_jobs(
+    recipe: Recipe, names: list[str], jobs: int, what: Mapping[str, Any], watcher: Watcher
+) -> list[Outcome]:
+    """Run a job for each of the named sequences."""
     tree = absolute_tree(recipe)
     children = Children()
     threads = max(1, usable_cores() // max(1, min(jobs, len(names))))
 
     def run(name: str) -> Outcome:
-        job = {"recipe": tree, "sequence": name, "masks_only": masks_only, "threads": threads}
+        job = {"recipe": tree, "sequence": name, "threads": threads, **what}
         return run_one(job, recipe.out / "logs" / f"{file_stem(name)}.log", children, watcher)
 
     done: dict[str, Outcome] = {}

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
-from spotlabel.labelers.base import ClipFrame, Evidence, instance
+from spotlabel.labelers.base import ClipFrame, Evidence, Labeler, instance, is_taught
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.pipeline.errors import FrameError, MissingFrameError, SpotlabelError
 from spotlabel.pipeline.frames import prefetch
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.inputs import check_inputs
-from spotlabel.pipeline.progress import FrameProgress
+from spotlabel.pipeline.progress import FrameProgress, StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations, Image, Sequence
+from spotlabel.pipeline.stages.students import bring_student
 from spotlabel.pipeline.store import EvidenceWriter, FrameState, StoreInfo
 from spotlabel.pipeline.upkeep.labeler_files import read_files, recorded_settings
 from spotlabel.pipeline.upkeep.plan import Item
@@ -91,8 +94,14 @@ class SequenceClip:
         return ClipFrame(number, image, boxes, regions)
 
 
-def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress: FrameProgress) -> list[str]:
-    """Run the labeler of an item and write its evidence store.
+def make_evidence(
+    recipe: Recipe,
+    item: Item,
+    annotations: Annotations,
+    progress: FrameProgress,
+    of_stages: StageProgress = lambda stage, done, total: None,
+) -> list[str]:
+    """Run the labeler of an item and write its evidence store; if it has to be taught, that comes first.
 
     Args:
         recipe: how frames are read.
@@ -100,6 +109,7 @@ def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress
         annotations: the sequence's; boxes and ignore regions are given to the labeler only if it declares
             that it uses boxes.
         progress: called after every frame.
+        of_stages: called with the steps of what comes before.
 
     Returns:
         One line per unreadable frame.
@@ -124,7 +134,7 @@ def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress
     )
     clip = SequenceClip(item.sequence, recipe.frames, annotations if item.labeler.uses_boxes else None)
     with EvidenceWriter.writing(item.evidence_path, info, item.labeler.kind, item.labeler.neutral) as writer:
-        for done, evidence in enumerate(_labelled(item, clip)):
+        for done, evidence in enumerate(_labelled(recipe, item, annotations, clip, of_stages)):
             if done >= len(clip.readable):
                 raise EvidenceError(f"{item.labeler.name}: more evidence than frames")
             state = FrameState.WARM_UP if evidence.warm_up else FrameState.OK
@@ -140,13 +150,45 @@ def make_evidence(recipe: Recipe, item: Item, annotations: Annotations, progress
     return [f"frame {frames.numbers[index]}: {error}" for index, error in clip.unreadable.items()]
 
 
-def _labelled(item: Item, clip: SequenceClip) -> Iterator[Evidence]:
-    """Evidence of the clip's frames; whatever the labeler raises names the labeler."""
+def teach(recipe: Recipe, item: Item, annotations: Annotations, of_stages: StageProgress) -> bool:
+    """Bring the student of an item up to date whose labeler has one; whether it was taught now.
+
+    Raises:
+        FrameError, EvidenceError, ChangedInputError: as :func:`make_evidence`.
+        StudentError: torch is not installed.
+    """
+    with _named_errors(item.labeler):
+        clip = SequenceClip(item.sequence, recipe.frames, annotations)
+        labeler = _made(item)
+        return bring_student(recipe, item, annotations, labeler=labeler, clip=clip, progress=of_stages)[1]
+
+
+def _made(item: Item) -> Any:
+    return instance(item.labeler, item.settings, read_files(item.labeler, item.settings))
+
+
+def _labelled(
+    recipe: Recipe, item: Item, annotations: Annotations, clip: SequenceClip, of_stages: StageProgress
+) -> Iterator[Evidence]:
+    """Evidence of the clip's frames."""
+    with _named_errors(item.labeler):
+        labeler = _made(item)
+        if is_taught(item.labeler):
+            student, _ = bring_student(
+                recipe, item, annotations, labeler=labeler, clip=clip, progress=of_stages
+            )
+            labeler.learn(student)
+        yield from labeler.label(clip)
+
+
+@contextmanager
+def _named_errors(labeler: type[Labeler]) -> Iterator[None]:
+    """Whatever a labeler raises names it."""
     try:
-        yield from instance(item.labeler, item.settings, read_files(item.labeler, item.settings)).label(clip)
+        yield
     except SpotlabelError:
         raise
     except LabelerError as error:
-        raise EvidenceError(f"{item.labeler.name}: {error}") from error
+        raise EvidenceError(f"{labeler.name}: {error}") from error
     except Exception as error:
-        raise EvidenceError(f"{item.labeler.name}: {type(error).__name__}: {error}") from error
+        raise EvidenceError(f"{labeler.name}: {type(error).__name__}: {error}") from error

@@ -204,6 +204,8 @@ def _difference(part: str, stored: Any, wanted: Any) -> str:
     if isinstance(stored, dict) and isinstance(wanted, dict):
         keys = [key for key in sorted({*stored, *wanted}) if stored.get(key) != wanted.get(key)]
         return ", ".join(_difference(f"{part}.{key}", stored.get(key), wanted.get(key)) for key in keys)
-    if part in ("frames", "annotations", "evidence", "masks", "manual") or part.startswith("files."):
+    if part in ("frames", "annotations", "evidence", "masks", "manual", "image paths") or part.startswith(
+        "files."
+    ):
         return f"{part} changed"
     return f"{part}: {stored} -> {wanted}"

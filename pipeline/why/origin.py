@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spotlabel.pipeline.errors import RecipeError, SpotlabelError, StoreError
-from spotlabel.pipeline.names import evidence_path
+from spotlabel.pipeline.names import evidence_path, manual_path
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.store import EvidenceReader, MaskReader
 from spotlabel.pipeline.upkeep.freshness import Need, compare
@@ -96,7 +96,8 @@ def _item(recipe: Recipe, masks: MaskReader) -> Item:
             f"the recipe has no sequence {masks.sequence!r}; {nearest(masks.sequence, names)}"
         ) from error
     beside = evidence_path(_out(masks), item.labeler.name, masks.sequence)
-    return dataclasses.replace(item, mask_path=masks.path, evidence_path=beside)
+    by_hand = manual_path(_out(masks), masks.sequence)
+    return dataclasses.replace(item, mask_path=masks.path, evidence_path=beside, manual_path=by_hand)
 
 
 def _wanted_masks(recipe: Recipe, item: Item) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def test_a_fault_is_told_with_its_input_and_the_rest_goes_on(
     fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAULT", fault)
-    monkeypatch.setattr("benchmarks.fuzz.run._DEAF_SECONDS", 2)
+    monkeypatch.setattr("benchmarks.fuzz.run._DEAF_SECONDS", 5)
     kind = Kind("faulty", "R1", 1, "", lambda folder: lambda draw: [])
     result = fuzz(kind, 0, 6, tmp_path, module="tests.helpers.faulty_child")
     told = {

@@ -27,6 +27,9 @@ def segmenter(
 ) -> bytes:  # fmt: skip
     """An ONNX file: red less green and blue, averaged over 3 x 3 px, through a sigmoid.
 
+    With ``evidence`` among the facts it looks at the other two planes in place of the colours: half the box
+    plus the other labeler.
+
     Args:
         described: whether it says what it is.
         steepness: of the sigmoid.
@@ -38,16 +41,20 @@ def segmenter(
     onnx = pytest.importorskip("onnx", reason="needs spotlabel[onnx]")
     said = {**FACTS, **facts}
     side, helper = said["size"], onnx.helper
-    weights = np.zeros((1, 3, 3, 3), np.float32)
-    weights[0] = np.array([1, -0.5, -0.5], np.float32)[:, None, None] / 9 * steepness
-    bias = np.array([-0.25 * steepness], np.float32)
+    planes = 5 if said.get("evidence") else 3
+    weights, bias = np.zeros((1, planes, 3, 3), np.float32), np.zeros(1, np.float32)
+    if planes == 3:
+        weights[0] = np.array([1, -0.5, -0.5], np.float32)[:, None, None] / 9 * steepness
+        bias[0] = -0.25 * steepness
+    else:
+        weights[0, 3:, 1, 1] = 0.5 * steepness, steepness
     graph = helper.make_graph(
         [
             helper.make_node("Conv", ["crop", "weights", "bias"], ["score"], pads=[1, 1, 1, 1]),
             helper.make_node("Sigmoid", ["score"], ["probability"]),
         ],
         "red",
-        [helper.make_tensor_value_info("crop", onnx.TensorProto.FLOAT, [batch, 3, side, side])],
+        [helper.make_tensor_value_info("crop", onnx.TensorProto.FLOAT, [batch, planes, side, side])],
         [
             helper.make_tensor_value_info(
                 "probability" if sigmoid else "score", onnx.TensorProto.FLOAT, [batch, 1, side, side]

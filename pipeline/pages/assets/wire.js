@@ -75,10 +75,6 @@ export class Latest {
   #running = false;
   #next = null;
 
-  get idle() {
-    return !this.#running;
-  }
-
   async run(job) {
     this.#next = job;
     if (this.#running) return;

@@ -60,11 +60,6 @@ class Remembered(Generic[_Value]):
                 self._values.popitem(last=False)
         return value
 
-    def clear(self) -> None:
-        """Forget all."""
-        with self._lock:
-            self._values.clear()
-
 
 class SharedEvidence(EvidenceReader):
     """Evidence that several threads read, one at a time: a reader has one place in its file."""

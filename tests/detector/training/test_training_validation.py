@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
 from spotlabel.detector.contract import Attention
 from spotlabel.detector.data.labelled import RawFrame
-from spotlabel.detector.prediction.predictor import Prediction
-from spotlabel.detector.training.validation import Tally, _tally_frame
+from spotlabel.detector.prediction.predictor import Prediction, PredictOptions
+from spotlabel.detector.training.validation import Tally, _tally_frame, tally
+from spotlabel.pipeline.errors import FrameError
 
 
 def frame(mask: np.ndarray) -> RawFrame:
@@ -63,3 +66,50 @@ def test_maps_in_0_to_1_are_cut_in_the_middle_and_others_are_no_masks() -> None:
     found = Prediction(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64), {"loc": share, "cls": share})
     attentions = {"loc": Attention("where", foreground=True), "cls": Attention("what")}
     assert _tally_frame(frame(mask), found, attentions).figures() == {"ap50": 0, "ap70": 0, "loc_iou": 1}
+
+
+class Finder:
+    """Finds in every frame one box, further to the right by the frame's own grey level."""
+
+    def __init__(self, batch: int) -> None:
+        self.options, self.attentions = PredictOptions(batch=batch), {}
+        self.seen: list[list[int]] = []
+
+    def predict(self, images: list[np.ndarray]) -> list[Prediction]:
+        shifts = [int(image[0, 0, 0]) for image in images]
+        self.seen.append(shifts)
+        return [prediction([[10 + shift, 10, 30 + shift, 30]], [0.9]) for shift in shifts]
+
+
+class Drawer:
+    """Held-out frames, made when they are asked for; from ``broken`` on there are none."""
+
+    def __init__(self, broken: int = 99) -> None:
+        self.broken, self.threads = broken, set[str]()
+
+    def __getitem__(self, index: int) -> RawFrame:
+        self.threads.add(threading.current_thread().name)
+        if index >= self.broken:
+            raise FrameError(f"frame {index} cannot be read")
+        made = frame(np.zeros((40, 80), np.uint8))
+        made.image[:] = index
+        return made
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_frames_are_read_ahead_and_counted_in_their_order(batch: int) -> None:
+    finder, frames, indices = Finder(batch), Drawer(), [0, 9, 3, 30, 1]
+    counted = tally(finder, frames, indices)  # type: ignore[arg-type]
+    assert [shift for shifts in finder.seen for shift in shifts] == indices
+    assert counted.frames == 5
+    met: list[bool] = [bool(matches.hit.all()) for matches in counted.matches[0.7]]
+    assert met == [shift * 20 <= 0.3 / 1.7 * 400 for shift in indices]  # IoU of boxes of 20 px so far apart
+    assert frames.threads == {"prefetch"}
+    assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
+
+
+def test_a_frame_that_cannot_be_read_ends_the_validation() -> None:
+    finder = Finder(2)
+    with pytest.raises(FrameError, match="frame 5 cannot be read"):
+        tally(finder, Drawer(broken=5), [0, 1, 2, 5, 6])  # type: ignore[arg-type]
+    assert finder.seen == [[0, 1]]

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotlabel.labelers.learned.crops import box_pixels, cropped, pasted, places
+from spotlabel.labelers.learned.crops import UNKNOWN, box_pixels, cropped, framed, pasted, places
 
 HEIGHT, WIDTH = 20, 30
 
@@ -85,3 +85,31 @@ def test_what_is_cropped_comes_back_to_the_pixels_of_its_box(box, margin):
         assert place.columns[place.inside[1]].tolist() == list(range(WIDTH))[pixels[1]]
         assert (cropped(image, place, 16) == 7).all()
         assert pasted(np.full((16, 16), 9, np.uint8), place).tolist() == np.full(shape, 9).tolist()
+
+
+@given(
+    st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1), st.integers(1, 12), st.integers(1, 12),
+    st.sampled_from([0.0, 0.3, 0.5]),
+)  # fmt: skip
+def test_a_framed_crop_is_black_and_not_known_outside_the_image(x, y, width, height, margin):
+    image = np.random.default_rng(0).integers(1, 255, (HEIGHT, WIDTH, 4)).astype(np.uint8)
+    box = np.array([[x, y, min(x + width, WIDTH), min(y + height, HEIGHT)]], np.float32)
+    ((place,),) = framed(box, (HEIGHT, WIDTH), margin)
+    (pixels,) = box_pixels(box, (HEIGHT, WIDTH))
+    around = [round(margin * (part.stop - part.start)) for part in pixels]
+    wide = np.zeros((HEIGHT + 40, WIDTH + 40, 4), np.uint8)
+    wide[..., 3] = UNKNOWN
+    wide[20:-20, 20:-20] = image
+    rows, columns = (
+        slice(part.start + 20 - more, part.stop + 20 + more)
+        for part, more in zip(pixels, around, strict=True)
+    )
+    side = max(len(place.rows), len(place.columns))
+    expected = cv2.resize(wide[rows, columns], (side, side), interpolation=cv2.INTER_LINEAR_EXACT)
+    if max(len(place.rows), len(place.columns)) < 2 * side:
+        np.testing.assert_array_equal(cropped(image, place, side), expected)
+    np.testing.assert_array_equal(wide[rows, columns][place.inside], image[pixels])
+
+
+def test_a_box_without_pixels_has_no_framed_crop():
+    assert framed(np.array([[4, 4, 4, 9]], np.float32), (HEIGHT, WIDTH), 0.3) == [[]]

@@ -180,7 +180,9 @@ def test_boxes_are_asked_about_once(monkeypatch):
     fused = Fused(Told(clip.truth), FusedSettings(judged=8), {"network": segmenter()}, adds_only=False)
     ask = fused._segmenter.readings
     monkeypatch.setattr(
-        fused._segmenter, "readings", lambda image, boxes: asked.extend(boxes) or ask(image, boxes)
+        fused._segmenter,
+        "readings",
+        lambda image, boxes, mask: asked.extend(boxes) or ask(image, boxes, mask),
     )
     list(fused.label(clip))
     assert len(asked) == sum(len(frame.boxes) for frame in clip.frames)

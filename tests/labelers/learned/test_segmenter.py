@@ -11,8 +11,9 @@ import pytest
 
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.learned import facts
+from spotlabel.labelers.learned.crops import framed
 from spotlabel.labelers.learned.facts import Facts, read_facts
-from spotlabel.labelers.learned.segmenter import Segmenter, as_probability, prepared
+from spotlabel.labelers.learned.segmenter import Segmenter, as_probability, box_plane, prepared
 from tests.helpers.clips import texture
 from tests.helpers.segmenters import FACTS, segmenter
 
@@ -171,3 +172,26 @@ def test_cuda_that_is_not_there_is_told():
         pytest.skip("onnxruntime for CUDA is installed")
     with pytest.raises(LabelerError, match="cuda needs onnxruntime-gpu"):
         Segmenter(segmenter(), device="cuda")
+
+
+def test_a_network_that_asks_for_evidence_is_given_it_and_the_box():
+    image = np.zeros((60, 80, 3), np.uint8)
+    left = np.zeros((60, 80), np.bool_)
+    left[:, :30] = True
+    boxes = np.array([[10, 10, 50, 50], [60, 20, 80, 60]], np.float32)  # the second one is cut by the border
+    asking = Segmenter(segmenter(evidence=True))
+    (first,), (second,) = asking.readings(image, boxes, left)
+    assert (first[:, :18] == 255).all()
+    assert (first[:, 22:] == 0).all()
+    assert (second == 0).all()
+    (first,), _ = asking.readings(image, boxes)
+    assert (first[2:-2, 2:-2] == 255).all()  # not known: the box alone speaks
+
+
+def test_box_and_image_are_told_apart_from_what_is_around():
+    (place,) = framed(np.array([[0, 20, 20, 40]], np.float32), (60, 80), 0.5)[0]
+    plane = box_plane(place, (60, 80), 40)
+    assert np.unique(plane[:, :10]).tolist() == [-1]
+    assert (plane[10:30, 10:30] == 1).all()
+    assert (plane == 1).sum() == 400
+    assert (plane[:, 30:] == 0).all()

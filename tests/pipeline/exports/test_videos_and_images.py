@@ -19,7 +19,7 @@ from spotlabel.pipeline.exports import stage as export_stage
 from spotlabel.pipeline.exports.images import Images
 from spotlabel.pipeline.exports.options import FormatName
 from spotlabel.pipeline.exports.record import digests, what_differs
-from spotlabel.pipeline.exports.stage import dataset_classes, made_from, origins
+from spotlabel.pipeline.exports.stage import dataset_classes, export_video, made_from, origins, why_export
 from spotlabel.pipeline.recipes.recipe import load_recipe
 from spotlabel.pipeline.store import FrameState
 from spotlabel.pipeline.upkeep.plan import items
@@ -40,6 +40,22 @@ def test_links_that_lead_nowhere_are_not_up_to_date(root: Path) -> None:
     cache = digests(to, "coco", "gate")
     expected = f"{to / 'images/gate/000004.jpg'} leads to a file that has gone"
     assert what_differs(to, "coco", "gate", origin, cache) == expected
+
+
+def test_links_to_images_that_lie_elsewhere_by_now_are_not_up_to_date(root: Path) -> None:
+    """Though the old copy is still there."""
+    options, to = asked(images="link"), root / "to"
+    export(root, to, options)
+    _, item = opened(root)
+    cache = digests(to, "coco", "gate")
+    assert what_differs(to, "coco", "gate", made_from(item, options), cache) == ""
+    shutil.copytree(root / "data", root / "moved")
+    recipe = load_recipe(str(root / "recipe.yaml"), [f"data={root / 'moved'}"])
+    (item,) = items(recipe)
+    assert why_export(recipe, item, options, to) == "image paths changed"
+    export_video(recipe, item, options, to, lambda *_: None)
+    assert (to / "images/gate/000004.jpg").resolve() == root / "moved/gate/img1/000004.jpg"
+    assert why_export(recipe, item, options, to) == ""
 
 
 def test_a_damaged_store_leaves_the_classes_of_the_others(root: Path) -> None:

@@ -219,6 +219,15 @@ def test_one_file_of_all_videos(root: Path):
     assert [*importing.read(root, path, "coco", "road")] == ["road"]
 
 
+def test_a_file_of_other_videos_than_those_that_are_meant_is_told(root: Path):
+    path = importing.exported(root, "coco")
+    with pytest.raises(DatasetError, match=r"gate\.json: tells of no frame of road"):
+        importing.read(root, path, "coco", "road")
+    path.write_text('{"images": [], "annotations": []}')
+    with pytest.raises(DatasetError, match="tells of no frame of gate, road"):
+        importing.read(root, path, "coco")
+
+
 def test_boxes_without_tracks_come_back_from_every_format(root: Path):
     for name in ("gate", "road"):
         gt = root / "data" / name / "gt" / "gt.txt"
@@ -385,6 +394,9 @@ def test_the_command_line_from_an_edit_to_a_drop(root: Path):
     assert "stale (manual changed)" in status.stdout
     assert "gate: 1 corrections by hand\n" in status.stdout
     assert spotlabel("relabel", recipe).returncode == 0
+    verified = spotlabel("verify", "stores", recipe)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert f"ok {root / 'out/manual/gate.h5'}: 1 corrections\n" in verified.stdout
     listed = spotlabel("manual", "list", recipe)
     assert (listed.returncode, listed.stderr) == (0, "")
     assert "23 17 39.5 34  mask" in listed.stdout

@@ -1,0 +1,209 @@
+"""Students of a recipe's videos: taught in one go with labelling, and again when something changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from spotlabel.labelers.learned.segmenter import Segmenter
+from spotlabel.pipeline.recipes.recipe import build_recipe
+from spotlabel.pipeline.running.job import run_sequence
+from spotlabel.pipeline.running.teach_job import run_teaching
+from spotlabel.pipeline.stages import students
+from tests.helpers.recipes import environment, spotlabel, write
+from tests.helpers.red_cars import taught_tree
+from tests.helpers.segmenters import segmenter
+
+pytest.importorskip("onnxruntime", reason="needs spotlabel[learned]")
+pytest.importorskip("torch", reason="needs spotlabel[teach]")
+
+
+class Told:
+    """Remembers what it is told of progress."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, int] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        self.stages[stage] = self.stages.get(stage, 0) + 1
+
+
+def labelled(tree):
+    told = Told()
+    outcome = run_sequence(build_recipe(tree), "a", False, told)
+    assert not outcome.error
+    return outcome, told.stages
+
+
+def taught(tree):
+    told = Told()
+    outcome = run_teaching(build_recipe(tree), "a", told)
+    assert not outcome.error
+    return outcome.evidence, told.stages
+
+
+def files(out):
+    return {
+        path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.suffix in (".h5", ".onnx")
+    }
+
+
+def student(out):
+    return out / "students" / "boxbg-student" / "a.onnx"
+
+
+@pytest.fixture(scope="module")
+def labelled_once(tmp_path_factory):
+    root = tmp_path_factory.mktemp("students")
+    tree = taught_tree(root / "data", root / "out", "a")
+    outcome, stages = labelled(tree)
+    return tree, outcome, stages, files(root / "out")
+
+
+@pytest.fixture
+def made(labelled_once, tmp_path):
+    """The recipe and what it made, in a folder of the test's own."""
+    tree, _, _, _ = labelled_once
+    out = tmp_path / "out"
+    shutil.copytree(tree["out"], out)
+    return {**tree, "out": str(out)}, out
+
+
+def test_one_run_teaches_and_labels(labelled_once):
+    _, outcome, stages, found = labelled_once
+    assert outcome.evidence == outcome.masks == "made"
+    assert stages["teacher"] == 8
+    assert stages["teaching"] == 6
+    assert len(found) == 3
+
+
+def test_teaching_first_gives_the_same_bytes(labelled_once, tmp_path):
+    tree, _, _, expected = labelled_once
+    again = {**tree, "out": str(tmp_path / "out")}
+    assert taught(again)[0] == "made"
+    _, stages = labelled(again)
+    assert "teaching" not in stages
+    assert files(tmp_path / "out") == expected
+
+
+def test_a_student_that_fits_is_left_alone(made):
+    assert taught(made[0]) == ("fresh", {})
+
+
+@pytest.mark.parametrize("change", ["student", "record", "no record", "steps", "teacher"])
+def test_a_student_that_does_not_fit_is_taught_again(made, change, tmp_path):
+    tree, out = made
+    before = student(out).read_bytes()
+    settings = tree["evidence"]["boxbg-student"]
+    if change == "student":
+        student(out).write_bytes(before[:-1] + b"?")
+    if change == "record":
+        student(out).with_suffix(".json").write_text("{")
+    if change == "no record":
+        student(out).with_suffix(".json").unlink()
+    if change == "steps":
+        settings = {**settings, "teaching": {**settings["teaching"], "steps": 3}}
+    if change == "teacher":
+        (tmp_path / "other.onnx").write_bytes(segmenter(steepness=39))
+        settings = {**settings, "network": str(tmp_path / "other.onnx")}
+    state, stages = taught({**tree, "evidence": {"boxbg-student": settings}})
+    assert state == "made"
+    assert stages["teaching"] == (3 if change == "steps" else 6)
+    assert (student(out).read_bytes() == before) == (change not in ("steps", "teacher"))
+
+
+def test_the_teacher_is_not_asked_again_for_another_training(made, monkeypatch):
+    tree, _ = made
+    settings = tree["evidence"]["boxbg-student"]
+    tree = {
+        **tree,
+        "evidence": {
+            "boxbg-student": {**settings, "teaching": {**settings["teaching"], "seed": 0, "steps": 2}}
+        },
+    }
+    monkeypatch.setattr("spotlabel.labelers.learned.segmenter.Segmenter._run", None)
+    assert taught(tree)[0] == "made"
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive"])
+def test_damaged_answers_are_asked_for_again(made, damage):
+    tree, out = made
+    before = student(out).read_bytes()
+    student(out).unlink()
+    student(out).with_suffix(".answers.npz").write_bytes(damage)
+    assert taught(tree)[0] == "made"
+    assert student(out).read_bytes() == before
+
+
+def test_without_torch_it_says_what_to_install_before_it_asks_anybody(labelled_once, tmp_path, monkeypatch):
+    tree = {**labelled_once[0], "out": str(tmp_path / "out")}
+    monkeypatch.setattr(students, "_TEACHING", "torch_that_is_not_there.school")
+    outcome = run_sequence(build_recipe(tree), "a", False, Told())
+    assert outcome.error == (
+        "a student is taught with torch_that_is_not_there, which is not installed "
+        "(pip install 'spotlabel[teach]')"
+    )
+    assert not (tmp_path / "out" / "students").exists()
+
+
+def test_a_labeler_without_a_student_is_told(tmp_path):
+    tree = {**taught_tree(tmp_path / "data", tmp_path / "out", "a"), "labeler": "boxbg"}
+    outcome = run_teaching(build_recipe(tree), "a", Told())
+    assert outcome.error == "boxbg has no student to teach; set preset=learned, or labeler=boxbg-student"
+
+
+def test_the_command_teaches_every_video(labelled_once, tmp_path):
+    tree = {**labelled_once[0], "out": str(tmp_path / "out")}
+    told = spotlabel("teach", write(tmp_path / "recipe.yaml", yaml.safe_load(yaml.safe_dump(tree))))
+    assert told.returncode == 0, told.stderr
+    assert str(student(tmp_path / "out")) in told.stdout.replace("\n", "")
+    assert (
+        student(tmp_path / "out").read_bytes()
+        == labelled_once[3][student(tmp_path / "out").relative_to(tmp_path / "out")]
+    )
+
+
+KILLED = """
+import json, os, sys
+from spotlabel.labelers.learned.segmenter import Segmenter
+from spotlabel.pipeline.recipes.recipe import build_recipe
+from spotlabel.pipeline.running.job import run_sequence
+from spotlabel.pipeline.stages import students
+
+students._SECONDS_BETWEEN_SAVES = 0.0
+tree, stage, count = json.loads(sys.argv[1])
+
+def progress(name, done, total):
+    if (name, done) == (stage, count):
+        os._exit(9)
+
+run_sequence(build_recipe(tree), "a", False, progress)
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "asked"), [(("teacher", 5), 3), (("teaching", 6), 0), (("evidence", 7), 0)]
+)
+def test_a_run_that_was_killed_is_gone_on_with(labelled_once, tmp_path, monkeypatch, point, asked):
+    """Nothing that the teacher has said is asked again."""
+    tree, _, _, expected = labelled_once
+    tree, out = {**tree, "out": str(tmp_path / "out")}, tmp_path / "out"
+    child = subprocess.run(
+        [sys.executable, "-c", KILLED, json.dumps([tree, *point])], env=environment(), check=False
+    )
+    assert child.returncode == 9
+    assert not list(out.rglob("masks/*.h5"))
+    assert student(out).exists() == (point[0] == "evidence")
+    run, crops = Segmenter._run, []
+    monkeypatch.setattr(
+        Segmenter, "_run", lambda self, inputs: crops.append(inputs.shape) or run(self, inputs)
+    )
+    _, stages = labelled(tree)
+    assert sum(shape[1] == 3 for shape in crops) == asked
+    assert ("teaching" in stages) == (point[0] != "evidence")
+    assert files(out) == expected
