@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 import signal
 from pathlib import Path
@@ -12,12 +13,15 @@ import cv2
 import numpy as np
 import pytest
 
+from spotlabel.pipeline.audit.proposal import proposal_path
+from spotlabel.pipeline.cli import review as command
 from spotlabel.pipeline.manual import Correction, Decision, put_manual, read_manual
 from spotlabel.pipeline.pages.review.app import Review
 from spotlabel.pipeline.pages.review.disagreement import disagreement
-from spotlabel.pipeline.pages.review.queue import Asked, doubtful, from_list, stratified
+from spotlabel.pipeline.pages.review.queue import Asked, boxes_by_key, doubtful, from_list, stratified
 from spotlabel.pipeline.pages.serving.answer import Answer, ChangedError, RequestError
-from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.recipes.recipe import build_recipe, load_recipe
+from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.store import FrameState, MaskReader
 from spotlabel.pipeline.upkeep.plan import Item, items, one_item
 from tests.helpers.recipes import spotlabel, started
@@ -128,7 +132,7 @@ def test_a_list_is_gone_through_in_its_own_order(own: Path) -> None:
     masks = MaskReader(video(own).mask_path)
     keys = [one.key for one in doubtful(0, masks)][:3]
     asked = [("street", keys[2]), ("other", keys[0]), ("street", (999, 1, ())), ("street", keys[0])]
-    found = from_list(asked, {"street": (0, masks)})
+    found = from_list(asked, {"street": boxes_by_key(0, masks)})
     assert [one.key for one in found] == [keys[2], keys[0]]
     assert {one.why for one in found} == {"proposed"}
 
@@ -294,6 +298,44 @@ def test_a_killed_server_loses_no_decision_and_goes_on(own: Path) -> None:
         process.wait(30)
     assert len(read_manual(video(own).manual_path)) == 3
     assert told(opened(own, 9).start({}))["decided"][:4] == ["unknown"] * 3 + [None]
+
+
+def test_drawn_boxes_that_are_gone_are_told(own: Path) -> None:
+    assert spotlabel("audit", own, "--propose", "6").returncode == 0
+    path = proposal_path(load_recipe(str(own)).out)
+    drawn = json.loads(path.read_text())
+    for box in drawn["boxes"][:2]:
+        box["track"] += 10**6
+    path.write_text(json.dumps(drawn))
+    with started("review", own, "--no-browser", "--proposed") as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().removeprefix("review: ").strip()
+        assert len(fetched(address, "start")["boxes"]) == 4
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert errors.startswith("2 of 6 drawn boxes are left out: no masks have them now\n")
+
+
+def test_masks_of_one_video_are_open_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be more videos than files that a process may open."""
+    names = ["a", "b", "c"]
+    scenes = [{"name": name, "frames": 3, "width": 64, "height": 48} for name in names]
+    recipe = build_recipe(
+        {"out": str(tmp_path), "dataset": {"reader": "synthetic", "scenes": scenes}, "labeler": "filled-box"}
+    )
+    for name in names:
+        assert not run_sequence(recipe, name, False, lambda *_: None).failed
+    readers: list[MaskReader] = []
+
+    class Counted(MaskReader):
+        def __init__(self, path: Path) -> None:
+            assert all(one._file is None for one in readers)
+            super().__init__(path)
+            readers.append(self)
+
+    monkeypatch.setattr(command, "MaskReader", Counted)
+    assert {one.video for one in command._doubtful(recipe, items(recipe), 99)} <= {0, 1, 2}
+    assert len(readers) == 3
 
 
 def test_what_the_command_says_where_there_is_nothing(own: Path) -> None:
