@@ -24,6 +24,7 @@ AGREE = 0.5
 """Least IoU with the other labeler's mask of a teacher's mask that is trusted."""
 UNSURE = (0.2, 0.8)
 """Probabilities between these are trusted less."""
+RELIABLE = Trust(network=True, evidence=True)
 SURE, LESS, SOME = 255, 76, 128
 """Weights of pixels, of 255: of a trusted box, of an unsure pixel in it, of a pixel in which both agree."""
 
@@ -66,7 +67,7 @@ def nothing_shown(side: int) -> Shown:
 
 
 def taught(  # noqa: PLR0917 - a frame, what is known of it, how it is shown
-    image: Image, boxes: Boxes, mask: Bool | None, pairs: list[BoxPair | None], trust: Trust, side: int
+    image: Image, boxes: Boxes, mask: Bool | None, pairs: list[BoxPair | None], exact: bool, side: int
 ) -> Shown:
     """The lesson of boxes of one frame.
 
@@ -75,13 +76,13 @@ def taught(  # noqa: PLR0917 - a frame, what is known of it, how it is shown
         boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges.
         mask: the other labeler's, bool (H, W), or None.
         pairs: what both say of each box; None for a box without pixels, which is left out.
-        trust: what can be relied on in the video.
+        exact: whether the other labeler knows better than the teacher in this video.
         side: of the crops, px.
     """
     shape, four = (image.shape[0], image.shape[1]), with_evidence(image, mask)
     places = framed(boxes, shape, MARGIN)
     some = [
-        _one(four, place[0], pixels, pair, trust, side)
+        _one(four, place[0], pixels, pair, exact, side)
         for place, pixels, pair in zip(places, box_pixels(boxes, shape), pairs, strict=True)
         if pair is not None
     ]
@@ -89,10 +90,10 @@ def taught(  # noqa: PLR0917 - a frame, what is known of it, how it is shown
 
 
 def _one(  # noqa: PLR0917
-    four: Image, place: Place, pixels: Pixels, pair: BoxPair, trust: Trust, side: int
+    four: Image, place: Place, pixels: Pixels, pair: BoxPair, exact: bool, side: int
 ) -> Shown:
     crop = cropped(four, place, side)
-    whole, target, weight = judged_pixels(pair, trust)
+    whole, target, weight = judged_pixels(pair, exact)
     planes = np.zeros((len(place.rows), len(place.columns), 2), np.uint8)
     planes[place.inside] = np.dstack([target, weight])
     shown = cropped(planes, Place(np.arange(len(planes)), np.arange(planes.shape[1]), place.inside), side)
@@ -109,17 +110,17 @@ def _one(  # noqa: PLR0917
     )  # fmt: skip
 
 
-def judged_pixels(pair: BoxPair, trust: Trust) -> tuple[bool, Image, Image]:
+def judged_pixels(pair: BoxPair, exact: bool) -> tuple[bool, Image, Image]:
     """Whether the teacher is trusted in a box; what a student is to say of its pixels, and with what weight.
 
     Args:
         pair: what both say of the box.
-        trust: of the video.
+        exact: whether the other labeler knows better than the teacher in this video.
     """
     spoken = pair.spoken
     agrees = spoken is None or overlap(spoken, pair.taught) >= AGREE
     if pair.is_whole and agrees:
-        target = fused(pair, trust)
+        target = fused(pair, RELIABLE) if exact else pair.probability
         low, high = (255 * share for share in UNSURE)
         unsure = (pair.probability > low) & (pair.probability < high)
         return True, target, np.where(unsure, np.uint8(LESS), np.uint8(SURE))

@@ -23,7 +23,7 @@ from spotlabel.labelers.learned.crops import Image
 from spotlabel.labelers.learned.facts import FORMAT, Facts
 from spotlabel.labelers.learned.fused import at_least
 from spotlabel.labelers.learned.fusion import FUSION_VERSION, BoxPair, Trust, agreement, fused, judged
-from spotlabel.labelers.learned.lesson import Shown, nothing_shown, taught
+from spotlabel.labelers.learned.lesson import RELIABLE, Shown, nothing_shown, taught
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
 from spotlabel.labelers.learned.sampling import spread
 from spotlabel.labelers.learned.segmenter import LIBRARIES, Segmenter
@@ -87,16 +87,17 @@ class Student:
         found, teaching = self._other(clip), self._settings.teaching
         pairs = self._pairs(clip, rows, answers, progress)
         known = [pair for some in pairs.values() for pair in some if pair is not None]
-        trust = judged(known)
+        trust, agreed = judged(known), agreement(known)
+        judgement = {**vars(trust), "exact": trust.network and agreed >= self.exact}
         side = round(_FINER * teaching.size)
         parts = [nothing_shown(side)]
         for frame in clip if trust.network else ():
             if frame.number in rows:
                 mask, boxes = cleaned(found.raw(frame.number), frame.boxes), frame.boxes[rows[frame.number]]
-                parts.append(taught(frame.image, boxes, mask, pairs[frame.number], trust, side))
+                parts.append(taught(frame.image, boxes, mask, pairs[frame.number], judgement["exact"], side))
         shown = Shown.joined(parts)
         course = teaching.model_dump(exclude={"boxes"})
-        return Lesson(vars(shown), course, self._metadata(shown, trust, agreement(known), rows))
+        return Lesson(vars(shown), course, self._metadata(shown, judgement, agreed, rows))
 
     def _pairs(
         self,
@@ -117,7 +118,7 @@ class Student:
         return pairs
 
     def _metadata(
-        self, shown: Shown, trust: Trust, agreed: float, rows: Mapping[int, list[int]]
+        self, shown: Shown, judgement: Mapping[str, bool], agreed: float, rows: Mapping[int, list[int]]
     ) -> dict[str, str]:
         size = self._settings.teaching.size
         facts = Facts(
@@ -134,7 +135,6 @@ class Student:
             "trusted": int(shown.whole.sum()),
             "agreement": agreed,
         }
-        judgement = {**vars(trust), "exact": trust.network and agreed >= self.exact}
         entries = {**facts.model_dump(mode="json"), "trust": judgement, "provenance": provenance}
         return {"format": FORMAT, **{key: json.dumps(value) for key, value in entries.items()}}
 
@@ -177,7 +177,7 @@ class Student:
 
 def _kept(pair: BoxPair) -> Image:
     """The mask of one box as evidence, uint8 (h, w), where the other labeler is exact."""
-    return fused(pair, Trust(network=True, evidence=True))
+    return fused(pair, RELIABLE)
 
 
 def _decided(pair: BoxPair) -> Image:

@@ -38,7 +38,14 @@ export async function post(name, body) {
 
 // Facts and, behind them, arrays; null in place of the arrays while they are in the making.
 export async function postForPlanes(name, body) {
-  const answer = await asked(name, posted(body));
+  return planes(await asked(name, posted(body)));
+}
+
+export async function getPlanes(name, query) {
+  return planes(await asked(address(name, query)));
+}
+
+async function planes(answer) {
   if (answer.headers.get("Content-Type") === "application/json") return { facts: await answer.json(), bytes: null };
   const buffer = await answer.arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
@@ -67,10 +74,6 @@ export function picture(query) {
 export class Latest {
   #running = false;
   #next = null;
-
-  get idle() {
-    return !this.#running;
-  }
 
   async run(job) {
     this.#next = job;

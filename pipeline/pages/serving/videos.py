@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -60,11 +60,6 @@ class Remembered(Generic[_Value]):
                 self._values.popitem(last=False)
         return value
 
-    def clear(self) -> None:
-        """Forget all."""
-        with self._lock:
-            self._values.clear()
-
 
 class SharedEvidence(EvidenceReader):
     """Evidence that several threads read, one at a time: a reader has one place in its file."""
@@ -85,15 +80,16 @@ class OpenVideo:
     Args:
         recipe: labelers and their settings.
         item: the video.
+        also: further files whose change is to be told.
 
     Raises:
         DatasetError: it cannot be used.
     """
 
-    def __init__(self, recipe: Recipe, item: Item) -> None:
+    def __init__(self, recipe: Recipe, item: Item, also: Iterable[Path] = ()) -> None:
         if item.sequence.problem:
             raise DatasetError(item.sequence.problem)
-        self._recipe, self.item = recipe, item
+        self._recipe, self.item, self._also = recipe, item, tuple(also)
         self.lock = threading.RLock()
         self._before = self._signature()
         self.annotations: Annotations = item.sequence.load()
@@ -144,7 +140,7 @@ class OpenVideo:
     def _signature(self) -> list[list[int] | None]:
         """Inode, size and time of every file that decides masks."""
         sequence = self.item.sequence
-        paths = [*map(self._evidence_path, labeler_names()), *sequence.annotation_files]
+        paths = [*map(self._evidence_path, labeler_names()), *sequence.annotation_files, *self._also]
         if sequence.annotated_file is not None:
             paths.append(sequence.annotated_file)
         return [signature(path) for path in paths]
@@ -204,10 +200,13 @@ class Videos:
     Args:
         recipe: the recipe.
         chosen: the videos.
+        also: further files of a video whose change is to be told.
     """
 
-    def __init__(self, recipe: Recipe, chosen: list[Item]) -> None:
-        self._recipe, self.items = recipe, chosen
+    def __init__(
+        self, recipe: Recipe, chosen: list[Item], also: Callable[[Item], list[Path]] = lambda _item: []
+    ) -> None:
+        self._recipe, self.items, self._also = recipe, chosen, also
         self._open: OrderedDict[int, OpenVideo] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -227,7 +226,7 @@ class Videos:
         """
         with self._lock:
             if place not in self._open:
-                self._open[place] = OpenVideo(self._recipe, self.items[place])
+                self._open[place] = OpenVideo(self._recipe, self.items[place], self._also(self.items[place]))
                 while len(self._open) > OPEN_VIDEOS:  # whoever still reads it closes it at the end
                     self._open.popitem(last=False)
             self._open.move_to_end(place)

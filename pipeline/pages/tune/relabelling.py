@@ -26,7 +26,6 @@ class _Run:
     total: int
     stop: threading.Event = field(default_factory=threading.Event)
     shares: dict[str, float] = field(default_factory=dict)
-    finished: int = 0
     made: int = 0
     failed: list[str] = field(default_factory=list)
     end: str = ""
@@ -62,7 +61,7 @@ class Relabelling:
     def _work(self, recipe: Recipe, run: _Run) -> None:
         try:
             outcomes = relabel(recipe, only=self._names, watcher=_Watcher(run))
-            run.finished, run.made = run.total, sum(one.masks == "made" for one in outcomes)
+            run.made = sum(one.masks == "made" for one in outcomes)
             run.end = "done"
         except LabellingError as error:
             run.made = sum(one.masks == "made" for one in error.outcomes)

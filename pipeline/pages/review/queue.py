@@ -1,0 +1,161 @@
+"""Which boxes a person is asked about, and in which order: doubtful ones, of all videos and tracks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spotlabel.pipeline.manual import Key
+from spotlabel.pipeline.store import FrameState, MaskReader
+
+COUNT = 200
+NEAR = 0.25
+"""How far from the threshold of believability a box is not doubtful any more."""
+OUTCOMES = (0.03, 0.97)
+"""A believed mask of less or more of its box can hardly be meant."""
+WORDS = {
+    "threshold": "its believability is near the threshold",
+    "jump": "its mask differs from those of its track in the frames around",
+    "labelers": "labelers do not agree about it",
+    "outcome": "its mask is next to nothing, or the whole box",
+    "proposed": "it was drawn by lot, for the audit",
+}
+"""Why a box is asked about."""
+
+Column = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A box of the queue.
+
+    Attributes:
+        video: its place in the recipe's list.
+        frame: number of its frame.
+        row: of the box in the video's table.
+        key: of its correction.
+        why: a key of :data:`WORDS`.
+        doubt: from 0 to 1.
+    """
+
+    video: int
+    frame: int
+    row: int
+    key: Key
+    why: str
+    doubt: float
+
+
+def doubtful(video: int, masks: MaskReader, apart: Column | None = None) -> list[Asked]:
+    """Boxes of a video of which something is doubtful, most doubtful first; the same for the same store.
+
+    Args:
+        video: its place in the recipe's list.
+        masks: its store. Boxes of frames of which all is unknown, and of classes that hold no foreground,
+            are left out, and those whose corrections are in the masks already.
+        apart: float64 (N,), how little labelers agree about each box, 0 to 1, NaN where nobody looked.
+    """
+    boxes, quality = masks.boxes, masks.quality
+    settings: dict[str, Any] = dict(masks.structure("settings"))
+    frame = np.repeat(np.arange(len(boxes)), np.diff(boxes.offsets))
+    asked = (masks.state == FrameState.OK)[frame]
+    if settings.get("classes") is not None:
+        chosen = np.array([name in settings["classes"] for name in masks.class_names], np.bool_)
+        asked &= chosen[boxes.class_id]
+    doubts = _doubts(quality, masks.believed, float(settings["min_believability"]))
+    doubts["labelers"] = np.nan_to_num(np.zeros(len(frame)) if apart is None else apart)
+    doubts = {name: np.where(masks.manual > 0, 0.0, values) for name, values in doubts.items()}
+    reasons, rows = list(doubts), np.flatnonzero(asked)
+    table = np.stack([doubts[name] for name in reasons])
+    most, reason = table.max(axis=0), table.argmax(axis=0)
+    rows = rows[np.lexsort((rows, -most[rows]))]
+    return [
+        _asked(video, masks, (row, int(frame[row])), reasons[reason[row]], float(most[row]))
+        for row in rows.tolist()
+        if most[row] > 0
+    ]
+
+
+def _doubts(
+    quality: Mapping[str, npt.NDArray[Any]],
+    believed: npt.NDArray[np.bool_],
+    threshold: float,
+) -> dict[str, Column]:
+    """From 0 to 1 for each reason and box, by what its store tells."""
+    nothing = np.full(len(believed), np.nan)
+    score = quality.get("believability", nothing).astype(np.float64)
+    alike = quality.get("temporal", nothing).astype(np.float64)
+    fill = quality["fill"].astype(np.float64)
+    found = {
+        "threshold": np.clip(1 - np.abs(score - threshold) / NEAR, 0, 1),
+        "jump": np.where(fill >= OUTCOMES[0], np.clip(1 - alike, 0, 1), 0),  # else there is hardly a mask
+        "outcome": np.where(believed & ((fill < OUTCOMES[0]) | (fill > OUTCOMES[1])), 0.9, 0),
+    }
+    return {name: np.nan_to_num(values) for name, values in found.items()}
+
+
+def _asked(video: int, masks: MaskReader, box: tuple[int, int], why: str, doubt: float) -> Asked:
+    row, index = box
+    boxes, number = masks.boxes, int(masks.numbers[index])
+    track = int(boxes.track_id[row])
+    key = (number, track, () if track >= 0 else tuple(boxes.xyxy[row].tolist()))
+    return Asked(video, number, row, key, why, doubt)
+
+
+def stratified(videos: Iterable[list[Asked]], count: int) -> list[Asked]:
+    """The first boxes of all videos by turns, within a video of all tracks by turns.
+
+    A track's boxes are much alike: its second one comes when every track of its video has had its first.
+
+    Args:
+        videos: boxes of each video, most doubtful first.
+        count: boxes in all, if there are as many.
+    """
+    turns = [_by_tracks(boxes) for boxes in videos]
+    order: list[Asked] = []
+    for turn in range(max(map(len, turns), default=0)):
+        here = [boxes[turn] for boxes in turns if turn < len(boxes)]
+        order += sorted(here, key=lambda box: (-box.doubt, box.video))
+        if len(order) >= count:
+            break
+    return order[:count]
+
+
+def _by_tracks(boxes: list[Asked]) -> list[Asked]:
+    seen: dict[Any, int] = defaultdict(int)
+    ranked = []
+    for place, box in enumerate(boxes):
+        track = box.key[1] if box.key[1] >= 0 else box.key
+        ranked.append((seen[track], place))
+        seen[track] += 1
+    return [boxes[place] for _, place in sorted(ranked)]
+
+
+def from_list(boxes: Iterable[tuple[str, Key]], videos: Mapping[str, tuple[int, MaskReader]]) -> list[Asked]:
+    """Boxes that were named elsewhere, in that order; those that are no longer there are left out.
+
+    Args:
+        boxes: name of the video and key of each.
+        videos: place and masks by name.
+    """
+    rows: dict[str, dict[Key, Asked]] = {}
+    found = []
+    for name, key in boxes:
+        if name not in videos:
+            continue
+        if name not in rows:
+            rows[name] = _rows(*videos[name])
+        if key in rows[name]:
+            found.append(rows[name][key])
+    return found
+
+
+def _rows(video: int, masks: MaskReader) -> dict[Key, Asked]:
+    frame = np.repeat(np.arange(len(masks.boxes)), np.diff(masks.boxes.offsets)).tolist()
+    asked = [_asked(video, masks, (row, index), "proposed", 0.0) for row, index in enumerate(frame)]
+    return {box.key: box for box in asked}
