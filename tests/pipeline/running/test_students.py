@@ -17,6 +17,7 @@ from spotlabel.labelers.learned.segmenter import Segmenter
 from spotlabel.pipeline.atomic import clear_partials, locked_partial
 from spotlabel.pipeline.names import student_path
 from spotlabel.pipeline.recipes.recipe import build_recipe
+from spotlabel.pipeline.running import teach_job
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.running.teach_job import run_teaching
 from spotlabel.pipeline.stages import students
@@ -215,6 +216,19 @@ def test_a_labeler_without_a_student_is_told(tmp_path):
     tree = {**taught_tree(tmp_path / "data", tmp_path / "out", "a"), "labeler": "boxbg"}
     outcome = run_teaching(build_recipe(tree), "a", Told())
     assert outcome.error == "boxbg has no student to teach; set preset=learned, or labeler=boxbg-student"
+
+
+def test_a_file_that_came_after_the_listing_is_told(tmp_path, monkeypatch):
+    tree, listed = taught_tree(tmp_path / "data", tmp_path / "out", "a"), teach_job.one_item
+
+    def listed_too_early(recipe, name):
+        item = listed(recipe, name)
+        (tmp_path / "data" / "a" / "gt" / "labels.txt").write_text("a\nb\nlorry\n")
+        return item
+
+    monkeypatch.setattr(teach_job, "one_item", listed_too_early)
+    outcome = run_teaching(build_recipe(tree), "a", Told())
+    assert "labels.txt: came while the dataset was being read" in outcome.error
 
 
 def test_the_command_teaches_every_video(labelled_once, tmp_path):
