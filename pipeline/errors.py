@@ -61,3 +61,10 @@ class OtherStoreError(StoreError):
 
 class ExportError(SpotlabelError):
     """Labels that cannot be written in a format, or not where they were asked for."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was stopped by SIGINT or SIGTERM; ``args[0]`` is the signal's number.
+
+    No error: code of others that goes on after every error (an import of a plugin, say) must not swallow it.
+    """

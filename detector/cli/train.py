@@ -16,9 +16,10 @@ from spotlabel.detector.from_recipe import asked
 from spotlabel.detector.training.distributed import joined
 from spotlabel.detector.training.run import describe, start
 from spotlabel.pipeline.cli.options import console, recipe_options
+from spotlabel.pipeline.errors import Interrupted
 from spotlabel.pipeline.inputs import watching_inputs
 from spotlabel.pipeline.recipes.recipe import load_recipe
-from spotlabel.pipeline.running.local import Interrupted, check_writable
+from spotlabel.pipeline.running.local import check_writable
 from spotlabel.pipeline.terminal import echo, echo_lines
 
 _SECONDS_OF_ONE_STOP = 3.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,7 @@ def demo(out: str, overrides: tuple[str, ...], jobs: int | None, quiet: bool) ->
     )
     if quiet:
         echo(f"report: {page}")
+    echo(f"turn the thresholds and watch: spotlabel tune demo --set out={shlex.quote(out)}")
     if recipe.masks != PAPER:
         echo(f"as in the paper: spotlabel demo --out {recipe.out}-paper --set preset=paper")
 

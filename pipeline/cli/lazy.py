@@ -1,4 +1,4 @@
-"""Groups of commands of which some are imported when asked for: most need torch, others must not wait."""
+"""Groups of commands that are imported when they are asked for: none waits for what another needs."""
 
 from __future__ import annotations
 

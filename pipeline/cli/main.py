@@ -9,29 +9,8 @@ from typing import Any
 
 import click
 
-from spotlabel.pipeline.cli.audit import audit_command
-from spotlabel.pipeline.cli.compare import compare
-from spotlabel.pipeline.cli.demo import demo
-from spotlabel.pipeline.cli.export import export
-from spotlabel.pipeline.cli.importing import import_group
-from spotlabel.pipeline.cli.jobs import jobs, log
-from spotlabel.pipeline.cli.label import label, relabel
 from spotlabel.pipeline.cli.lazy import LazyGroup
-from spotlabel.pipeline.cli.manual import manual
-from spotlabel.pipeline.cli.plan import plan
-from spotlabel.pipeline.cli.quality import quality
-from spotlabel.pipeline.cli.recipes import recipes
-from spotlabel.pipeline.cli.report import report
-from spotlabel.pipeline.cli.review import review
-from spotlabel.pipeline.cli.show import show
-from spotlabel.pipeline.cli.status import status
-from spotlabel.pipeline.cli.submit import submit
-from spotlabel.pipeline.cli.teach import teach
-from spotlabel.pipeline.cli.tune import tune
-from spotlabel.pipeline.cli.verify import verify
-from spotlabel.pipeline.cli.why import why
-from spotlabel.pipeline.errors import SpotlabelError
-from spotlabel.pipeline.running.local import Interrupted
+from spotlabel.pipeline.errors import Interrupted, SpotlabelError
 from spotlabel.pipeline.terminal import LineFormatter, echo
 
 EXIT_UNUSABLE = 2
@@ -39,19 +18,101 @@ EXIT_UNUSABLE = 2
 
 
 LAZY = {
+    "audit": (
+        "spotlabel.pipeline.cli.audit:audit_command",
+        "Say how good the made masks are: their mean IoU with what people drew, with a 95 % interval.",
+    ),
+    "compare": (
+        "spotlabel.pipeline.cli.compare:compare",
+        "Show what changed between two label versions of the same videos.",
+    ),
+    "demo": (
+        "spotlabel.pipeline.cli.demo:demo",
+        "Label two rendered scenes (fixed and moving camera) and compare with their exact masks.",
+    ),
     "detect": (
         "spotlabel.detector.cli.detect:detect",
-        "Find objects in images, videos or a dataset's sequences.",
+        "Find objects in images, videos or the sequences of a dataset.",
     ),
     "evaluate": (
         "spotlabel.detector.cli.evaluate:evaluate",
-        "Measure detections by a benchmark's own rules.",
+        "Measure detections or attention maps by a benchmark's own rules.",
     ),
-    "schema": ("spotlabel.detector.cli.schema:schema", "Print all settings of a recipe as a JSON schema."),
-    "train": ("spotlabel.detector.cli.train:train", "Train a detector on labelled videos."),
+    "export": (
+        "spotlabel.pipeline.cli.export:export",
+        "Write masks or a detector in formats that other programs read.",
+    ),
+    "import": (
+        "spotlabel.pipeline.cli.importing:import_group",
+        "Make files of spotlabel from what others made.",
+    ),
+    "jobs": (
+        "spotlabel.pipeline.cli.jobs:jobs",
+        "Say how submitted jobs stand, beside what is made already.",
+    ),
+    "label": ("spotlabel.pipeline.cli.label:label", "Make evidence and masks for every video of a dataset."),
+    "log": (
+        "spotlabel.pipeline.cli.jobs:log",
+        "Print the end of what a video's job, and the libraries in it, printed.",
+    ),
+    "manual": (
+        "spotlabel.pipeline.cli.manual:manual",
+        "Corrections by hand, which come before made masks (docs/corrections.md).",
+    ),
+    "plan": (
+        "spotlabel.pipeline.cli.plan:plan",
+        "Forecast a `spotlabel label` run: hours, memory, bytes, files.",
+    ),
+    "quality": (
+        "spotlabel.pipeline.cli.quality:quality",
+        "F, IoU and boundary F of the masks of recipes whose dataset has pixel ground truth.",
+    ),
+    "recipes": (
+        "spotlabel.pipeline.cli.recipes:recipes",
+        "List the recipes that come with spotlabel, or print the one called NAME.",
+    ),
+    "relabel": (
+        "spotlabel.pipeline.cli.label:relabel",
+        "Make the masks again from cached evidence, e.g. with another threshold.",
+    ),
+    "report": (
+        "spotlabel.pipeline.cli.report:report",
+        "Write a page that shows what was made, how good it is, and where to look closer.",
+    ),
+    "review": ("spotlabel.pipeline.cli.review:review", "Go through doubtful boxes on a page, a key each."),
+    "schema": (
+        "spotlabel.detector.cli.schema:schema",
+        "Print all settings of a recipe as a JSON schema (draft 2020-12).",
+    ),
+    "show": (
+        "spotlabel.pipeline.cli.show:show",
+        "Draw masks over frames: one PNG per frame and a contact sheet per video.",
+    ),
+    "status": (
+        "spotlabel.pipeline.cli.status:status",
+        "Say how every video stands: fresh, missing, stale (and why), damaged.",
+    ),
+    "submit": (
+        "spotlabel.pipeline.cli.submit:submit",
+        "Hand in a job for every video that is not up to date: a Slurm job array through submitit.",
+    ),
+    "teach": (
+        "spotlabel.pipeline.cli.teach:teach",
+        "Teach the small network of each video that preset `learned` labels with.",
+    ),
+    "train": (
+        "spotlabel.detector.cli.train:train",
+        "Train a detector on the videos of RECIPE, whose masks must have been made.",
+    ),
+    "tune": ("spotlabel.pipeline.cli.tune:tune", "Move mask settings on a page, and watch the masks follow."),
+    "verify": (
+        "spotlabel.pipeline.cli.verify:verify",
+        "Check that stores are whole, or that a labeler reaches its published accuracy.",
+    ),
+    "why": ("spotlabel.pipeline.cli.why:why", "Say where a mask comes from, and why it is as it is."),
 }
-"""Commands that are imported when they are asked for (most need torch, the others must not wait), and their
-line in the list of commands."""
+"""Every command: where it is, and its line in the list. Each is imported when it is asked for, so that none
+waits for what another needs."""
 
 
 class _Group(LazyGroup):
@@ -100,10 +161,3 @@ def main() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
-
-
-for command in (
-    label, relabel, status, plan, show, report, compare, why, verify, quality, demo, recipes, submit, jobs,
-    log, export, tune, review, import_group, manual, audit_command, teach,
-):  # fmt: skip
-    main.add_command(command)

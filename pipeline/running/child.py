@@ -17,9 +17,7 @@ from typing import Any
 import cv2
 
 from spotlabel.pipeline.recipes.recipe import build_recipe
-from spotlabel.pipeline.running.export_job import run_export
 from spotlabel.pipeline.running.job import run_sequence
-from spotlabel.pipeline.running.teach_job import run_teaching
 
 _SECONDS_BETWEEN_REPORTS = 0.2
 
@@ -37,9 +35,13 @@ def run(job: Mapping[str, Any]) -> int:
     channel = os.fdopen(int(job["channel"]), "w", buffering=1)
     reporter = _Reporter(channel)
     recipe = build_recipe(job["recipe"])
-    if "export" in job:
+    if "export" in job:  # imported here, for labelling must not wait for it
+        from spotlabel.pipeline.running.export_job import run_export  # noqa: PLC0415
+
         outcome = run_export(recipe, job, reporter.progress)
     elif "teach" in job:
+        from spotlabel.pipeline.running.teach_job import run_teaching  # noqa: PLC0415
+
         outcome = run_teaching(recipe, job["sequence"], reporter.progress)
     else:
         outcome = run_sequence(recipe, job["sequence"], bool(job["masks_only"]), reporter.progress)

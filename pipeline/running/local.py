@@ -15,7 +15,7 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from spotlabel.pipeline.atomic import clear_partials
-from spotlabel.pipeline.errors import RecipeError
+from spotlabel.pipeline.errors import Interrupted, RecipeError
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.isolate import Children, Lost, Stopped, run_isolated
@@ -27,13 +27,6 @@ from spotlabel.pipeline.upkeep.labeler_files import labeler_files
 
 _TRIES = 2
 """A child that dies (not: fails) is tried once more; memory may have been short for a moment."""
-
-
-class Interrupted(KeyboardInterrupt):
-    """The run was stopped by SIGINT or SIGTERM; ``args[0]`` is the signal's number.
-
-    No error: code of others that goes on after every error (an import of a plugin, say) must not swallow it.
-    """
 
 
 def usable_cores() -> int:

@@ -18,7 +18,7 @@ from spotlabel.labelers.baselines.opencv_subtractors import Knn, Mog2, Mog2Setti
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.flow.farneback import Farneback
 from spotlabel.labelers.flow.released import ReleasedFlow
-from spotlabel.pipeline.running.local import Interrupted
+from spotlabel.pipeline.errors import Interrupted
 from tests.helpers.clips import ListClip, images, run, values
 
 

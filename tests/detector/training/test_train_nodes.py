@@ -20,7 +20,7 @@ from spotlabel.detector.training.distributed import Group
 from spotlabel.detector.training.loop import Watcher
 from spotlabel.detector.training.run import Asked, start
 from spotlabel.detector.training.settings import TrainingSettings
-from spotlabel.pipeline.running.local import Interrupted
+from spotlabel.pipeline.errors import Interrupted
 from tests.conftest import ROOT
 from tests.helpers import recipes
 from tests.helpers.recipes import environment, spotlabel, write

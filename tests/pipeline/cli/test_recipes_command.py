@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -74,6 +75,21 @@ def completed(*words: str) -> list[str]:
     assert "click" in imported
     assert "torch" not in imported
     return [line.partition(",")[2] for line in ran.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    assert (command.name, command.get_short_help_str(limit=200)) == (name, LAZY[name][1])
+
+
+def test_a_command_does_not_wait_for_what_others_need() -> None:
+    code = "import sys; import spotlabel.pipeline.cli; print(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True
+    )
+    assert not {"spotlabel.pipeline.cli.label", "h5py", "cv2", "torch"} & {*ran.stdout.split()}
 
 
 def test_the_shell_completes_commands_without_importing_torch() -> None:
