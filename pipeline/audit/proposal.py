@@ -288,9 +288,13 @@ def _stratum(item: Item) -> Stratum:
 def _proposed(item: Item, strata: int) -> Proposed:
     numbers = {name: item.whole(name) for name in ("frame", "box", "track", "stratum")}
     xyxy = item.data.get("xyxy")
-    if not isinstance(xyxy, list) or len(xyxy) != 4 or not all(type(edge) in (int, float) for edge in xyxy):
+    if not isinstance(xyxy, list) or len(xyxy) != 4 or not all(map(_is_edge, xyxy)):
         raise item.error(f"xyxy is {str(xyxy)[:60]}, expected four numbers")
     if not 0 <= numbers["stratum"] < strata:
         raise item.error(f"stratum is {numbers['stratum']}, of {strata}")
     edges = tuple(float(np.float32(edge)) for edge in xyxy)
     return Proposed(video=item.text("video"), class_name=item.text("class"), xyxy=edges, **numbers)
+
+
+def _is_edge(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**24

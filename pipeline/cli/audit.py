@@ -63,7 +63,9 @@ def audit_command(
     chosen = items(loaded, only)
     path = proposal_path(loaded.out)
     if count is not None:
-        _check_replaced(path, chosen, replace)
+        if as_json:
+            raise click.UsageError("--json is for figures; a sample is written as JSON in any case")
+        _check_replaced(path, items(loaded), replace)
         made = propose((_population(loaded, item) for item in chosen), count, seed)
         write_proposal(path, made)
         _tell_proposal(made, path)
@@ -71,6 +73,10 @@ def audit_command(
     proposal = read_proposal(path)
     judged = [one for item in chosen if item.manual_path.exists() for one in _judged(loaded, item)]
     found = audit(judged, proposal)
+    if proposal is not None and not {box.video for box in proposal.boxes} <= {
+        item.sequence.name for item in chosen
+    }:
+        echo("the sample has boxes of other videos, too: these figures are not of all masks", err=True)
     if as_json:
         echo_lines(json.dumps(_as_data(found), indent=1))
     else:
@@ -92,13 +98,13 @@ def _population(recipe: Recipe, item: Item) -> Population:
         masks.close()
 
 
-def _check_replaced(path: Path, chosen: list[Item], replace: bool) -> None:
+def _check_replaced(path: Path, every: list[Item], replace: bool) -> None:
     """A sample that people have begun to work through is not lost by chance."""
     known = read_proposal(path)
     if known is None or replace:
         return
     decided = sum(
-        key in read_manual(item.manual_path) for item in chosen for key in known.of(item.sequence.name)
+        key in read_manual(item.manual_path) for item in every for key in known.of(item.sequence.name)
     )
     if decided:
         raise SpotlabelError(
@@ -135,6 +141,11 @@ def _tell(found: Audit) -> None:
         echo(
             f"sample: {found.decided} of {found.proposed} boxes decided, {found.cannot_tell} of them nobody "
             f"can tell, {found.not_made} have no made mask; their kinds are {found.covered:.0%} of all boxes"
+        )
+    if found.estimates and found.decided < found.proposed:
+        echo(
+            "the figures hold only if right boxes were decided as wrong ones were: `import masks --confirm`, "
+            "or accept them in a review"
         )
     if math.isfinite(found.spearman):
         echo(f"believability and IoU: rank correlation {found.spearman:.2f}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import click
@@ -13,7 +14,14 @@ from spotlabel.pipeline.cli.tune import page_options, serve_page
 from spotlabel.pipeline.errors import RecipeError, SpotlabelError, one_sentence
 from spotlabel.pipeline.pages.review.app import Review
 from spotlabel.pipeline.pages.review.disagreement import MOST_FRAMES, OF_A_VIDEO, disagreement
-from spotlabel.pipeline.pages.review.queue import COUNT, doubtful, from_list, stratified
+from spotlabel.pipeline.pages.review.queue import (
+    COUNT,
+    Asked,
+    boxes_by_key,
+    doubtful,
+    from_list,
+    stratified,
+)
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.terminal import echo
@@ -51,27 +59,34 @@ def review(  # noqa: PLR0917 - one argument per option
     """
     loaded = load_recipe(recipe, overrides)
     chosen = items(loaded, only)
-    masks = _masks(chosen)
-    if proposed:
-        drawn = read_proposal(proposal_path(loaded.out))
-        if drawn is None:
-            raise RecipeError(
-                f"{proposal_path(loaded.out)}: is not there; run `spotlabel audit --propose {count}`"
-            )
-        named = {
-            item.sequence.name: (place, masks[place]) for place, item in enumerate(chosen) if place in masks
-        }
-        queue = from_list(((box.video, box.key) for box in drawn.boxes), named)
-    else:
-        frames = max(1, min(OF_A_VIDEO, MOST_FRAMES // max(1, len(masks))))
-        apart = {place: _apart(loaded, chosen[place], frames) for place in masks}
-        queue = stratified((doubtful(place, reader, apart[place]) for place, reader in masks.items()), count)
-    for reader in masks.values():
-        reader.close()
+    queue = _drawn(loaded, chosen, count) if proposed else _doubtful(loaded, chosen, count)
     if not queue:
         raise RecipeError(f"{loaded.out}: no box to ask about: no masks, or none that is doubtful")
     page = Review(one_line(Path(recipe).stem), loaded, chosen, queue)
     serve_page("review", port, page.routes, page.close, no_browser=no_browser)
+
+
+def _drawn(recipe: Recipe, chosen: list[Item], count: int) -> list[Asked]:
+    """The boxes of the proposal; those that no masks have now are told."""
+    path = proposal_path(recipe.out)
+    drawn = read_proposal(path)
+    if drawn is None:
+        raise RecipeError(f"{path}: is not there; run `spotlabel audit --propose {count}`")
+    names = {item.sequence.name for item in chosen}
+    boxes = [(box.video, box.key) for box in drawn.boxes if box.video in names]
+    named = {video for video, _ in boxes}
+    rows = {chosen[place].sequence.name: boxes_by_key(place, masks) for place, masks in _masks(chosen, named)}
+    queue = from_list(boxes, rows)
+    if gone := len(boxes) - len(queue):
+        echo(f"{gone} of {len(boxes)} drawn boxes are left out: no masks have them now", err=True)
+    return queue
+
+
+def _doubtful(recipe: Recipe, chosen: list[Item], count: int) -> list[Asked]:
+    """Doubtful boxes of all videos."""
+    frames = max(1, min(OF_A_VIDEO, MOST_FRAMES // max(1, len(chosen))))
+    found = (doubtful(place, masks, _apart(recipe, chosen[place], frames)) for place, masks in _masks(chosen))
+    return stratified(found, count)
 
 
 def _apart(recipe: Recipe, item: Item, frames: int) -> npt.NDArray[np.float64] | None:
@@ -82,14 +97,16 @@ def _apart(recipe: Recipe, item: Item, frames: int) -> npt.NDArray[np.float64] |
         return None
 
 
-def _masks(chosen: list[Item]) -> dict[int, MaskReader]:
-    """Masks by the place of their video; videos without are told."""
-    found = {}
+def _masks(chosen: list[Item], names: Container[str] | None = None) -> Iterator[tuple[int, MaskReader]]:
+    """Place and masks of the named videos, or of all, one open at a time; videos without are told."""
     for place, item in enumerate(chosen):
+        if names is not None and item.sequence.name not in names:
+            continue
+        reader = MaskReader(item.mask_path)
         try:
-            found[place] = MaskReader(item.mask_path)
-            assert found[place].boxes is not None
+            assert reader.boxes is not None
         except (SpotlabelError, OSError) as error:
-            found.pop(place, None)
             echo(f"{item.sequence.name}: left out: {one_sentence(error)}", err=True)
-    return found
+            continue
+        yield place, reader
+        reader.close()

@@ -57,11 +57,10 @@ def serve_page(
 ) -> None:
     """Serve a page until Ctrl-C, then close it."""
     server = PageServer(port)
-    address = server.guard.address
-    echo(f"{name}: {address}")
+    echo(f"{name}: {server.guard.address}")
     echo("open to this machine's browser alone; Ctrl-C ends it", err=True)
     if not no_browser:
-        webbrowser.open(address)
+        webbrowser.open(server.guard.door())
     try:
         server.serve(routes())
     except KeyboardInterrupt:  # the way a page is ended

@@ -33,6 +33,7 @@ class Changes:
         mixed: boxes that a picture makes unknown in part.
         cut: pixels of masks that lay outside their boxes.
         unusable: frames of which nothing is exported, with shapes in the file.
+        stray: pixels of pictures with a value that no object of the frame has.
     """
 
     corrections: list[Correction] = field(default_factory=list)
@@ -45,6 +46,7 @@ class Changes:
     mixed: int = 0
     cut: int = 0
     unusable: int = 0
+    stray: int = 0
 
     def count(self, decision: Decision) -> int:
         """Number of corrections of a kind."""
@@ -61,6 +63,7 @@ class Changes:
             (self.absent, "boxes have a mask here and no shape in the file: left as they are (see --absent)"),
             (self.mixed, "boxes were made unknown in part, which no correction can say: left as they are"),
             (self.cut, "pixels of masks lay outside their boxes and were cut"),
+            (self.stray, "pixels have a value that no object of their frame has: taken as of no object"),
             (self.unusable, "frames with shapes are unreadable, not annotated, or of the warm-up: left out"),
         ]
         return [f"{count} {text}" for count, text in lines if count]
@@ -113,6 +116,7 @@ class _Comparison:
 
     def run(self) -> None:
         """Every box of the frame."""
+        self._found.stray += self._picture.stray
         paired = self._paired()
         drawn = {row: _union(shapes) for row, shapes in paired.items()}
         for row in range(len(self._frame.rects)):
@@ -189,12 +193,19 @@ class _Comparison:
     def _compare_absent(self, row: int) -> None:
         """A box without a shape in a file that tells of objects alone."""
         if row not in self._frame.own and row not in self._frame.unsure:
+            self._confirm_nothing(row)
             return
         if self._rules.absent == "keep":
             self._found.absent += 1
             return
         decision = Decision.UNKNOWN if self._rules.absent == "unknown" else Decision.BACKGROUND
         self._say(row, decision, same=decision == Decision.UNKNOWN and row in self._frame.unsure)
+
+    def _confirm_nothing(self, row: int) -> None:
+        """A box without a pixel, of which such a file cannot tell: it stands as it is if it was looked at."""
+        number, track, box = self._video.key_box(self._frame.index, row)
+        if Correction(number, track, box, Decision.BACKGROUND).key in self._rules.looked_at:
+            self._say(row, Decision.BACKGROUND, same=True)
 
     def _say(self, row: int, decision: Decision, *, same: bool, plane: Plane | None = None) -> None:
         number, track, box = self._video.key_box(self._frame.index, row)

@@ -95,7 +95,9 @@ def _drawn(item: Item, size: tuple[int, int]) -> Plane:
             parts = [from_polygon([_number(value) for value in part], size) for part in found]
             drawn: Plane = np.bitwise_or.reduce(parts)
             return drawn
-    except (ValueError, TypeError, OverflowError) as error:
+    except OverflowError as error:
+        raise item.error("segmentation: a number that is far too large") from error
+    except (ValueError, TypeError) as error:
         raise item.error(f"segmentation: {error}") from error
     raise item.error(f"segmentation is {shown(found)}, expected run lengths or polygons")
 

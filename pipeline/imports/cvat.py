@@ -48,7 +48,8 @@ class _Handler(ContentHandler):
         self._path, self._line = path, line
         self._above: list[str] = []
         self._text = ""
-        self._video = ""
+        self._number = ""
+        self._tasks: dict[str, str] = {}
         self._shapes: list[Shape] = []
         self._attribute = ""
         self.pictures: list[Picture] = []
@@ -79,10 +80,12 @@ class _Handler(ContentHandler):
         inside = self._above[-1] if self._above else ""
         if name == "attribute" and inside in _SHAPES and self._attribute == "track_id" and self._text.strip():
             self._shapes[-1] = replace(self._shapes[-1], track=self._track())
+        elif name == "id" and inside in ("task", "job"):
+            self._number = self._text.strip()
         elif name == "name" and inside in ("task", "job"):
-            self._video = self._text.strip()
+            self._tasks[self._number] = self._text.strip()
         elif name == "image":
-            self.pictures[-1] = replace(self.pictures[-1], shapes=tuple(self._shapes), video=self._video)
+            self.pictures[-1] = replace(self.pictures[-1], shapes=tuple(self._shapes))
         self._text = ""
 
     def _begin(self, given: Attributes) -> None:
@@ -94,8 +97,14 @@ class _Handler(ContentHandler):
             raise given.error("name is missing, expected that of the image")
         stem = PurePosixPath(name.replace("\\", "/")).stem
         place = f"line {given.line}: image"
-        self.pictures.append(Picture(place, "", None, stem, size, ()))
+        self.pictures.append(Picture(place, self._video_of(given), None, stem, size, ()))
         self._shapes = []
+
+    def _video_of(self, given: Attributes) -> str:
+        """Name of the task that an image is of: a project has many, and its images tell theirs."""
+        if len(self._tasks) == 1:
+            return next(iter(self._tasks.values()))
+        return self._tasks.get(given.text("task_id"), "")
 
     def _track(self) -> int:
         try:

@@ -1,7 +1,8 @@
 """Indexed pictures as DAVIS 2017 has them: what ``export masks --format png`` writes, edited by other tools.
 
 ``instances/<video>.json`` says which object a value is. A picture tells of every pixel: what has the value of
-an object is its, 255 is unknown, all else is not the object.
+an object is its, 255 is unknown, all else is not the object. Values that no object of the frame has are
+counted.
 """
 
 from __future__ import annotations
@@ -57,10 +58,12 @@ def _video(pictures: Path, path: Path) -> Iterator[Picture]:
         if not file.exists():
             continue
         plane = read_indexed(file)
-        shapes = tuple(_shapes(plane, [one for one in objects if one.first <= index <= one.last]))
+        there = [one for one in objects if one.first <= index <= one.last]
+        shapes = tuple(_shapes(plane, there))
         yield Picture(
             place=str(file), video=document["video"], number=item.whole("frame"), name=file.stem,
             size=(plane.shape[0], plane.shape[1]), shapes=shapes, unknown=plane == UNKNOWN,
+            stray=int(np.isin(plane, [0, UNKNOWN, *(one.value for one in there)], invert=True).sum()),
         )  # fmt: skip
 
 

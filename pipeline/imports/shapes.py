@@ -59,6 +59,7 @@ class Picture:
         shapes: objects.
         unknown: bool (H, W), pixels of which nothing is known, where the file tells of every pixel: then an
             object that is not among the shapes has none. None where it tells of objects alone.
+        stray: pixels of which the file says that they are an object's, but not of which.
     """
 
     place: str
@@ -68,3 +69,4 @@ class Picture:
     size: tuple[int, int]
     shapes: tuple[Shape, ...]
     unknown: npt.NDArray[np.bool_] | None = None
+    stray: int = 0

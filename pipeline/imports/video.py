@@ -140,7 +140,8 @@ class Video:
 
     def is_region(self, shape: Shape) -> bool:
         """Whether a shape is one of the regions of unknown pixels that exports add."""
-        return shape.track < 0 and bool(shape.label) and shape.label not in self.masks.class_names
+        called_so = shape.label.rstrip("_") == "unknown" and shape.label not in self.masks.class_names
+        return shape.track < 0 and called_so
 
     def key_box(self, index: int, row: int) -> tuple[int, int, Float32]:
         """Frame number, track and box of a row, as corrections have them."""

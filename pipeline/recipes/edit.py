@@ -85,11 +85,11 @@ def _filled(text: str, above: yaml.MappingNode, empty: yaml.Node, path: list[str
 
 def _put_in(text: str, node: yaml.MappingNode, path: list[str], value: Any) -> str:
     """A new key behind the last one of a mapping."""
-    if not node.flow_style:
-        return _with_lines(text, _end(node), path, value, " " * node.start_mark.column)
-    content = text[: node.end_mark.index - 1].rstrip()
-    comma = ", " if node.value and not content.endswith(",") else " " if node.value else ""
-    return content + comma + _inline(path, value, bare=True) + text[len(content) :].lstrip(" ")
+    if not node.flow_style:  # an anchor may stand before its first key
+        return _with_lines(text, _end(node), path, value, " " * node.value[0][0].start_mark.column)
+    place = _end(node.value[-1][1]) if node.value else text.index("{", node.start_mark.index) + 1
+    comma = ", " if node.value else ""  # a comment may follow the last value
+    return text[:place] + comma + _inline(path, value, bare=True) + text[place:]
 
 
 def _with_lines(text: str, place: int, path: list[str], value: Any, indent: str) -> str:

@@ -3,17 +3,18 @@ import { get, post, tell } from "./wire.js";
 
 const [save, apply, stop, run, told] = ["save", "apply", "stop", "run", "run-told"].map((id) => document.getElementById(id));
 
-export function offerRuns(form, start, saved) {
+export function offerRuns(form, start, recipe, saved) {
   save.disabled = !start.writable;
   if (!start.writable) save.title = "this recipe comes with spotlabel: copy the lines into one of your own";
 
   save.addEventListener("click", async () => {
     try {
-      const answer = await post("save", { settings: form.settings });
+      const answer = await post("save", { settings: form.settings, recipe: recipe() });
       told.textContent = `Saved to ${answer.recipe}.`;
       saved(answer.settings);
     } catch (error) {
-      tell(error.message);
+      if (error.changed) tell(error.message, "Compare", async () => saved((await get("start")).settings));
+      else tell(error.message);
     }
   });
 

@@ -123,7 +123,8 @@ function coloured(pane, k) {
 }
 
 function render() {
-  if (!shown) return;
+  if (!shown || shown.query.edition !== frames.facts?.edition) return; // of a video that was left
+  at("pane-0").hidden = false;
   at("pane-1").hidden = shown.panes.length < 2;
   for (const [k, pane] of shown.panes.entries()) {
     const canvas = at(`canvas-${k}`);
@@ -174,6 +175,7 @@ function legend() {
 function nothing() {
   shown = null;
   const why = Object.entries(frames.facts.unfit).map(([name, text]) => `${name}: ${text}`);
+  for (const k of [0, 1]) at(`pane-${k}`).hidden = true;
   tell(`There is no evidence of this video to make masks of. ${why.join("; ") || "Run spotlabel label first."}`);
 }
 
@@ -195,8 +197,8 @@ async function tellDifference() {
   try {
     const { lines: text } = await post("difference", { settings });
     at("difference").textContent = text || "none";
-  } catch {
-    at("difference").textContent = "these settings cannot be meant";
+  } catch (error) {
+    at("difference").textContent = `cannot be told: ${error.message}`;
   }
 }
 
@@ -210,9 +212,14 @@ function changed() {
 
 form.addEventListener("change", changed);
 frames.addEventListener("opening", () => tell("Opening the video: its annotations and evidence are read."));
-frames.addEventListener("failed", ({ detail }) => tell(detail.message));
+frames.addEventListener("failed", ({ detail }) => {
+  for (const k of [0, 1]) at(`pane-${k}`).hidden = true;
+  tell(detail.message, "Try again", () => frames.open(frames.video, true));
+});
 frames.addEventListener("video", () => {
-  tell("");
+  const [own, [first]] = [start.labelers[frames.video], frames.facts.labelers];
+  const lacking = first && first !== own;
+  tell(lacking ? `The recipe's labeler ${own} has no evidence here that fits (${frames.facts.unfit[own] ?? "run spotlabel label"}): all masks, the recipe's too, are shown by ${first}.` : "");
   form.classes.know(frames.facts.classes);
   form.show();
   for (const k of [0, 1]) {
@@ -234,7 +241,7 @@ at("reset").addEventListener("click", () => form.set(recipe));
 mode.addEventListener("change", () => (mode.value === "owners" ? refresh() : render()));
 at("show-boxes").addEventListener("change", render);
 for (const id of ["beside", "rules-1", "labeler-0", "labeler-1"]) at(id).addEventListener("change", () => refresh());
-offerRuns(form, start, (settings) => {
+offerRuns(form, start, () => recipe, (settings) => {
   recipe = settings;
   changed();
 });

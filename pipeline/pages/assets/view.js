@@ -47,13 +47,20 @@ export function number(value, digits = 3) {
   return value === null || value === undefined ? "–" : value.toFixed(digits);
 }
 
-// Single keys for those who do not type into a field.
+const FIELDS = "input:not([type=checkbox], [type=range]), select, textarea";
+
+// Single keys for those who do not type into a field. Enter presses the button that is in focus, and arrows
+// move the slider that is; after a click of the mouse no button is.
 export function onKeys(actions) {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const field = event.target instanceof Element && event.target.closest("input:not([type=checkbox]), select, textarea");
-    if (field || !Object.hasOwn(actions, event.key)) return;
+    const own = event.key === "Enter" ? "button, a" : event.key.startsWith("Arrow") ? "[type=range]" : null;
+    const within = (selector) => event.target instanceof Element && event.target.closest(selector);
+    if (within(FIELDS) || (own && within(own)) || !Object.hasOwn(actions, event.key)) return;
     event.preventDefault();
     actions[event.key](event);
+  });
+  addEventListener("click", (event) => {
+    if (event.detail && event.target instanceof Element) event.target.closest("button")?.blur();
   });
 }

@@ -12,14 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.pipeline.errors import StoreError
-from spotlabel.pipeline.manual import (
-    Correction,
-    Decision,
-    Key,
-    drop_manual,
-    put_manual,
-    read_manual,
-)
+from spotlabel.pipeline.manual import Correction, Corrections, Decision, drop_manual, put_manual, read_manual
 from spotlabel.pipeline.pages.review.box import View, crop, view
 from spotlabel.pipeline.pages.review.page import files
 from spotlabel.pipeline.pages.review.queue import WORDS, Asked
@@ -60,7 +53,7 @@ class Review:
         self._masks = Remembered[MaskReader](4)
         self._views = Remembered[tuple[View, bytes]](_VIEWS)
         self._lock = threading.RLock()
-        self._undo: list[tuple[int, Correction | None]] = []
+        self._undo: list[tuple[int, Correction | None, Correction]] = []
 
     def routes(self) -> Routes:
         """All there is to ask for."""
@@ -73,7 +66,10 @@ class Review:
     def start(self, _query: Query) -> Answer:
         """The queue, and which of it is decided."""
         names = self._videos.names()
-        decisions = self._decisions()
+        corrections = {
+            place: read_manual(self._videos.items[place].manual_path)
+            for place in {box.video for box in self._queue}
+        }
         return json_answer(
             {
                 "words": WORDS,
@@ -81,16 +77,9 @@ class Review:
                     {"video": names[box.video], "frame": box.frame, "track": box.key[1], "why": box.why}
                     for box in self._queue
                 ],
-                "decided": [decisions[box.video].get(box.key) for box in self._queue],
+                "decided": [_word(_said(corrections[box.video], box)) for box in self._queue],
             }
         )
-
-    def _decisions(self) -> dict[int, dict[Key, str]]:
-        found = {}
-        for place in {box.video for box in self._queue}:
-            corrections = read_manual(self._videos.items[place].manual_path)
-            found[place] = {key: one.decision.name.lower() for key, one in corrections.items()}
-        return found
 
     def box(self, query: Query) -> Answer:
         """A box: where it is, why it is asked about, and the masks it could have."""
@@ -105,7 +94,7 @@ class Review:
             "unknown": seen.unknown,
             "class": one_line(video.annotations.class_names[int(boxes.class_id[row])]),
             "quality": self._quality(asked, video),
-            "decided": self._decisions()[asked.video].get(asked.key),
+            "decided": _word(_said(read_manual(video.item.manual_path), asked)),
         }
         return planes_answer(facts, list(seen.candidates.values()))
 
@@ -115,7 +104,7 @@ class Review:
         return Answer(self._view(asked, video, index)[1], "image/png")
 
     def _view(self, asked: Asked, video: OpenVideo, index: int) -> tuple[View, bytes]:
-        decided = read_manual(video.item.manual_path).get(asked.key)
+        decided = _said(read_manual(video.item.manual_path), asked)
         said = None if decided is None else (decided.decision, decided.mask.tobytes(), decided.x, decided.y)
 
         def made() -> tuple[View, bytes]:
@@ -161,22 +150,28 @@ class Review:
         with self._lock:
             before = read_manual(video.item.manual_path).get(asked.key)
             put_manual(video.item.manual_path, video.item.sequence.name, [correction])
-            self._undo.append((at, before))
-        return json_answer({"decided": correction.decision.name.lower()})
+            self._undo.append((at, before, correction))
+        return json_answer({"decided": _word(correction)})
 
     def undo(self, _posted: Mapping[str, Any]) -> Answer:
         """Take the last decision back; which box it was of."""
         with self._lock:
             if not self._undo:
                 raise RequestError("nothing was decided since the page's server was started")
-            at, before = self._undo.pop()
+            at, before, after = self._undo[-1]
             asked = self._queue[at]
             item = self._videos.items[asked.video]
+            if not _same(read_manual(item.manual_path).get(asked.key), after):
+                self._undo.pop()
+                raise RequestError(
+                    f"box {at + 1} was decided anew from elsewhere: that stays, and undo goes on before it"
+                )
             if before is None:
                 drop_manual(item.manual_path, item.sequence.name, [asked.key])
             else:
                 put_manual(item.manual_path, item.sequence.name, [before])
-        return json_answer({"at": at, "decided": None if before is None else before.decision.name.lower()})
+            self._undo.pop()
+        return json_answer({"at": at, "decided": _word(_said(read_manual(item.manual_path), asked))})
 
     def reload(self, posted: Mapping[str, Any]) -> Answer:
         """Look at a box's video as it stands on the disk now."""
@@ -195,15 +190,29 @@ class Review:
             raise ChangedError("this box is no longer there; start `spotlabel review` again")
         rows = boxes.rows(index)
         same = rows.start <= asked.row < rows.stop and int(boxes.track_id[asked.row]) == asked.key[1]
-        if not same or (asked.key[2] and tuple(boxes.xyxy[asked.row].tolist()) != asked.key[2]):
+        if not same or tuple(boxes.xyxy[asked.row].tolist()) != asked.box:
             raise ChangedError("this box is no longer there; start `spotlabel review` again")
-        if len(self._reader(video).boxes.xyxy) != len(boxes.xyxy):
+        if not np.array_equal(self._reader(video).boxes.xyxy, boxes.xyxy):
             raise StoreError(f"{video.item.mask_path}: its masks are of other boxes; run `spotlabel relabel`")
         return asked, video, index, at
 
     def close(self) -> None:
         """Let go of files."""
         self._videos.close()
+
+
+def _said(corrections: Corrections, asked: Asked) -> Correction | None:
+    """What was decided of a box; what was decided before it moved does not apply to it."""
+    found = corrections.get(asked.key)
+    return found if found is not None and tuple(found.box.tolist()) == asked.box else None
+
+
+def _word(correction: Correction | None) -> str | None:
+    return None if correction is None else correction.decision.name.lower()
+
+
+def _same(one: Correction | None, other: Correction) -> bool:
+    return one is not None and Corrections([one]).digest == Corrections([other]).digest
 
 
 def _plane(posted: Mapping[str, Any], video: OpenVideo) -> npt.NDArray[np.uint8]:

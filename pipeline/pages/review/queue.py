@@ -41,6 +41,7 @@ class Asked:
         key: of its correction.
         why: a key of :data:`WORDS`.
         doubt: from 0 to 1.
+        box: ``x0, y0, x1, y1``.
     """
 
     video: int
@@ -49,6 +50,7 @@ class Asked:
     key: Key
     why: str
     doubt: float
+    box: tuple[float, ...]
 
 
 def doubtful(video: int, masks: MaskReader, apart: Column | None = None) -> list[Asked]:
@@ -103,8 +105,8 @@ def _asked(video: int, masks: MaskReader, box: tuple[int, int], why: str, doubt:
     row, index = box
     boxes, number = masks.boxes, int(masks.numbers[index])
     track = int(boxes.track_id[row])
-    key = (number, track, () if track >= 0 else tuple(boxes.xyxy[row].tolist()))
-    return Asked(video, number, row, key, why, doubt)
+    edges = tuple(boxes.xyxy[row].tolist())
+    return Asked(video, number, row, (number, track, () if track >= 0 else edges), why, doubt, edges)
 
 
 def stratified(videos: Iterable[list[Asked]], count: int) -> list[Asked]:
@@ -136,26 +138,23 @@ def _by_tracks(boxes: list[Asked]) -> list[Asked]:
     return [boxes[place] for _, place in sorted(ranked)]
 
 
-def from_list(boxes: Iterable[tuple[str, Key]], videos: Mapping[str, tuple[int, MaskReader]]) -> list[Asked]:
+def from_list(boxes: Iterable[tuple[str, Key]], videos: Mapping[str, Mapping[Key, Asked]]) -> list[Asked]:
     """Boxes that were named elsewhere, in that order; those that are no longer there are left out.
 
     Args:
         boxes: name of the video and key of each.
-        videos: place and masks by name.
+        videos: boxes by name of the video, of :func:`boxes_by_key`.
     """
-    rows: dict[str, dict[Key, Asked]] = {}
-    found = []
-    for name, key in boxes:
-        if name not in videos:
-            continue
-        if name not in rows:
-            rows[name] = _rows(*videos[name])
-        if key in rows[name]:
-            found.append(rows[name][key])
-    return found
+    return [videos[name][key] for name, key in boxes if key in videos.get(name, {})]
 
 
-def _rows(video: int, masks: MaskReader) -> dict[Key, Asked]:
+def boxes_by_key(video: int, masks: MaskReader) -> dict[Key, Asked]:
+    """All boxes of a video, as a list that names them asks about them.
+
+    Args:
+        video: its place in the recipe's list.
+        masks: its store.
+    """
     frame = np.repeat(np.arange(len(masks.boxes)), np.diff(masks.boxes.offsets)).tolist()
     asked = [_asked(video, masks, (row, index), "proposed", 0.0) for row, index in enumerate(frame)]
     return {box.key: box for box in asked}

@@ -93,8 +93,8 @@ def whole(values: Mapping[str, Any], name: str, below: int) -> int:
         RequestError: it is missing, no whole number, or out of range.
     """
     value = values.get(name)
-    if isinstance(value, str) and value.isascii() and value.isdecimal():
-        value = int(value[:12])
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 12:
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < below:
         raise RequestError(f"{name}: expected a whole number from 0 to {below - 1}")
     return value

@@ -40,7 +40,25 @@ class Guard:
         self.token = secrets.token_urlsafe(24)
         self._hosts = {f"{name}:{port}" for name in _NAMES}
         self._origins = {f"http://{host}" for host in self._hosts}
-        self.address = f"http://{HOST}:{port}/{self.token}/"
+        self._here = f"http://{HOST}:{port}/"
+        self.address = f"{self._here}{self.token}/"
+        self._doors: list[str] = []
+
+    def door(self) -> str:
+        """An address that leads to the page once, for a browser's command line, which every user can read."""
+        self._doors.append(secrets.token_urlsafe(24))
+        return f"{self._here}{self._doors[-1]}/"
+
+    def enters(self, path: str) -> bool:
+        """Whether a path is a door that nobody went through yet; it is none from now on."""
+        for door in list(self._doors):
+            if hmac.compare_digest(path.encode("utf-8", "replace"), f"/{door}/".encode()):
+                try:
+                    self._doors.remove(door)
+                except ValueError:  # another request was faster
+                    return False
+                return True
+        return False
 
     def refuses(self, headers: Message, *, changing: bool) -> bool:
         """Whether a request does not come from a page of ours.

@@ -73,8 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         if name in routes.files:
             self._send(routes.files[name])
         elif name in routes.get:
-            query = dict(parse_qsl(target.query, max_num_fields=20))
-            self._send(_answered(lambda: routes.get[name](query)))
+            self._send(_answered(lambda: routes.get[name](_parameters(target.query))))
         else:
             self._send(_nothing())
 
@@ -94,6 +93,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.guard.refuses(self.headers, changing=changing):
             self._refuse(json_answer({"error": "not from this page"}, 403))
             return None
+        if not changing and self.server.guard.enters(path):
+            self._send(Answer(b"", "text/plain", 303), Location=f"/{self.server.guard.token}/")
+            return None
         name = self.server.guard.route(path)
         if name is None:
             self._refuse(_nothing())
@@ -101,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdecimal()) or int(length[:12]) > MOST_BYTES:
+        if not (length.isascii() and length.isdecimal() and len(length) <= 12) or int(length) > MOST_BYTES:
             self._refuse(json_answer({"error": f"expected a body of at most {MOST_BYTES} bytes"}, 413))
             return None
         if self.headers.get("Content-Type") != "application/json":
@@ -114,9 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._send(answer)
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: Answer, **more: str) -> None:
         self.send_response(answer.status)
-        for name, value in HEADERS.items():
+        for name, value in {**HEADERS, **more}.items():
             self.send_header(name, value)
         self.send_header("Content-Type", answer.kind)
         self.send_header("Content-Length", str(len(answer.body)))
@@ -131,6 +133,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _nothing() -> Answer:
     return json_answer({"error": "there is nothing here"}, 404)
+
+
+def _parameters(query: str) -> dict[str, str]:
+    return dict(parse_qsl(query, max_num_fields=20))
 
 
 def _object(body: bytes) -> dict[str, Any]:

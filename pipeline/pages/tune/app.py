@@ -174,7 +174,7 @@ class Tuner:
 
     def save(self, asked: Mapping[str, Any]) -> Answer:
         """Write the difference into the recipe's file."""
-        recipe = self.file.save(_settings(given(asked, "settings", dict)))
+        recipe = self.file.save(_settings(given(asked, "settings", dict)), given(asked, "recipe", dict))
         return json_answer({"settings": flat(recipe.masks), "recipe": one_line(self.file.source)})
 
     def apply(self, asked: Mapping[str, Any]) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.labelling import LabellingError, relabel
 from spotlabel.pipeline.text import one_line
 
+_LOG = logging.getLogger("spotlabel")
 _SECONDS_TO_END = 20.0
 
 
@@ -69,7 +71,9 @@ class Relabelling:
             run.end = "failed"
         except _BrokenOff:
             run.end = "broken off"
-        except (SpotlabelError, OSError, MemoryError) as error:
+        except Exception as error:  # whatever it is, the page must not wait for ever
+            if not isinstance(error, (SpotlabelError, OSError, MemoryError)):
+                _LOG.exception("making masks failed")
             run.failed, run.end = [one_sentence(error)], "failed"
 
     def progress(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from spotlabel.labelers.masks import MaskSettings
 from spotlabel.pipeline.atomic import write_atomically
 from spotlabel.pipeline.errors import RecipeError
+from spotlabel.pipeline.pages.serving.answer import ChangedError
 from spotlabel.pipeline.pages.tune.form import flat
 from spotlabel.pipeline.recipes.edit import edited
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe, parse_recipe
@@ -33,6 +35,7 @@ class RecipeFile:
         self.path = path if path.suffix or path.is_file() else None
         self._text = "" if self.path is None else read_text(self.path)
         self.recipe = load_recipe(source, self._overrides)
+        self._turn = threading.Lock()
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -53,16 +56,29 @@ class RecipeFile:
         changes = self.changes(settings)
         return edited("", changes) if changes else ""
 
-    def save(self, settings: MaskSettings) -> Recipe:
+    def save(self, settings: MaskSettings, known: Mapping[str, Any]) -> Recipe:
         """Write the difference into the file, whose other lines and comments stay as they are.
+
+        Args:
+            settings: to be written.
+            known: the recipe's settings as the page shows them, by dotted name.
 
         Returns:
             The recipe as the file now says.
 
         Raises:
+            ChangedError: another page has saved since: these settings would take back what it saved.
             RecipeError: there is no file, it changed since, or no line says this alone.
             OSError: it cannot be written.
         """
+        with self._turn:
+            if known != flat(self.recipe.masks):
+                raise ChangedError(
+                    "another page has saved to the recipe; compare with it as it is now, then save again"
+                )
+            return self._save(settings)
+
+    def _save(self, settings: MaskSettings) -> Recipe:
         if self.path is None:
             raise RecipeError(
                 f"{self.source}: comes with spotlabel and is not written to; copy it (`spotlabel recipes "

@@ -101,6 +101,8 @@ def test_a_sample_is_read_as_it_was_written(tmp_path: Path):
         ("proposal 1", "proposal 9", "spotlabel: expected 'proposal 1'"),
         ('"stratum": 0', '"stratum": 7', "stratum is 7, of 1"),
         ('"xyxy"', '"edges"', "xyxy is None"),
+        ("1.25", f"1{'0' * 400}", "expected four numbers"),
+        ("1.25", "true", "expected four numbers"),
         ('"frame": 1', '"frame": "x', "no valid JSON"),
     ],
 )

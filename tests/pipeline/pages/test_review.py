@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 import signal
 from pathlib import Path
@@ -12,12 +13,15 @@ import cv2
 import numpy as np
 import pytest
 
+from spotlabel.pipeline.audit.proposal import proposal_path
+from spotlabel.pipeline.cli import review as command
 from spotlabel.pipeline.manual import Correction, Decision, put_manual, read_manual
 from spotlabel.pipeline.pages.review.app import Review
 from spotlabel.pipeline.pages.review.disagreement import disagreement
-from spotlabel.pipeline.pages.review.queue import Asked, doubtful, from_list, stratified
+from spotlabel.pipeline.pages.review.queue import Asked, boxes_by_key, doubtful, from_list, stratified
 from spotlabel.pipeline.pages.serving.answer import Answer, ChangedError, RequestError
-from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.recipes.recipe import build_recipe, load_recipe
+from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.store import FrameState, MaskReader
 from spotlabel.pipeline.upkeep.plan import Item, items, one_item
 from tests.helpers.recipes import spotlabel, started
@@ -110,7 +114,7 @@ def test_labelers_that_do_not_agree(own: Path) -> None:
 
 
 def box(video: int, track: int, doubt: float, frame: int = 1) -> Asked:
-    return Asked(video, frame, 0, (frame, track, ()), "jump", doubt)
+    return Asked(video, frame, 0, (frame, track, ()), "jump", doubt, (0.0, 0.0, 9.0, 9.0))
 
 
 def test_videos_and_tracks_take_turns() -> None:
@@ -128,7 +132,7 @@ def test_a_list_is_gone_through_in_its_own_order(own: Path) -> None:
     masks = MaskReader(video(own).mask_path)
     keys = [one.key for one in doubtful(0, masks)][:3]
     asked = [("street", keys[2]), ("other", keys[0]), ("street", (999, 1, ())), ("street", keys[0])]
-    found = from_list(asked, {"street": (0, masks)})
+    found = from_list(asked, {"street": boxes_by_key(0, masks)})
     assert [one.key for one in found] == [keys[2], keys[0]]
     assert {one.why for one in found} == {"proposed"}
 
@@ -214,6 +218,34 @@ def test_undo_brings_back_what_was_decided_before(own: Path) -> None:
         review.undo({})
 
 
+def test_undo_does_not_take_back_what_came_from_elsewhere(own: Path) -> None:
+    review, path = opened(own), video(own).manual_path
+    decide(review, 0, "unknown")
+    decide(review, 1, "unknown")
+    (later,) = (one for key, one in read_manual(path).items() if key == review._queue[1].key)
+    put_manual(path, "street", [Correction(later.frame, later.track, later.box, Decision.BACKGROUND)])
+    with pytest.raises(RequestError, match="box 2 was decided anew from elsewhere: that stays"):
+        review.undo({})
+    assert read_manual(path)[later.key].decision == Decision.BACKGROUND
+    assert told(review.undo({})) == {"at": 0, "decided": None}
+    assert [*read_manual(path)] == [later.key]
+
+
+def test_what_was_decided_before_a_box_moved_is_asked_again(own: Path) -> None:
+    review, path = opened(own), video(own).manual_path
+    first = review._queue[0]
+    moved = np.array(first.box, np.float32) + np.float32(1)
+    put_manual(path, "street", [Correction.of(first.frame, first.key[1], moved, np.ones((108, 192)))])
+    assert told(review.start({}))["decided"][0] is None
+    facts, planes = shown(review, 0)
+    assert facts["decided"] is None
+    assert "decided" not in planes
+    decide(review, 0, "unknown")
+    assert told(review.start({}))["decided"][0] == "unknown"
+    assert told(review.undo({})) == {"at": 0, "decided": None}
+    assert [one.box.tolist() for one in read_manual(path).values()] == [moved.tolist()]
+
+
 @pytest.mark.parametrize(
     ("more", "line"),
     [
@@ -266,6 +298,44 @@ def test_a_killed_server_loses_no_decision_and_goes_on(own: Path) -> None:
         process.wait(30)
     assert len(read_manual(video(own).manual_path)) == 3
     assert told(opened(own, 9).start({}))["decided"][:4] == ["unknown"] * 3 + [None]
+
+
+def test_drawn_boxes_that_are_gone_are_told(own: Path) -> None:
+    assert spotlabel("audit", own, "--propose", "6").returncode == 0
+    path = proposal_path(load_recipe(str(own)).out)
+    drawn = json.loads(path.read_text())
+    for box in drawn["boxes"][:2]:
+        box["track"] += 10**6
+    path.write_text(json.dumps(drawn))
+    with started("review", own, "--no-browser", "--proposed") as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().removeprefix("review: ").strip()
+        assert len(fetched(address, "start")["boxes"]) == 4
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert errors.startswith("2 of 6 drawn boxes are left out: no masks have them now\n")
+
+
+def test_masks_of_one_video_are_open_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be more videos than files that a process may open."""
+    names = ["a", "b", "c"]
+    scenes = [{"name": name, "frames": 3, "width": 64, "height": 48} for name in names]
+    recipe = build_recipe(
+        {"out": str(tmp_path), "dataset": {"reader": "synthetic", "scenes": scenes}, "labeler": "filled-box"}
+    )
+    for name in names:
+        assert not run_sequence(recipe, name, False, lambda *_: None).failed
+    readers: list[MaskReader] = []
+
+    class Counted(MaskReader):
+        def __init__(self, path: Path) -> None:
+            assert all(one._file is None for one in readers)
+            super().__init__(path)
+            readers.append(self)
+
+    monkeypatch.setattr(command, "MaskReader", Counted)
+    assert {one.video for one in command._doubtful(recipe, items(recipe), 99)} <= {0, 1, 2}
+    assert len(readers) == 3
 
 
 def test_what_the_command_says_where_there_is_nothing(own: Path) -> None:

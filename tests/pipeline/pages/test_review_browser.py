@@ -123,6 +123,27 @@ def test_brush_and_eraser_paint_what_is_stored(own: Path, shared: Any) -> None:
         assert int(np.count_nonzero(only.mask)) == painted
 
 
+def test_enter_presses_the_button_that_is_in_focus(own: Path, shared: Any) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    review = opened(own, 6)
+    with served(review.routes()) as address:
+        shared.get(address)
+        ready(shared, 0)
+        shared.find_element("id", "unknown").send_keys(Keys.ENTER)
+        ready(shared, 1)
+        assert decisions(own) == [Decision.UNKNOWN]
+        # A click of the mouse leaves Enter to the mask; a slider leaves letters to the keys.
+        shared.find_element("id", "next").click()
+        shared.find_element("id", "size").click()
+        shared.find_element("id", "size").send_keys("f")
+        ready(shared, 2)
+        shared.find_element("id", "next").click()
+        press(shared, Keys.ENTER)
+        ready(shared, 3)
+        assert sorted(decisions(own)) == [Decision.MASK, Decision.MASK, Decision.UNKNOWN]
+
+
 def test_candidates_by_key(own: Path, shared: Any) -> None:
     review = opened(own, 6)
     with served(review.routes()) as address:

@@ -179,7 +179,7 @@ def test_nothing_on_the_disk_has_an_address(server: PageServer, rest: str) -> No
     assert answer.split(b" ")[1] in (b"404", b"400")
 
 
-@pytest.mark.parametrize("length", ["-1", "x", str(MOST_BYTES + 1), "9" * 400, None])
+@pytest.mark.parametrize("length", ["-1", "x", str(MOST_BYTES + 1), "9" * 400, "0" * 12 + str(2**40), None])
 def test_bodies_have_a_length_that_is_allowed(server: PageServer, length: str | None) -> None:
     assert ask(server, path(server, "done"), {"Content-Length": length}, b"{}")[0] == 413
 
@@ -199,11 +199,33 @@ def test_errors_are_a_line_for_the_page(server: PageServer) -> None:
     assert b"KeyError" in told
 
 
+def test_a_door_leads_to_the_page_once(server: PageServer) -> None:
+    """A browser's command line, which holds the address it is given, can be read by every user."""
+    door = server.guard.door()
+    assert server.guard.token not in door
+    way = "/" + door.split("/", 3)[3]
+    port = server.server_address[1]
+    assert ask(server, way, {"Host": f"evil.example:{port}"})[0] == 403
+    assert ask(server, way, {"Sec-Fetch-Site": "cross-site"})[0] == 403
+    assert ask(server, way, {}, b"{}")[0] == 404
+    assert ask(server, f"{way}told")[0] == 404
+    status, headers, body = ask(server, way)
+    assert (status, headers["Location"], body) == (303, path(server), b"")
+    assert ask(server, way)[0] == 404
+    assert ask(server, server.guard.door().removeprefix(f"http://127.0.0.1:{port}"))[0] == 303
+
+
+def test_more_parameters_than_any_page_has(server: PageServer) -> None:
+    status, _, told = ask(server, path(server, "told?" + "&".join(f"a{n}=1" for n in range(30))))
+    assert status == 400
+    assert "error" in json.loads(told)
+
+
 def test_parameters(server: PageServer) -> None:
     assert json.loads(ask(server, path(server, "told?a=1&b=%3Cx%3E"))[2]) == {"a": "1", "b": "<x>"}
 
 
-@pytest.mark.parametrize("value", [-1, 3, True, "3", "-1", "x", "", None, 1.0, "9" * 99, "١"])
+@pytest.mark.parametrize("value", [-1, 3, True, "3", "-1", "x", "", None, 1.0, "9" * 99, "0" * 12 + "2", "١"])
 def test_whole_numbers_within_bounds(value: Any) -> None:
     with pytest.raises(RequestError, match="whole number from 0 to 2"):
         whole({"a": value}, "a", 3)

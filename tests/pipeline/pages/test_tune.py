@@ -215,7 +215,8 @@ def test_saving_changes_the_lines_that_differ_and_no_other(own: Path) -> None:
     assert told(tuner.difference({"settings": wanted}))["lines"].splitlines() == [
         "masks:", "  classes: [car]", "  median: 5", "  min_blob: 7", "  owners:", "    window: 3",
     ]  # fmt: skip
-    assert told(tuner.save({"settings": wanted}))["settings"] == wanted
+    known = told(tuner.start({}))["settings"]
+    assert told(tuner.save({"settings": wanted, "recipe": known}))["settings"] == wanted
     more = "  classes: [car]\n  min_blob: 7\n  owners:\n    window: 3\n"
     expected = before.replace("median: 9  # smooth\n", f"median: 5  # smooth\n{more}")
     assert own.read_text() == expected
@@ -224,14 +225,30 @@ def test_saving_changes_the_lines_that_differ_and_no_other(own: Path) -> None:
     assert told(tuner.difference({"settings": wanted}))["lines"] == ""
     own.write_text(own.read_text() + "# meanwhile\n")
     with pytest.raises(RecipeError, match="changed since this page was opened"):
-        tuner.save({"settings": flat(PRESETS["default"])})
+        tuner.save({"settings": flat(PRESETS["default"]), "recipe": wanted})
+
+
+def test_a_page_does_not_take_back_what_another_saved(own: Path) -> None:
+    tuner = opened(own)
+    known = told(tuner.start({}))["settings"]
+    tuner.save({"settings": known | {"min_blob": 7}, "recipe": known})
+    saved = own.read_text()
+    with pytest.raises(ChangedError, match="another page has saved to the recipe"):
+        tuner.save({"settings": known | {"median": 5}, "recipe": known})
+    assert own.read_text() == saved
+    now = told(tuner.start({}))["settings"]
+    assert now == known | {"min_blob": 7}
+    tuner.save({"settings": now | {"median": 5}, "recipe": now})
+    assert flat(load_recipe(str(own)).masks) == known | {"min_blob": 7, "median": 5}
 
 
 def test_a_line_that_says_something_elsewhere_too_is_left(own: Path) -> None:
     text = own.read_text() + "masks:\n  owners: &same {window: 5}\ntraining:\n  other: *same\n"
     own.write_text(text)
+    tuner = opened(own)
+    asked = {"settings": flat(PRESETS["default"]), "recipe": told(tuner.start({}))["settings"]}
     with pytest.raises(RecipeError, match="put the lines in by hand"):
-        opened(own).save({"settings": flat(PRESETS["default"])})
+        tuner.save(asked)
     assert own.read_text() == text
 
 
@@ -239,7 +256,7 @@ def test_a_recipe_of_ours_is_not_written_to(tmp_path: Path) -> None:
     file = RecipeFile("demo", [f"out={tmp_path}"])
     assert file.path is None
     with pytest.raises(RecipeError, match="comes with spotlabel"):
-        file.save(PRESETS["paper"])
+        file.save(PRESETS["paper"], flat(file.recipe.masks))
     assert "median: 5" not in file.difference(PRESETS["default"])
 
 
@@ -295,6 +312,22 @@ def test_hostile_names_reach_the_page_as_text(tmp_path: Path) -> None:
     page = tuner.routes().files[""].body.decode()
     assert "<script>" not in page
     assert str(tmp_path) in page
+
+
+def test_the_browser_is_given_a_door_and_not_the_token(
+    street: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from spotlabel.pipeline.cli import tune
+
+    opened_at: list[str] = []
+    monkeypatch.setattr(tune.webbrowser, "open", opened_at.append)
+    monkeypatch.setattr(tune.PageServer, "serve", lambda self, _routes: self.server_close())
+    tuner = opened(street)
+    tune.serve_page("tune", 0, tuner.routes, tuner.close, no_browser=False)
+    told_at = capsys.readouterr().out.removeprefix("tune: ").strip()
+    assert len(opened_at) == 1
+    assert opened_at[0].split("/")[:3] == told_at.split("/")[:3]
+    assert told_at.split("/")[3] not in opened_at[0]
 
 
 def test_the_command_serves_until_it_is_interrupted(street: Path) -> None:

@@ -105,6 +105,11 @@ def press(driver: Any, keys: str) -> None:
     driver.find_element("tag name", "body").send_keys(keys)
 
 
+def click(driver: Any, name: str) -> None:
+    """Press a button wherever it is: what is told beside it moves it meanwhile."""
+    driver.execute_script("document.getElementById(arguments[0]).click()", name)
+
+
 def hosts(driver: Any) -> set[str]:
     """Where everything was asked from."""
     messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
@@ -135,9 +140,9 @@ def test_sliders_change_the_mask_to_what_relabel_then_writes(page: Any, own: Pat
     put(page, "mode", "owners", "change")
     mask, owners = shown(page), shown(page, 0, "owners", "<u2")
     assert not np.array_equal(mask, before)
-    page.find_element("id", "apply").click()
+    click(page, "apply")
     until(lambda: text(page, "run-told").startswith("Done: masks of 1 of 1"))
-    page.find_element("id", "save").click()
+    click(page, "save")
     until(lambda: text(page, "run-told").startswith("Saved"))
     recipe = load_recipe(str(own))
     assert (recipe.masks.median, recipe.masks.min_fill, recipe.masks.min_believability) == (7, 0.35, 0.55)
@@ -216,6 +221,41 @@ def test_evidence_that_is_replaced_is_told_on_the_page(page: Any, own: Path) -> 
     settled(page)
     press(page, "u")
     assert np.array_equal(shown(page), before)
+
+
+def test_what_another_page_saved_is_told_and_stays(page: Any, own: Path) -> None:
+    put(page, "set-close", 9, "change")
+    until(lambda: "close: 9" in text(page, "difference"))
+    text_before = own.read_text()
+    settings = page.execute_script("return fetch('start').then((one) => one.json())")["settings"]
+    page.execute_script(
+        "const [settings, recipe] = arguments; return fetch('save', {method: 'POST', headers: "
+        "{'Content-Type': 'application/json'}, body: JSON.stringify({settings, recipe})})",
+        settings | {"min_blob": 7}, settings,
+    )  # fmt: skip
+    assert own.read_text() != text_before
+    click(page, "save")
+    until(lambda: "another page has saved" in text(page, "banner"))
+    page.find_element("css selector", "#banner button").click()
+    until(lambda: "min_blob" in text(page, "difference"))
+    settled(page)
+    click(page, "save")
+    until(lambda: text(page, "run-told").startswith("Saved"))
+    masks = load_recipe(str(own)).masks
+    assert (masks.close, masks.min_blob) == (9, settings["min_blob"])
+
+
+def test_masks_by_another_labeler_than_the_recipes_are_told(own: Path, shared: Any) -> None:
+    file = RecipeFile(str(own), ["evidence.mog2.warm_up_frames=9"])
+    tuner = Tuner(file, items(file.recipe))
+    with served(tuner.routes()) as address:
+        shared.get(address)
+        settled(shared)
+        found = text(shared, "banner")
+        assert found.startswith("The recipe's labeler mog2 has no evidence here that fits (")
+        assert "warm_up_frames: 4 -> 9" in found
+        assert found.endswith("are shown by filled-box.")
+    tuner.close()
 
 
 def test_a_server_that_has_ended_is_told(own: Path, shared: Any) -> None:
