@@ -19,6 +19,19 @@ if importlib.util.find_spec("onnx") is None:
     raise ModuleNotFoundError("No module named 'onnx'", name="onnx")  # before anything has been asked
 
 
+def check_device(device: str) -> None:
+    """Find out before a teacher is asked whether a student can be trained there.
+
+    Args:
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        TeachingError: there is no such device.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise TeachingError("teaching.device: cuda cannot be used here; write cpu")
+
+
 def taught(
     arrays: Mapping[str, npt.NDArray[Any]],
     course: Mapping[str, Any],
@@ -42,7 +55,6 @@ def taught(
         TeachingError: there is no such device.
     """
     chosen = Course(**course)
-    if chosen.device == "cuda" and not torch.cuda.is_available():
-        raise TeachingError("teaching.device: cuda cannot be used here; write cpu")
+    check_device(chosen.device)
     student = trained(Material(**arrays), chosen, state=state, mark=mark, progress=progress)
     return as_onnx(student, chosen.size, metadata)

@@ -62,7 +62,7 @@ class TeachingSettings(Settings):
     each with U2-Net."""
     size: Literal[64, 80, 96, 128] = 80
     """Side of the student's input, px: larger ones have finer outlines and take longer."""
-    steps: int = Field(800, ge=0, le=1_000_000)
+    steps: int = Field(800, ge=1, le=1_000_000)
     """Updates of the student's weights."""
     batch: int = Field(16, ge=1, le=1024)
     """Boxes an update."""

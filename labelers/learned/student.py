@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
@@ -45,6 +46,7 @@ WEIGHED = Trust(network=True, evidence=False)
 _FINER = 1.25
 """Crops of a lesson have so many times the pixels of a student's along each side: they show more around a
 box, and are shown enlarged."""
+_log = logging.getLogger("spotlabel")
 
 
 class Student:
@@ -67,7 +69,7 @@ class Student:
     def __init__(self, inner: Labeler, settings: StudentSettings, files: Mapping[str, bytes]) -> None:
         self._inner, self._settings = inner, settings
         self._teacher = files["network"]
-        self._network: bytes | None = None
+        self._student: Segmenter | None = None
         self._found: Found | None = None
 
     def choose(
@@ -84,8 +86,11 @@ class Student:
         progress: Callable[[int, int], None],
     ) -> Lesson:
         """What the teacher says of the chosen boxes; see :class:`TaughtLabeler`."""
-        found, teaching = self._other(clip), self._settings.teaching
-        pairs = self._pairs(clip, rows, answers, progress)
+        teaching = self._settings.teaching
+        # Before the other labeler's hours: the file may be no segmenter.
+        asked = Asked(Segmenter(self._teacher, self._settings.device, self._settings.batch), answers)
+        found = self._other(clip)
+        pairs = _pairs(clip, found, asked, rows, progress)
         known = [pair for some in pairs.values() for pair in some if pair is not None]
         trust, agreed = judged(known), agreement(known)
         judgement = {**vars(trust), "exact": trust.network and agreed >= self.exact}
@@ -98,24 +103,6 @@ class Student:
         shown = Shown.joined(parts)
         course = teaching.model_dump(exclude={"boxes"})
         return Lesson(vars(shown), course, self._metadata(shown, judgement, agreed, rows))
-
-    def _pairs(
-        self,
-        clip: Clip,
-        rows: Mapping[int, list[int]],
-        answers: Answers,
-        progress: Callable[[int, int], None],
-    ) -> dict[int, list[BoxPair | None]]:
-        """What teacher and the other labeler say of the chosen boxes, by frame."""
-        found, done, total = self._other(clip), 0, sum(map(len, rows.values()))
-        asked = Asked(Segmenter(self._teacher, self._settings.device, self._settings.batch), answers)
-        pairs = {}
-        for frame in clip:
-            if some := rows.get(frame.number):
-                mask = cleaned(found.raw(frame.number), frame.boxes)
-                pairs[frame.number] = asked.pairs(frame, mask, some)
-                progress(done := done + len(some), total)
-        return pairs
 
     def _metadata(
         self, shown: Shown, judgement: Mapping[str, bool], agreed: float, rows: Mapping[int, list[int]]
@@ -139,8 +126,14 @@ class Student:
         return {"format": FORMAT, **{key: json.dumps(value) for key, value in entries.items()}}
 
     def learn(self, network: bytes) -> None:
-        """Take the student; see :class:`TaughtLabeler`."""
-        self._network = network
+        """Take the student; see :class:`TaughtLabeler`. Says so if it will decide nothing."""
+        self._student = Segmenter(network, self._settings.device, self._settings.batch)
+        trust, asked = (json.loads(self._student.metadata[key]) for key in ("trust", "provenance"))
+        if not trust["network"] and asked["asked"]:
+            _log.warning(
+                "the teacher's masks are whole in too few of %d boxes: nobody was taught, %s decides alone "
+                "(docs/learned.md)", asked["asked"], self._inner.name,
+            )  # fmt: skip
 
     def label(self, clip: Clip) -> Iterator[Evidence]:
         """Yield the evidence of every frame, foreground above 127.
@@ -149,11 +142,10 @@ class Student:
         it found stays. Elsewhere the student, who has seen that, decides in boxes that it fills in one piece;
         in others both are weighed.
         """
-        if self._network is None:
+        if self._student is None:
             raise LabelerError("the student has not been taught")
-        segmenter = Segmenter(self._network, self._settings.device, self._settings.batch)
-        found, asked = self._other(clip), Asked(segmenter, {})
-        judgement = json.loads(segmenter.metadata["trust"])
+        found, asked = self._other(clip), Asked(self._student, {})
+        judgement = json.loads(self._student.metadata["trust"])
         for frame in clip:
             raw = found.raw(frame.number)
             if judgement["network"]:
@@ -173,6 +165,24 @@ class Student:
         if self._found is None:
             self._found = Found(self._inner, clip)
         return self._found
+
+
+def _pairs(
+    clip: Clip,
+    found: Found,
+    asked: Asked,
+    rows: Mapping[int, list[int]],
+    progress: Callable[[int, int], None],
+) -> dict[int, list[BoxPair | None]]:
+    """What teacher and the other labeler say of the chosen boxes, by frame."""
+    done, total = 0, sum(map(len, rows.values()))
+    pairs = {}
+    for frame in clip:
+        if some := rows.get(frame.number):
+            mask = cleaned(found.raw(frame.number), frame.boxes)
+            pairs[frame.number] = asked.pairs(frame, mask, some)
+            progress(done := done + len(some), total)
+    return pairs
 
 
 def _kept(pair: BoxPair) -> Image:

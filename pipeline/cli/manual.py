@@ -71,6 +71,8 @@ def list_command(
         echo_lines(json.dumps([row.as_data() for row in rows], indent=1))
     else:
         _tell(rows, found)
+        if not found and not failed:
+            echo("no corrections")
     if not only:
         for name in _strangers(loaded, chosen):
             echo(f"{name}: corrections of no video of this recipe", err=True)
@@ -146,7 +148,7 @@ def _tell(rows: list[_Row], found: dict[str, Fitted]) -> None:
         shown.add_row(escape(row.video), str(data["frame"]), track, box, data["decision"], pixels, why)
     if rows:
         console(sys.stdout).print(shown)
-    for line in standing_lines(found) or ["no corrections"]:
+    for line in standing_lines(found):
         echo(line)
 
 

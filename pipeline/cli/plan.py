@@ -128,8 +128,8 @@ def _costs(recipe: Recipe, works: list[Work], frames: int) -> Costs:
 
 def _from_table(recipe: Recipe, kind: Kind) -> tuple[Cost, Cost]:
     def cost(rate: Rate) -> Cost:
-        peak = (BASE_MEGABYTES + rate.megabytes * kind.megapixels) * 1e6
-        return Cost(rate.seconds * kind.megapixels, 0.0, math.nan, round(peak))
+        peak = (BASE_MEGABYTES + rate.beside + rate.megabytes * kind.megapixels) * 1e6
+        return Cost(rate.seconds * kind.megapixels, rate.once, math.nan, round(peak))
 
     _, settings = recipe.labeler_for(Camera(kind.camera))
     return cost(evidence_rate(kind.labeler, settings)), cost(MASKS)

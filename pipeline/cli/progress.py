@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.text import Text
 
 from spotlabel.pipeline.running.job import Outcome
-from spotlabel.pipeline.running.watcher import PlainWatcher, SilentWatcher
+from spotlabel.pipeline.running.watcher import PlainWatcher, SilentWatcher, unit_of
 from spotlabel.pipeline.terminal import escape
 
 
@@ -53,7 +53,10 @@ class BarWatcher(PlainWatcher):
             if known is None or known[0] != stage:
                 if known is not None:
                     self._bars.remove_task(known[1])
-                known = (stage, self._bars.add_task(escape(f"{sequence} {stage}"), total=total))
+                known = (
+                    stage,
+                    self._bars.add_task(escape(f"{sequence} {stage}"), total=total, unit=unit_of(stage)),
+                )
                 self._tasks[sequence] = known
             self._bars.update(known[1], completed=done)
 
@@ -68,14 +71,14 @@ class BarWatcher(PlainWatcher):
 
 
 class _RateColumn(ProgressColumn):
-    """Speed in frames (or videos) per second."""
+    """Speed in what the stage counts, frames of most, per second."""
 
     def render(self, task: Task) -> Text:
-        """Frames per second; empty for the bar of all videos, and before anything is known."""
+        """So many per second; empty for the bar of all videos, and before anything is known."""
         speed = task.finished_speed or task.speed
         if speed is None or task.fields.get("unit") == "videos":
             return Text("")
-        return Text(f"{speed:.1f} frames/s")
+        return Text(f"{speed:.1f} {task.fields.get('unit', 'frames')}/s")
 
 
 @contextmanager

@@ -46,8 +46,8 @@ def resource_request(plan: Plan) -> ResourceRequest:
     if plan.evidence.state != State.FRESH:
         rates.append(evidence_rate(plan.item.labeler.name, plan.item.settings))
     megapixels = height * width / 1e6
-    minutes = BASE_MINUTES + sum(rate.seconds for rate in rates) * megapixels * length / 60
-    megabytes = BASE_MEGABYTES + max(rate.megabytes for rate in rates) * megapixels
+    minutes = BASE_MINUTES + sum(rate.once + rate.seconds * megapixels * length for rate in rates) / 60
+    megabytes = BASE_MEGABYTES + max(rate.beside + rate.megabytes * megapixels for rate in rates)
     return ResourceRequest(_step(minutes, _MINUTES), _step(megabytes, _MEGABYTES))
 
 

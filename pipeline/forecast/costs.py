@@ -18,17 +18,23 @@ class Rate:
     Attributes:
         seconds: per frame and megapixel, decoding and hashing included.
         megabytes: per megapixel of the frame, beside what every job takes.
+        once: seconds per video, whatever its length.
+        beside: megabytes whatever the frame's size.
     """
 
     seconds: float
     megabytes: float
+    once: float = 0.0
+    beside: float = 0.0
 
 
 RATES: dict[str, Rate] = {
     "boxbg": Rate(0.6, 1600),
+    "boxbg-student": Rate(1.0, 1600, 1200, 1500),
     "boxbg-teacher": Rate(80, 2500),
     "egoflow": Rate(1.5, 300),
     "egoflow-cut": Rate(2.5, 400),
+    "egoflow-cut-student": Rate(3.0, 400, 1200, 1500),
     "egoflow-cut-teacher": Rate(80, 1500),
     "farneback": Rate(1.0, 300),
     "filled-box": Rate(0.05, 100),
@@ -42,7 +48,8 @@ RATES: dict[str, Rate] = {
     "teacher": Rate(80, 1500),
 }
 """Evidence, by labeler, with its default settings. Networks are asked box by box, 1.3 s each for U2-Net on a
-CPU; the rates hold for twenty boxes per megapixel."""
+CPU; the rates hold for twenty boxes per megapixel. For a student the teacher is asked about 150, and the
+student trained: 400 s a video."""
 OTHER_LABELER = Rate(4.0, 4500)
 """A labeler of another package, of which nothing is known."""
 MASKS = Rate(0.03, 60)

@@ -170,7 +170,9 @@ class _Comparison:
             self._say(row, Decision.UNKNOWN if row in self._frame.unsure else Decision.BACKGROUND, same=True)
         elif not now.size or now.all() or not now.any():
             decision = Decision.UNKNOWN if now.size and now.all() else Decision.BACKGROUND
-            self._say(row, decision, same=False)
+            unsure = row in self._frame.unsure
+            same = row not in self._frame.own and (decision == Decision.UNKNOWN) == unsure
+            self._say(row, decision, same=same)
         else:
             self._found.mixed += 1
 

@@ -19,7 +19,7 @@ from spotlabel.pipeline.stages.second_look import second_look
 from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.labeler_files import labeler_files
-from spotlabel.pipeline.upkeep.plan import evidence_need, mask_need, one_item
+from spotlabel.pipeline.upkeep.plan import Item, evidence_need, mask_need, one_item
 
 
 @dataclass
@@ -116,11 +116,7 @@ def _run_watched(
     with warnings_into(outcome.remarks, outcome.findings):  # the parent has told those of the listing
         annotations = item.sequence.load()
         tell_selection(annotations, recipe.masks)
-    declared = [*item.sequence.annotation_files, *item.sequence.frames.files()]
-    declared += labeler_files(item.labeler, item.settings).values()
-    if item.sequence.annotated_file is not None:
-        declared.append(item.sequence.annotated_file)
-    inputs.check_declared(declared)
+    check_declared(inputs, item)
     outcome.frames, outcome.boxes = len(annotations.boxes), len(annotations.boxes.xyxy)
     outcome.clipped, outcome.dropped = annotations.clipped, annotations.dropped
     need = evidence_need(recipe, item, masks_only)
@@ -140,6 +136,19 @@ def _run_watched(
             make_masks(recipe, item, annotations, partial(progress, "masks"))
     outcome.findings = second_look(recipe, item, outcome.findings)
     item.cache.save()
+
+
+def check_declared(inputs: Inputs, item: Item) -> None:
+    """See that of this video nothing was read so far but files whose content its results record.
+
+    Raises:
+        ChangedInputError: another one was read.
+    """
+    declared = [*item.sequence.annotation_files, *item.sequence.frames.files()]
+    declared += labeler_files(item.labeler, item.settings).values()
+    if item.sequence.annotated_file is not None:
+        declared.append(item.sequence.annotated_file)
+    inputs.check_declared(declared)
 
 
 @contextmanager

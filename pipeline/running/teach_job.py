@@ -9,7 +9,7 @@ from spotlabel.pipeline.errors import RecipeError, SpotlabelError, one_sentence
 from spotlabel.pipeline.inputs import watching_inputs
 from spotlabel.pipeline.progress import StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
-from spotlabel.pipeline.running.job import Outcome, warnings_into
+from spotlabel.pipeline.running.job import Outcome, check_declared, warnings_into
 from spotlabel.pipeline.stages.evidence import teach
 from spotlabel.pipeline.upkeep.plan import one_item
 
@@ -39,6 +39,7 @@ def run_teaching(recipe: Recipe, name: str, progress: StageProgress) -> Outcome:
                     "or labeler=boxbg-student"
                 )
             annotations = item.sequence.load()
+            check_declared(inputs, item)
             outcome.frames, outcome.boxes = len(annotations.boxes), len(annotations.boxes.xyxy)
             made = teach(recipe, item, annotations, progress)
             item.cache.save()

@@ -14,6 +14,12 @@ from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.units import clock
 
 _SECONDS_BETWEEN_LINES = 5.0
+_UNITS = {"teacher": "boxes", "teaching": "steps"}
+
+
+def unit_of(stage: str) -> str:
+    """What is counted while a stage runs."""
+    return _UNITS.get(stage, "frames")
 
 
 class Watcher(Protocol):
@@ -87,7 +93,8 @@ class PlainWatcher(SilentWatcher):
             pace.told = now
             rate = pace.rate(done)
             left = (total - done) / rate if rate else 0.0
-            self._line(f"{sequence}: {stage} {done}/{total} frames, {rate:.1f} frames/s, {clock(left)} left")
+            unit = unit_of(stage)
+            self._line(f"{sequence}: {stage} {done}/{total} {unit}, {rate:.1f} {unit}/s, {clock(left)} left")
 
     def note(self, text: str) -> None:
         """The text on a line of its own."""

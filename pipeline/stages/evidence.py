@@ -160,7 +160,11 @@ def teach(recipe: Recipe, item: Item, annotations: Annotations, of_stages: Stage
     with _named_errors(item.labeler):
         clip = SequenceClip(item.sequence, recipe.frames, annotations)
         labeler = _made(item)
-        return bring_student(recipe, item, annotations, labeler=labeler, clip=clip, progress=of_stages)[1]
+        student, made = bring_student(
+            recipe, item, annotations, labeler=labeler, clip=clip, progress=of_stages
+        )
+        labeler.learn(student)  # which tells if it was of no use
+        return made
 
 
 def _made(item: Item) -> Any:

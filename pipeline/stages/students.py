@@ -1,7 +1,7 @@
 """Student stage: bring the network of a video up to date that its labeler needs, ask the teacher only once.
 
 ``<out>/students/<labeler>/<sequence>.onnx`` is the student, ``.json`` beside it tells what it was made of.
-What the teacher said is kept in ``.answers.npz``, the state of a training that goes on in ``.state``: a run
+What the teacher said is kept in ``.answers``, the state of a training that goes on in ``.state``: a run
 that was killed goes on from there, and other settings of the training ask the teacher nothing again.
 """
 
@@ -13,6 +13,7 @@ import io
 import json
 import time
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ _TEACHING = "spotlabel.detector.teaching.school"
 """The only place that needs torch."""
 _SECONDS_BETWEEN_SAVES = 20.0
 _ASK, _TRAIN = "teacher", "teaching"
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading an archive raises that is none, or no longer."""
 
 
 class StudentError(SpotlabelError):
@@ -67,7 +70,7 @@ class Student:
             return Need(State.MISSING)
         try:
             record = json.loads(self._beside(".json").read_bytes())
-            stored, digest = record["fingerprint"], record["digest"]
+            stored, digest = dict(record["fingerprint"]), record["digest"]
         except (OSError, ValueError, KeyError, TypeError):
             return Need(State.DAMAGED, "nothing tells what it was made of")
         if digest != _digest(self.path.read_bytes()):
@@ -90,9 +93,7 @@ class Student:
         """What the teacher has said so far."""
         settings = {**self.fingerprint["settings"]}
         settings.pop("teaching")
-        return KeptAnswers(
-            self._beside(".answers.npz"), _digest_of({**self.fingerprint, "settings": settings})
-        )
+        return KeptAnswers(self._beside(".answers"), _digest_of({**self.fingerprint, "settings": settings}))
 
     def _beside(self, suffix: str) -> Path:
         return self.path.with_name(self.path.name.removesuffix(".onnx") + suffix)
@@ -108,7 +109,7 @@ class KeptAnswers(dict[tuple[int, int], list[npt.NDArray[np.uint8]]]):
 
     def __init__(self, path: Path, made_of: str) -> None:
         super().__init__()
-        self._path, self._made_of, self._saved = path, made_of, time.monotonic()
+        self.path, self._made_of, self._saved = path, made_of, time.monotonic()
         self._kept = 0
         try:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
@@ -118,7 +119,7 @@ class KeptAnswers(dict[tuple[int, int], list[npt.NDArray[np.uint8]]]):
                     if name != "made_of":
                         number, row, _ = map(int, name.split())
                         self.setdefault((number, row), []).append(file[name])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except _DAMAGE:
             self.clear()
         self._kept = len(self)
 
@@ -138,7 +139,7 @@ class KeptAnswers(dict[tuple[int, int], list[npt.NDArray[np.uint8]]]):
             }
             buffer = io.BytesIO()
             np.savez_compressed(buffer, made_of=np.array(self._made_of), **cast(dict[str, Any], arrays))
-            write_atomically(self._path, buffer.getvalue())
+            write_atomically(self.path, buffer.getvalue())
         self._kept, self._saved = len(self), time.monotonic()
 
 
@@ -161,6 +162,7 @@ def bring_student(
 
     Raises:
         StudentError: torch or onnx is not installed.
+        SpotlabelError: there is no such device to train on.
         ChangedInputError: an input file changed meanwhile.
         OSError: it cannot be written.
     """
@@ -168,6 +170,7 @@ def bring_student(
     if student.need().state == State.FRESH:
         return student.path.read_bytes(), False
     school = _school()
+    school.check_device(student.fingerprint["settings"]["teaching"]["device"])
     rows, answers = _rows(item, annotations, labeler), student.answers()
 
     def asked(done: int, total: int) -> None:

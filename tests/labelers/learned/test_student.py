@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from spotlabel.labelers.base import instance
 from spotlabel.labelers.boxbg.labeler import Boxbg
@@ -73,6 +74,19 @@ def test_what_the_teacher_has_said_is_not_asked_again(monkeypatch):
     again, _, _ = lesson(student(boxes=8), clip, dict(answers))
     for name, array in first.arrays.items():
         np.testing.assert_array_equal(array, again.arrays[name])
+
+
+def test_a_file_that_is_no_segmenter_is_told_before_the_other_labeler_runs():
+    labeler = instance(BoxbgStudent, BoxbgStudentSettings(), {"network": b"no network"})
+    clip = Street(count=4)
+    clip.frames = None
+    with pytest.raises(LabelerError, match="cannot be loaded"):
+        labeler.lesson(clip, {1: [0]}, {}, lambda done, total: None)
+
+
+def test_a_student_without_a_step_of_training_is_refused():
+    with pytest.raises(ValidationError, match="steps"):
+        TeachingSettings(steps=0)
 
 
 def test_a_student_that_nobody_taught_does_not_label():

@@ -76,6 +76,11 @@ def test_a_job_asks_by_frames_pixels_and_labeler() -> None:
     assert masks_only == ResourceRequest(15, 1500)
 
 
+def test_a_job_with_a_student_asks_for_its_teaching_too() -> None:
+    assert resource_request(plan("boxbg-student", 10)) == ResourceRequest(60, 4000)
+    assert resource_request(plan("boxbg-student", 10, size=(48, 96))) == ResourceRequest(60, 3000)
+
+
 def test_memory_grows_with_the_frames_boxbg_keeps_but_not_with_other_samples() -> None:
     assert [resource_request(plan("boxbg", 9, samples=n)).megabytes for n in (8, 128, 512)] == [
         2000,

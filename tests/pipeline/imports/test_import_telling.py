@@ -14,7 +14,7 @@ from spotlabel.pipeline.manual import Decision
 from tests.helpers import exporting, importing
 from tests.helpers.recipes import spotlabel, write
 
-INDEX, STILL = 4, 5
+INDEX, STILL, RING = 4, 5, 7
 
 
 def project(root: Path, *tasks: str) -> Path:
@@ -106,3 +106,29 @@ def test_a_sample_of_all_videos_is_not_lost_to_one_of_a_single_video(root: Path)
     assert "the figures hold only if right boxes were decided as wrong ones were" in some.stdout
     both = spotlabel("audit", recipe, "--propose", "4", "--json")
     assert (both.returncode, both.stdout) == (2, "")
+
+
+def test_a_box_made_unknown_is_one_correction_before_and_after_relabel(root: Path):
+    folder = importing.exported(root, "png")
+    path, index = folder / "Annotations/gate/00003.png", 3
+    reader = importing.masks(root)
+    x0, y0, x1, y1 = reader.boxes.at(index)[0].tolist()
+    plane = np.array(Image.open(path))
+    plane[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = 255
+    Image.fromarray(plane).save(path)
+    first = importing.imported(root, folder, "png")
+    assert (RING, Decision.UNKNOWN) in {(one.track, one.decision) for one in first.corrections}
+    assert importing.imported(root, folder, "png").corrections == []
+    importing.relabel(root)
+    assert importing.imported(root, folder, "png").corrections == []
+
+
+def test_corrections_that_cannot_be_read_are_not_called_none(root: Path):
+    path = root / "out" / "manual" / "gate.h5"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no store")
+    listed = spotlabel("manual", "list", root / "recipe.yaml")
+    assert (listed.returncode, listed.stdout) == (1, "")
+    assert "corrections by hand cannot be read" in listed.stderr
+    path.unlink()
+    assert spotlabel("manual", "list", root / "recipe.yaml").stdout == "no corrections\n"

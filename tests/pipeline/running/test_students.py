@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from spotlabel.labelers.learned.segmenter import Segmenter
+from spotlabel.pipeline.atomic import clear_partials, locked_partial
+from spotlabel.pipeline.names import student_path
 from spotlabel.pipeline.recipes.recipe import build_recipe
+from spotlabel.pipeline.running import teach_job
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.running.teach_job import run_teaching
 from spotlabel.pipeline.stages import students
@@ -95,7 +101,7 @@ def test_a_student_that_fits_is_left_alone(made):
     assert taught(made[0]) == ("fresh", {})
 
 
-@pytest.mark.parametrize("change", ["student", "record", "no record", "steps", "teacher"])
+@pytest.mark.parametrize("change", ["student", "record", "odd record", "no record", "steps", "teacher"])
 def test_a_student_that_does_not_fit_is_taught_again(made, change, tmp_path):
     tree, out = made
     before = student(out).read_bytes()
@@ -104,6 +110,9 @@ def test_a_student_that_does_not_fit_is_taught_again(made, change, tmp_path):
         student(out).write_bytes(before[:-1] + b"?")
     if change == "record":
         student(out).with_suffix(".json").write_text("{")
+    if change == "odd record":
+        record = json.loads(student(out).with_suffix(".json").read_bytes())
+        student(out).with_suffix(".json").write_text(json.dumps({**record, "fingerprint": []}))
     if change == "no record":
         student(out).with_suffix(".json").unlink()
     if change == "steps":
@@ -135,9 +144,61 @@ def test_damaged_answers_are_asked_for_again(made, damage):
     tree, out = made
     before = student(out).read_bytes()
     student(out).unlink()
-    student(out).with_suffix(".answers.npz").write_bytes(damage)
+    student(out).with_suffix(".answers").write_bytes(damage)
     assert taught(tree)[0] == "made"
     assert student(out).read_bytes() == before
+
+
+def test_answers_damaged_anywhere_count_as_none_or_are_what_they_were(tmp_path):
+    rng = np.random.default_rng(0)
+    said = {(number, 0): [rng.integers(0, 256, (9, 7), np.uint8)] for number in range(3)}
+    path = tmp_path / "a.answers"
+    kept = students.KeptAnswers(path, "of this")
+    kept.update(said)
+    kept.save()
+    content = path.read_bytes()
+    for place in range(0, len(content), 3):
+        damaged = bytearray(content)
+        damaged[place] ^= 255
+        path.write_bytes(damaged)
+        for key, found in students.KeptAnswers(path, "of this").items():
+            np.testing.assert_array_equal(found, said[key])
+
+
+def test_what_a_killed_child_left_of_its_answers_is_cleared_with_its_video(tmp_path):
+    fingerprint = {"settings": {"teaching": {}}}
+    mine, other = (
+        students.Student(student_path(tmp_path, "boxbg-student", name), fingerprint) for name in ("a", "b")
+    )
+    left = []
+    for student_ in (mine, other):
+        for final in (student_.path, student_.state, student_.answers().path):
+            partial, lock = locked_partial(final)
+            os.close(lock)
+            left.append(partial)
+    assert clear_partials(tmp_path, "a") == sorted(left[:3])
+
+
+def test_a_device_that_is_not_there_is_told_before_anybody_is_asked(labelled_once, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    tree = taught_tree(Path(labelled_once[0]["data"]), tmp_path / "out", "a", device="cuda")
+    told = Told()
+    outcome = run_teaching(build_recipe(tree), "a", told)
+    assert outcome.error == "teaching.device: cuda cannot be used here; write cpu"
+    assert not told.stages
+    assert not (tmp_path / "out" / "students").exists()
+
+
+def test_a_teacher_that_is_of_no_use_is_told_by_teaching_and_labelling(labelled_once, tmp_path):
+    (tmp_path / "blind.onnx").write_bytes(segmenter(steepness=-40))
+    tree = taught_tree(Path(labelled_once[0]["data"]), tmp_path / "out", "a")
+    tree["evidence"]["boxbg-student"]["network"] = str(tmp_path / "blind.onnx")
+    expected = "the teacher's masks are whole in too few of 8 boxes: nobody was taught, boxbg decides alone"
+    outcome = run_teaching(build_recipe(tree), "a", Told())
+    assert sum(line.startswith(expected) for line in outcome.remarks) == 1
+    outcome, _ = labelled(tree)
+    assert sum(line.startswith(expected) for line in outcome.remarks) == 1
+    assert not any(line.startswith(expected) for line in labelled_once[1].remarks)
 
 
 def test_without_torch_it_says_what_to_install_before_it_asks_anybody(labelled_once, tmp_path, monkeypatch):
@@ -155,6 +216,19 @@ def test_a_labeler_without_a_student_is_told(tmp_path):
     tree = {**taught_tree(tmp_path / "data", tmp_path / "out", "a"), "labeler": "boxbg"}
     outcome = run_teaching(build_recipe(tree), "a", Told())
     assert outcome.error == "boxbg has no student to teach; set preset=learned, or labeler=boxbg-student"
+
+
+def test_a_file_that_came_after_the_listing_is_told(tmp_path, monkeypatch):
+    tree, listed = taught_tree(tmp_path / "data", tmp_path / "out", "a"), teach_job.one_item
+
+    def listed_too_early(recipe, name):
+        item = listed(recipe, name)
+        (tmp_path / "data" / "a" / "gt" / "labels.txt").write_text("a\nb\nlorry\n")
+        return item
+
+    monkeypatch.setattr(teach_job, "one_item", listed_too_early)
+    outcome = run_teaching(build_recipe(tree), "a", Told())
+    assert "labels.txt: came while the dataset was being read" in outcome.error
 
 
 def test_the_command_teaches_every_video(labelled_once, tmp_path):
