@@ -75,10 +75,14 @@ class Plane:
     def _unpacked(self, index: int) -> npt.NDArray[np.uint8] | None:
         """One frame by way of its packed bytes; None if they are not as this module writes them."""
         place, size = (index, 0, 0), prod(self._shape)
-        info = self._id.get_chunk_info_by_coord(place)
-        if info.byte_offset is None or info.filter_mask or info.size > _most_packed(size):
+        try:
+            info = self._id.get_chunk_info_by_coord(place)
+            if info.byte_offset is None or info.filter_mask or info.size > _most_packed(size):
+                return None
+            chunk = self._id.read_direct_chunk(place)[1]
+        except (OSError, RuntimeError):  # the index of the chunks is damaged
             return None
-        values = unpacked(self._id.read_direct_chunk(place)[1], size)
+        values = unpacked(chunk, size)
         return None if values is None else values.reshape(self._shape)
 
     def _frame(self, index: int) -> h5py.h5s.SpaceID:

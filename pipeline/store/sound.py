@@ -61,10 +61,11 @@ def own_attribute(file: h5py.File, name: str, path: Path) -> Any:
         DamagedStoreError: there is none, or one of another type: h5py reads some of those into the void.
     """
     with making_sense(path, name):
-        found = file.attrs.get_id(name)
+        attributes = file.attrs
+        found = attributes.get_id(name)
         if found.shape != () or found.get_type().get_class() not in _PLAIN:
             raise damaged(path, f"its {name} is neither a text nor a number")
-        return file.attrs[name]
+        return attributes[name]
 
 
 def own_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
@@ -79,16 +80,18 @@ def own_dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
         DamagedStoreError: there is none, it is a link, or its bytes lie elsewhere.
     """
     with making_sense(path, name):
-        place: Any = file
-        for part in name.split("/"):
-            if not isinstance(place.get(part, getlink=True), h5py.HardLink):
+        parts, links = name.encode().split(b"/"), file.id.links
+        for place in (b"/".join(parts[:end]) for end in range(1, len(parts) + 1)):
+            # h5py's own calls take three times as long
+            if not links.exists(place) or links.get_info(place).type != h5py.h5l.TYPE_HARD:
                 raise damaged(path, f"{name} is no part of the file itself")
-            place = place[part]
-        if not isinstance(place, h5py.Dataset):
+        found = h5py.h5o.open(file.id, b"/".join(parts))
+        if not isinstance(found, h5py.h5d.DatasetID):
             raise damaged(path, f"{name} holds no numbers")
-        if place.external or place.is_virtual:
+        facts = found.get_create_plist()
+        if facts.get_external_count() or facts.get_layout() == h5py.h5d.VIRTUAL:
             raise damaged(path, f"the numbers of {name} do not lie in the file itself")
-        return place
+        return h5py.Dataset(found)
 
 
 def own_names(file: h5py.File, group: str, path: Path) -> list[str]:

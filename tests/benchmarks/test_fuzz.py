@@ -24,6 +24,11 @@ def test_mutated_files_are_refused_in_a_line_or_make_sense(name: str, tmp_path: 
     assert any(refused for _, refused in outcomes)
 
 
+@pytest.mark.parametrize(("name", "number"), [("evidence", 115), ("public-checkpoint", 3588)])
+def test_inputs_that_once_were_lost(name: str, number: int, tmp_path: Path) -> None:
+    assert tried(kind_of(name).prepare(tmp_path), draw_of(name, number)) == ([], True)
+
+
 def test_every_reader_of_files_is_fuzzed() -> None:
     from benchmarks.fuzz.annotations import FORMS
 
