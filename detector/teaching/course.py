@@ -19,8 +19,7 @@ from torch import Tensor
 from spotlabel.detector.teaching.losses import DICE, PROJECTION, loss
 from spotlabel.detector.teaching.material import Material, shown
 from spotlabel.detector.teaching.network import Student
-from spotlabel.detector.tensor_file import as_bytes, read
-from spotlabel.pipeline.atomic import write_atomically
+from spotlabel.detector.tensor_file import read, write
 
 _FORMAT = "spotlabel-student-state 1"
 WEIGHT_DECAY = 1e-4
@@ -108,7 +107,7 @@ def _save(path: Path, mark: str, student: Student, optimiser: torch.optim.Optimi
     tensors = {f"student.{name}": value for name, value in student.state_dict().items()}
     for number, moments in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
-    write_atomically(path, as_bytes(_FORMAT, {"mark": mark, "step": step}, tensors))
+    write(path, _FORMAT, {"mark": mark, "step": step}, tensors)
 
 
 def _load(path: Path, mark: str, student: Student, optimiser: torch.optim.Optimizer) -> int:

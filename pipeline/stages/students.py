@@ -31,7 +31,7 @@ from spotlabel.pipeline.names import student_path
 from spotlabel.pipeline.progress import StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations
-from spotlabel.pipeline.upkeep.freshness import Need, State, compare
+from spotlabel.pipeline.upkeep.freshness import State, compare
 from spotlabel.pipeline.upkeep.plan import Item
 
 _TEACHING = "spotlabel.detector.teaching.school"
@@ -64,18 +64,18 @@ class Student:
         path = student_path(item.out, item.labeler.name, item.sequence.name)
         return cls(path, item.evidence_fingerprint(recipe))
 
-    def need(self) -> Need:
-        """Whether it has to be taught: what counts is what it was made of, and that it is what was made."""
-        if not self.path.exists():
-            return Need(State.MISSING)
+    def whole(self) -> bytes | None:
+        """Its ONNX file as it was made, of what it has to be made of; None if it has to be taught.
+
+        What is compared with its digest is what is given: nobody can put another file there in between.
+        """
         try:
-            record = json.loads(self._beside(".json").read_bytes())
+            network, record = self.path.read_bytes(), json.loads(self._beside(".json").read_bytes())
             stored, digest = dict(record["fingerprint"]), record["digest"]
         except (OSError, ValueError, KeyError, TypeError):
-            return Need(State.DAMAGED, "nothing tells what it was made of")
-        if digest != _digest(self.path.read_bytes()):
-            return Need(State.DAMAGED, "not the network that was made")
-        return compare(stored, self.fingerprint)
+            return None
+        same = digest == _digest(network) and compare(stored, self.fingerprint).state == State.FRESH
+        return network if same else None
 
     def keep(self, network: bytes) -> None:
         """Put it on disk. A kill in between leaves a network without its record, which is taught again."""
@@ -167,8 +167,8 @@ def bring_student(
         OSError: it cannot be written.
     """
     student = Student.of(recipe, item)
-    if student.need().state == State.FRESH:
-        return student.path.read_bytes(), False
+    if (network := student.whole()) is not None:
+        return network, False
     school = _school()
     school.check_device(student.fingerprint["settings"]["teaching"]["device"])
     rows, answers = _rows(item, annotations, labeler), student.answers()

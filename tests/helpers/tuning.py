@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +37,14 @@ def street_recipe(root: Path, *labelers: str, **more: Any) -> Path:
         path.write_text("# a street\n" + yaml.safe_dump(tree))
         outcome = run_sequence(load_recipe(str(path)), "street", False, lambda *_: None)
         assert not outcome.failed, outcome.error
+    return path
+
+
+def copied(recipe: Path, folder: Path) -> Path:
+    """The same recipe with everything beside it in a folder of its own, to be changed."""
+    shutil.copytree(recipe.parent, folder)
+    path = folder / recipe.name
+    path.write_text(path.read_text().replace(str(recipe.parent), str(folder)))
     return path
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.store import FrameState, MaskReader
 from spotlabel.pipeline.upkeep.plan import Item, items, one_item
 from tests.helpers.recipes import spotlabel, started
-from tests.helpers.tuning import fetched, made_masks, parts, street_recipe, told
+from tests.helpers.tuning import copied, fetched, made_masks, parts, street_recipe, told
 
 EASY = {"min_fill": 0.02, "min_believability": 0.1}
 """So small a scene gives mog2 little to go by."""
@@ -40,9 +39,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def own(street: Path, tmp_path: Path) -> Path:
     """The same in a folder of its own, to be changed."""
-    shutil.copytree(street.parent, tmp_path / "own")
-    path = tmp_path / "own" / street.name
-    path.write_text(path.read_text().replace(str(street.parent), str(path.parent)))
+    path = copied(street, tmp_path / "own")
     made_masks(load_recipe(str(path)))
     return path
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from spotlabel.pipeline.manual import Decision, read_manual
 from spotlabel.pipeline.recipes.recipe import load_recipe
 from tests.helpers.browser import NARROW, WIDE, browser, complaints
 from tests.helpers.recipes import started
-from tests.helpers.tuning import made_masks, served, street_recipe, told, until
+from tests.helpers.tuning import copied, made_masks, served, street_recipe, told, until
 from tests.pipeline.pages.test_review import EASY, opened, video
 from tests.pipeline.pages.test_tune_browser import hosts, press, text
 
@@ -35,9 +34,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own(street: Path, tmp_path: Path) -> Path:
-    shutil.copytree(street.parent, tmp_path / "own")
-    path = tmp_path / "own" / street.name
-    path.write_text(path.read_text().replace(str(street.parent), str(path.parent)))
+    path = copied(street, tmp_path / "own")
     made_masks(load_recipe(str(path)))
     return path
 

@@ -25,7 +25,7 @@ from spotlabel.pipeline.recipes.recipe import build_recipe, load_recipe
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.upkeep.plan import items, one_item
 from tests.helpers.recipes import command, environment, spotlabel, tree, write
-from tests.helpers.tuning import fetched, made_masks, parts, planes, street_recipe, told, until
+from tests.helpers.tuning import copied, fetched, made_masks, parts, planes, street_recipe, told, until
 from tests.pipeline.stages.test_frame_masks import mask_settings
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
@@ -40,10 +40,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def own(street: Path, tmp_path: Path) -> Path:
     """The same in a folder of its own, to be changed."""
-    shutil.copytree(street.parent, tmp_path / "own")
-    path = tmp_path / "own" / street.name
-    path.write_text(path.read_text().replace(str(street.parent), str(path.parent)))
-    return path
+    return copied(street, tmp_path / "own")
 
 
 def opened(path: Path, *overrides: str) -> Tuner:

@@ -25,7 +25,7 @@ from spotlabel.pipeline.upkeep.plan import items, one_item
 from tests.conftest import ROOT
 from tests.helpers.browser import NARROW, WIDE, binary, browser, complaints
 from tests.helpers.recipes import started, tree, write
-from tests.helpers.tuning import served, street_recipe, until
+from tests.helpers.tuning import copied, served, street_recipe, until
 from tests.pipeline.pages.test_tune import HOSTILE
 
 pytestmark = pytest.mark.browser
@@ -47,10 +47,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own(street: Path, tmp_path: Path) -> Path:
-    shutil.copytree(street.parent, tmp_path / "own")
-    path = tmp_path / "own" / street.name
-    path.write_text(path.read_text().replace(str(street.parent), str(path.parent)))
-    return path
+    return copied(street, tmp_path / "own")
 
 
 @pytest.fixture
