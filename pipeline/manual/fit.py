@@ -86,7 +86,7 @@ def fit(
 
 
 def has_twin(boxes: BoxTable, index: int, row: int) -> bool:
-    """Whether another box of a frame has neither a track nor other edges, so that no correction tells them apart.
+    """Whether another box of a frame has the same edges and no track either: no correction tells them apart.
 
     Args:
         boxes: of a video.

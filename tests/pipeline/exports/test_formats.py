@@ -120,7 +120,9 @@ def test_an_ignore_region_has_no_hole_where_a_box_without_a_mask_lies(tmp_path: 
     tree = exporting.recipe_tree(tmp_path)
     tree["dataset"]["ignore"] = [[0, 0, 20, 12]]
     recipe = exporting.labelled(tmp_path, "gate", dataset=tree["dataset"])
-    rows = json.loads((written(recipe, tmp_path, "coco") / "annotations/gate.json").read_text())["annotations"]
+    rows = json.loads((written(recipe, tmp_path, "coco") / "annotations/gate.json").read_text())[
+        "annotations"
+    ]
     crowds = [row for row in rows if row["image_id"] == 1 and row["iscrowd"]]
     assert [(row["category_id"], row.get("track_id"), row["area"]) for row in crowds] == [
         (1, 5, 8 * 6),
