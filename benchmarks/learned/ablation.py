@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -25,7 +25,7 @@ from benchmarks.learned.some_frames import Replayed, SomeFrames
 from benchmarks.learned.variants import VARIANTS, Variant, student, taught
 from benchmarks.quality.tables import streets
 from spotlabel.detector.teaching import school
-from spotlabel.labelers.base import Rows, Study
+from spotlabel.labelers.base import Rows, Study, TaughtLabeler
 from spotlabel.labelers.learned.settings import TeachingSettings
 from spotlabel.labelers.learned.student import Student
 from spotlabel.labelers.learned.teacher import NEUTRAL
@@ -122,7 +122,7 @@ class Ablation:
     def _of_group(self, videos: Sequence[Video], variant: Variant) -> list[float]:
         teaching = variant.taught(self._teaching, len(videos))
         first = videos[0].student(teaching, self._files)
-        rows = chosen_rows(first, [(video.item, video.annotations) for video in videos])
+        rows = chosen_rows(cast(TaughtLabeler, first), [(video.item, video.annotations) for video in videos])
         studies = [
             self._study(video, json.dumps(sorted(some.items())), teaching.size)
             for video, some in zip(videos, rows, strict=True)
