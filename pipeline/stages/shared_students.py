@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import cast
 
 from spotlabel.labelers.base import Clip, Rows, Study, TaughtLabeler, instance
-from spotlabel.pipeline.errors import SpotlabelError, one_sentence
+from spotlabel.pipeline.errors import ChangedInputError, one_sentence
 from spotlabel.pipeline.inputs import check_declared_inputs
 from spotlabel.pipeline.names import student_path
 from spotlabel.pipeline.progress import StageProgress
@@ -144,11 +144,11 @@ class _Team:
         """What goes wrong with another video says which one it is, and why that matters here."""
         try:
             yield
+        except (ChangedInputError, MemoryError):
+            raise
         except Exception as error:
             name = item.sequence.name
-            if name == self._items[self._own].sequence.name or not isinstance(
-                error, SpotlabelError | OSError
-            ):
+            if name == self._items[self._own].sequence.name:
                 raise
             raise StudentError(
                 f"shares its student with {name}, which cannot be used: {one_sentence(error)} "

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.learned.segmenter import Segmenter
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
@@ -113,6 +114,7 @@ def test_two_at_a_time_share_the_work(once, tmp_path):
     ran = spotlabel("label", write(tmp_path / "recipe.yaml", json.loads(json.dumps(tree))), "--jobs", "2")
     assert ran.returncode == 0, ran.stderr
     assert files(tmp_path / "out") == once[2]
+    assert "taught on a, b, c" in spotlabel("why", str(tmp_path / "out" / "masks" / "a.h5")).stdout
 
 
 def test_what_another_process_is_at_is_left_to_it(once, tmp_path, monkeypatch):
@@ -204,6 +206,20 @@ def test_another_video_that_cannot_be_read_is_named(once, tmp_path):
     outcome = run_sequence(build_recipe(tree), "a", False, Told())
     assert outcome.error.startswith("shares its student with b, which cannot be used: ")
     assert outcome.error.endswith("(mend it, or set students.per=video)")
+
+
+def test_another_video_that_fails_on_the_way_is_named(once, tmp_path, monkeypatch):
+    tree, studied = {**once[0], "out": str(tmp_path / "out")}, shared_students.studied
+
+    def fails_on_b(recipe, item, rows, **further):
+        if item.sequence.name == "b":
+            raise LabelerError("its scene is too dark")
+        return studied(recipe, item, rows, **further)
+
+    monkeypatch.setattr(shared_students, "studied", fails_on_b)
+    errors = {name: run_sequence(build_recipe(tree), name, False, Told()).error for name in ("a", "b")}
+    assert errors["a"].startswith("shares its student with b, which cannot be used: its scene is too dark")
+    assert errors["b"] == "boxbg-student: its scene is too dark"
 
 
 def test_a_file_of_another_video_that_came_after_the_listing_is_told(once, tmp_path, monkeypatch):
