@@ -25,6 +25,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from spotlabel.labelers.masks.cues import Column, Cues
+from spotlabel.labelers.masks.figures import NO_FIGURES, Figures
 
 FULL_FILL = 0.5
 """A vehicle fills 40 to 80 % of its box; more is no better sign."""
@@ -68,7 +69,7 @@ def combine(by_name: Mapping[str, Column], weights: Mapping[str, float]) -> Colu
     return left
 
 
-def believability(cues: Cues, temporal: Column) -> Column:
+def believability(cues: Cues, temporal: Column, figures: Figures = NO_FIGURES) -> Column:
     """Believability of the masks of N boxes: float32 (N,), 0 to 1; 0 for boxes without foreground.
 
     Args:

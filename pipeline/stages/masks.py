@@ -92,6 +92,7 @@ def _columns(made: FrameMask) -> dict[str, Column]:
         "own_fill": made.cues.own_fill,
         "size": made.cues.size,
         "believability": made.believability,
+        **made.figures,
     }
 
 

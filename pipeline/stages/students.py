@@ -31,7 +31,7 @@ from spotlabel.pipeline.names import student_path
 from spotlabel.pipeline.progress import StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations
-from spotlabel.pipeline.upkeep.freshness import State, compare
+from spotlabel.pipeline.upkeep.freshness import FIGURES, State, compare
 from spotlabel.pipeline.upkeep.plan import Item
 
 _TEACHING = "spotlabel.detector.teaching.school"
@@ -62,7 +62,9 @@ class Student:
     def of(cls, recipe: Recipe, item: Item) -> Student:
         """The student that the labeler of a video asks for."""
         path = student_path(item.out, item.labeler.name, item.sequence.name)
-        return cls(path, item.evidence_fingerprint(recipe))
+        made_of = item.evidence_fingerprint(recipe)
+        made_of.pop(FIGURES, None)  # said of boxes beside the evidence; nobody is taught them
+        return cls(path, made_of)
 
     def whole(self) -> bytes | None:
         """Its ONNX file as it was made, of what it has to be made of; None if it has to be taught.
