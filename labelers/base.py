@@ -200,8 +200,8 @@ class FiguringLabeler(Labeler, Protocol):
     """A labeler that knows more of a box than evidence can hold, and says it in figures."""
 
     figures: ClassVar[Mapping[str, int]]
-    """Which of :data:`spotlabel.labelers.masks.figures.FIGURES` each evidence has, and the version of how they
-    are worked out. Evidence with another version is stale; what the labeler was taught is not."""
+    """Which of :data:`spotlabel.labelers.masks.figures.FIGURES` each evidence has, and the version of how
+    they are worked out. Evidence with another version is stale; what the labeler was taught is not."""
 
 
 def box_figures(labeler: type[Labeler]) -> Mapping[str, int]:

@@ -20,7 +20,8 @@ FIGURES: Mapping[str, str] = {
     "network_iou": "IoU of the network's mask with the other labeler's, 0 to 1; NaN where that says nothing",
     "network_whole": "how far the network's mask fills the box from side to side, in one piece, 0 to 1",
     "decided_by": "which of the two decided: a number of DecidedBy",
-    "seen": "share of the box behind which the background was seen in another frame, 0 to 1",
+    "flooded": "how far the outline fills more of a box inside the image than objects do, 0 to 1",
+    "seen": "share of the box whose background was seen in another frame, 0 to 1; 0 if colour alone decided",
 }
 """Those there are, float32 (N,), NaN where a labeler knows nothing of a box."""
 
@@ -29,7 +30,7 @@ class DecidedBy(IntEnum):
     """Whose the evidence of a box is, where a network was put together with another labeler."""
 
     LABELER = 1
-    """The other labeler's: the network cannot be relied on, or is not whole where the labeler says nothing."""
+    """The other labeler's: the network cannot be relied on, or is not whole and the labeler says nothing."""
     BOTH = 2
     """Both weighed, the network within what the other labeler outlines."""
     OUTWEIGHED = 3

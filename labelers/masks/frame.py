@@ -144,7 +144,7 @@ def draft_mask(
     return Draft(mask, rects, selected, shapes, cues)
 
 
-def finish_mask(  # noqa: PLR0917 - likewise
+def finish_mask(
     draft: Draft,
     temporal: Column | None,
     regions: Boxes,

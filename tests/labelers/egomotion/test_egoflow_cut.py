@@ -145,11 +145,11 @@ def test_colour_decides_where_no_scene_behind_was_seen():
     box[10:50, 10:70], vehicle[15:45, 20:60] = True, True
     image = np.where(vehicle[..., None], np.uint8([200, 40, 40]), np.uint8([40, 120, 60]))
     unseen = BackgroundDifference(np.full(shape, 255, np.uint8), np.zeros(shape, bool), 1.5)
-    assert np.array_equal(grabcut.outline(image, box, unseen), vehicle)
+    assert np.array_equal(grabcut.outline(image, box, unseen)[0], vehicle)
     half = BackgroundDifference(
         np.where(vehicle, np.uint8(90), np.uint8(1)), np.arange(80) < np.full(shape, 40), 1.5
     )
-    assert np.array_equal(grabcut.outline(image, box, half), vehicle)
+    assert np.array_equal(grabcut.outline(image, box, half)[0], vehicle)
 
 
 def test_the_scene_behind_decides_where_colour_cannot():
@@ -158,7 +158,8 @@ def test_the_scene_behind_decides_where_colour_cannot():
     box[10:50, 10:70], vehicle[15:45, 20:60] = True, True
     image = np.random.default_rng(0).integers(60, 120, (*shape, 3), np.uint8)
     seen = BackgroundDifference(np.where(vehicle, np.uint8(90), np.uint8(1)), np.ones(shape, bool), 1.5)
-    found = grabcut.outline(image, box, seen)
+    found, compared = grabcut.outline(image, box, seen)
+    assert compared
     disc = np.ones((9, 9), np.uint8)  # the edge is colour's to draw, within 3 px and their corners
     assert found[cv2.erode(vehicle.astype(np.uint8), disc) > 0].all()
     assert not found[cv2.dilate(vehicle.astype(np.uint8), disc) == 0].any()
