@@ -128,15 +128,21 @@ def taken(columns: Mapping[str, Column]) -> dict[str, Column]:
     Returns:
         float32 (N,) each, 0 to 1; 0 where a part could not be judged. Nothing of a table without cues.
     """
-    names = [field.name for field in fields(Cues)]
-    if not {*names, "temporal", "believability"} <= columns.keys():
+    if not {*_CUES, "temporal", "believability"} <= columns.keys():
         return {}
-    cues = Cues(**{name: columns[name] for name in names})
-    figures = {name: columns[name] for name in FIGURES if name in columns}
-    found = parts(cues, columns["temporal"], figures)
     return {
-        name: np.nan_to_num(WEIGHTS[name] * (1 - part)).astype(np.float32) for name, part in found.items()
+        name: np.nan_to_num(WEIGHTS[name] * (1 - part)).astype(np.float32)
+        for name, part in parts_of(columns).items()
     }
+
+
+_CUES = tuple(field.name for field in fields(Cues))
+
+
+def parts_of(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """As :func:`parts`, from columns of the quality table, each (N,)."""
+    figures = {name: columns[name] for name in FIGURES if name in columns}
+    return parts(Cues(**{name: columns[name] for name in _CUES}), columns["temporal"], figures)
 
 
 def told_against(columns: Mapping[str, Column]) -> list[str]:
