@@ -15,12 +15,16 @@ PAIR_FIGURES: Mapping[str, int] = {"decided_by": 1, "network_iou": 1, "network_w
 """Figures of boxes of which both are known, with the version of how they are worked out."""
 
 
-def pair_figures(pairs: Sequence[BoxPair | None], decided: Sequence[DecidedBy]) -> dict[str, Column]:
+def pair_figures(
+    pairs: Sequence[BoxPair | None], decided: Sequence[DecidedBy], *, relied_on: bool = True
+) -> dict[str, Column]:
     """Figures of the boxes of a frame.
 
     Args:
         pairs: what both say of each box; None for a box without pixels.
         decided: whose the mask of each box is.
+        relied_on: whether the network can be relied on in this video; else its word is no evidence against
+            the other labeler's.
 
     Returns:
         float32 (N,) by the names of :data:`PAIR_FIGURES`; NaN where there is nothing to say.
@@ -31,7 +35,7 @@ def pair_figures(pairs: Sequence[BoxPair | None], decided: Sequence[DecidedBy]) 
             continue
         made["decided_by"][box] = by
         made["network_whole"][box] = wholeness(pair.taught, pair.sides)
-        if pair.spoken is not None:
+        if pair.spoken is not None and relied_on:
             made["network_iou"][box] = overlap(pair.spoken, pair.taught)
     return made
 

@@ -76,7 +76,10 @@ class Fused:
             yield Evidence(
                 painted(frame.boxes, values, clip.size),
                 warm_up=raw is None and not trust.network,
-                figures={**found.figures(frame.number), **pair_figures(pairs, decided)},
+                figures={
+                    **found.figures(frame.number),
+                    **pair_figures(pairs, decided, relied_on=trust.network),
+                },
             )
 
 

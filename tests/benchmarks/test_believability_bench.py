@@ -8,8 +8,7 @@ import pytest
 from benchmarks.believability.fit import best_threshold, fit, separation, turned_unknown
 from benchmarks.believability.judged import Judged, box_ious
 from benchmarks.believability.tracks import link
-from spotlabel.labelers.masks.believability import combine, parts
-from spotlabel.labelers.masks.cues import Cues
+from spotlabel.labelers.masks.believability import combine, parts_of
 from spotlabel.pipeline.datasets.cdnet_truth import EvaluatedFrame
 from spotlabel.pipeline.datasets.derived import derived_table
 
@@ -60,8 +59,7 @@ def test_the_fit_finds_the_weights_that_made_the_iou():
     columns = {name: rng.random(300).astype(np.float32) for name in ("fill", "agreement", "temporal")}
     made = {"fill": 0.9, "contact": 0.0, "agreement": 0.4, "temporal": 0.7, "own": 0.0, "size": 0.0}
     group = judged(np.zeros(300), **columns)
-    cues: Cues = group.cues
-    iou = combine(parts(cues, group.quality["temporal"]), made).astype(np.float64)
+    iou = combine(parts_of(group.quality), made).astype(np.float64)
     found = fit([judged(iou, **columns)])
     assert {name: found[name] for name in columns} == pytest.approx(
         {name: made[name] for name in columns}, abs=0.01
