@@ -110,8 +110,8 @@ def _outline(
     image = cv2.resize(view.frame.image[place], size[::-1], interpolation=cv2.INTER_AREA)
     small, compared = outline(image, within, behind)
     full = cv2.resize(small.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
-    seen = np.count_nonzero(behind.seen & within) / max(np.count_nonzero(within), 1) if compared else 0.0
-    return np.asarray(full & (box > 0), np.bool_), float(seen)
+    seen = float(behind.seen[within].mean()) if compared else 0.0
+    return np.asarray(full & (box > 0), np.bool_), seen
 
 
 def _is_cut(place: Place, shape: tuple[int, ...]) -> bool:

@@ -195,10 +195,11 @@ class Student:
             if judgement["network"]:
                 pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
                 decide = _kept if judgement["exact"] else _decided
-                values, decided = zip(*(decide(pair) for pair in pairs), strict=True) if pairs else ((), ())
+                made = [decide(pair) for pair in pairs]
+                values = [value for value, _ in made]
                 if judgement["exact"] and raw is not None:
                     values = at_least(values, raw, frame.boxes)
-                figures = {**figures, **pair_figures(pairs, decided)}
+                figures = {**figures, **pair_figures(pairs, [by for _, by in made])}
                 yield Evidence(painted(frame.boxes, values, clip.size), figures=figures)
                 continue
             figures = {**figures, **labeler_figures(len(frame.boxes))}

@@ -67,8 +67,9 @@ class EvidenceReader(SealedReader):
             hasher.update(column.tobytes())
         if self.figure_names:
             offsets, columns = self._figures
-            for name, column in (("offsets", offsets), *columns.items()):
-                hasher.update(f"{name} {len(column)}\n".encode() + column.tobytes())
+            hasher.update(offsets.tobytes())
+            for name, figures in columns.items():
+                hasher.update(f"{name} {len(figures)}\n".encode() + figures.tobytes())
         return hasher.hexdigest()
 
     @cached_property
