@@ -13,11 +13,10 @@ from pathlib import Path
 import click
 import cv2
 
-from benchmarks.believability.fit import best_threshold, fit, mean_error
+from benchmarks.believability.fit import fit, mean_error
 from benchmarks.believability.judged import Judged, judge
 from benchmarks.believability.plot import calibration_png
 from benchmarks.believability.report import (
-    MAY_LOSE,
     calibration_table,
     labeler_table,
     pooled_row,
@@ -55,7 +54,6 @@ def main(data: Path, out: Path, docs: Path, made_only: bool) -> None:
         "fitted": _weights(fit(own)) if own else "-",
         "errors": _errors([one for one in other if "seen" in one.quality and not one.asked]),
         "threshold": f"{threshold:g}",
-        "best": f"{best_threshold(chosen, MAY_LOSE):.2f}",
         "labelers_chosen": labeler_table(chosen, threshold),
         "labelers": labeler_table(other, threshold),
         "learned": pooled_row("labelers with a network", asked[True], threshold) if asked[True] else "-",

@@ -69,22 +69,5 @@ def turned_unknown(
     return _share(below[~good]), _share(below[good])
 
 
-def best_threshold(groups: Iterable[Judged], lost: float) -> float:
-    """The highest threshold, in steps of .05, that loses at most a share of the good boxes, mean over groups.
-
-    Args:
-        groups: with good boxes in at least one.
-        lost: the share of good boxes that may be lost.
-    """
-    pairs = [(group.quality["believability"], group.iou) for group in groups]
-    best = 0.0
-    for step in range(1, 20):
-        losses = [turned_unknown(belief, iou, step / 20)[1] for belief, iou in pairs]
-        if np.nanmean(losses) > lost:
-            break
-        best = step / 20
-    return best
-
-
 def _share(chosen: npt.NDArray[np.bool_]) -> float:
     return float(chosen.mean()) if len(chosen) else float("nan")

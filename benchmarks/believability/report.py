@@ -11,8 +11,6 @@ from benchmarks.believability.fit import GOOD, rank_correlation, separation, tur
 from benchmarks.believability.judged import Judged
 from benchmarks.believability.plot import bins
 
-MAY_LOSE = 0.02
-"""Share of good boxes that the threshold may turn unknown, mean over sequences and labelers."""
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 _FIGURES = [
     "boxes", "mean IoU", "bad", "error", "rho", "median rho", "rho of fill", "AUC", "bad made unknown",

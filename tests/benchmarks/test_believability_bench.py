@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.believability.fit import best_threshold, fit, separation, turned_unknown
+from benchmarks.believability.fit import fit, separation, turned_unknown
 from benchmarks.believability.judged import Judged, box_ious
 from benchmarks.believability.tracks import link
 from spotlabel.labelers.masks.believability import combine, parts_of
@@ -47,11 +47,6 @@ def test_separation_and_shares_below_a_threshold():
     assert separation(belief, iou) == pytest.approx(3 / 4)
     assert turned_unknown(belief, iou, 0.5) == (0.5, 0.5)
     assert np.isnan(separation(belief, np.ones(4)))
-
-
-def test_the_threshold_is_the_highest_that_loses_few_enough():
-    belief = np.linspace(0.005, 0.995, 100).astype(np.float32)
-    assert best_threshold([judged(np.ones(100), believability=belief)], 0.12) == pytest.approx(0.1)
 
 
 def test_the_fit_finds_the_weights_that_made_the_iou():
