@@ -140,7 +140,8 @@ def export_video(
     images.check(options.images)
     try:
         video = _video(item, masks, options, form, images)
-        frames = Frames(masks, MaskSettings(**masks.structure("settings")), options.min_believability)
+        settings, regions = MaskSettings(**masks.structure("settings")), item.sequence.load().regions
+        frames = Frames(masks, settings, options.min_believability, regions)
         with staging(to, stem) as stage:
             writer, objects = form.writer(video, stage), 0
             for place, index in enumerate(video.indices.tolist()):
