@@ -15,7 +15,7 @@ from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.manual import Correction, Corrections, Decision, drop_manual, put_manual, read_manual
 from spotlabel.pipeline.pages.review.box import View, crop, view
 from spotlabel.pipeline.pages.review.page import files
-from spotlabel.pipeline.pages.review.queue import WORDS, Asked
+from spotlabel.pipeline.pages.review.queue import WORDS, Asked, said_of
 from spotlabel.pipeline.pages.serving.answer import (
     Answer,
     ChangedError,
@@ -77,7 +77,7 @@ class Review:
                     {"video": names[box.video], "frame": box.frame, "track": box.key[1], "why": box.why}
                     for box in self._queue
                 ],
-                "decided": [_word(_said(corrections[box.video], box)) for box in self._queue],
+                "decided": [_word(said_of(corrections[box.video], box)) for box in self._queue],
             }
         )
 
@@ -94,7 +94,7 @@ class Review:
             "unknown": seen.unknown,
             "class": one_line(video.annotations.class_names[int(boxes.class_id[row])]),
             "quality": self._quality(asked, video),
-            "decided": _word(_said(read_manual(video.item.manual_path), asked)),
+            "decided": _word(said_of(read_manual(video.item.manual_path), asked)),
         }
         return planes_answer(facts, list(seen.candidates.values()))
 
@@ -104,7 +104,7 @@ class Review:
         return Answer(self._view(asked, video, index)[1], "image/png")
 
     def _view(self, asked: Asked, video: OpenVideo, index: int) -> tuple[View, bytes]:
-        decided = _said(read_manual(video.item.manual_path), asked)
+        decided = said_of(read_manual(video.item.manual_path), asked)
         said = None if decided is None else (decided.decision, decided.mask.tobytes(), decided.x, decided.y)
 
         def made() -> tuple[View, bytes]:
@@ -171,7 +171,7 @@ class Review:
             else:
                 put_manual(item.manual_path, item.sequence.name, [before])
             self._undo.pop()
-        return json_answer({"at": at, "decided": _word(_said(read_manual(item.manual_path), asked))})
+        return json_answer({"at": at, "decided": _word(said_of(read_manual(item.manual_path), asked))})
 
     def reload(self, posted: Mapping[str, Any]) -> Answer:
         """Look at a box's video as it stands on the disk now."""
@@ -199,12 +199,6 @@ class Review:
     def close(self) -> None:
         """Let go of files."""
         self._videos.close()
-
-
-def _said(corrections: Corrections, asked: Asked) -> Correction | None:
-    """What was decided of a box; what was decided before it moved does not apply to it."""
-    found = corrections.get(asked.key)
-    return found if found is not None and tuple(found.box.tolist()) == asked.box else None
 
 
 def _word(correction: Correction | None) -> str | None:
