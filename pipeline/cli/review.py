@@ -10,7 +10,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.pipeline.audit.proposal import proposal_path, read_proposal
+from spotlabel.pipeline.audit.proposal import Proposal, proposal_path, read_proposal
 from spotlabel.pipeline.cli.tune import page_options, serve_page
 from spotlabel.pipeline.errors import RecipeError, SpotlabelError, one_sentence
 from spotlabel.pipeline.pages.review.app import Review
@@ -74,13 +74,14 @@ def review(
         raise click.UsageError("--export and --to go together: --export cvat --to FOLDER")
     loaded = load_recipe(recipe, overrides)
     chosen = items(loaded, only)
-    queue = _drawn(loaded, chosen, count) if proposed else _doubtful(loaded, chosen, count)
+    sample = _sample(loaded, count) if proposed else None
+    queue = _doubtful(loaded, chosen, count) if sample is None else _drawn(sample, chosen)
     if not queue:
         raise RecipeError(f"{loaded.out}: no box to ask about: no masks, or none that is doubtful")
     if to is not None:
         _tell_handed(hand_over(loaded, chosen, queue, to, images), to)
         return
-    page = Review(one_line(Path(recipe).stem), loaded, chosen, queue)
+    page = Review(one_line(Path(recipe).stem), loaded, chosen, queue, sample)
     serve_page("review", port, page.routes, page.close, no_browser=no_browser)
 
 
@@ -88,7 +89,7 @@ def _tell_handed(handed: Handed, to: Path) -> None:
     if handed.decided:
         echo(f"{handed.decided} boxes are decided already and left out")
     if handed.bare:
-        echo(f"{handed.bare} boxes have no pixel, which no shape of CVAT can say: in the list, not in the files")
+        echo(f"{handed.bare} boxes have no pixel, which no shape of CVAT can say: in the list alone")
     for file in handed.files:
         echo(f"cvat: {file}")
     echo(f"{handed.boxes} boxes in {handed.images} frames, in the order of {to / LIST}")
@@ -96,12 +97,16 @@ def _tell_handed(handed: Handed, to: Path) -> None:
     echo("without --absent: the other boxes of these frames are not in the files")
 
 
-def _drawn(recipe: Recipe, chosen: list[Item], count: int) -> list[Asked]:
-    """The boxes of the proposal; those that no masks have now are told."""
+def _sample(recipe: Recipe, count: int) -> Proposal:
     path = proposal_path(recipe.out)
     drawn = read_proposal(path)
     if drawn is None:
         raise RecipeError(f"{path}: is not there; run `spotlabel audit --propose {count}`")
+    return drawn
+
+
+def _drawn(drawn: Proposal, chosen: list[Item]) -> list[Asked]:
+    """The boxes of the proposal; those that no masks have now are told."""
     names = {item.sequence.name for item in chosen}
     boxes = [(box.video, box.key) for box in drawn.boxes if box.video in names]
     named = {video for video, _ in boxes}

@@ -261,4 +261,4 @@ onKeys({
   t: () => at("theme").click(),
 });
 changed();
-await frames.open(0);
+await frames.open(start.first);

@@ -1,7 +1,7 @@
 """The queue as files for CVAT: the frames and boxes that are asked about, and no others.
 
-A task of CVAT is one video's: ``<video>/annotations.xml``, written by the exporter, its images in the order of
-the queue. What stands where in the queue is told by ``queue.tsv``: CVAT shows images by their names, which
+A task of CVAT is one video's: ``<video>/annotations.xml``, written by the exporter, its images in the order
+of the queue. What stands where in the queue is told by ``queue.tsv``: CVAT shows images by their names, which
 have to stay, for by them the masks come back.
 """
 
@@ -96,7 +96,8 @@ def hand_over(
     with suppress(OSError):  # another run's
         (to / MAKING).rmdir()
     bare = sum(f"\t{_NO_PIXEL}\t" in line for line in lines.values())
-    files = tuple(to / file_stem(chosen[video].sequence.name) / "annotations.xml" for video in sorted(waiting))
+    stems = [file_stem(chosen[video].sequence.name) for video in sorted(waiting)]
+    files = tuple(to / stem / "annotations.xml" for stem in stems)
     frames = len({(box.video, box.frame) for boxes in waiting.values() for _, box in boxes})
     return Handed(files, frames, len(lines) - bare, len(queue) - len(lines), bare)
 
