@@ -19,6 +19,7 @@ from spotlabel.pipeline.audit.proposal import Proposal
 from spotlabel.pipeline.errors import SpotlabelError, one_sentence
 from spotlabel.pipeline.manual import Corrections, Decision, read_manual
 from spotlabel.pipeline.pages.review.queue import Asked, said_of
+from spotlabel.pipeline.pages.serving.server import SECONDS_TO_END
 from spotlabel.pipeline.pages.serving.videos import signature
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.store import MaskReader
@@ -80,8 +81,10 @@ class Gauge:
         }
 
     def close(self) -> None:
-        """Break off what goes on in the background."""
+        """Break off what goes on in the background, and wait for its end."""
         self._closed.set()
+        for video in self._videos:
+            video.wait(SECONDS_TO_END)
 
 
 class _Video:
@@ -111,6 +114,11 @@ class _Video:
         self.lacking = len(decided) - len(known) - self.pending
         name = self._item.sequence.name
         return [Judged.of(name, self._names[box.row], one, self._made[box.row]) for box, one in known]
+
+    def wait(self, seconds: float) -> None:
+        """Until nothing goes on in the background."""
+        if self._thread is not None:
+            self._thread.join(seconds)
 
     def _corrections(self) -> Corrections:
         now = signature(self._item.manual_path)
