@@ -155,7 +155,7 @@ def test_the_walk(tmp_path: Path, driver: Any) -> None:
     assert sorted(decision for masks in stored.values() for decision in masks.manual[masks.manual > 0]) == (
         sorted(said)
     )
-    assert "settings" in walk.run(against) or True
+    walk.run(against)
     driver.get((tmp_path / "after" / "report.html").as_uri())
     changed = driver.find_element("id", "changes").text
     for name, value in yaml.safe_load(DIFFERENCE)["masks"].items():
