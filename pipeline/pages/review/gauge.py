@@ -95,7 +95,8 @@ class _Video:
         self._boxes = sorted(boxes, key=lambda box: box.row)  # as the audit goes: the same bits
         self._made: dict[int, MadeBox] = {}
         self._names: dict[int, str] = {}
-        self._said, self._read = Corrections(), None
+        self._said = Corrections()
+        self._read: list[int] | None = None
         self._thread: threading.Thread | None = None
         self._looked = False
         self.pending = self.lacking = 0
