@@ -65,7 +65,7 @@ def hidden_focus(driver: Any, most: int = 60) -> tuple[int, list[str]]:
     from selenium.webdriver.common.keys import Keys
 
     driver.execute_script(
-        "document.documentElement.style.scrollBehavior = 'auto'; document.activeElement.blur(); scrollTo(0, 0)"
+        "document.documentElement.style.scrollBehavior = 'auto';document.activeElement.blur(); scrollTo(0, 0)"
     )
     stops, unseen = 0, []
     for _ in range(most):
