@@ -2,14 +2,15 @@
 
     python -m benchmarks.bench_pages [--videos 200] [--frames 1000] [--report 100]
 
-Rendered streets of 12 frames (192x108, the labeler filled-box), the first one of many frames. Told of each
-page: from the command to its address, from there to the first paint and until it can be used, what scrolling
-does, and the memory of its scripts.
+Rendered streets of 20 frames (320x180, the labeler filled-box) as images, the first one of many frames. Told
+of each page: from the command to its address, from there to the first paint and until it can be used, what
+scrolling does, and the memory of its scripts.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -18,15 +19,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
+
+from spotlabel.pipeline.datasets.synthetic import SceneFrames
 from spotlabel.pipeline.pages.report.make import make_report
 from spotlabel.pipeline.pages.report.write import Asked
 from spotlabel.pipeline.recipes.recipe import load_recipe
 from spotlabel.pipeline.running.job import run_sequence
+from spotlabel.pipeline.synthetic.settings import SceneSettings
 from spotlabel.pipeline.upkeep.plan import items
 from tests.helpers.browser import browser
 from tests.helpers.recipes import started
 
-SHORT, WIDTH, HEIGHT = 12, 192, 108
+SHORT, WIDTH, HEIGHT = 20, 320, 180
 SCROLL = """
 const done = arguments[arguments.length - 1], gaps = [], long = [];
 new PerformanceObserver((list) => long.push(...list.getEntries().map((e) => e.duration)))
@@ -46,15 +51,27 @@ requestAnimationFrame(next);
 
 
 def recipe(folder: Path, videos: int, frames: int) -> Path:
-    """Streets with evidence and masks."""
-    scenes = "".join(
-        f"    - {{name: street-{k:03}, seed: {k}, frames: {SHORT if k else frames}, width: {WIDTH}, "
-        f"height: {HEIGHT}, density: 0.9}}\n"
-        for k in range(videos)
-    )
+    """Image folders with evidence and masks: a rendered street that goes round and round in each of them."""
+    street = SceneFrames(SceneSettings(frames=SHORT, width=WIDTH, height=HEIGHT, density=0.4))
+    boxes, drawn = street.annotations().boxes, []
+    for index in range(SHORT):
+        drawn.append(folder / f"{index}.jpg")
+        assert cv2.imwrite(str(drawn[-1]), street.read(index))
+    for k in range(videos):
+        images, gt = folder / "data" / f"street-{k:03}" / "img1", folder / "data" / f"street-{k:03}" / "gt"
+        images.mkdir(parents=True)
+        gt.mkdir()
+        rows = []
+        for number in range(1, (SHORT if k else frames) + 1):
+            index = number % SHORT
+            os.link(drawn[index], images / f"{number:06}.jpg")
+            tracks = boxes.track_id[boxes.rows(index)].tolist()
+            for (x0, y0, x1, y1), track in zip(boxes.at(index).tolist(), tracks, strict=True):
+                rows.append(f"{number},{track},{x0 + 1},{y0 + 1},{x1 - x0},{y1 - y0},1,3,1")
+        (gt / "gt.txt").write_text("\n".join(rows))
     path = folder / "bench.yaml"
     path.write_text(
-        f"out: {folder}/out\nlabeler: filled-box\ndataset:\n  reader: synthetic\n  scenes:\n{scenes}"
+        f"data: {folder}/data\nout: {folder}/out\ndataset: {{reader: mot}}\nlabeler: filled-box\n"
     )
     loaded = load_recipe(str(path))
     for sequence in loaded.sequences():
@@ -165,11 +182,9 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=200, help="videos of the recipe")
     parser.add_argument("--frames", type=int, default=1000, help="frames of the first one")
     parser.add_argument("--report", type=int, default=100, help="videos of the report")
-    parser.add_argument("--keep", type=Path, help="make the videos here, and leave them for another time")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as own:
-        folder = asked.keep or Path(own)
-        path = recipe(folder, asked.videos, asked.frames)
+        path = recipe(Path(own), asked.videos, asked.frames)
         targets = {count: report(path, count) for count in dict.fromkeys([asked.report, asked.videos])}
         with browser((1400, 1000)) as driver:
             for count, target in targets.items():
