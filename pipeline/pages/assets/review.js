@@ -178,6 +178,7 @@ function following(from) {
 async function decide(decision, mask = null) {
   if (busy || !shown || canvas.dataset.ready !== "true") return;
   busy = true;
+  const pressed = performance.now();
   const place = here;
   const { facts } = shown;
   const body = { at: place, edition: facts.edition, decision };
@@ -189,6 +190,7 @@ async function decide(decision, mask = null) {
     shown.painted = false;
     forget(place);
     await onward(place);
+    canvas.dataset.whole = performance.now() - pressed;
   } catch (error) {
     failed(error);
   } finally {
