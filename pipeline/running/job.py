@@ -20,6 +20,7 @@ from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.labeler_files import labeler_files
 from spotlabel.pipeline.upkeep.plan import Item, evidence_need, mask_need, one_item
+from spotlabel.pipeline.upkeep.speeds import keep_speeds
 
 
 @dataclass
@@ -135,6 +136,7 @@ def _run_watched(
         with _stage(outcome, "masks"), warnings_into(outcome.remarks, outcome.findings):
             make_masks(recipe, item, annotations, partial(progress, "masks"))
     outcome.findings = second_look(recipe, item, outcome.findings)
+    keep_speeds(item, outcome.frames, outcome.seconds)
     item.cache.save()
 
 
