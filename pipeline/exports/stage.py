@@ -143,7 +143,8 @@ def export_video(
         if not form.whole_videos:
             chosen &= masks.state == FrameState.OK
         video = video_of(item, masks, options, images, np.flatnonzero(chosen))
-        frames = Frames(masks, MaskSettings(**masks.structure("settings")), options.min_believability)
+        settings, regions = MaskSettings(**masks.structure("settings")), item.sequence.load().regions
+        frames = Frames(masks, settings, options.min_believability, regions)
         with staging(to, stem) as stage:
             writer, objects = form.writer(video, stage), 0
             for place, index in enumerate(video.indices.tolist()):
