@@ -25,9 +25,9 @@ from spotlabel.detector.model import ModelSpec, load_model, read_model, save_mod
 from spotlabel.detector.prediction.engine import Switches
 from spotlabel.detector.prediction.onnx_export import export_onnx
 from spotlabel.detector.prediction.predictor import PredictOptions, Predictor
+from spotlabel.detector.training.context import Watcher
 from spotlabel.detector.training.distributed import Group
 from spotlabel.detector.training.initial import load_initial
-from spotlabel.detector.training.loop import Watcher
 from spotlabel.detector.training.run import Asked, start
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.pipeline.errors import RecipeError

@@ -16,9 +16,9 @@ import torch
 
 from spotlabel.detector.errors import TrainingError
 from spotlabel.detector.model import ModelSpec, load_model
-from spotlabel.detector.training import loop
+from spotlabel.detector.training import held_out
+from spotlabel.detector.training.context import Watcher
 from spotlabel.detector.training.distributed import Group
-from spotlabel.detector.training.loop import Watcher
 from spotlabel.detector.training.run import Asked, describe, start
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.detector.training.state import read_progress
@@ -213,7 +213,7 @@ def test_a_state_is_kept_though_the_validation_fails(
             raise error
         return tally(*arguments)
 
-    monkeypatch.setattr(loop, "tally", tally_or_fail)
+    monkeypatch.setattr(held_out, "tally", tally_or_fail)
     with pytest.raises(StoreError, match="damaged"):
         start(asked(videos, tmp_path), ALONE, never, Watcher())
     assert read_progress(tmp_path / "state.safetensors").step == 4
