@@ -60,7 +60,8 @@ def train(run: Run, network: Detector, progress: Progress, trained: Trained) -> 
 
 
 def _forward(run: Run, network: Detector) -> nn.Module:
-    wrapped = run.group.wrapped(network)
+    # What compiling makes of a wrapped network is cut at its buckets, which a static graph does not allow.
+    wrapped = run.group.wrapped(network, network.static_graph and not run.settings.compile)
     if run.settings.compile:
         wrapped.compile()
     return wrapped
