@@ -134,6 +134,9 @@ ablation: .venv/.ready  ## does attention help? 24 small trainings on synthetic 
 attentions: .venv/.ready  ## what do masks bring? 7 detectors under 6 seeds, into docs/attentions.md: an hour on 2 cores [JOBS=1] [ATTENTIONS="--quick"]
 	$(BIN)/python -m benchmarks.attentions $(if $(JOBS),--jobs $(JOBS)) $(ATTENTIONS)
 
+helps: .venv/.ready  ## do better masks make better detectors? 27 small trainings, into docs/helps.md: two hours, and labels [DATA=../shared/data] [HELPS="--quick"]
+	$(BIN)/python -m benchmarks.helps $(or $(DATA),../shared/data) $(if $(JOBS),--jobs $(JOBS)) $(HELPS)
+
 bench-pawcs: .venv/.ready  ## our PAWCS beside pybgs: time, memory; F too: make bench-pawcs DATA=../shared/data [SEEDS=5]
 	$(BIN)/python -m benchmarks.bench_pawcs $(if $(DATA),--data '$(DATA)') $(if $(SEEDS),--seeds $(SEEDS))
 

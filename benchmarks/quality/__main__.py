@@ -14,11 +14,13 @@ import click
 
 from benchmarks.quality.measured import Measured, measured
 from benchmarks.quality.report import table
-from benchmarks.quality.tables import TABLES
+from benchmarks.quality.tables import TABLES, TAUGHT
 from spotlabel.pipeline.atomic import write_atomically
 
 _TEMPLATE = Path(__file__).with_name("page.md")
 """The words of the page around its tables."""
+TEACHER = Path("models/u2net.onnx")
+"""Where preset learned looks for its network."""
 LABELERS = sorted({method.labeler for each in TABLES.values() for method in each.methods})
 
 
@@ -32,7 +34,7 @@ LABELERS = sorted({method.labeler for each in TABLES.values() for method in each
 def main(data: Path, out: Path, page_file: Path, only: tuple[str, ...], jobs: int) -> None:
     """Label what is not yet labelled, compare, write the page."""
     tables = {name for name in TABLES if name in only} or set(TABLES)
-    labelers = {name for name in LABELERS if name in only} or set(LABELERS)
+    labelers = {name for name in LABELERS if name in only} or set(_possible())
     sections = {name: _section(name, labelers, data, out, jobs) for name in TABLES if name in tables}
     if only:
         for name, text in sections.items():
@@ -40,6 +42,14 @@ def main(data: Path, out: Path, page_file: Path, only: tuple[str, ...], jobs: in
     else:
         write_atomically(page_file, _TEMPLATE.read_text("utf-8").format(**sections).encode())
         click.echo(f"page: {page_file}")
+
+
+def _possible() -> list[str]:
+    """Labelers that can be run here; says in a line which cannot, and how to mend it."""
+    if TEACHER.is_file():
+        return LABELERS
+    click.echo(f"{TEACHER}: no such file (make teacher gets it): no column of preset learned", err=True)
+    return [name for name in LABELERS if name not in TAUGHT]
 
 
 def _section(name: str, labelers: set[str], data: Path, out: Path, jobs: int) -> str:

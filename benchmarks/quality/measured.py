@@ -52,7 +52,7 @@ def measured(data: Path, out: Path, dataset: Data, method: Method, jobs: int) ->
     recipe = recipe_for(data, out, dataset, method)
     chosen = items(recipe)
     if method.boxes is None:
-        _label(recipe, chosen, jobs)
+        label(recipe, chosen, jobs)
     else:
         chosen = [_label_drawn(recipe, item, method.folder, method.boxes) for item in chosen]
     qualities = (measure(item.sequence, item.mask_path, dataset.every) for item in chosen)
@@ -71,7 +71,7 @@ def recipe_for(data: Path, out: Path, dataset: Data, method: Method) -> Recipe:
     return build_recipe(tree, where=f"{dataset.name}, {method.title}")
 
 
-def _label(recipe: Recipe, chosen: Iterable[Item], jobs: int) -> None:
+def label(recipe: Recipe, chosen: Iterable[Item], jobs: int) -> None:
     """Label what is not yet labelled, each video in a process of its own; ends the run if one fails."""
     names = [item.sequence.name for item in chosen if not plan_item(recipe, item).idle]
     with watching(console(), len(names), quiet=False) as watcher:

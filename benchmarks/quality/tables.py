@@ -81,13 +81,17 @@ FIXED = (
     Method("KNN (OpenCV)", "knn", PAPER),
     Method("PAWCS (the paper)", "pawcs", PAPER),
     BOXBG,
+    Method("boxbg-student (preset learned)", "boxbg-student", DEFAULT),
 )
+TAUGHT = ("boxbg-student", "egoflow-cut-student")
+"""Labelers of preset learned: they need a teacher's file, and minutes a video."""
 MOVING = (
     BOX,
     Method("`spotnet-released`", "released-flow", {"masks": {"preset": "spotnet-released"}}),
     Method("flow > 1 px/frame (the paper)", "farneback", PAPER),
     Method("egoflow > 1 px/frame", "egoflow", PAPER),
     Method("**egoflow-cut** (default)", "egoflow-cut", DEFAULT),
+    Method("egoflow-cut-student (preset learned)", "egoflow-cut-student", DEFAULT),
 )
 DRAWN = (
     BOXBG,
@@ -119,7 +123,8 @@ def drones(seed: int) -> list[dict[str, Any]]:
     ]
 
 
-def _rendered(scenes: list[dict[str, Any]]) -> dict[str, Any]:
+def rendered(scenes: list[dict[str, Any]]) -> dict[str, Any]:
+    """The dataset section of a recipe of these scenes."""
     return {"reader": "synthetic", "scenes": scenes}
 
 
@@ -128,6 +133,10 @@ SBI = Data("sbi", Split.CHOOSE, 1, {"reader": "sbi"}, "sbi")
 MORE_SBI = Data("extra-sbi", Split.REPORT, 1, {"reader": "sbi"}, "extra/sbi")
 DAVIS = Data("davis", Split.CHOOSE, 3, {"reader": "davis"}, "davis")
 MORE_DAVIS = Data("extra-davis", Split.REPORT, 3, {"reader": "davis"}, "extra/davis")
+STREET_SCENES = (
+    Data("streets", Split.CHOOSE, 3, rendered(streets(21))),
+    Data("more-streets", Split.REPORT, 3, rendered(streets(121)[1:3])),
+)
 
 TABLES = {
     "fixed": Table("F", FIXED, (CDNET, SBI, MORE_SBI)),
@@ -136,17 +145,14 @@ TABLES = {
     "streets": Table(
         "F",
         FIXED,
-        (
-            Data("streets", Split.CHOOSE, 3, _rendered(streets(21))),
-            Data("more-streets", Split.REPORT, 3, _rendered(streets(121)[1:3])),
-        ),
+        STREET_SCENES,
     ),
     "drones": Table(
         "IoU",
         MOVING,
         (
-            Data("drones", Split.CHOOSE, 3, _rendered(drones(31))),
-            Data("more-drones", Split.REPORT, 3, _rendered(drones(131)[1:])),
+            Data("drones", Split.CHOOSE, 3, rendered(drones(31))),
+            Data("more-drones", Split.REPORT, 3, rendered(drones(131)[1:])),
         ),
     ),
 }

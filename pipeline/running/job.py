@@ -18,7 +18,6 @@ from spotlabel.pipeline.stages.masks import make_masks, tell_selection
 from spotlabel.pipeline.stages.second_look import second_look
 from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.upkeep.freshness import State
-from spotlabel.pipeline.upkeep.labeler_files import labeler_files
 from spotlabel.pipeline.upkeep.plan import Item, evidence_need, mask_need, one_item
 
 
@@ -144,11 +143,7 @@ def check_declared(inputs: Inputs, item: Item) -> None:
     Raises:
         ChangedInputError: another one was read.
     """
-    declared = [*item.sequence.annotation_files, *item.sequence.frames.files()]
-    declared += labeler_files(item.labeler, item.settings).values()
-    if item.sequence.annotated_file is not None:
-        declared.append(item.sequence.annotated_file)
-    inputs.check_declared(declared)
+    inputs.check_declared(item.declared_files())
 
 
 @contextmanager

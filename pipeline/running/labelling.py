@@ -15,7 +15,8 @@ from spotlabel.pipeline.running.order import longest_first
 from spotlabel.pipeline.running.watcher import Watcher
 from spotlabel.pipeline.stages.second_look import second_look
 from spotlabel.pipeline.store import MaskReader
-from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_item, thresholds_without_effect
+from spotlabel.pipeline.upkeep.notes import notes
+from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_items
 
 _log = logging.getLogger("spotlabel")
 
@@ -115,8 +116,8 @@ def _run(
         raise ValueError(f"jobs: expected 1 or more, found {jobs}")
     found = items(recipe, only)
     check_writable(recipe.out)  # before anything is remembered there of any video
-    plans = [plan_item(recipe, item, masks_only) for item in found]
-    for line in thresholds_without_effect(recipe, found):
+    plans = plan_items(recipe, found, masks_only)
+    for line in notes(recipe, found):
         _log.warning("%s", line)
     clear_partials(recipe.out)
     done = up_to_date(recipe, plans)

@@ -21,6 +21,7 @@ from spotlabel.pipeline.running import teach_job
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.running.teach_job import run_teaching
 from spotlabel.pipeline.stages import students
+from spotlabel.pipeline.stages.answers import KeptAnswers
 from tests.helpers.recipes import environment, spotlabel, write
 from tests.helpers.red_cars import taught_tree
 from tests.helpers.segmenters import segmenter
@@ -153,7 +154,7 @@ def test_answers_damaged_anywhere_count_as_none_or_are_what_they_were(tmp_path):
     rng = np.random.default_rng(0)
     said = {(number, 0): [rng.integers(0, 256, (9, 7), np.uint8)] for number in range(3)}
     path = tmp_path / "a.answers"
-    kept = students.KeptAnswers(path, "of this")
+    kept = KeptAnswers(path, "of this")
     kept.update(said)
     kept.save()
     content = path.read_bytes()
@@ -161,18 +162,15 @@ def test_answers_damaged_anywhere_count_as_none_or_are_what_they_were(tmp_path):
         damaged = bytearray(content)
         damaged[place] ^= 255
         path.write_bytes(damaged)
-        for key, found in students.KeptAnswers(path, "of this").items():
+        for key, found in KeptAnswers(path, "of this").items():
             np.testing.assert_array_equal(found, said[key])
 
 
 def test_what_a_killed_child_left_of_its_answers_is_cleared_with_its_video(tmp_path):
-    fingerprint = {"settings": {"teaching": {}}}
-    mine, other = (
-        students.Student(student_path(tmp_path, "boxbg-student", name), fingerprint) for name in ("a", "b")
-    )
+    mine, other = (students.Student(student_path(tmp_path, "boxbg-student", name), {}) for name in ("a", "b"))
     left = []
     for student_ in (mine, other):
-        for final in (student_.path, student_.state, student_.answers().path):
+        for final in (student_.path, student_.state, student_.path.with_suffix(".answers")):
             partial, lock = locked_partial(final)
             os.close(lock)
             left.append(partial)
@@ -247,9 +245,9 @@ import json, os, sys
 from spotlabel.labelers.learned.segmenter import Segmenter
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
-from spotlabel.pipeline.stages import students
+from spotlabel.pipeline.stages import answers
 
-students._SECONDS_BETWEEN_SAVES = 0.0
+answers._SECONDS_BETWEEN_SAVES = 0.0
 tree, stage, count = json.loads(sys.argv[1])
 
 def progress(name, done, total):
