@@ -153,10 +153,11 @@ class Feed:
         Raises:
             SpotlabelError: a picture cannot be read.
         """
-        groups = [[*indices[first : first + batch]] for first in range(0, len(indices), batch)]
+        assert self._held is not None
         done = 0
         if self.options.workers:
-            self._wanted.held = [[_HeldKey(index) for index in group] for group in groups]
+            keys = [_HeldKey(index) for index in indices]
+            self._wanted.held = [keys[first : first + batch] for first in range(0, len(keys), batch)]
             try:
                 for frames in iter(self._loader):
                     yield _sound(frames)
@@ -164,17 +165,23 @@ class Feed:
             except RuntimeError as error:
                 if LOADER_DIED not in str(error):  # else: a signal to all processes; the rest is read here
                     raise
-        yield from prefetch((self._read(group) for group in groups[done:]), AHEAD)
-
-    def _read(self, group: list[int]) -> list[RawFrame]:
-        assert self._held is not None
-        return [self._held[index] for index in group]
+        yield from held_frames(self._held, indices[done * batch :], batch)
 
     def _next(self, source: Iterator[Any]) -> Any:
         started = time.monotonic()
         batch = next(source, None)
         self.waited += time.monotonic() - started
         return _sound(batch)
+
+
+def held_frames(held: Held, indices: Sequence[int], batch: int) -> Iterator[list[RawFrame]]:
+    """Held-out pictures in the order of their indices, ``batch`` at a time, read ahead by a thread.
+
+    Raises:
+        SpotlabelError: a picture cannot be read.
+    """
+    groups = (indices[first : first + batch] for first in range(0, len(indices), batch))
+    return prefetch(([held[index] for index in group] for group in groups), AHEAD)
 
 
 class Batches(Feed):

@@ -6,12 +6,10 @@ import threading
 
 import numpy as np
 import pytest
-import torch
 
 from spotlabel.detector.contract import Attention
-from spotlabel.detector.data.frames import EpochBatches
 from spotlabel.detector.data.labelled import RawFrame
-from spotlabel.detector.data.loader import Feed, LoaderOptions
+from spotlabel.detector.data.loader import held_frames
 from spotlabel.detector.prediction.predictor import Prediction, PredictOptions
 from spotlabel.detector.training.validation import Tally, _tally_frame, tally
 from spotlabel.pipeline.errors import FrameError
@@ -99,15 +97,10 @@ class Drawer:
         return made
 
 
-def feed(frames: Drawer) -> Feed:
-    order = EpochBatches(0, 1, 0)
-    return Feed([], order, list, torch.device("cpu"), options=LoaderOptions(), held=frames)  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize("batch", [1, 2, 5])
 def test_frames_are_read_ahead_and_counted_in_their_order(batch: int) -> None:
     finder, frames, indices = Finder(batch), Drawer(), [0, 9, 3, 30, 1]
-    counted = tally(finder, feed(frames).held_out(indices, batch))  # type: ignore[arg-type]
+    counted = tally(finder, held_frames(frames, indices, batch))  # type: ignore[arg-type]
     assert [shift for shifts in finder.seen for shift in shifts] == indices
     assert counted.frames == 5
     met: list[bool] = [bool(matches.hit.all()) for matches in counted.matches[0.7]]
@@ -119,5 +112,5 @@ def test_frames_are_read_ahead_and_counted_in_their_order(batch: int) -> None:
 def test_a_frame_that_cannot_be_read_ends_the_validation() -> None:
     finder = Finder(2)
     with pytest.raises(FrameError, match="frame 5 cannot be read"):
-        tally(finder, feed(Drawer(broken=5)).held_out([0, 1, 2, 5, 6], 2))  # type: ignore[arg-type]
+        tally(finder, held_frames(Drawer(broken=5), [0, 1, 2, 5, 6], 2))  # type: ignore[arg-type]
     assert finder.seen == [[0, 1]]
