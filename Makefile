@@ -30,7 +30,7 @@ TRUTH ?=
 .PHONY: labels masks teacher status show report compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
 .PHONY: quality believability instances ablation attentions campaign fuzz scale cluster-test reproduce
-.PHONY: test-browser test-processors processor-bytes gpu bench bench-exports bench-labelers bench-tune bench-pawcs bench-evaluate bench-training bench-feeding
+.PHONY: test-browser test-processors processor-bytes gpu bench bench-exports bench-labelers bench-tune bench-pages bench-pawcs bench-evaluate bench-training bench-feeding
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -127,6 +127,10 @@ bench-labelers: .venv/.ready  ## frames/s of boxbg, egoflow and egoflow-cut: mak
 bench-tune: .venv/.ready  ## from slider to picture in the tuner, in a real browser, at 960x540
 	bash scripts/install-browser.sh
 	$(BIN)/python -m benchmarks.bench_tune
+
+bench-pages: .venv/.ready  ## report, tuner and review of 200 videos, one of 1,000 frames, in a real browser
+	bash scripts/install-browser.sh
+	$(BIN)/python -m benchmarks.bench_pages
 
 ablation: .venv/.ready  ## does attention help? 24 small trainings on synthetic scenes: an hour on 2 cores [JOBS=1] [ABLATION="--quick"]
 	$(BIN)/python -m benchmarks.ablation $(if $(JOBS),--jobs $(JOBS)) $(ABLATION)

@@ -218,10 +218,13 @@ class MaskWriter(_Writer):
             ValueError: a cue of another name.
         """
         self._record(index, state, mask)
-        self._write(schema.FOREGROUND_PLANE, index, schema.pack_rows(mask == schema.FOREGROUND))
-        unknown = mask == schema.UNKNOWN
-        if unknown.any():  # a chunk never written reads as zeros, and costs nothing
-            self._write(schema.UNKNOWN_PLANE, index, schema.pack_rows(unknown))
+        foreground, unknown = schema.pack_rows(mask), None
+        if mask.max(initial=0) == schema.UNKNOWN:  # so far it counts as foreground
+            unknown = schema.pack_rows(mask == schema.UNKNOWN)
+            foreground ^= unknown
+        self._write(schema.FOREGROUND_PLANE, index, foreground)
+        if unknown is not None:  # a chunk never written reads as zeros, and costs nothing
+            self._write(schema.UNKNOWN_PLANE, index, unknown)
         rows = self._boxes.rows(index)
         self._fill[rows] = fill
         self._believed[rows] = believed

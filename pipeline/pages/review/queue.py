@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.pipeline.manual import Key
+from spotlabel.pipeline.manual import Correction, Corrections, Key
 from spotlabel.pipeline.store import FrameState, MaskReader
 
 COUNT = 200
@@ -158,3 +158,9 @@ def boxes_by_key(video: int, masks: MaskReader) -> dict[Key, Asked]:
     frame = np.repeat(np.arange(len(masks.boxes)), np.diff(masks.boxes.offsets)).tolist()
     asked = [_asked(video, masks, (row, index), "proposed", 0.0) for row, index in enumerate(frame)]
     return {box.key: box for box in asked}
+
+
+def said_of(corrections: Corrections, asked: Asked) -> Correction | None:
+    """What was decided of a box; what was decided before it moved does not apply to it."""
+    found = corrections.get(asked.key)
+    return found if found is not None and tuple(found.box.tolist()) == asked.box else None
