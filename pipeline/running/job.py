@@ -128,11 +128,13 @@ def _run_watched(
             outcome.bad_frames = make_evidence(
                 recipe, item, annotations, partial(progress, "evidence"), progress
             )
+        item.cache.forget(item.evidence_path)
     if mask_need(recipe, item).state == State.FRESH:
         outcome.masks = "fresh"
     else:
         with _stage(outcome, "masks"), warnings_into(outcome.remarks, outcome.findings):
             make_masks(recipe, item, annotations, partial(progress, "masks"))
+        item.cache.forget(item.mask_path)
     outcome.findings = second_look(recipe, item, outcome.findings)
     item.cache.save()
 

@@ -23,6 +23,7 @@ from spotlabel.pipeline.frames.digest import frames_digest
 from spotlabel.pipeline.hashing import DigestCache, canonical_json, files_digest, text_digest
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import EvidenceReader
+from spotlabel.pipeline.upkeep.facts import EvidenceFacts
 from spotlabel.pipeline.upkeep.labeler_files import file_digests, recorded_settings
 
 _NAMES_SHOWN = 3
@@ -169,7 +170,7 @@ def _not_named(sequence: Sequence) -> str:
 
 def mask_fingerprint(
     sequence: Sequence,
-    evidence: EvidenceReader | None,
+    evidence: EvidenceReader | EvidenceFacts | None,
     settings: MaskSettings,
     options: ReaderOptions,
     cache: DigestCache,

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spotlabel.labelers.base import Labeler, Settings, is_taught
 from spotlabel.labelers.registry import load
 from spotlabel.pipeline.errors import DamagedStoreError, SpotlabelError, StoreError
@@ -25,8 +23,7 @@ from spotlabel.pipeline.names import (
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import EvidenceReader, MaskReader
-from spotlabel.pipeline.store.schema import STATES_WITH_PIXELS
-from spotlabel.pipeline.store.seal import sealed_digest
+from spotlabel.pipeline.upkeep.facts import EvidenceFacts, evidence_facts, mask_facts
 from spotlabel.pipeline.upkeep.freshness import (
     SHARED,
     Need,
@@ -110,7 +107,7 @@ class Item:
         )
 
     def mask_fingerprint(
-        self, recipe: Recipe, evidence: EvidenceReader | None, manual: str | None = None
+        self, recipe: Recipe, evidence: EvidenceReader | EvidenceFacts | None, manual: str | None = None
     ) -> dict[str, Any]:
         """What its masks depend on; see :func:`spotlabel.pipeline.upkeep.freshness.mask_fingerprint`.
 
@@ -260,19 +257,17 @@ def evidence_need(recipe: Recipe, item: Item, masks_only: bool = False) -> Need:
     if not item.evidence_path.exists():
         return Need(State.MISSING)
     try:
-        sealed_digest(item.evidence_path, item.cache)
-        evidence = EvidenceReader(item.evidence_path, sealed=True)
-        stored, bad = (
-            evidence.fingerprint,
-            int(np.count_nonzero(~np.isin(evidence.state, STATES_WITH_PIXELS))),
-        )
+        evidence = evidence_facts(item.evidence_path, item.cache)
     except StoreError as error:
         return Need(State.DAMAGED, str(error))
     trusted = ("frames", "decoders", "files", "libraries", SHARED) if masks_only else ()
     runs = not masks_only
-    need = compare(stored, item.evidence_fingerprint(recipe, with_frames=runs, with_files=runs), trusted)
-    if need.state == State.FRESH and bad and recipe.frames.on_bad == "fail":
-        return Need(State.STALE, f"{bad} frames could not be read, and frames.on_bad is fail")
+    wanted = item.evidence_fingerprint(recipe, with_frames=runs, with_files=runs)
+    need = compare(evidence.fingerprint, wanted, trusted)
+    if need.state == State.FRESH and evidence.without_pixels and recipe.frames.on_bad == "fail":
+        return Need(
+            State.STALE, f"{evidence.without_pixels} frames could not be read, and frames.on_bad is fail"
+        )
     return need
 
 
@@ -285,17 +280,15 @@ def mask_need(recipe: Recipe, item: Item) -> Need:
     if not item.mask_path.exists():
         return Need(State.MISSING)
     try:
-        sealed_digest(item.mask_path, item.cache)
-        masks = MaskReader(item.mask_path, sealed=True)
-        stored = masks.fingerprint
+        stored = mask_facts(item.mask_path, item.cache).fingerprint
     except StoreError as error:
         return Need(State.DAMAGED, str(error))
-    evidence = EvidenceReader(item.evidence_path, sealed=True)
+    evidence = evidence_facts(item.evidence_path, item.cache)
     wanted = item.mask_fingerprint(recipe, evidence)
     need = compare(stored, wanted)
     if need.state == State.STALE and compare(stored, wanted, ("evidence",)).state == State.FRESH:
         try:
-            made_from = masks.structure("evidence_fingerprint")
+            made_from = MaskReader(item.mask_path, sealed=True).structure("evidence_fingerprint")
         except StoreError as error:
             return Need(State.DAMAGED, str(error))
         return Need(State.STALE, MADE_AGAIN) if made_from == evidence.fingerprint else need
