@@ -201,6 +201,9 @@ def _tell(outcomes: list[Outcome], recipe: Recipe) -> None:
     """A line if nothing was to do, else a table; then what deserves a second look."""
     if all(o.evidence == o.masks == "fresh" for o in outcomes):
         echo(f"nothing to do: {len(outcomes)} of {len(outcomes)} videos are up to date in {recipe.out}")
+        for outcome in outcomes:
+            for line in outcome.remarks:
+                echo(f"{outcome.sequence}: {line}")
         return
     shown = table(
         "sequence", "labeler", "frames", "boxes", "evidence", "masks", "frames/s",

@@ -19,6 +19,7 @@ from spotlabel.pipeline.stages.second_look import second_look
 from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import Item, evidence_need, mask_need, one_item
+from spotlabel.pipeline.upkeep.speeds import keep_speeds
 
 
 @dataclass
@@ -136,6 +137,7 @@ def _run_watched(
             make_masks(recipe, item, annotations, partial(progress, "masks"))
         item.cache.forget(item.mask_path)
     outcome.findings = second_look(recipe, item, outcome.findings)
+    keep_speeds(item, outcome.frames, outcome.seconds)
     item.cache.save()
 
 

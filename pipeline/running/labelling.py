@@ -13,7 +13,9 @@ from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.local import check_writable, run_all, usable_cores
 from spotlabel.pipeline.running.order import longest_first
 from spotlabel.pipeline.running.watcher import Watcher
+from spotlabel.pipeline.stages.corrected import left_words
 from spotlabel.pipeline.stages.second_look import second_look
+from spotlabel.pipeline.stages.standing import standing
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.upkeep.notes import notes
 from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_items
@@ -97,9 +99,17 @@ def _untouched(recipe: Recipe, item: Item) -> Outcome:
     masks = MaskReader(item.mask_path, sealed=True)  # `plan_item` has just checked it
     boxes = len(masks.boxes.xyxy)
     found = second_look(recipe, item)
+    left = left_words(standing(recipe, item)) if item.manual_path.exists() else ""
     item.cache.save()
     return Outcome(
-        item.sequence.name, item.labeler.name, len(masks), "fresh", "fresh", boxes=boxes, findings=found
+        item.sequence.name,
+        item.labeler.name,
+        len(masks),
+        "fresh",
+        "fresh",
+        boxes=boxes,
+        findings=found,
+        remarks=[left] if left else [],
     )
 
 
