@@ -156,7 +156,7 @@ campaign: .venv/.ready  ## break things on purpose and count what is lost, into 
 fuzz: .venv/.ready  ## mutate every file that is read, see that it is refused in a line or makes sense [INPUTS=100000] [FUZZ="--only masks --seed 7"]
 	$(BIN)/python -m benchmarks.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(FUZZ)
 
-believability: .venv/.ready  ## does a box's believability tell its real IoU? into docs/believability.md: make believability DATA=../shared/data
+believability: .venv/.ready  ## does a box's believability tell its real IoU? into docs/believability.md, from the stores of make quality: make believability DATA=../shared/data
 	$(BIN)/python -m benchmarks.believability $(or $(DATA),../shared/data)
 
 instances: .venv/.ready  ## whose pixels are told right? into docs/instances.md

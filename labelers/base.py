@@ -91,10 +91,13 @@ class Evidence:
         values: (H, W), bool or uint8 as the labeler's kind asks.
         warm_up: true where the labeler does not know the scene: not yet, or because the frame shows another
             one; the mask stage may call such a frame unknown.
+        figures: float32 (N,) by name: what the labeler knows of each of the frame's boxes beside its pixels;
+            NaN where it knows nothing. Those that its class names, see :func:`box_figures`.
     """
 
     values: npt.NDArray[np.bool_] | npt.NDArray[np.uint8]
     warm_up: bool = False
+    figures: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
 
 class Labeler(Protocol):
@@ -206,6 +209,19 @@ class Lesson:
     arrays: Mapping[str, npt.NDArray[Any]]
     course: Mapping[str, int | float | str]
     metadata: Mapping[str, str]
+
+
+class FiguringLabeler(Labeler, Protocol):
+    """A labeler that knows more of a box than evidence can hold, and says it in figures."""
+
+    figures: ClassVar[Mapping[str, int]]
+    """Which of :data:`spotlabel.labelers.masks.figures.FIGURES` each evidence has, and the version of how
+    they are worked out. Evidence with another version is stale; what the labeler was taught is not."""
+
+
+def box_figures(labeler: type[Labeler]) -> Mapping[str, int]:
+    """The figures of a labeler, see :class:`FiguringLabeler`; most labelers have none."""
+    return getattr(labeler, "figures", {})
 
 
 def is_taught(labeler: type[Labeler]) -> bool:

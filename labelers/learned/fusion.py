@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from spotlabel.labelers.learned.agreement import HALF, Sides, overlap, piece, reach, share, wholeness
 from spotlabel.labelers.masks import MASK_RULES_VERSION
+from spotlabel.labelers.masks.figures import DecidedBy
 
 Image = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
@@ -118,6 +119,20 @@ def agreements(pairs: Sequence[BoxPair]) -> list[float]:
     return [overlap(evidence, pair.taught) for pair, evidence in both if pair.is_whole]
 
 
+def decided_by(pair: BoxPair, trust: Trust) -> DecidedBy:
+    """Whose the mask of one box is, as :func:`fused` makes it.
+
+    Args:
+        pair: what is known of the box.
+        trust: of its video.
+    """
+    if pair.spoken is not None:
+        return DecidedBy.BOTH if trust.evidence else DecidedBy.OUTWEIGHED
+    if pair.evidence is None or (trust.network and pair.is_whole):
+        return DecidedBy.NETWORK
+    return DecidedBy.LABELER
+
+
 def fused(pair: BoxPair, trust: Trust) -> Image:
     """The mask of one box as evidence: uint8 (h, w), foreground above 127.
 
@@ -127,8 +142,9 @@ def fused(pair: BoxPair, trust: Trust) -> Image:
     """
     evidence, probability, taught = pair.spoken, pair.probability, pair.taught
     if evidence is None:
-        if pair.evidence is None or (trust.network and pair.is_whole):
+        if decided_by(pair, trust) == DecidedBy.NETWORK:
             return probability
+        assert pair.evidence is not None
         return pair.evidence.astype(np.uint8) * 255
     if trust.evidence:
         weight = LEAST + GAIN * wholeness(taught, pair.sides) * share(evidence, taught)

@@ -34,12 +34,14 @@ from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.learned.crops import Image
 from spotlabel.labelers.learned.facts import FORMAT, Facts
+from spotlabel.labelers.learned.figures import PAIR_FIGURES, labeler_figures, pair_figures
 from spotlabel.labelers.learned.fused import at_least
 from spotlabel.labelers.learned.fusion import (
     FUSION_VERSION,
     BoxPair,
     Trust,
     agreements,
+    decided_by,
     fused,
     spoken,
     trusted,
@@ -55,12 +57,15 @@ from spotlabel.labelers.learned.settings import (
     StudentSettings,
 )
 from spotlabel.labelers.learned.teacher import NEUTRAL, painted
+from spotlabel.labelers.masks.figures import DecidedBy
 
 MARGIN = 0.3
 """Of the crops that a student is given."""
 _VERSION = 1_000_000 + FUSION_VERSION
 """Of the lesson; the fusion's and the labeler's own are added."""
 _LIBRARIES = (*LIBRARIES, "onnx", "torch")
+Decided = tuple[Image | None, DecidedBy]
+"""The mask of one box as evidence, uint8 (h, w); None for a box without pixels. And whose it is."""
 WEIGHED = Trust(network=True, evidence=False)
 """How both are put together where the student does not know better."""
 _FINER = 1.25
@@ -82,6 +87,7 @@ class Student:
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
     files: ClassVar[Mapping[str, str]] = FILES
+    figures: ClassVar[Mapping[str, int]] = PAIR_FIGURES
     taught: ClassVar[bool] = True
     exact: ClassVar[float]
     """With this median IoU with the teacher the other labeler knows better than any student."""
@@ -185,18 +191,22 @@ class Student:
         found, asked = self._other(clip), Asked(self._student, {})
         judgement = json.loads(self._student.metadata["trust"])
         for frame in clip:
-            raw = found.raw(frame.number)
+            raw, figures = found.raw(frame.number), found.figures(frame.number)
             if judgement["network"]:
                 pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
                 decide = _kept if judgement["exact"] else _decided
-                values = [None if pair is None else decide(pair) for pair in pairs]
+                made = [decide(pair) for pair in pairs]
+                values = [value for value, _ in made]
                 if judgement["exact"] and raw is not None:
                     values = at_least(values, raw, frame.boxes)
-                yield Evidence(painted(frame.boxes, values, clip.size))
-            elif raw is None:
-                yield Evidence(np.zeros(clip.size, np.uint8), warm_up=True)
+                figures = {**figures, **pair_figures(pairs, [by for _, by in made])}
+                yield Evidence(painted(frame.boxes, values, clip.size), figures=figures)
+                continue
+            figures = {**figures, **labeler_figures(len(frame.boxes))}
+            if raw is None:
+                yield Evidence(np.zeros(clip.size, np.uint8), warm_up=True, figures=figures)
             else:
-                yield Evidence(raw * np.uint8(255))
+                yield Evidence(raw * np.uint8(255), figures=figures)
 
     def _other(self, clip: Clip) -> Found:
         """What the other labeler finds in the video; once."""
@@ -205,14 +215,18 @@ class Student:
         return self._found
 
 
-def _kept(pair: BoxPair) -> Image:
-    """The mask of one box as evidence, uint8 (h, w), where the other labeler is exact."""
-    return fused(pair, RELIABLE)
+def _kept(pair: BoxPair | None) -> Decided:
+    """The mask of one box, where the other labeler is exact, and whose it is."""
+    if pair is None:
+        return None, DecidedBy.LABELER
+    return fused(pair, RELIABLE), decided_by(pair, RELIABLE)
 
 
-def _decided(pair: BoxPair) -> Image:
+def _decided(pair: BoxPair | None) -> Decided:
     """The same, where the student knows better."""
-    return pair.probability if pair.is_whole else fused(pair, WEIGHED)
+    if pair is not None and pair.is_whole:
+        return pair.probability, DecidedBy.NETWORK
+    return (None, DecidedBy.LABELER) if pair is None else (fused(pair, WEIGHED), decided_by(pair, WEIGHED))
 
 
 class BoxbgStudent(Student):
@@ -241,6 +255,7 @@ class EgoflowCutStudent(Student):
     version: ClassVar[int] = _VERSION + EgoflowCut.version
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*_LIBRARIES, *EgoflowCut.libraries}))
     settings_type: ClassVar[type[Settings]] = EgoflowCutStudentSettings
+    figures: ClassVar[Mapping[str, int]] = {**PAIR_FIGURES, **EgoflowCut.figures}
     exact: ClassVar[float] = math.inf
 
     def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:

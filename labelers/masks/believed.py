@@ -48,7 +48,6 @@ def make_unknown(mask: Plane, unknown: Rects, believed: Rects) -> None:
         unknown: int64 (N, 4), from :func:`unknown_boxes`.
         believed: int64 (M, 4).
     """
-    believed = believed[_meeting(believed, unknown)]
     sides = np.maximum(believed[:, 2:] - believed[:, :2], 0)
     if int(sides.prod(axis=1).sum()) > mask.size:  # boxes upon boxes: their copies would be many frames
         held = (mask == FOREGROUND) & inside_rects((mask.shape[0], mask.shape[1]), believed).view(np.bool_)
@@ -59,10 +58,3 @@ def make_unknown(mask: Plane, unknown: Rects, believed: Rects) -> None:
     paint(mask, unknown, UNKNOWN)
     for view, was_foreground in kept:
         view[was_foreground] = FOREGROUND
-
-
-def _meeting(rects: Rects, others: Rects) -> Bool:
-    """Which rectangles overlap the one around all others, bool (N,): a cheap look, that may name too many."""
-    low, high = others[:, :2].min(axis=0), others[:, 2:].max(axis=0)
-    meeting: Bool = (rects[:, :2] < high).all(axis=1) & (rects[:, 2:] > low).all(axis=1)
-    return meeting

@@ -164,9 +164,8 @@ def cleaning_agreement(raw: Plane, inside: Plane, count: int) -> float:
     Returns:
         0 to 1; 0 if there is neither.
     """
-    differing = round(cv2.norm(raw, inside, cv2.NORM_L1))
-    both = (count + cv2.countNonZero(raw) - differing) // 2
-    either = both + differing
+    both = cv2.countNonZero(cv2.bitwise_and(raw, inside))
+    either = count + cv2.countNonZero(raw) - both
     return both / either if either else 0.0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spotlabel.labelers.base import Evidence, Labeler, instance, is_taught
+from spotlabel.labelers.base import Evidence, Labeler, box_figures, instance, is_taught
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.pipeline.errors import MissingFrameError, SpotlabelError
 from spotlabel.pipeline.inputs import check_inputs
@@ -66,12 +66,13 @@ def make_evidence(
         },
     )
     clip = SequenceClip(item.sequence, recipe.frames, annotations if item.labeler.uses_boxes else None)
-    with EvidenceWriter.writing(item.evidence_path, info, item.labeler.kind, item.labeler.neutral) as writer:
+    kind, neutral, figures = item.labeler.kind, item.labeler.neutral, box_figures(item.labeler)
+    with EvidenceWriter.writing(item.evidence_path, info, kind, neutral, figures) as writer:
         for done, evidence in enumerate(_labelled(recipe, item, annotations, clip, of_stages)):
             if done >= len(clip.readable):
                 raise EvidenceError(f"{item.labeler.name}: more evidence than frames")
             state = FrameState.WARM_UP if evidence.warm_up else FrameState.OK
-            writer.put(clip.readable[done], evidence.values, state)
+            writer.put(clip.readable[done], evidence.values, state, evidence.figures)
             progress(clip.readable[done] + 1, len(frames))
         made, expected = np.count_nonzero(writer.state), len(frames) - len(clip.unreadable)
         if made != expected:

@@ -29,7 +29,7 @@ from spotlabel.pipeline.progress import StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations
 from spotlabel.pipeline.stages.answers import KeptAnswers
-from spotlabel.pipeline.upkeep.freshness import SHARED, State, compare
+from spotlabel.pipeline.upkeep.freshness import FIGURES, SHARED, State, compare
 from spotlabel.pipeline.upkeep.plan import Item
 
 _TEACHING = "spotlabel.detector.teaching.school"
@@ -59,6 +59,7 @@ class Student:
     def of(cls, recipe: Recipe, item: Item) -> Student:
         """The student that the labeler of a video asks for, which may be one of several videos."""
         fingerprint = item.evidence_fingerprint(recipe)
+        fingerprint.pop(FIGURES, None)  # said of boxes beside the evidence; nobody is taught them
         if item.group is not None:
             fingerprint = {part: fingerprint[part] for part in _COMMON if part in fingerprint}
         return cls(item.student_path, fingerprint)

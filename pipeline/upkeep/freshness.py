@@ -14,7 +14,7 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
-from spotlabel.labelers.base import Labeler, Settings
+from spotlabel.labelers.base import Labeler, Settings, box_figures
 from spotlabel.labelers.masks import MASK_RULES_VERSION, MaskSettings
 from spotlabel.pipeline.datasets.base import ReaderOptions
 from spotlabel.pipeline.errors import SpotlabelError
@@ -31,6 +31,8 @@ EVIDENCE_STAGE_VERSION = 1
 """Rises when the evidence stage itself (not a labeler) would write something else for the same input."""
 
 
+FIGURES = "figures"
+"""Part of the fingerprint of evidence whose labeler has figures of boxes: their versions by name."""
 SHARED = "shared student"
 """Where videos share a student: the part of a fingerprint that holds a digest of each of them."""
 RECORDED_SINCE = ("decoders",)
@@ -109,6 +111,8 @@ def evidence_fingerprint(
     }
     if with_files and (files := file_digests(labeler, settings, cache)):
         fingerprint["files"] = files
+    if figures := box_figures(labeler):
+        fingerprint[FIGURES] = dict(figures)
     return fingerprint | video_fingerprint(
         sequence, reader_options, cache, with_frames=with_frames, with_boxes=labeler.uses_boxes
     )

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from spotlabel.labelers.learned.segmenter import Segmenter
+from spotlabel.labelers.learned.student import BoxbgStudent
 from spotlabel.pipeline.atomic import clear_partials, locked_partial
 from spotlabel.pipeline.names import student_path
 from spotlabel.pipeline.recipes.recipe import build_recipe
@@ -22,6 +23,8 @@ from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.running.teach_job import run_teaching
 from spotlabel.pipeline.stages import students
 from spotlabel.pipeline.stages.answers import KeptAnswers
+from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.upkeep.plan import evidence_need, items
 from tests.helpers.recipes import environment, spotlabel, write
 from tests.helpers.red_cars import taught_tree
 from tests.helpers.segmenters import segmenter
@@ -100,6 +103,20 @@ def test_teaching_first_gives_the_same_bytes(labelled_once, tmp_path):
 
 def test_a_student_that_fits_is_left_alone(made):
     assert taught(made[0]) == ("fresh", {})
+
+
+def test_other_figures_of_boxes_make_evidence_stale_and_teach_nobody(made, monkeypatch):
+    tree, out = made
+    quality = MaskReader(out / "masks" / "a.h5").quality
+    assert np.isfinite(quality["network_iou"]).any()
+    before = student(out).read_bytes()
+    monkeypatch.setattr(BoxbgStudent, "figures", {**BoxbgStudent.figures, "network_iou": 99})
+    (item,) = items(build_recipe(tree))
+    assert str(evidence_need(build_recipe(tree), item)) == "stale (figures.network_iou: 1 -> 99)"
+    outcome, stages = labelled(tree)
+    assert (outcome.evidence, outcome.masks) == ("made", "made")
+    assert "teaching" not in stages
+    assert student(out).read_bytes() == before
 
 
 @pytest.mark.parametrize("change", ["student", "record", "odd record", "no record", "steps", "teacher"])
@@ -243,6 +260,7 @@ def test_the_command_teaches_every_video(labelled_once, tmp_path):
 KILLED = """
 import json, os, sys
 from spotlabel.labelers.learned.segmenter import Segmenter
+from spotlabel.labelers.learned.student import BoxbgStudent
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.stages import answers
