@@ -80,7 +80,9 @@ def parts(cues: Cues, temporal: Column, figures: Figures = NO_FIGURES) -> dict[s
         "size": np.minimum(cues.size / np.float32(FULL_SIZE), 1),
     }
     if "seen" in figures:
-        made |= {"seen": figures["seen"], "flooded": 1 - figures["flooded"]}
+        made["seen"] = figures["seen"]
+    if "flooded" in figures:
+        made["flooded"] = 1 - figures["flooded"]
     if "network_iou" in figures:
         both = np.isfinite(figures["network_iou"])
         stays = {"size": made["size"], "fill": np.minimum(np.ceil(cues.fill), 1)}

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
 
+import numpy as np
+
 from spotlabel.labelers.masks.cues import Column
 
 Figures = Mapping[str, Column]
@@ -37,3 +39,10 @@ class DecidedBy(IntEnum):
     """Both weighed, the network more: the other labeler is not reliable in this video."""
     NETWORK = 4
     """The network's."""
+
+
+def possible(name: str, values: Column) -> bool:
+    """Whether each of N values, (N,), can be a figure of that name: NaN, a share, or one of DecidedBy."""
+    with np.errstate(invalid="ignore"):
+        right = np.isin(values, list(DecidedBy)) if name == "decided_by" else (values >= 0) & (values <= 1)
+    return bool((right | np.isnan(values)).all())

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from rich.table import Table
 
-from spotlabel.pipeline.terminal import SafeConsole
+from spotlabel.pipeline.terminal import SafeConsole, escape
 from spotlabel.pipeline.upkeep.shards import Shard
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -53,5 +53,5 @@ def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
     """An unboxed table; the columns in ``numbers`` are right-aligned."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        made.add_column(escape(column), justify="right" if column in numbers else "left", overflow="fold")
     return made

@@ -22,6 +22,7 @@ from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.terminal import echo, echo_lines, escape
 from spotlabel.pipeline.upkeep.labelled import stale_masks
 from spotlabel.pipeline.upkeep.plan import Item, items
+from spotlabel.pipeline.why.boxes import judged_boxes
 
 
 @click.command()
@@ -78,11 +79,10 @@ def _measured(item: Item, every: int) -> Quality:
 
 def _told(item: Item) -> dict[str, dict[str, int]]:
     """How many boxes are not believed, by what told most against them; and how many are whose evidence."""
-    columns = MaskReader(item.mask_path).quality
-    doubted = Counter(
-        part for part, believed in zip(told_against(columns), columns["believed"], strict=True)
-        if part and not believed
-    )  # fmt: skip
+    masks = MaskReader(item.mask_path)
+    columns, asked = masks.quality, judged_boxes(masks) & ~masks.believed
+    against = told_against(columns)
+    doubted = Counter(against[row] for row in np.flatnonzero(asked).tolist() if against[row])
     by = columns.get("decided_by", np.zeros(0, np.float32))
     decided = {one.name.lower(): int(np.count_nonzero(by == one)) for one in DecidedBy}
     return {

@@ -72,7 +72,12 @@ def make_evidence(
             if done >= len(clip.readable):
                 raise EvidenceError(f"{item.labeler.name}: more evidence than frames")
             state = FrameState.WARM_UP if evidence.warm_up else FrameState.OK
-            writer.put(clip.readable[done], evidence.values, state, evidence.figures)
+            index = clip.readable[done]
+            try:
+                _check_boxes(evidence, len(annotations.boxes.at(index)))
+                writer.put(index, evidence.values, state, evidence.figures)
+            except ValueError as wrong:
+                raise EvidenceError(f"{item.labeler.name}: frame {frames.numbers[index]}: {wrong}") from wrong
             progress(clip.readable[done] + 1, len(frames))
         made, expected = np.count_nonzero(writer.state), len(frames) - len(clip.unreadable)
         if made != expected:
@@ -82,6 +87,12 @@ def make_evidence(
             writer.mark(index, FrameState.MISSING if missing else FrameState.UNREADABLE)
         check_inputs()
     return [f"frame {frames.numbers[index]}: {error}" for index, error in clip.unreadable.items()]
+
+
+def _check_boxes(evidence: Evidence, boxes: int) -> None:
+    for name, values in evidence.figures.items():
+        if values.shape != (boxes,):
+            raise ValueError(f"figure {name} of shape {values.shape}, the frame has {boxes} boxes")
 
 
 def teach(recipe: Recipe, item: Item, annotations: Annotations, of_stages: StageProgress) -> bool:

@@ -104,12 +104,15 @@ class EvidenceReader(SealedReader):
     def _figures(self) -> tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[np.float32]]]:
         """Offsets of the frames, and the figures of all boxes."""
         offsets = self.table(f"{schema.FIGURES}/offsets", np.int64, (len(self) + 1,))
-        names = [f"{schema.FIGURES}/{name}" for name in self.figure_names]
-        columns = [self.table(name, np.float32, (None,)) for name in names]
-        for column in columns:
-            check_offsets(offsets, len(column), self.path)
-        check_shares(dict(zip(names, columns, strict=True)), self.path)
-        return offsets, dict(zip(self.figure_names, columns, strict=True))
+        if unknown := sorted({*self.figure_names} - FIGURES.keys()):
+            raise damaged(self.path, f"nothing is known of a figure {unknown[0]!r} of boxes")
+        columns = {
+            name: self.table(f"{schema.FIGURES}/{name}", np.float32, (None,)) for name in self.figure_names
+        }
+        for column in columns.values():
+            check_offsets(offsets, len(column), self.path, schema.FIGURES)
+        check_shares(columns, self.path)
+        return offsets, columns
 
     def check_facts(self) -> None:
         """Also the figures of boxes."""

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.labelers.masks.figures import FIGURES, possible
 from spotlabel.pipeline.errors import DamagedStoreError, StoreError
 from spotlabel.pipeline.store.schema import table_crc32
 
@@ -23,6 +24,8 @@ MAX_SIDE = 1 << 16
 """Pixels along a side of a frame; more are taken for damage."""
 MAX_PIXELS = 1 << 29
 """Pixels of a frame, likewise."""
+_BOUNDED = frozenset(("fill", "believability", *FIGURES))
+"""Columns that tell a share, or who decided."""
 _PLAIN = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING)
 
 
@@ -158,19 +161,20 @@ def frame_size(file: h5py.File, path: Path) -> tuple[int, int]:
         return height, width
 
 
-def check_offsets(offsets: npt.NDArray[np.int64], rows: int, path: Path) -> None:
+def check_offsets(offsets: npt.NDArray[np.int64], rows: int, path: Path, name: str = "boxes") -> None:
     """See that the rows of frames follow one another and are those that there are.
 
     Args:
         offsets: int64 (T + 1,), first row of each frame and the number of all.
         rows: number of rows.
         path: for messages.
+        name: of the tables, for messages.
 
     Raises:
         DamagedStoreError: they do not.
     """
     if offsets[0] != 0 or offsets[-1] != rows or (np.diff(offsets) < 0).any():
-        raise damaged(path, f"boxes/offsets do not divide {rows} boxes among the frames")
+        raise damaged(path, f"{name}/offsets do not divide {rows} rows among the frames")
 
 
 def check_boxes(xyxy: npt.NDArray[np.float32], size: tuple[int, int], path: Path) -> None:
@@ -192,15 +196,15 @@ def check_boxes(xyxy: npt.NDArray[np.float32], size: tuple[int, int], path: Path
 
 
 def check_shares(columns: Mapping[str, npt.NDArray[Any]], path: Path) -> None:
-    """See that figures of boxes' masks are figures: none is infinite, and a fill is a share.
+    """See that figures of boxes' masks are figures: none is infinite, and what is a share is one.
 
     Args:
-        columns: the quality table by name, each (N,).
+        columns: the quality table, or figures of evidence, by name, each (N,).
         path: for messages.
 
     Raises:
         DamagedStoreError: names the column.
     """
     for name, column in columns.items():
-        if np.isinf(column).any() or (name == "fill" and ((column < 0) | (column > 1)).any()):
+        if np.isinf(column).any() or (name in _BOUNDED and not possible(name, column)):
             raise damaged(path, f"{name} of a box is no figure of a mask")

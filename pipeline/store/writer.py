@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.base import EvidenceKind
-from spotlabel.labelers.masks.figures import FIGURES
+from spotlabel.labelers.masks.figures import FIGURES, possible
 from spotlabel.labelers.masks.owners import FrameOwners, Runs
 from spotlabel.pipeline.boxes import BoxTable
 from spotlabel.pipeline.errors import StoreError
@@ -170,7 +170,7 @@ class EvidenceWriter(_Writer):
         if sorted(figures) != self._names:
             raise ValueError(f"figures of boxes {sorted(figures)}, this labeler declared {self._names}")
         if figures:
-            self._figures[index] = np.stack([figures[name] for name in self._names]).astype(np.float32)
+            self._figures[index] = _stacked(figures, self._names)
         wanted = np.bool_ if self._packed else np.uint8
         if values.dtype != wanted:
             raise ValueError(f"evidence of type {values.dtype}, this labeler declared {np.dtype(wanted)}")
@@ -213,6 +213,22 @@ class EvidenceWriter(_Writer):
         info = replace(info, attributes={**info.attributes, "kind": str(kind), "neutral": neutral})
         with published(path, lambda target: cls(target, info, kind, figures)) as writer:
             yield writer
+
+
+def _stacked(figures: Mapping[str, npt.NDArray[np.float32]], names: list[str]) -> npt.NDArray[np.float32]:
+    """Figures of the N boxes of a frame, float32 (names, N).
+
+    Raises:
+        ValueError: one is unknown, or out of its range; or they are of different numbers of boxes.
+    """
+    for name in names:
+        if name not in FIGURES:
+            raise ValueError(
+                f"nothing is known of a figure {name!r} of boxes; there are {', '.join(FIGURES)}"
+            )
+        if not possible(name, figures[name]):
+            raise ValueError(f"figure {name} of a box is {figures[name].tolist()}, expected {FIGURES[name]}")
+    return np.stack([figures[name] for name in names]).astype(np.float32)
 
 
 class MaskWriter(_Writer):

@@ -165,6 +165,17 @@ def selected(name: str, settings: Mapping[str, Any]) -> bool:
     return settings.get("classes") is None or name in settings["classes"]
 
 
+def judged_boxes(masks: MaskReader) -> npt.NDArray[np.bool_]:
+    """Boxes that the rules had to believe or not, bool (N,): of a chosen class, in a frame with pixels that
+    is not unknown as a whole, and of which no person decided.
+    """
+    settings: dict[str, Any] = dict(masks.structure("settings"))
+    chosen = np.array([selected(name, settings) for name in masks.class_names], np.bool_)
+    known = [not frame_reason(FrameState(state), settings) for state in masks.state.tolist()]
+    in_frame = np.repeat(np.array(known, np.bool_), np.diff(masks.boxes.offsets))
+    return np.asarray(chosen[masks.boxes.class_id] & in_frame & (masks.manual == 0), np.bool_)
+
+
 def left_unknown(
     names: list[str],
     believed: npt.NDArray[np.bool_],
@@ -217,7 +228,9 @@ class _Said:
         if x1 <= x0 or y1 <= y0:
             return ("not believed: the box holds no pixel",)
         verdict = box_reason(class_name, quality, self.settings)
-        if against and not quality["believed"] and selected(class_name, self.settings):
+        least = float(self.settings.get("min_believability", 0))
+        doubted = float(quality.get("believability", math.nan)) < least
+        if against and doubted and not quality["believed"] and selected(class_name, self.settings):
             verdict += f"; most against it: {against} ({PARTS[against]})"
         sources = evidence_reason(quality)
         if self.left_unknown[index]:

@@ -58,7 +58,7 @@ def box_lines(box: BoxFacts) -> Lines:
     shares = [f"{name} {n} ({n / box.pixels:.0%})" for name, n in counts.items() if box.pixels]
     return [
         ("box", f"{box.index}: {box.class_name}{track}{flags}, x {x0:g} to {x1:g}, y {y0:g} to {y1:g}"),
-        ("why", "\n".join(box.why)),
+        *(("" if rank else "why", reason) for rank, reason in enumerate(box.why)),
         ("pixels", ", ".join(shares) or "none"),
         (
             "quality",
@@ -76,7 +76,7 @@ def origin_lines(origin: Origin) -> Lines:
     lines = [("evidence", origin.evidence)]
     if origin.verdict is not None:
         evidence, masks = origin.verdict
-        lines.append(("now", f"evidence {evidence}\nmasks {masks}"))
+        lines += [("now", f"evidence {evidence}"), ("", f"masks {masks}")]
     return lines
 
 

@@ -190,6 +190,9 @@ def test_floods_and_guesses_are_doubted():
     figures = {"seen": column(1, 0, 1), "flooded": column(0, 0, 1)}
     found = believability(full, np.ones(3, np.float32), figures)
     assert found.tolist() == pytest.approx([1, 1 - WEIGHTS["seen"], 1 - WEIGHTS["flooded"]])
+    for name, last in (("seen", 1), ("flooded", 1 - WEIGHTS["flooded"])):  # a labeler may know one alone
+        alone = believability(full, np.ones(3, np.float32), {name: figures[name]})
+        assert float(alone[2]) == pytest.approx(last)
 
 
 def test_what_told_most_against_a_box_is_named():

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from spotlabel.labelers.base import EvidenceKind
 from spotlabel.pipeline.errors import DamagedStoreError, StoreError
-from spotlabel.pipeline.store import EvidenceReader, EvidenceWriter, FrameState
-from tests.helpers.stores import flip, info
+from spotlabel.pipeline.store import EvidenceReader, EvidenceWriter, FrameState, schema
+from tests.helpers.stores import flip, info, sealed_anew
 
 NAMES = ("network_iou", "seen")
 NAN = float("nan")
@@ -82,7 +84,48 @@ def test_a_flipped_bit_of_a_figure_is_found(tmp_path: Path, name: str) -> None:
         EvidenceReader(path, sealed=True).check_frames()
 
 
-def test_an_infinite_figure_is_damage(tmp_path: Path) -> None:
-    reader = write(tmp_path / "e.h5", [[[0.5], [np.inf]]])
-    with pytest.raises(DamagedStoreError, match="figures/seen of a box is no figure"):
-        reader.figures(0, 1)
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("seen", [np.inf], "seen of a box is no figure"),
+        ("seen", [-9.0], "seen of a box is no figure"),
+        ("network_iou", [1.5], "network_iou of a box is no figure"),
+        ("decided_by", [2.5], "decided_by of a box is no figure"),
+        ("seen", [0.5, 0.5], "figures/offsets do not divide 2 rows"),
+        ("\x1b[2Jx", [0.5], r"nothing is known of a figure '\\x1b\[2Jx' of boxes"),
+    ],
+)
+def test_figures_that_make_no_sense_are_damage(
+    tmp_path: Path, name: str, values: list[float], told: str
+) -> None:
+    path = tmp_path / "e.h5"
+    write(path, [[[0.5], [1.0]]]).close()
+    replaced(path, f"figures/{name}", np.array(values, np.float32))
+    with pytest.raises(DamagedStoreError, match=told):
+        EvidenceReader(path).check_frames()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("seen", 1.5, "figure seen of a box is .*expected share"),
+        ("foo", 0.5, "nothing is known of a figure 'foo'"),
+    ],
+)
+def test_figures_that_make_no_sense_are_not_written(
+    tmp_path: Path, name: str, value: float, told: str
+) -> None:
+    with pytest.raises(ValueError, match=told):
+        write(tmp_path / "e.h5", [[[value]]], (name,))
+    assert not (tmp_path / "e.h5").exists()
+
+
+def replaced(path: Path, name: str, values: np.ndarray) -> None:
+    """Another table in a sealed store, with a checksum and a seal that fit it."""
+    with h5py.File(path, "r+") as file:
+        if name in file:
+            del file[name]
+        file.create_dataset(name, data=values)
+        sums = json.loads(file.attrs[schema.TABLE_CRC])
+        file.attrs[schema.TABLE_CRC] = json.dumps({**sums, name: 0})
+    sealed_anew(path)

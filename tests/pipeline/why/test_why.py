@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 from pathlib import Path
@@ -16,12 +17,21 @@ from hypothesis import strategies as st
 from spotlabel.labelers.base import EvidenceKind
 from spotlabel.labelers.masks import MaskSettings, make_mask, resolve
 from spotlabel.pipeline.boxes import BoxFlag, BoxTable
+from spotlabel.pipeline.cli.why_text import facts_table
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.store import FrameState, MaskReader, MaskWriter, StoreInfo
 from spotlabel.pipeline.store.schema import table_crc32
-from spotlabel.pipeline.why.boxes import box_index, box_reason, checked, frame_boxes, owner_reason
+from spotlabel.pipeline.terminal import SafeConsole
+from spotlabel.pipeline.why.boxes import (
+    box_index,
+    box_reason,
+    checked,
+    frame_boxes,
+    judged_boxes,
+    owner_reason,
+)
 from spotlabel.pipeline.why.origin import find_origin
-from spotlabel.pipeline.why.summary import preset_of
+from spotlabel.pipeline.why.summary import box_lines, preset_of
 from tests.helpers.recipes import spotlabel, tree, write
 
 SIZE = (40, 60)
@@ -314,3 +324,19 @@ def test_refusals_are_one_line(labelled: Path, tmp_path: Path) -> None:
     assert "--set changes the recipe" in refused(path, "--set", "masks.median=5")
     other = write(tmp_path / "other.yaml", tree(tmp_path / "data", tmp_path / "out", "c"))
     assert "the recipe has no sequence 'a'" in refused(path, "--recipe", other)
+
+
+def test_each_reason_of_a_box_has_a_line(tmp_path: Path) -> None:
+    box = frame_boxes(store(tmp_path / "m.h5", other_classes="unknown", classes=["car"]), 0)[2]
+    assert len(box.why) == 2
+    out = io.StringIO()
+    SafeConsole(file=out, width=200).print(facts_table(box_lines(box)))
+    told = [line.strip() for line in out.getvalue().splitlines()]
+    assert f"why      {box.why[0]}" in told
+    assert box.why[1] in told
+
+
+def test_only_boxes_that_the_rules_had_to_believe_are_judged(tmp_path: Path) -> None:
+    assert judged_boxes(store(tmp_path / "a.h5", classes=["car"])).tolist() == [True, True, True, False, True]
+    warm = store(tmp_path / "b.h5", FrameState.WARM_UP, warm_up="unknown")
+    assert not judged_boxes(warm).any()
