@@ -63,8 +63,8 @@ class Gauge:
         Returns:
             ``proposed``, ``decided``, ``unsure`` (decided, and nobody can tell) and ``boxes`` (those that the
             figure is of); ``mean``, ``low`` and ``high`` are None without any. ``pending`` boxes are being
-            worked out, ``lacking`` cannot be, for the reason in ``problem``. ``elsewhere`` boxes are of videos
-            that were not chosen: then the figure is not of all masks.
+            worked out, ``lacking`` cannot be, for the reason in ``problem``; ``elsewhere`` are of videos that
+            were not chosen: then the figure is not of all masks.
         """
         with self._lock:
             sample = [one for video in self._videos for one in video.judged()]
