@@ -30,7 +30,7 @@ TRUTH ?=
 .PHONY: labels masks teacher status show report compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
 .PHONY: quality believability instances ablation attentions campaign fuzz scale cluster-test reproduce
-.PHONY: test-browser test-processors processor-bytes gpu bench bench-exports bench-labelers bench-tune bench-pawcs bench-evaluate bench-training bench-feeding
+.PHONY: test-browser test-processors processor-bytes gpu bench bench-exports bench-labelers bench-tune bench-pages bench-pawcs bench-evaluate bench-training bench-feeding
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -128,6 +128,10 @@ bench-tune: .venv/.ready  ## from slider to picture in the tuner, in a real brow
 	bash scripts/install-browser.sh
 	$(BIN)/python -m benchmarks.bench_tune
 
+bench-pages: .venv/.ready  ## report, tuner and review of 200 videos, one of 1,000 frames, in a real browser
+	bash scripts/install-browser.sh
+	$(BIN)/python -m benchmarks.bench_pages
+
 ablation: .venv/.ready  ## does attention help? 24 small trainings on synthetic scenes: an hour on 2 cores [JOBS=1] [ABLATION="--quick"]
 	$(BIN)/python -m benchmarks.ablation $(if $(JOBS),--jobs $(JOBS)) $(ABLATION)
 
@@ -152,7 +156,7 @@ campaign: .venv/.ready  ## break things on purpose and count what is lost, into 
 fuzz: .venv/.ready  ## mutate every file that is read, see that it is refused in a line or makes sense [INPUTS=100000] [FUZZ="--only masks --seed 7"]
 	$(BIN)/python -m benchmarks.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(FUZZ)
 
-believability: .venv/.ready  ## does a box's believability tell its real IoU? into docs/believability.md: make believability DATA=../shared/data
+believability: .venv/.ready  ## does a box's believability tell its real IoU? into docs/believability.md, from the stores of make quality: make believability DATA=../shared/data
 	$(BIN)/python -m benchmarks.believability $(or $(DATA),../shared/data)
 
 instances: .venv/.ready  ## whose pixels are told right? into docs/instances.md

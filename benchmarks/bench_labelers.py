@@ -25,7 +25,7 @@ import numba
 from spotlabel.labelers.base import ClipFrame
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.recipes.recipe import build_recipe
-from spotlabel.pipeline.stages.evidence import SequenceClip
+from spotlabel.pipeline.stages.clip import SequenceClip
 from spotlabel.pipeline.upkeep.plan import Item, items
 
 AIMS = {"boxbg": 40, "egoflow": 5, "egoflow-cut": 5}

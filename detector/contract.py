@@ -91,12 +91,15 @@ class Detector(nn.Module, ABC):
     Attributes:
         multiple: height and width of a canvas must be multiples of this.
         colours: how a picture becomes the network's input.
+        static_graph: every step uses every parameter in the same way, whatever is in the pictures, so that
+            processes that train together need not look for those without a gradient.
         attentions: attention maps that :meth:`find` can return, by name; empty if there are none.
         share: what :meth:`losses` pass a count through before they divide by it; set by whoever trains.
     """
 
     multiple: int
     colours: Colours = CENTERNET_COLOURS
+    static_graph: bool = False
     attentions: Mapping[str, Attention]
     share: Share
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from spotlabel.detector.data.stills.settings import StillsSettings
+from spotlabel.detector.training.context import Watcher
 from spotlabel.detector.training.distributed import joined
-from spotlabel.detector.training.loop import Watcher
 from spotlabel.detector.training.run import Asked, start
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.detector.training.stills import ONLY_VIDEOS, StillsAsked

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import itertools
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import safe_open
@@ -25,6 +27,7 @@ _NAMES = {
 _TYPES = list(_NAMES)
 """Types in the order in which safetensors lays tensors down, the largest first, so that each is aligned."""
 _ALIGNED = 8
+_DIGEST = 32
 _LOG = logging.getLogger("spotlabel")
 
 
@@ -35,15 +38,14 @@ class DamagedError(ValueError):
 def write(path: Path, format_: str, facts: object, tensors: Mapping[str, Tensor]) -> None:
     """A whole safetensors file under its name or none; see :func:`as_bytes`.
 
-    Tensor by tensor, from the memory where they are: a training state is four times the network, and there
-    is no second one beside it.
+    Tensor by tensor, each once, from the memory where it is: a training state is four times the network, and
+    there is no second one beside it.
 
     Raises:
         OSError: the disk is full or will not take it.
     """
     with replacing(path) as file:
-        for piece in _pieces(format_, facts, tensors):
-            file.write(piece)
+        _lay_down(file, format_, facts, tensors)
 
 
 def as_bytes(format_: str, facts: object, tensors: Mapping[str, Tensor]) -> bytes:
@@ -54,28 +56,46 @@ def as_bytes(format_: str, facts: object, tensors: Mapping[str, Tensor]) -> byte
         facts: JSON-able; kept in the header.
         tensors: of any device and memory layout.
     """
-    return b"".join(_pieces(format_, facts, tensors))
+    file = io.BytesIO()
+    _lay_down(file, format_, facts, tensors)
+    return file.getvalue()
 
 
-def _pieces(format_: str, facts: object, tensors: Mapping[str, Tensor]) -> Iterator[bytes | memoryview]:
-    """The file from its beginning to its end: length of the header, header, tensors."""
+def _lay_down(file: BinaryIO, format_: str, facts: object, tensors: Mapping[str, Tensor]) -> None:
+    """Put every tensor in its place as its digest is taken, then the head that tells the digest."""
+    in_order = sorted(tensors, key=lambda name: (_TYPES.index(tensors[name].dtype), name))
+    ends = list(itertools.accumulate((tensors[name].nbytes for name in in_order), initial=0))
+    places = dict(zip(in_order, itertools.pairwise(ends), strict=True))
+    first = len(_head(format_, facts, tensors, places, "0" * 2 * _DIGEST))
+
+    def put(name: str, content: memoryview) -> None:
+        file.seek(first + places[name][0])
+        file.write(content)
+
+    digest = _digest(tensors, put)
+    file.seek(0)
+    file.write(_head(format_, facts, tensors, places, digest))
+
+
+def _head(
+    format_: str,
+    facts: object,
+    tensors: Mapping[str, Tensor],
+    places: Mapping[str, tuple[int, int]],
+    digest: str,
+) -> bytes:
+    """Length of the header, and the header; as long whatever the digest of the tensors is."""
     # As they will be read back: with texts for keys, which sort in another order than numbers.
-    found = json.loads(json.dumps({"format": format_, "facts": facts, "tensors": _digest(tensors)}))
+    found = json.loads(json.dumps({"format": format_, "facts": facts, "tensors": digest}))
     # Under one key: the order of several would change from run to run.
     text = json.dumps({**found, "digest": text_digest(canonical_json(found))}, sort_keys=True)
-    in_order = sorted(tensors, key=lambda name: (_TYPES.index(tensors[name].dtype), name))
     header: dict[str, Any] = {"__metadata__": {_KEY: text}}
-    end = 0
-    for name in in_order:
-        value, start = tensors[name], end
-        end += value.nbytes
-        shape = list(value.shape)
-        header[name] = {"dtype": _NAMES[value.dtype], "shape": shape, "data_offsets": [start, end]}
+    for name, place in places.items():
+        kind, shape = _NAMES[tensors[name].dtype], list(tensors[name].shape)
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": place}
     head = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     head += b" " * (-len(head) % _ALIGNED)
-    yield len(head).to_bytes(8, "little") + head
-    for name in in_order:
-        yield _content(tensors[name])
+    return len(head).to_bytes(8, "little") + head
 
 
 def read(path: Path, format_: str, with_tensors: bool = True) -> tuple[Any, dict[str, Tensor]]:
@@ -128,12 +148,21 @@ def _check_header(path: Path, header: dict[str, Any], tell: bool) -> None:
         raise DamagedError("its header is not the one that was written (its digest differs)")
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    """BLAKE2b-256 over names, types, shapes and bytes, as hex; in order of the names."""
-    hasher = hashlib.blake2b(digest_size=32)
+def _digest(
+    tensors: Mapping[str, Tensor], met: Callable[[str, memoryview], None] = lambda _name, _content: None
+) -> str:
+    """BLAKE2b-256 over names, types, shapes and bytes, as hex; in order of the names.
+
+    Args:
+        tensors: what it is taken of.
+        met: told the bytes of every tensor.
+    """
+    hasher = hashlib.blake2b(digest_size=_DIGEST)
     for name, value in sorted(tensors.items()):
         hasher.update(f"{name}\n{value.dtype}\n{list(value.shape)}\n".encode())
-        hasher.update(_content(value))
+        content = _content(value)
+        hasher.update(content)
+        met(name, content)
     return hasher.hexdigest()
 
 

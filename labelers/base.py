@@ -6,7 +6,7 @@ frame that cannot be read is the pipeline's business: a labeler meets readable f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, cast
@@ -91,10 +91,13 @@ class Evidence:
         values: (H, W), bool or uint8 as the labeler's kind asks.
         warm_up: true where the labeler does not know the scene: not yet, or because the frame shows another
             one; the mask stage may call such a frame unknown.
+        figures: float32 (N,) by name: what the labeler knows of each of the frame's boxes beside its pixels;
+            NaN where it knows nothing. Those that its class names, see :func:`box_figures`.
     """
 
     values: npt.NDArray[np.bool_] | npt.NDArray[np.uint8]
     warm_up: bool = False
+    figures: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
 
 class Labeler(Protocol):
@@ -134,10 +137,11 @@ class FileLabeler(Labeler, Protocol):
 
 
 class TaughtLabeler(FileLabeler, Protocol):
-    """A labeler with a network that is taught for the video it labels.
+    """A labeler with a network that is taught for the video it labels, or for several.
 
-    Whoever runs it does the training and keeps the network: it asks for a lesson, trains what the course
-    says, and gives the network back before it asks for evidence.
+    Whoever runs it does the training and keeps the network: it has each of these videos studied, by a labeler
+    of its own, asks for a lesson, trains what the course says, and gives the network back before it asks for
+    evidence.
     """
 
     taught: ClassVar[bool]
@@ -149,30 +153,44 @@ class TaughtLabeler(FileLabeler, Protocol):
         """Rows of the boxes that the lesson is about.
 
         Args:
-            frames: int (N,), frame of each box.
+            frames: int (N,), frame of each box; those of a second video go on where the first one's end.
             xyxy: float32 (N, 4).
             tracks: int (N,), -1 where there is none.
         """
 
-    def lesson(
+    def study(
         self,
         clip: Clip,
-        rows: Mapping[int, list[int]],
+        rows: Rows,
         answers: Answers,
         progress: Callable[[int, int], None],
-    ) -> Lesson:
-        """What the network is to learn.
+    ) -> Study:
+        """What one video adds to the lesson.
 
         Args:
             clip: the video.
-            rows: of each frame that has some, the boxes that were chosen.
-            answers: what a teacher has said of boxes so far; is added to as the lesson is made.
+            rows: the boxes that were chosen.
+            answers: what a teacher has said of boxes so far; is added to.
             progress: told of boxes done and in all.
+        """
+
+    def lesson(self, studies: Sequence[Study], rows: Sequence[Rows]) -> Lesson:
+        """What the network is to learn.
+
+        Args:
+            studies: of each video.
+            rows: the boxes that were chosen of each.
         """
 
     def learn(self, network: bytes) -> None:
         """Take the taught network, an ONNX file."""
 
+
+Rows = Mapping[int, list[int]]
+"""Some boxes of a video: of each frame that has such, by its number, their rows."""
+
+Study = Mapping[str, npt.NDArray[Any]]
+"""What a video adds to a lesson: arrays that only its labeler understands, by name."""
 
 Answers = MutableMapping[tuple[int, int], list[npt.NDArray[np.uint8]]]
 """What a network said of boxes, by frame number and row of the box in its frame."""
@@ -191,6 +209,19 @@ class Lesson:
     arrays: Mapping[str, npt.NDArray[Any]]
     course: Mapping[str, int | float | str]
     metadata: Mapping[str, str]
+
+
+class FiguringLabeler(Labeler, Protocol):
+    """A labeler that knows more of a box than evidence can hold, and says it in figures."""
+
+    figures: ClassVar[Mapping[str, int]]
+    """Which of :data:`spotlabel.labelers.masks.figures.FIGURES` each evidence has, and the version of how
+    they are worked out. Evidence with another version is stale; what the labeler was taught is not."""
+
+
+def box_figures(labeler: type[Labeler]) -> Mapping[str, int]:
+    """The figures of a labeler, see :class:`FiguringLabeler`; most labelers have none."""
+    return getattr(labeler, "figures", {})
 
 
 def is_taught(labeler: type[Labeler]) -> bool:

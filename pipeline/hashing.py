@@ -80,7 +80,7 @@ class DigestCache:
         return digest
 
     def forget(self, file: Path) -> None:
-        """Forget all of a file that turned out to have other bytes than were remembered."""
+        """Forget all of a file that was written anew, or turned out to have other bytes than remembered."""
         place = f":{os.path.abspath(file)}"
         for key in [key for key in self._known if key.endswith(place)]:
             del self._known[key]

@@ -143,6 +143,13 @@ def check_inputs() -> None:
         inputs.check()
 
 
+def check_declared_inputs(files: Iterable[Path]) -> None:
+    """See that whoever watches has read no others: see :meth:`Inputs.check_declared`."""
+    declared = list(files)
+    for inputs in list(_watchers):
+        inputs.check_declared(declared)
+
+
 def open_input(path: Path) -> io.BufferedReader:
     """Open a file for reading, noted.
 

@@ -40,6 +40,12 @@ def student_path(out: Path, labeler: str, sequence: str) -> Path:
     return out / "students" / file_stem(labeler) / f"{file_stem(sequence)}.onnx"
 
 
+def shared_student_path(out: Path, labeler: str, group: str) -> Path:
+    """Student of several videos: ``<out>/students/<labeler>/camera+<camera>.onnx``, ``dataset+all.onnx``."""
+    kind, _, name = group.partition("+")
+    return out / "students" / file_stem(labeler) / f"{kind}+{file_stem(name)}.onnx"
+
+
 def mask_path(out: Path, sequence: str) -> Path:
     """Mask store of a sequence: ``<out>/masks/<sequence>.h5``."""
     return out / "masks" / f"{file_stem(sequence)}.h5"

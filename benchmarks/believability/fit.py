@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,49 +11,26 @@ from scipy.optimize import minimize
 from scipy.stats import rankdata, spearmanr
 
 from benchmarks.believability.judged import Judged
-from spotlabel.labelers.masks.believability import combine, parts
+from spotlabel.labelers.masks.believability import combine, parts_of
 
 GOOD = 0.5
 """A box's mask is bad if its IoU is less than this."""
 _STARTS = (0.3, 0.7)
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """Weights fitted without one sequence, and what they make of it.
-
-    Attributes:
-        sequence: the one left out.
-        weights: by part.
-        error: mean squared difference of belief and IoU over its boxes, labelers weighing the same.
-        belief: float64 (N,), belief of its boxes, those of all labelers.
-        iou: float64 (N,), their IoU.
-    """
-
-    sequence: str
-    weights: dict[str, float]
-    error: float
-    belief: npt.NDArray[np.float64]
-    iou: npt.NDArray[np.float64]
-
-
-def parts_of(judged: Judged) -> dict[str, npt.NDArray[np.float32]]:
-    """The parts of the boxes by name."""
-    return parts(judged.cues, judged.quality["temporal"])
-
-
 def fit(groups: Iterable[Judged]) -> dict[str, float]:
     """Weights, 0 to 1, with the least squared difference of belief and IoU; each group weighs the same."""
-    known = [(parts_of(group), group.iou) for group in groups]
-    names = list(known[0][0])
+    known = [(parts_of(group.quality), group.iou) for group in groups]
+    names = list(dict.fromkeys(name for found, _ in known for name in found))
     tables = [
-        (np.nan_to_num(np.stack([found[name] for name in names]), nan=1.0), iou) for found, iou in known
+        (np.nan_to_num(np.stack([found.get(name, np.ones_like(iou)) for name in names]), nan=1.0), iou)
+        for found, iou in known
     ]
 
     def error(weights: npt.NDArray[np.float64]) -> float:
         return float(np.mean([((belief(table, weights) - iou) ** 2).mean() for table, iou in tables]))
 
-    def belief(table: npt.NDArray[np.float32], weights: npt.NDArray[np.float64]) -> Any:
+    def belief(table: npt.NDArray[Any], weights: npt.NDArray[np.float64]) -> Any:
         return (1 - weights[:, None] * (1 - table)).prod(axis=0)
 
     bounds = [(0.0, 1.0)] * len(names)
@@ -65,23 +41,8 @@ def fit(groups: Iterable[Judged]) -> dict[str, float]:
 
 def mean_error(groups: Iterable[Judged], weights: Mapping[str, float]) -> float:
     """Mean squared difference of belief and IoU, each group weighing the same."""
-    errors = [((combine(parts_of(group), weights) - group.iou) ** 2).mean() for group in groups]
+    errors = [((combine(parts_of(group.quality), weights) - group.iou) ** 2).mean() for group in groups]
     return float(np.mean(errors))
-
-
-def leave_one_out(groups: list[Judged]) -> list[HeldOut]:
-    """Fit without each sequence in turn, and look at that sequence."""
-    found = []
-    for sequence in dict.fromkeys(group.sequence for group in groups):
-        weights = fit(group for group in groups if group.sequence != sequence)
-        held = [group for group in groups if group.sequence == sequence]
-        beliefs = [combine(parts_of(group), weights).astype(np.float64) for group in held]
-        errors = [
-            float(((belief - group.iou) ** 2).mean()) for belief, group in zip(beliefs, held, strict=True)
-        ]
-        ious = np.concatenate([group.iou for group in held])
-        found.append(HeldOut(sequence, weights, float(np.mean(errors)), np.concatenate(beliefs), ious))
-    return found
 
 
 def rank_correlation(belief: npt.NDArray[Any], iou: npt.NDArray[np.float64]) -> float:
@@ -106,23 +67,6 @@ def turned_unknown(
     """Shares of the bad boxes and of the good boxes that lie below a threshold; NaN without any."""
     good, below = iou >= GOOD, belief < threshold
     return _share(below[~good]), _share(below[good])
-
-
-def best_threshold(groups: Iterable[Judged], lost: float) -> float:
-    """The highest threshold, in steps of .05, that loses at most a share of the good boxes, mean over groups.
-
-    Args:
-        groups: with good boxes in at least one.
-        lost: the share of good boxes that may be lost.
-    """
-    pairs = [(group.quality["believability"], group.iou) for group in groups]
-    best = 0.0
-    for step in range(1, 20):
-        losses = [turned_unknown(belief, iou, step / 20)[1] for belief, iou in pairs]
-        if np.nanmean(losses) > lost:
-            break
-        best = step / 20
-    return best
 
 
 def _share(chosen: npt.NDArray[np.bool_]) -> float:

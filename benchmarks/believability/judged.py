@@ -1,4 +1,4 @@
-"""Every box of a labelled sequence with what the quality table says of it and its true IoU."""
+"""Boxes of labelled sequences with what the quality table would say of them and their true IoU."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.believability.tracks import tracked
-from spotlabel.labelers.masks import resolve
+from benchmarks.quality.measured import recipe_for
+from benchmarks.quality.tables import Data, Method
+from spotlabel.labelers.masks import FrameMask, resolve
 from spotlabel.labelers.masks.boxes import pixel_rects
-from spotlabel.labelers.masks.cues import Cues
 from spotlabel.pipeline.datasets.cdnet_truth import EvaluatedFrame
-from spotlabel.pipeline.measures.quality import true_frames
-from spotlabel.pipeline.recipes.recipe import Recipe, build_recipe
+from spotlabel.pipeline.measures.quality import true_frame
+from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.stages.evidence import make_evidence
-from spotlabel.pipeline.stages.masks import make_masks
-from spotlabel.pipeline.store import FOREGROUND, FrameState, MaskReader
+from spotlabel.pipeline.stages.frame_masks import MaskSource
+from spotlabel.pipeline.stages.masks import quality_columns
+from spotlabel.pipeline.store import FOREGROUND, EvidenceReader, FrameState
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.plan import Item, evidence_need, items
 
@@ -26,27 +28,12 @@ MIN_VALID = 0.5
 """A box counts if the ground truth speaks of at least this share of its pixels..."""
 MIN_TRUE = 20
 """... and knows at least this many px of foreground in it."""
-UNTOUCHED = {"preset": "default", "weak_boxes": "keep", "min_fill": 0.0, "min_believability": 0.0}
+MOST_FRAMES = 60
+"""Of a sequence, spread evenly over those with boxes."""
+UNTOUCHED = resolve("default", {"weak_boxes": "keep", "min_fill": 0.0, "min_believability": 0.0})
 """Masks whose boxes are all kept: what is judged is what the threshold will choose from."""
 
 Float = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Run:
-    """One dataset with one labeler for each camera kind.
-
-    Attributes:
-        reader: dataset reader; its data lie in the folder of the same name, rendered scenes need none.
-        fixed: labeler for fixed cameras.
-        moving: labeler for moving cameras.
-        every: how many of the frames with truth are compared: every so many.
-    """
-
-    reader: str
-    fixed: str
-    moving: str
-    every: int = 1
 
 
 @dataclass(frozen=True)
@@ -66,52 +53,62 @@ class Judged:
     quality: dict[str, npt.NDArray[np.float32]]
 
     @property
-    def cues(self) -> Cues:
-        """The cues among the columns."""
-        names = ("fill", "contact", "agreement", "overlap", "own_fill", "size")
-        return Cues(**{name: self.quality[name] for name in names})
+    def asked(self) -> bool:
+        """Whether the labeler has a network that was asked too."""
+        return "network_iou" in self.quality
 
 
-def recipe_for(run: Run, data: Path, out: Path, masks: dict[str, object]) -> Recipe:
-    """The recipe of a run; evidence is kept below ``out``."""
-    tree = {
-        "data": str(data / run.reader),
-        "out": str(out / run.reader / run.fixed),
-        "dataset": {"reader": run.reader},
-        "labeler": {"fixed": run.fixed, "moving": run.moving},
-        "masks": masks,
-    }
-    return build_recipe(tree, where=f"{run.reader}, {run.fixed}/{run.moving}")
+def judge(data: Path, out: Path, dataset: Data, labeler: str, *, made_only: bool) -> Iterator[Judged]:
+    """Measure boxes of all sequences of a dataset; evidence is made where it is not there.
 
-
-def labelled(run: Run, data: Path, out: Path, masks: dict[str, object]) -> Iterator[Item]:
-    """Sequences of a run with their masks made; evidence is made only where it is not there."""
-    recipe = recipe_for(run, data, out, masks)
+    Args:
+        data: folder of all datasets.
+        out: where ``make quality`` keeps its labels.
+        dataset: which sequences.
+        labeler: name of the labeler.
+        made_only: leave out sequences whose evidence would have to be made.
+    """
+    recipe = recipe_for(data, out, dataset, Method(labeler, labeler))
     for item in items(recipe):
-        own = item.sequence.load()
         if evidence_need(recipe, item).state != State.FRESH:
-            make_evidence(recipe, item, own, _nothing)
-        item.cache.save()
-        make_masks(recipe, item, tracked(own), _nothing)
-        yield item
+            if made_only:
+                continue
+            make_evidence(recipe, item, item.sequence.load(), _nothing)
+            item.cache.save()
+        found = _judged(recipe, item)
+        if len(found.iou):
+            yield found
 
 
-def judge(run: Run, data: Path, out: Path) -> list[Judged]:
-    """Label the sequences of a run and measure each of their boxes."""
-    return [_judged(item, run.every) for item in labelled(run, data, out, UNTOUCHED)]
+def _judged(recipe: Recipe, item: Item) -> Judged:
+    annotations = tracked(item.sequence.load())
+    source = MaskSource(EvidenceReader(item.evidence_path), annotations, UNTOUCHED)
+    ious: list[Float] = [np.zeros(0)]
+    rows: list[dict[str, npt.NDArray[np.float32]]] = []
+    for position in _positions(source):
+        frame, made = true_frame(item.sequence, annotations.regions, position), source.one(position)
+        if frame is None or made is None:
+            continue
+        shape = (made.mask.mask.shape[0], made.mask.mask.shape[1])
+        rects = pixel_rects(annotations.boxes.at(position), shape, UNTOUCHED)
+        here = box_ious(made.mask.mask, frame, rects)
+        told = ~np.isnan(here)
+        ious.append(here[told])
+        rows.append({name: column[told] for name, column in _columns(made.mask).items()})
+    quality = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]} if rows else {}
+    return Judged(item.sequence.name.rpartition("/")[2], item.labeler.name, np.concatenate(ious), quality)
 
 
-def _judged(item: Item, every: int) -> Judged:
-    masks = MaskReader(item.mask_path)
-    settings = resolve("default", {})
-    ious = np.full(len(masks.boxes.xyxy), np.nan)
-    for frame in true_frames(item.sequence, every):
-        if masks.state[frame.position] == FrameState.OK:
-            rects = pixel_rects(masks.boxes.at(frame.position), masks.size, settings)
-            ious[masks.boxes.rows(frame.position)] = box_ious(masks.read(frame.position), frame, rects)
-    counts = ~np.isnan(ious)
-    columns = {name: column[counts] for name, column in masks.quality.items()}
-    return Judged(item.sequence.name.rpartition("/")[2], masks.text("labeler"), ious[counts], columns)
+def _positions(source: MaskSource) -> list[int]:
+    """Frames that are looked at."""
+    counts = np.diff(source.annotations.boxes.offsets)
+    useful = [index for index in np.flatnonzero(counts).tolist() if source.state(index) == FrameState.OK]
+    chosen = np.linspace(0, len(useful) - 1, min(len(useful), MOST_FRAMES)).round().astype(int)
+    return [useful[place] for place in chosen.tolist()]
+
+
+def _columns(made: FrameMask) -> dict[str, npt.NDArray[np.float32]]:
+    return {"fill": made.fill, **quality_columns(made)}
 
 
 def box_ious(mask: npt.NDArray[np.uint8], frame: EvaluatedFrame, rects: npt.NDArray[np.int64]) -> Float:

@@ -2,94 +2,85 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterable
 
-from benchmarks.believability.fit import (
-    GOOD,
-    HeldOut,
-    best_threshold,
-    rank_correlation,
-    separation,
-    turned_unknown,
-)
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.believability.fit import GOOD, rank_correlation, separation, turned_unknown
 from benchmarks.believability.judged import Judged
 from benchmarks.believability.plot import bins
 
-MAY_LOSE = 0.02
-"""Share of good boxes that the threshold may turn unknown, mean over sequences and labelers."""
-OLD_FILL = 0.2
-"""What the preset looked at before: boxes filled less were unknown."""
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+_FIGURES = [
+    "boxes", "mean IoU", "bad", "error", "rho", "median rho", "rho of fill", "AUC", "bad made unknown",
+    "good lost",
+]  # fmt: skip
 
 
-def pool(groups: list[Judged], column: str = "believability") -> tuple[np.ndarray, np.ndarray]:
+def pool(groups: list[Judged], column: str = "believability") -> tuple[npt.NDArray[np.float32], np.ndarray]:
     """One column and the IoU of the boxes of several groups."""
     values = np.concatenate([group.quality[column] for group in groups])
     return values, np.concatenate([group.iou for group in groups])
 
 
+def labeler_table(groups: list[Judged], threshold: float) -> str:
+    """One row per labeler, over the sequences."""
+    rows = [[f"`{name}`", *_figures(same, threshold)] for name, same in by_labeler(groups)]
+    return table(["labeler", *_FIGURES], rows)
+
+
 def sequence_table(groups: list[Judged], threshold: float) -> str:
-    """One row per sequence and labeler, one per labeler, one for all."""
-    head = ["sequence", "labeler", "boxes", "mean IoU", "bad", "rho", "rho of fill", "AUC", "AUC of fill",
-            "bad made unknown", "good lost", "bad by fill alone"]  # fmt: skip
+    """One row per sequence and labeler."""
     rows = [[group.sequence, f"`{group.labeler}`", *_figures([group], threshold)] for group in groups]
-    for labeler in dict.fromkeys(group.labeler for group in groups):
-        same = [group for group in groups if group.labeler == labeler]
-        if len(same) > 1:
-            rows.append(["pooled", f"`{labeler}`", *_figures(same, threshold)])
-    rows.append(["**pooled**", "all", *_figures(groups, threshold)])
-    return table(head, rows)
+    left = _FIGURES.index("median rho") + 2
+    head = ["sequence", "labeler", *_FIGURES]
+    return table(head[:left] + head[left + 1 :], [row[:left] + row[left + 1 :] for row in rows])
+
+
+def pooled_row(title: str, groups: list[Judged], threshold: float) -> str:
+    """All groups as one row of a table with the same head as :func:`labeler_table`."""
+    return table(["", *_FIGURES], [[title, *_figures(groups, threshold)]])
+
+
+def by_labeler(groups: list[Judged]) -> Iterable[tuple[str, list[Judged]]]:
+    """Groups of each labeler, in the order in which they first come."""
+    for name in dict.fromkeys(group.labeler for group in groups):
+        yield name, [group for group in groups if group.labeler == name]
 
 
 def _figures(groups: list[Judged], threshold: float) -> list[str]:
     belief, iou = pool(groups)
     fill, _ = pool(groups, "fill")
+    rhos = [rank_correlation(*pool([group])) for group in groups]
+    known = [rho for rho in rhos if not np.isnan(rho)]
     caught, lost = turned_unknown(belief, iou, threshold)
     return [
         str(len(iou)), short(float(iou.mean())), percent(float((iou < GOOD).mean())),
-        short(rank_correlation(belief, iou)), short(rank_correlation(fill, iou)),
-        short(separation(belief, iou)), short(separation(fill, iou)),
-        percent(caught), percent(lost), percent(turned_unknown(fill, iou, OLD_FILL)[0]),
+        f"{float(((belief - iou) ** 2).mean()):.3f}", short(rank_correlation(belief, iou)),
+        short(float(np.median(known)) if known else float("nan")), short(rank_correlation(fill, iou)),
+        short(separation(belief, iou)), percent(caught), percent(lost),
     ]  # fmt: skip
 
 
 def threshold_table(groups: list[Judged]) -> str:
-    """What thresholds of believability and of fill do: means over sequences and labelers."""
+    """What thresholds of believability do: means over sequences and labelers."""
     rows = []
-    for column, values in (
-        ("fill", (0.2, 0.25, 0.3)),
-        ("believability", (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)),
-    ):
-        for value in values:
-            pairs = [turned_unknown(group.quality[column], group.iou, value) for group in groups]
-            left, left_iou = pool(groups, column)
-            kept = left_iou[left >= value]
-            rows.append([
-                f"{column} < {value:g}", percent(float(np.nanmean([caught for caught, _ in pairs]))),
-                percent(float(np.nanmean([lost for _, lost in pairs]))),
-                short(float(kept.mean())), percent(float((kept < GOOD).mean())),
-            ])  # fmt: skip
-    return table(
-        ["unknown if", "bad caught", "good lost", "mean IoU of the rest", "bad among the rest"], rows
-    )
-
-
-def held_out_table(held: list[HeldOut], groups: list[Judged]) -> str:
-    """Weights fitted, and threshold chosen, without each sequence; what they do on it."""
-    names = list(held[0].weights)
-    rows = []
-    for one in held:
-        others = [group for group in groups if group.sequence != one.sequence]
-        own = [group for group in groups if group.sequence == one.sequence]
-        shipped = np.mean([((group.quality["believability"] - group.iou) ** 2).mean() for group in own])
-        threshold = best_threshold(others, MAY_LOSE)
-        caught, lost = turned_unknown(*pool(own), threshold)
+    for value in THRESHOLDS:
+        pairs = [turned_unknown(group.quality["believability"], group.iou, value) for group in groups]
+        left, left_iou = pool(groups)
+        kept = left_iou[left >= value]
         rows.append([
-            one.sequence, *(f"{one.weights[name]:.2f}" for name in names), f"{one.error:.4f}",
-            f"{shipped:.4f}", short(rank_correlation(one.belief, one.iou)), f"{threshold:.2f}",
-            percent(caught), percent(lost),
+            f"{value:g}", _mean(caught for caught, _ in pairs), _mean(lost for _, lost in pairs),
+            short(float(kept.mean())), percent(float((kept < GOOD).mean())),
         ])  # fmt: skip
-    head = ["left out", *names, "error", "error, shipped", "rho", "threshold", "bad caught", "good lost"]
+    head = ["unknown below", "bad caught", "good lost", "mean IoU of the rest", "bad among the rest"]
     return table(head, rows)
+
+
+def _mean(shares: Iterable[float]) -> str:
+    known = [share for share in shares if not np.isnan(share)]
+    return percent(float(np.mean(known)) if known else float("nan"))
 
 
 def calibration_table(groups: list[Judged]) -> str:

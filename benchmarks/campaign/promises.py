@@ -106,6 +106,8 @@ PROMISES = (
     Promise("R18", "killed while saving a checkpoint; a malicious pickle",
             "the previous checkpoint loads; refused unexecuted",
             ("test_training_run.py::test_a_kill_while_saving_costs_nothing",
+             "test_training_saving.py::test_a_state_is_that_of_its_moment_whatever_is_trained_meanwhile",
+             "test_training_saving.py::test_an_error_of_the_writer_ends_the_run",
              "test_training_run.py::test_a_damaged_state_is_refused",
              "test_checkpoint_import.py::test_a_malicious_pickle_is_refused_unexecuted",
              "test_model_files.py::test_a_pickle_is_refused")),

@@ -11,8 +11,8 @@ import torch
 
 from benchmarks.campaign.bench import Bench
 from benchmarks.campaign.result import Result, Tally
+from spotlabel.detector.training.context import Watcher
 from spotlabel.detector.training.distributed import Group
-from spotlabel.detector.training.loop import Watcher
 from spotlabel.detector.training.run import Asked, start
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.pipeline.sequence import Sequence

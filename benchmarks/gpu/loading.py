@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from benchmarks.gpu.material import videos_to_train_on
 from benchmarks.gpu.setting import Record, Setting
+from spotlabel.detector.training.context import Watcher
 from spotlabel.detector.training.distributed import joined
-from spotlabel.detector.training.loop import Watcher
 from spotlabel.detector.training.run import Asked, start
 from spotlabel.detector.training.settings import TrainingSettings
 

@@ -13,8 +13,8 @@ from benchmarks.gpu.setting import Record, Setting
 from spotlabel.detector.model import ModelSpec
 from spotlabel.detector.prediction.engine import Switches
 from spotlabel.detector.prediction.predictor import PredictOptions, Predictor
+from spotlabel.detector.training.context import Watcher
 from spotlabel.detector.training.distributed import joined
-from spotlabel.detector.training.loop import Watcher
 from spotlabel.detector.training.run import Asked, start
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.pipeline.errors import SpotlabelError

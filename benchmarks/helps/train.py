@@ -12,7 +12,7 @@ from benchmarks.helps.settings import SCENES, VARIANTS, Settings
 from benchmarks.paired.runs import Job, Run, TrainingError, in_parts
 from spotlabel.detector.contract import Detector
 from spotlabel.detector.data.frames import EpochBatches, FrameList, SampleRules
-from spotlabel.detector.data.loader import Batches, LoaderOptions
+from spotlabel.detector.data.loader import Batches, LoaderOptions, held_frames
 from spotlabel.detector.model import ModelSpec
 from spotlabel.detector.prediction.engine import Switches
 from spotlabel.detector.prediction.predictor import PredictOptions, Predictor
@@ -47,7 +47,7 @@ def run(settings: Settings, scene_name: str, places: Places, job: Job, device: t
     options = PredictOptions(scales=(scale,), attention=scene.exact and bool(network.attentions), batch=4)
     predictor = Predictor(network, spec, options, Switches(str(device)))
     count = max(1, round(len(tested) * settings.share))
-    figures = tally(predictor, tested, list(range(count))).figures()
+    figures = tally(predictor, held_frames(tested, range(count), options.batch)).figures()
     return Run(
         figures={name: 100 * value for name, value in figures.items()},
         losses=in_parts(losses),

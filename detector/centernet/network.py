@@ -48,6 +48,8 @@ class CenterNet(Detector):
         ValueError: a gate without a segmentation head, or one that does not fit the backbone's stride.
     """
 
+    static_graph = True
+
     def __init__(
         self, backbone: Backbone, classes: int, seg_head: SegHead = SegHead.NONE, gate: Gate | None = None
     ) -> None:

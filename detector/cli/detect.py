@@ -17,7 +17,7 @@ from spotlabel.detector.from_recipe import stills_of
 from spotlabel.detector.model import load_model
 from spotlabel.detector.prediction.clips import Clip
 from spotlabel.detector.prediction.coco_ids import read_coco_ids
-from spotlabel.detector.prediction.engine import Switches
+from spotlabel.detector.prediction.engine import Switches, choose_device, computes_bf16
 from spotlabel.detector.prediction.job import Format, Wanted
 from spotlabel.detector.prediction.predictor import PredictOptions, Predictor
 from spotlabel.detector.prediction.sources import (
@@ -61,7 +61,8 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--threads", "-j", type=click.IntRange(min=1), metavar="N",
                      help="Images decoded at a time, and processors for a network on the CPU; default: all."),
         click.option("--compile", is_flag=True, help="Compile the network: slow to start, then faster."),
-        click.option("--bf16", is_flag=True, help="Compute in bfloat16: faster on a GPU."),
+        click.option("--bf16/--no-bf16", default=None,
+                     help="Compute in bfloat16, or not; default: on GPUs that are fast at it."),
         click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
         click.option("--batch", default=1, show_default=True, type=click.IntRange(min=1),
                      help="Images that go through the network together."),
@@ -127,7 +128,7 @@ def detect(
       spotlabel detect model.safetensors street.mp4 --draw 12
       spotlabel detect model.safetensors photos/ one.jpg --draw all --min-score 0.3
       spotlabel detect model.safetensors --recipe ua-detrac --set data=/data/UA-DETRAC --only MVI_40201
-      spotlabel detect model.safetensors --recipe uavdt --flip --scales 0.5,0.75,1,1.25,1.5 --bf16 --batch 8
+      spotlabel detect model.safetensors --recipe uavdt --flip --scales 0.5,0.75,1,1.25,1.5 --batch 8
       spotlabel detect model.safetensors --recipe uavdt --compat spotnet --only-annotated
       spotlabel detect model.safetensors --recipe cdnet --set data=/data/CDnet2014 --attention
       spotlabel detect model.safetensors --recipe voc07 --set data=/data
@@ -146,7 +147,10 @@ def detect(
     predict = PredictOptions(
         options["batch"], options["flip"], options["scales"], options["nms"], options["canvas"]
     )
-    switches = Switches(options["device"], bf16=options["bf16"], compile=options["compile"])
+    bf16 = options["bf16"]
+    if bf16 is None:
+        bf16 = computes_bf16(choose_device(options["device"]))
+    switches = Switches(options["device"], bf16=bf16, compile=options["compile"])
     predictor = Predictor(network, spec, predict, switches)
     if wanted.attention and not predictor.attentions:
         raise PredictionError(f"{model}: {spec.preset} has no attention maps")

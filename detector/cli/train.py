@@ -62,7 +62,7 @@ def train(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], name: 
 
     \b
     Examples:
-      spotlabel train ua-detrac --set data=/data/UA-DETRAC --set training.bf16=true
+      spotlabel train ua-detrac --set data=/data/UA-DETRAC --set training.validate_every=5
       spotlabel train demo-train --name attention --set training.preset=spotnet-paper
       torchrun --nproc-per-node 4 --no-python spotlabel train ua-detrac --set data=/data/UA-DETRAC
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from spotlabel.detector.training.loop import Watcher
+from spotlabel.detector.training.context import Watcher
 from spotlabel.pipeline.cli.options import table
 from spotlabel.pipeline.text import one_line
 

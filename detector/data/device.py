@@ -119,15 +119,12 @@ def warp(planes: Tensor, back: Tensor, canvas: tuple[int, int]) -> Tensor:
         back: [B, 2, 3], from canvas pixels (centres at integers) to image pixels.
         canvas: height and width.
     """
-    y, x = torch.meshgrid(
-        torch.arange(canvas[0], device=planes.device, dtype=back.dtype),
-        torch.arange(canvas[1], device=planes.device, dtype=back.dtype),
-        indexing="ij",
-    )
-    places = torch.stack([x, y, torch.ones_like(x)], dim=2)  # [H', W', 3]
-    source = torch.einsum("bij,hwj->bhwi", back, places)  # [B, H', W', 2]: x, y in pixels
+    y, x = (torch.arange(side, device=planes.device, dtype=back.dtype) for side in canvas)
     across, down = 2 / (planes.shape[3] - 1), 2 / (planes.shape[2] - 1)
-    grid = torch.stack([source[..., 0] * across, source[..., 1] * down], dim=3) - 1
+    # Not a matrix product: TF32 and bfloat16 would know places to some pixels only.
+    rows = back[:, :, :, None, None]  # [B, 2, 3, 1, 1]
+    source = rows[:, :, 0] * x + rows[:, :, 1] * y[:, None] + rows[:, :, 2]  # [B, 2, H', W']: x, y in pixels
+    grid = torch.stack([source[:, 0] * across, source[:, 1] * down], dim=3) - 1
     return functional.grid_sample(planes, grid, mode="bilinear", padding_mode="zeros", align_corners=True)
 
 

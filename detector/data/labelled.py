@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,22 @@ class RawFrame:
     def unlabelled(self) -> npt.NDArray[np.bool_]:
         """Where objects may stand that nobody annotated: bool (H, W)."""
         return unknown_outside(self.mask, self.boxes) if self.hidden is None else self.hidden
+
+
+class Held(Protocol):
+    """Pictures that are held out, under one index."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> RawFrame:
+        """One picture with all that is known of it.
+
+        Raises:
+            SpotlabelError: it cannot be read.
+        """
+
+    def title(self, index: int) -> str:
+        """What it is called."""
 
 
 def unknown_outside(mask: UInt8, boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

@@ -17,6 +17,8 @@ from spotlabel.detector.errors import PredictionError
 
 _NO_MEMORY = "can't allocate memory"
 """What torch says on the CPU, where it has no exception for it."""
+_FIRST_WITH_BF16 = (8, 0)
+"""Compute capability of the first GPUs with bfloat16 in their tensor cores."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,14 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise PredictionError(f"device {name!r}: there are {torch.cuda.device_count()} GPUs, from cuda:0 on")
     return device
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 pays without being asked for: on GPUs whose tensor cores know it (from Ampere on).
+
+    A CPU stays with single precision, so that its results are the same on every processor.
+    """
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= _FIRST_WITH_BF16
 
 
 class Engine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -11,10 +12,11 @@ from typing import Literal
 from spotlabel.detector.errors import PredictionError
 from spotlabel.detector.evaluation.boxes.places import IMAGES_SUFFIX
 from spotlabel.detector.evaluation.traffic.files import Compat
+from spotlabel.detector.prediction.behind import Behind
 from spotlabel.detector.prediction.clips import Clip
 from spotlabel.detector.prediction.coco_ids import CocoIds
 from spotlabel.detector.prediction.pictures import AttentionMaps, Pictures, chosen_positions
-from spotlabel.detector.prediction.predictor import Prediction, Predictor
+from spotlabel.detector.prediction.predictor import Laid, Looked, Prediction, Predictor
 from spotlabel.detector.prediction.results import (
     FrameResult,
     coco_rows,
@@ -24,11 +26,17 @@ from spotlabel.detector.prediction.results import (
     write_voc,
 )
 from spotlabel.pipeline.errors import FrameError
+from spotlabel.pipeline.frames.prefetch import prefetch
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.sequence import Image
 
 Format = Literal["ua-detrac", "uavdt", "coco", "voc"]
 Report = Callable[[int, int], None]
+Batch = list[tuple[int, Image]]
+"""Positions in a clip, and the images there."""
+
+AHEAD = 2
+"""Batches that are ready for the network, and that wait to be written down, while it is busy."""
 
 DRAWN_FROM = 0.3
 """Smallest score that is drawn, unless a larger one is the smallest that is written."""
@@ -113,12 +121,14 @@ def detect_clip(clip: Clip, predictor: Predictor, wanted: Wanted, report: Report
     only = clip.annotated() if wanted.only_annotated else None
     drawn = set(chosen_positions(total, wanted.draw)) if wanted.draw else set()
     outputs = _Outputs(clip, predictor, wanted, drawn)
-    done, read = Done(), 0
-    for batch in _batches(clip, wanted.threads, predictor.options.batch, done.skipped):
-        outputs.put_batch(batch)
-        done.frames += len(batch)
-        read = done.frames + len(done.skipped)
-        report(read, total)
+    done = Done()
+    laid = _laid(_batches(clip, wanted.threads, predictor.options.batch, done.skipped), predictor)
+    with Behind(AHEAD) as behind:
+        for batch, canvases in prefetch(laid, AHEAD):
+            looked = predictor.look(canvases, outputs.attention_for(batch))
+            behind.do(partial(outputs.put_batch, batch, looked))
+            done.frames += len(batch)
+            report(done.frames + len(done.skipped), total)
     frames = outputs.frames
     results, done.boxes = _write(clip, predictor, wanted, frames, only)
     done.files, done.results = [*results, *outputs.finish()], len(results)
@@ -143,12 +153,12 @@ class _Outputs:
         folder = wanted.out / "pictures" / file_stem(clip.name)
         self._pictures = Pictures(folder, title, names, floor, len(drawn), attentions) if drawn else None
 
-    def put_batch(self, batch: list[tuple[int, Image]]) -> None:
+    def attention_for(self, batch: Batch) -> bool:
         drawing = any(index in self._drawn for index, _ in batch)
-        attention = self._maps is not None or (drawing and bool(self._predictor.attentions))
-        for (index, image), found in zip(
-            batch, self._predictor.predict([image for _, image in batch], attention), strict=True
-        ):
+        return self._maps is not None or (drawing and bool(self._predictor.attentions))
+
+    def put_batch(self, batch: Batch, looked: list[Looked]) -> None:
+        for (index, image), found in zip(batch, self._predictor.found(looked), strict=True):
             self._put(index, image, found)
 
     def _put(self, index: int, image: Image, found: Prediction) -> None:
@@ -165,7 +175,13 @@ class _Outputs:
         return [*([sheet] if sheet else []), *boxes]
 
 
-def _batches(clip: Clip, threads: int, size: int, skipped: list[str]) -> Iterator[list[tuple[int, Image]]]:
+def _laid(batches: Iterator[Batch], predictor: Predictor) -> Iterator[tuple[Batch, list[Laid]]]:
+    """Batches with their images on canvases."""
+    for batch in batches:
+        yield batch, predictor.lay([image for _, image in batch])
+
+
+def _batches(clip: Clip, threads: int, size: int, skipped: list[str]) -> Iterator[Batch]:
     """Position and image of the readable frames, ``size`` at a time; ``skipped`` gets why others are not."""
 
     def readable() -> Iterator[tuple[int, Image]]:

@@ -71,6 +71,25 @@ class Prediction:
         return Prediction(self.boxes[rows], self.score[rows], self.class_id[rows], self.attention)
 
 
+@dataclass(frozen=True)
+class Laid:
+    """Images of one size on canvases.
+
+    Attributes:
+        indices: which images they are.
+        placements: how they lie on a canvas, one per scale.
+        canvases: uint8 (B, H, W, 3) BGR, one per scale.
+    """
+
+    indices: list[int]
+    placements: list[Placement]
+    canvases: list[Image]
+
+
+Looked = tuple[Laid, list[OnCanvases]]
+"""Images on canvases, and what the network finds there, per scale."""
+
+
 class Predictor:
     """A detector ready to look at images.
 
@@ -124,21 +143,59 @@ class Predictor:
             PredictionError: the device has not enough memory, or there are no attention maps to be had.
             ValueError: an image is not uint8 (H, W, 3).
         """
-        wanted = self.options.attention if attention is None else attention
-        if wanted and not self.attentions:
-            raise PredictionError(f"{self.spec.preset} has no attention maps")
+        return self.found(self.look(self.lay(images), attention))
+
+    def lay(self, images: Sequence[Image]) -> list[Laid]:
+        """Put images on canvases: the part of :meth:`predict` that comes before the network.
+
+        Raises:
+            ValueError: an image is not uint8 (H, W, 3).
+        """
         by_size: dict[tuple[int, int], list[int]] = {}
         for index, image in enumerate(images):
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ValueError(f"expected uint8 (H, W, 3), found {image.dtype} {image.shape}")
             by_size.setdefault((image.shape[0], image.shape[1]), []).append(index)
-        found: dict[int, Prediction] = {}
+        laid = []
         for size, indices in by_size.items():
+            placements = self.placements(size)
             for start in range(0, len(indices), self.options.batch):
                 chosen = indices[start : start + self.options.batch]
-                batch = self._batch(size, [images[i] for i in chosen], wanted)
-                found.update(zip(chosen, batch, strict=True))
-        return [found[index] for index in range(len(images))]
+                canvases = [np.stack([place.put(images[i]) for i in chosen]) for place in placements]
+                laid.append(Laid(chosen, placements, canvases))
+        return laid
+
+    def look(self, laid: Sequence[Laid], attention: bool | None = None) -> list[Looked]:
+        """Run the network; arguments and errors as of :meth:`predict`."""
+        wanted = self.options.attention if attention is None else attention
+        if wanted and not self.attentions:
+            raise PredictionError(f"{self.spec.preset} has no attention maps")
+        options = self.options
+        return [
+            (
+                part,
+                [
+                    self._engine.run(
+                        canvases,
+                        extent=placement.extent,
+                        flip=options.flip,
+                        attention=wanted,
+                        count=options.count,
+                    )
+                    for placement, canvases in zip(part.placements, part.canvases, strict=True)
+                ],
+            )
+            for part in laid
+        ]
+
+    def found(self, looked: Sequence[Looked]) -> list[Prediction]:
+        """What the network says, on the images: the part of :meth:`predict` that comes after it."""
+        found: dict[int, Prediction] = {}
+        for part, passes in looked:
+            joining = len(part.placements) > 1 or self.options.nms
+            for place, index in enumerate(part.indices):
+                found[index] = self._join(part.placements, passes, place, joining)
+        return [found[index] for index in range(len(found))]
 
     def placements(self, size: tuple[int, int]) -> list[Placement]:
         """How an image of ``size`` (H, W) is put on canvases, one per scale."""
@@ -148,24 +205,6 @@ class Predictor:
         if sides is not None:
             return [Placement.scaled(size, sides, scale, self._multiple) for scale in scales]
         return [Placement.padded(size, scale, self._multiple) for scale in scales]
-
-    def _batch(self, size: tuple[int, int], images: list[Image], attention: bool) -> list[Prediction]:
-        """Predictions for images of one size."""
-        placements = self.placements(size)
-        passes = [self._pass(placement, images, attention) for placement in placements]
-        joining = len(placements) > 1 or self.options.nms
-        return [self._join(placements, passes, index, joining) for index in range(len(images))]
-
-    def _pass(self, placement: Placement, images: list[Image], attention: bool) -> OnCanvases:
-        canvases = np.stack([placement.put(image) for image in images])
-        options = self.options
-        return self._engine.run(
-            canvases,
-            extent=placement.extent,
-            flip=options.flip,
-            attention=attention,
-            count=options.count,
-        )
 
     def _join(
         self, placements: list[Placement], passes: list[OnCanvases], index: int, joining: bool

@@ -61,6 +61,7 @@ class FasterRcnn(Detector):
     """
 
     colours = IMAGENET_COLOURS
+    static_graph = True
     towers: tuple[str, ...] = ("roi_heads.box_head",)
 
     def __init__(

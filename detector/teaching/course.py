@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from spotlabel.detector.teaching.losses import DICE, PROJECTION, loss
-from spotlabel.detector.teaching.material import Material, shown
+from spotlabel.detector.teaching.material import CUT_OFF, UNAIDED, Material, shown
 from spotlabel.detector.teaching.network import Student
 from spotlabel.detector.tensor_file import read, write
 
@@ -40,6 +40,8 @@ class Course:
         device: of torch.
         dice: weight of that loss.
         projection: likewise.
+        cut_off: share of whole objects that are cut off by an artificial border of the image.
+        unaided: share of crops without the other labeler's evidence.
     """
 
     size: int
@@ -50,6 +52,8 @@ class Course:
     rate: float = 4e-3
     dice: float = DICE
     projection: float = PROJECTION
+    cut_off: float = CUT_OFF
+    unaided: float = UNAIDED
 
 
 def trained(
@@ -81,7 +85,7 @@ def trained(
         for step in range(first, course.steps if len(useful) else 0):
             rng = np.random.default_rng([course.seed, step])
             rows = rng.choice(useful, course.batch, replace=len(useful) < course.batch)
-            batch = shown(material, rows, course.size, rng)
+            batch = shown(material, rows, course.size, rng, cut_off=course.cut_off, unaided=course.unaided)
             batch = type(batch)(*(getattr(batch, name).to(course.device) for name in vars(batch)))
             for group in optimiser.param_groups:
                 group["lr"] = course.rate * _share(step, course.steps)

@@ -64,7 +64,15 @@ class Shown:
     whole: Tensor
 
 
-def shown(material: Material, rows: npt.NDArray[np.intp], size: int, rng: np.random.Generator) -> Shown:
+def shown(
+    material: Material,
+    rows: npt.NDArray[np.intp],
+    size: int,
+    rng: np.random.Generator,
+    *,
+    cut_off: float = CUT_OFF,
+    unaided: float = UNAIDED,
+) -> Shown:
     """Some boxes as a student is to see them once.
 
     Args:
@@ -72,8 +80,10 @@ def shown(material: Material, rows: npt.NDArray[np.intp], size: int, rng: np.ran
         rows: which, intp (B,).
         size: S.
         rng: decides how.
+        cut_off: share of whole objects that are cut off by an artificial border of the image.
+        unaided: share of crops without the other labeler's evidence.
     """
-    views = [_view(material, int(row), size, rng) for row in rows]
+    views = [_view(material, int(row), size, rng, (cut_off, unaided)) for row in rows]
     crops, targets, weights, within = (np.stack(parts) for parts in zip(*views, strict=True))
     return Shown(
         torch.from_numpy(crops),
@@ -85,11 +95,11 @@ def shown(material: Material, rows: npt.NDArray[np.intp], size: int, rng: np.ran
 
 
 def _view(
-    material: Material, row: int, size: int, rng: np.random.Generator
+    material: Material, row: int, size: int, rng: np.random.Generator, shares: tuple[float, float]
 ) -> tuple[Float32, Float32, Float32, npt.NDArray[np.bool_]]:
     crop, target, weight = material.crops[row], material.targets[row], material.weights[row]
     box, image = material.boxes[row].copy(), material.images[row].copy()
-    if material.whole[row] and rng.random() < CUT_OFF:
+    if material.whole[row] and rng.random() < shares[0]:
         box, image = _cut_off(target, box, image, rng)
     around = rng.uniform(*MARGINS, 4) * np.tile(box[2:] - box[:2], 2)
     window = box + around * [-1, -1, 1, 1]
@@ -97,7 +107,7 @@ def _view(
     matrix = _to(window, size, flip)
     colours = _warped(_recoloured(crop[..., :3], rng), matrix, size, 0).astype(np.float32) / 255
     evidence = _warped(crop[..., 3], matrix, size, UNKNOWN)
-    if rng.random() < UNAIDED:
+    if rng.random() < shares[1]:
         evidence = np.full_like(evidence, UNKNOWN)
     inside, visible = (_filled(corners, matrix, size) for corners in (box, image))
     colours[~visible] = 0

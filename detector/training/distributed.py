@@ -61,12 +61,19 @@ class Group:
         """True if the flag is set in any process."""
         return any(self.gather(flag)) if self.world > 1 else flag
 
-    def wrapped(self, network: nn.Module) -> nn.Module:
-        """The network with gradients averaged over the processes."""
+    def wrapped(self, network: nn.Module, static_graph: bool = False) -> nn.Module:
+        """The network with gradients averaged over the processes, in the memory that they are sent from.
+
+        Args:
+            network: on its device.
+            static_graph: every step uses the same parameters in the same way.
+        """
         if self.world == 1:
             return network
         devices = [self.device.index or 0] if self.device.type == "cuda" else None
-        return DistributedDataParallel(network, device_ids=devices, gradient_as_bucket_view=True)
+        return DistributedDataParallel(
+            network, device_ids=devices, gradient_as_bucket_view=True, static_graph=static_graph
+        )
 
 
 @contextmanager

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from spotlabel.detector.contract import Batch, Detector
+from spotlabel.detector.data.labelled import Held, RawFrame
 from spotlabel.detector.model import ModelSpec
 from spotlabel.detector.training.distributed import Group
-from spotlabel.detector.training.validation import Held
 
 
 class BatchSource(Protocol):
-    """Batches of an epoch on the device.
+    """Batches of an epoch on the device, and held-out pictures from the same loader processes.
 
     Attributes:
         waited: seconds spent waiting for them; set to 0 by whoever counts.
@@ -29,6 +29,13 @@ class BatchSource(Protocol):
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """Batches ``first`` to the last of an epoch.
+
+        Raises:
+            SpotlabelError: a picture cannot be used.
+        """
+
+    def held_out(self, indices: Sequence[int], batch: int) -> Iterator[list[RawFrame]]:
+        """Held-out pictures in the order of their indices, ``batch`` at a time, read ahead.
 
         Raises:
             SpotlabelError: a picture cannot be used.
@@ -67,4 +74,4 @@ class Material(Protocol):
         """
 
     def batches(self, network: Detector, group: Group) -> BatchSource:
-        """Batches to train on, of the process's own share."""
+        """Batches to train on, of the process's own share, with the held-out pictures."""

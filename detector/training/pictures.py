@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.detector.data.labelled import RawFrame
+from spotlabel.detector.data.labelled import Held, RawFrame
 from spotlabel.detector.prediction.draw import draw_attention
 from spotlabel.detector.prediction.predictor import Prediction, Predictor
-from spotlabel.detector.training.validation import Held
 from spotlabel.pipeline.pictures.layers import draw_mask, write
 from spotlabel.pipeline.pictures.sheet import contact_sheet
 

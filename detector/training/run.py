@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,23 @@ from spotlabel.detector.contract import Detector
 from spotlabel.detector.errors import TrainingError
 from spotlabel.detector.model import ModelSpec
 from spotlabel.detector.networks.recompute import recompute_blocks
+from spotlabel.detector.prediction.engine import computes_bf16
+from spotlabel.detector.training.context import Run, Watcher
 from spotlabel.detector.training.distributed import Group
 from spotlabel.detector.training.initial import load_initial
-from spotlabel.detector.training.loop import Run, Watcher, new_trained, train
+from spotlabel.detector.training.loop import new_trained, train
 from spotlabel.detector.training.material import Material
 from spotlabel.detector.training.memory import enough_memory
 from spotlabel.detector.training.settings import TrainingSettings
-from spotlabel.detector.training.state import Progress, load_state, read_progress
+from spotlabel.detector.training.state import STATE, Progress, load_state, read_progress
 from spotlabel.detector.training.stills import StillsAsked, open_stills_material
 from spotlabel.detector.training.videos import open_videos
 from spotlabel.pipeline.atomic import write_atomically
 from spotlabel.pipeline.sequence import Sequence
 
-STATE = "state.safetensors"
 WITHOUT_EFFECT = (
     *("workers", "start_method", "remember", "save_minutes", "pictures", "batch_held_out"),
-    "checkpoint_activations",
+    *("checkpoint_activations", "validate_every"),
 )
 """Settings that may change between two parts of a run."""
 MADE_HERE = (STATE, "best.safetensors", "last.safetensors", "metrics.jsonl", "split.json", "settings.yaml")
@@ -85,8 +86,25 @@ def start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watcher
             as :func:`spotlabel.detector.training.loop.train`.
         StoreError: masks that do not fit their frames.
     """
-    with enough_memory(asked.settings):
-        return _start(asked, group, stop, watcher)
+    decided = replace(asked, settings=_decided(asked, group, watcher))
+    with enough_memory(decided.settings):
+        return _start(decided, group, stop, watcher)
+
+
+def _decided(asked: Asked, group: Group, watcher: Watcher) -> TrainingSettings:
+    """The settings without ``auto``: as a run was begun, else what suits all devices."""
+    settings, state = asked.settings, asked.folder / STATE
+    if settings.bf16 != "auto":
+        return settings
+    suits = all(group.gather(computes_bf16(group.device)))
+    begun = None if asked.again or not state.exists() else read_progress(state).settings.get("bf16")
+    narrow = begun if isinstance(begun, bool) else suits
+    how, other = ("bfloat16", "false") if narrow else ("single precision", "true")
+    if narrow != suits:
+        watcher.note(f"going on in {how}, as this run was begun; training.bf16={other} needs another --name")
+    elif narrow:
+        watcher.note(f"in {how}, which this GPU is fast at (training.bf16={other} for single precision)")
+    return settings.model_copy(update={"bf16": narrow})
 
 
 def _check_frozen(network: Detector, settings: TrainingSettings, spec: ModelSpec) -> None:

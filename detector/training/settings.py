@@ -76,8 +76,9 @@ class TrainingSettings(Choice):
     weights: SerializeAsAny[Options] = Field(default=Options(), validate_default=True)
     """Factors of the loss terms; which ones there are is the family's own (hm, wh, reg, seg)."""
 
-    bf16: bool = False
-    """Run the network in bfloat16 (losses stay in float32)."""
+    bf16: Literal["auto", True, False] = "auto"
+    """Run the network in bfloat16 (losses stay in float32). ``auto`` does so on GPUs that are fast at it
+    (compute capability 8 or more), and goes on as a run was begun."""
     channels_last: bool = True
     """Keep images and weights in the memory order that tensor cores like; only rounding may differ."""
     compile: bool = False
@@ -98,12 +99,20 @@ class TrainingSettings(Choice):
 
     save_minutes: float = Field(default=10.0, gt=0)
     """Write the state at least this often, and at the end of each epoch."""
+    validate_every: int = Field(default=1, ge=1)
+    """Look at the held-out frames after every so many epochs, and after the last one; the best detector is
+    the best of those looked at."""
     batch_held_out: int = Field(default=4, ge=1)
     """Held-out frames that go through the network together; no influence on the result."""
     sync_norm: bool = False
     """Batch normalisation over all GPUs that train together; worth it below 8 images per GPU."""
     pictures: int = Field(default=6, ge=0)
-    """Validation frames drawn after each epoch."""
+    """Held-out frames drawn at each validation."""
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the network runs in bfloat16; ``auto`` has to be decided before."""
+        return self.bf16 is True
 
     @field_validator("weights", mode="plain")
     @classmethod

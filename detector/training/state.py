@@ -18,6 +18,8 @@ from spotlabel.detector.training.optimisation import AveragedWeights
 from spotlabel.pipeline.errors import one_sentence
 
 FORMAT = "spotlabel-training-state 1"
+STATE = "state.safetensors"
+"""Name of a run's state in its folder."""
 
 
 _Count = Annotated[int, Field(ge=0, strict=True)]
@@ -59,22 +61,44 @@ class Trained:
     averaged: AveragedWeights | None
 
 
+@dataclass(frozen=True)
+class State:
+    """What is written down of a run at one moment.
+
+    Attributes:
+        facts: progress and counts, as plain data.
+        tensors: by name; those of ``trained`` themselves, which training goes on to change.
+    """
+
+    facts: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, trained: Trained, progress: Progress) -> State:
+        """The present state of a run."""
+        tensors = {f"network.{name}": value for name, value in trained.network.state_dict().items()}
+        updates = 0
+        if trained.averaged:
+            updates = trained.averaged.updates
+            tensors |= {f"averaged.{name}": value for name, value in trained.averaged.values.items()}
+        for number, moments in trained.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
+        return cls({"progress": asdict(progress), "updates": updates}, tensors)
+
+
 def save_state(path: Path, trained: Trained, progress: Progress) -> None:
-    """Write the state; the file stands under its name whole or not at all.
+    """Write the present state, as :func:`write_state`."""
+    write_state(path, State.of(trained, progress))
+
+
+def write_state(path: Path, state: State) -> None:
+    """Write a state; the file stands under its name whole or not at all.
 
     Raises:
         TrainingError: the disk is full or will not take it; the previous state is untouched.
     """
-    tensors = {f"network.{name}": value for name, value in trained.network.state_dict().items()}
-    updates = 0
-    if trained.averaged:
-        updates = trained.averaged.updates
-        tensors |= {f"averaged.{name}": value for name, value in trained.averaged.values.items()}
-    for number, moments in trained.optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
-    facts = {"progress": asdict(progress), "updates": updates}
     try:
-        write(path, FORMAT, facts, tensors)
+        write(path, FORMAT, state.facts, state.tensors)
     except OSError as error:
         raise TrainingError(
             f"{path}: the state could not be written ({error.strerror or error}); the previous one is kept; "

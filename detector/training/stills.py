@@ -135,7 +135,7 @@ class StillMaterial:
             seed=settings.seed,
         )
         options = LoaderOptions(settings.workers, start_method=settings.start_method)
-        return StillBatches(self.train, order, rules, group.device, options)
+        return StillBatches(self.train, order, rules, group.device, options, held=self.held_out)
 
 
 def open_stills_material(asked: StillsAsked, settings: TrainingSettings) -> StillMaterial:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,28 +17,9 @@ from spotlabel.detector.evaluation.matching import Matches, match_sequence
 from spotlabel.detector.evaluation.records import Detections, Truth
 from spotlabel.detector.evaluation.traffic.detrac import COVERED
 from spotlabel.detector.prediction.predictor import Prediction, Predictor
-from spotlabel.pipeline.frames.prefetch import prefetch
 
 Bool = npt.NDArray[np.bool_]
 OVERLAPS = (0.5, 0.7)
-AHEAD = 2
-"""Batches that are read while the network is busy."""
-
-
-class Held(Protocol):
-    """Pictures that are held out, under one index."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> RawFrame:
-        """One picture with all that is known of it.
-
-        Raises:
-            SpotlabelError: it cannot be read.
-        """
-
-    def title(self, index: int) -> str:
-        """What it is called."""
 
 
 @dataclass
@@ -75,7 +55,7 @@ class Tally:
         return {**found, **agreement}
 
 
-def tally(predictor: Predictor, frames: Held, indices: list[int]) -> Tally:
+def tally(predictor: Predictor, groups: Iterable[list[RawFrame]]) -> Tally:
     """Look at frames and count.
 
     Classes are ignored, as the traffic benchmarks do. Detections that lie at least half in unknown pixels
@@ -83,22 +63,16 @@ def tally(predictor: Predictor, frames: Held, indices: list[int]) -> Tally:
 
     Args:
         predictor: the detector.
-        frames: held-out frames.
-        indices: which of them.
+        groups: held-out frames, those that go through the network together.
 
     Raises:
         SpotlabelError: a frame cannot be read.
     """
     counted = Tally()
-    for group in prefetch(_groups(frames, indices, predictor.options.batch), AHEAD):
+    for group in groups:
         for raw, found in zip(group, predictor.predict([raw.image for raw in group]), strict=True):
             counted.add(_tally_frame(raw, found, predictor.attentions))
     return counted
-
-
-def _groups(frames: Held, indices: list[int], batch: int) -> Iterator[list[RawFrame]]:
-    for first in range(0, len(indices), batch):
-        yield [frames[index] for index in indices[first : first + batch]]
 
 
 def _tally_frame(raw: RawFrame, found: Prediction, attentions: Mapping[str, Attention]) -> Tally:

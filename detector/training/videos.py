@@ -83,7 +83,7 @@ class VideoMaterial:
         names = ("canvas", "crop", "extent", "colour", "ignore_mode", "index_boxes", "seed")
         rules = SampleRules(**{name: getattr(settings, name) for name in names}, colours=network.colours)
         options = LoaderOptions(settings.workers, settings.fast_data, settings.start_method)
-        return Batches(self.train, order, rules, group.device, options)
+        return Batches(self.train, order, rules, group.device, options, held=self.held_out)
 
 
 def open_videos(videos: Seq[tuple[Sequence, Path]], settings: TrainingSettings) -> VideoMaterial:

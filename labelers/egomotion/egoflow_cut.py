@@ -7,7 +7,7 @@ every box; see :mod:`spotlabel.labelers.egomotion.grabcut`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import cv2
@@ -25,6 +25,8 @@ from spotlabel.labelers.tally import CAMERA_MOTION_UNKNOWN, Tally
 RING = 0.15
 """So much of a box's side is looked at around it, and at least :data:`MIN_RING` px."""
 MIN_RING = 12
+FULLEST = 0.85
+"""More of a box inside the image hardly any object fills; what fills all of it is a flood."""
 
 
 class EgoflowCutSettings(Settings):
@@ -44,6 +46,7 @@ class EgoflowCut:
     """Outlines from background difference and colour."""
 
     name: ClassVar[str] = "egoflow-cut"
+    figures: ClassVar[Mapping[str, int]] = {"seen": 1, "flooded": 1}
     version: ClassVar[int] = 4
     kind: ClassVar[EvidenceKind] = EvidenceKind.BINARY
     neutral: ClassVar[int] = 0
@@ -65,40 +68,55 @@ class EgoflowCut:
             references = reference_frames(window, self._settings.reach)
             if len(window.views) > 1:
                 plain.count(window.view.frame.number, not references)
-            yield Evidence(self._outlines(window.view, references))
+            mask, (seen, flooded) = self._outlines(window.view, references)
+            yield Evidence(mask, figures={"seen": seen, "flooded": flooded})
         plain.report(self.name)
 
-    def _outlines(self, view: View, references: list[Reference]) -> npt.NDArray[np.bool_]:
-        """Foreground of all boxes of a frame, bool (H, W)."""
-        mask = np.zeros(view.grey.shape, np.bool_)
+    def _outlines(
+        self, view: View, references: list[Reference]
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
+        """Foreground of all boxes of a frame, bool (H, W), and what is said of each, (2, N)."""
+        mask, said = np.zeros(view.grey.shape, np.bool_), np.full((2, len(view.boxes)), np.nan, np.float32)
         pairs = [_places(box, mask.shape) for box in view.boxes]
-        visible = [(inner, place) for inner, place in pairs if _pixels(inner)]
+        visible = [(row, *pair) for row, pair in enumerate(pairs) if _pixels(pair[0])]
         scale = min(
-            1.0, (self._settings.most_in_all / max(sum(_pixels(place) for _, place in visible), 1)) ** 0.5
+            1.0, (self._settings.most_in_all / max(sum(_pixels(place) for *_, place in visible), 1)) ** 0.5
         )
-        for inner, place in visible:
+        for row, inner, place in visible:
             own = min(scale, (self._settings.most_pixels / _pixels(place)) ** 0.5)
-            mask[place] |= _outline(view, references, inner, place, own)
-        return mask
+            found, seen = _outline(view, references, inner, place, own)
+            fill = np.count_nonzero(found) / _pixels(inner)
+            over = max(0.0, (fill - FULLEST) / (1 - FULLEST))
+            said[:, row] = seen, 0.0 if _is_cut(inner, mask.shape) else over
+            mask[place] |= found
+        return mask, said
 
 
 def _outline(
     view: View, references: list[Reference], inner: Place, place: Place, scale: float
-) -> npt.NDArray[np.bool_]:
-    """Foreground of one box on the patch around it, bool (h, w), worked out at a scale of at most 1."""
+) -> tuple[npt.NDArray[np.bool_], float]:
+    """Foreground of one box on the patch around it, bool (h, w), worked out at a scale of at most 1.
+
+    And the share of the box behind which a reference frame shows the background; 0 if that decided nothing.
+    """
     rows, columns = place
     height, width = rows.stop - rows.start, columns.stop - columns.start
     size = max(1, round(height * scale)), max(1, round(width * scale))
     box = np.zeros((height, width), np.uint8)
     top, left = inner[0].start - rows.start, inner[1].start - columns.start
     box[top : inner[0].stop - rows.start, left : inner[1].stop - columns.start] = 1
-    small = outline(
-        cv2.resize(view.frame.image[place], size[::-1], interpolation=cv2.INTER_AREA),
-        cv2.resize(box, size[::-1], interpolation=cv2.INTER_NEAREST) > 0,
-        background_difference(view, place, size, references),
-    )
+    within = cv2.resize(box, size[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    behind = background_difference(view, place, size, references)
+    image = cv2.resize(view.frame.image[place], size[::-1], interpolation=cv2.INTER_AREA)
+    small, compared = outline(image, within, behind)
     full = cv2.resize(small.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
-    return np.asarray(full & (box > 0), np.bool_)
+    seen = float(behind.seen[within].mean()) if compared else 0.0
+    return np.asarray(full & (box > 0), np.bool_), seen
+
+
+def _is_cut(place: Place, shape: tuple[int, ...]) -> bool:
+    """Whether a box ends at the image's border, so that nobody knows how much of its object it holds."""
+    return any(part.start == 0 or part.stop == end for part, end in zip(place, shape, strict=True))
 
 
 def _pixels(place: Place) -> int:

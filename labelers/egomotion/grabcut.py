@@ -32,7 +32,7 @@ MIN_PIXELS = 10
 """GrabCut needs so many pixels of either kind: five colours each."""
 
 
-def outline(image: npt.NDArray[np.uint8], box: Bool, behind: BackgroundDifference) -> Bool:
+def outline(image: npt.NDArray[np.uint8], box: Bool, behind: BackgroundDifference) -> tuple[Bool, bool]:
     """Foreground of a box.
 
     Args:
@@ -41,16 +41,18 @@ def outline(image: npt.NDArray[np.uint8], box: Bool, behind: BackgroundDifferenc
         behind: the patch against the background behind it.
 
     Returns:
-        bool (h, w), false outside the box.
+        bool (h, w), false outside the box; and whether the background behind decided, not colour alone.
     """
     unlike = behind.difference > MIN_SIGMAS * behind.noise
     full = _cleaned((unlike | ~behind.seen) & box)
     if _share(full, box) < MIN_FILL or not behind.seen[box].any():
-        return _by_colour(image, box)  # what differs is too small to be a vehicle, or nothing was compared
+        # What differs is too small to be a vehicle, or nothing was compared.
+        return _by_colour(image, box), False
     cut = _grab_cut(image, _seeds(full, box, behind.seen))
-    if _iou(cut, full) < MIN_AGREEMENT:
-        return full if np.mean(behind.seen[box]) > 0.5 else _by_colour(image, box)
-    return _cleaned(cut & box)
+    if _iou(cut, full) >= MIN_AGREEMENT:
+        return _cleaned(cut & box), True
+    trusted = bool(np.mean(behind.seen[box]) > 0.5)
+    return (full if trusted else _by_colour(image, box)), trusted
 
 
 def _seeds(full: Bool, box: Bool, decided: Bool) -> Plane:

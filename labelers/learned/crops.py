@@ -170,7 +170,9 @@ def _reduced(crop: Image, down: int, across: int) -> Image:
         return crop
     down, across = max(down, 1), max(across, 1)
     height, width = crop.shape[0] // down * down, crop.shape[1] // across * across
-    blocks = crop[:height, :width].reshape(height // down, down, width // across, across, -1)
-    total, count = blocks.sum(axis=(1, 3), dtype=np.int64), down * across
+    # Rows first: these sums run over memory as it lies.
+    rows = crop[:height, :width].reshape(height // down, down, -1).sum(axis=1, dtype=np.uint32)
+    total = rows.reshape(height // down, width // across, across, -1).sum(axis=2, dtype=np.uint32)
+    count = np.uint32(down * across)
     means: Image = ((total + count // 2) // count).astype(np.uint8)
     return means

@@ -18,7 +18,8 @@ from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Labeler, Setti
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
 from spotlabel.labelers.learned.crops import Image, box_pixels
-from spotlabel.labelers.learned.fusion import FUSION_VERSION, BoxPair, fused, judged
+from spotlabel.labelers.learned.figures import PAIR_FIGURES, pair_figures
+from spotlabel.labelers.learned.fusion import FUSION_VERSION, BoxPair, decided_by, fused, judged
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
 from spotlabel.labelers.learned.segmenter import LIBRARIES, Boxes, Segmenter
 from spotlabel.labelers.learned.settings import (
@@ -28,6 +29,7 @@ from spotlabel.labelers.learned.settings import (
     FusedSettings,
 )
 from spotlabel.labelers.learned.teacher import NEUTRAL, painted
+from spotlabel.labelers.masks.figures import DecidedBy
 
 Bool = npt.NDArray[np.bool_]
 _MOST_SAMPLED_FRAMES = 128
@@ -47,6 +49,7 @@ class Fused:
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
     files: ClassVar[Mapping[str, str]] = FILES
+    figures: ClassVar[Mapping[str, int]] = PAIR_FIGURES
 
     def __init__(
         self, inner: Labeler, settings: FusedSettings, files: Mapping[str, bytes], *, adds_only: bool
@@ -69,7 +72,15 @@ class Fused:
             values = [None if pair is None else fused(pair, trust) for pair in pairs]
             if raw is not None and self._adds_only and trust.evidence:
                 values = at_least(values, raw, frame.boxes)
-            yield Evidence(painted(frame.boxes, values, clip.size), warm_up=raw is None and not trust.network)
+            decided = [DecidedBy.LABELER if pair is None else decided_by(pair, trust) for pair in pairs]
+            yield Evidence(
+                painted(frame.boxes, values, clip.size),
+                warm_up=raw is None and not trust.network,
+                figures={
+                    **found.figures(frame.number),
+                    **pair_figures(pairs, decided, relied_on=trust.network),
+                },
+            )
 
 
 def _sampled_pairs(clip: Clip, found: Found, asked: Asked, number: int) -> list[BoxPair]:
@@ -113,6 +124,7 @@ class EgoflowCutTeacher(Fused):
     version: ClassVar[int] = FUSION_VERSION + EgoflowCut.version
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*LIBRARIES, *EgoflowCut.libraries}))
     settings_type: ClassVar[type[Settings]] = EgoflowCutTeacherSettings
+    figures: ClassVar[Mapping[str, int]] = {**PAIR_FIGURES, **EgoflowCut.figures}
 
     def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
         chosen = EgoflowCutTeacherSettings.model_validate(settings.model_dump())

@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from spotlabel.labelers.learned.agreement import HALF, Sides, overlap, piece, reach, share, wholeness
 from spotlabel.labelers.masks import MASK_RULES_VERSION
+from spotlabel.labelers.masks.figures import DecidedBy
 
 Image = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
@@ -98,21 +99,38 @@ def judged(pairs: Sequence[BoxPair]) -> Trust:
     Args:
         pairs: boxes spread over the video.
     """
-    spoken = sum(pair.spoken is not None for pair in pairs)
-    found = _agreements(pairs)
-    network = len(found) >= max(FEWEST, MOST * spoken)
-    return Trust(network, not network or median(found) >= AGREEMENT)
+    return trusted(agreements(pairs), spoken(pairs))
 
 
-def agreement(pairs: Sequence[BoxPair]) -> float:
-    """Median IoU of E with whole T over boxes of a video, 0 to 1; 0 if T is whole in none."""
-    return median(_agreements(pairs) or [0.0])
+def trusted(agreed: Sequence[float], said: int) -> Trust:
+    """The same from :func:`agreements` and :func:`spoken` of one video or of several."""
+    network = len(agreed) >= max(FEWEST, MOST * said)
+    return Trust(network, not network or median(agreed) >= AGREEMENT)
 
 
-def _agreements(pairs: Sequence[BoxPair]) -> list[float]:
+def spoken(pairs: Sequence[BoxPair]) -> int:
+    """Of how many boxes E says something."""
+    return sum(pair.spoken is not None for pair in pairs)
+
+
+def agreements(pairs: Sequence[BoxPair]) -> list[float]:
     """IoU of E with T in each box of which E says something and in which T is whole."""
-    spoken = ((pair, evidence) for pair in pairs if (evidence := pair.spoken) is not None)
-    return [overlap(evidence, pair.taught) for pair, evidence in spoken if pair.is_whole]
+    both = ((pair, evidence) for pair in pairs if (evidence := pair.spoken) is not None)
+    return [overlap(evidence, pair.taught) for pair, evidence in both if pair.is_whole]
+
+
+def decided_by(pair: BoxPair, trust: Trust) -> DecidedBy:
+    """Whose the mask of one box is, as :func:`fused` makes it.
+
+    Args:
+        pair: what is known of the box.
+        trust: of its video.
+    """
+    if pair.spoken is not None:
+        return DecidedBy.BOTH if trust.evidence else DecidedBy.OUTWEIGHED
+    if pair.evidence is None or (trust.network and pair.is_whole):
+        return DecidedBy.NETWORK
+    return DecidedBy.LABELER
 
 
 def fused(pair: BoxPair, trust: Trust) -> Image:
@@ -124,8 +142,9 @@ def fused(pair: BoxPair, trust: Trust) -> Image:
     """
     evidence, probability, taught = pair.spoken, pair.probability, pair.taught
     if evidence is None:
-        if pair.evidence is None or (trust.network and pair.is_whole):
+        if decided_by(pair, trust) == DecidedBy.NETWORK:
             return probability
+        assert pair.evidence is not None
         return pair.evidence.astype(np.uint8) * 255
     if trust.evidence:
         weight = LEAST + GAIN * wholeness(taught, pair.sides) * share(evidence, taught)

@@ -36,7 +36,9 @@ class Shown:
     Attributes:
         crops: uint8 (N, W, W, 4), BGR and what the other labeler says (0 background, 255 foreground, 128 not
             known).
-        targets: uint8 (N, W, W), probability of the object, 0 to 255.
+        targets: uint8 (N, W, W), probability of the object, 0 to 255: the teacher's.
+        mixed: uint8 (N, W, W), the same where the other labeler knows better than the teacher: of both, put
+            together.
         weights: uint8 (N, W, W), how far that is trusted, 0 to 255; 0 outside the box.
         boxes: float32 (N, 4), ``x0, y0, x1, y1`` of the box in pixel edges of the crop.
         images: float32 (N, 4), likewise the image, which ends at 0 or W where it goes on beyond the crop.
@@ -45,6 +47,7 @@ class Shown:
 
     crops: Image
     targets: Image
+    mixed: Image
     weights: Image
     boxes: Float32
     images: Float32
@@ -63,12 +66,10 @@ class Shown:
 def nothing_shown(side: int) -> Shown:
     """No boxes."""
     plane, row = np.zeros((0, side, side), np.uint8), np.zeros((0, 4), np.float32)
-    return Shown(np.zeros((0, side, side, 4), np.uint8), plane, plane, row, row, np.zeros(0, np.bool_))
+    return Shown(np.zeros((0, side, side, 4), np.uint8), plane, plane, plane, row, row, np.zeros(0, np.bool_))
 
 
-def taught(  # noqa: PLR0917 - a frame, what is known of it, how it is shown
-    image: Image, boxes: Boxes, mask: Bool | None, pairs: list[BoxPair | None], exact: bool, side: int
-) -> Shown:
+def taught(image: Image, boxes: Boxes, mask: Bool | None, pairs: list[BoxPair | None], side: int) -> Shown:
     """The lesson of boxes of one frame.
 
     Args:
@@ -76,26 +77,23 @@ def taught(  # noqa: PLR0917 - a frame, what is known of it, how it is shown
         boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges.
         mask: the other labeler's, bool (H, W), or None.
         pairs: what both say of each box; None for a box without pixels, which is left out.
-        exact: whether the other labeler knows better than the teacher in this video.
         side: of the crops, px.
     """
     shape, four = (image.shape[0], image.shape[1]), with_evidence(image, mask)
     places = framed(boxes, shape, MARGIN)
     some = [
-        _one(four, place[0], pixels, pair, exact, side)
+        _one(four, place[0], pixels, pair, side)
         for place, pixels, pair in zip(places, box_pixels(boxes, shape), pairs, strict=True)
         if pair is not None
     ]
     return Shown.joined([nothing_shown(side), *some])
 
 
-def _one(  # noqa: PLR0917
-    four: Image, place: Place, pixels: Pixels, pair: BoxPair, exact: bool, side: int
-) -> Shown:
+def _one(four: Image, place: Place, pixels: Pixels, pair: BoxPair, side: int) -> Shown:
     crop = cropped(four, place, side)
-    whole, target, weight = judged_pixels(pair, exact)
-    planes = np.zeros((len(place.rows), len(place.columns), 2), np.uint8)
-    planes[place.inside] = np.dstack([target, weight])
+    whole, *told = judged_pixels(pair)
+    planes = np.zeros((len(place.rows), len(place.columns), len(told)), np.uint8)
+    planes[place.inside] = np.dstack(told)
     shown = cropped(planes, Place(np.arange(len(planes)), np.arange(planes.shape[1]), place.inside), side)
     scale = [side / len(index) for index in (place.columns, place.rows)] * 2
     ends = [(part.start, part.stop) for part in place.inside]
@@ -105,25 +103,27 @@ def _one(  # noqa: PLR0917
         - [place.columns[0], place.rows[0], place.columns[0], place.rows[0]]
     ) * scale
     return Shown(
-        crop[None], shown[None, ..., 0], shown[None, ..., 1],
+        crop[None], shown[None, ..., 0], shown[None, ..., 1], shown[None, ..., 2],
         box.astype(np.float32)[None], np.clip(picture, 0, side).astype(np.float32)[None], np.array([whole]),
     )  # fmt: skip
 
 
-def judged_pixels(pair: BoxPair, exact: bool) -> tuple[bool, Image, Image]:
+def judged_pixels(pair: BoxPair) -> tuple[bool, Image, Image, Image]:
     """Whether the teacher is trusted in a box; what a student is to say of its pixels, and with what weight.
 
     Args:
         pair: what both say of the box.
-        exact: whether the other labeler knows better than the teacher in this video.
+
+    Returns:
+        The first, what the teacher says, what both say when put together, and the weight: uint8 (h, w) each.
     """
     spoken = pair.spoken
     agrees = spoken is None or overlap(spoken, pair.taught) >= AGREE
     if pair.is_whole and agrees:
-        target = fused(pair, RELIABLE) if exact else pair.probability
         low, high = (255 * share for share in UNSURE)
         unsure = (pair.probability > low) & (pair.probability < high)
-        return True, target, np.where(unsure, np.uint8(LESS), np.uint8(SURE))
+        weight = np.where(unsure, np.uint8(LESS), np.uint8(SURE))
+        return True, pair.probability, fused(pair, RELIABLE), weight
     both = np.zeros(pair.taught.shape, np.bool_) if spoken is None else spoken == pair.taught
     target = np.where(pair.taught, np.uint8(255), np.uint8(0))
-    return False, target, np.where(both, np.uint8(SOME), np.uint8(0))
+    return False, target, target, np.where(both, np.uint8(SOME), np.uint8(0))

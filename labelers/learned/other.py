@@ -15,6 +15,7 @@ from spotlabel.labelers.learned.memory import NotedClip, PackedMask
 from spotlabel.labelers.learned.segmenter import Boxes, Segmenter
 from spotlabel.labelers.masks import PRESETS
 from spotlabel.labelers.masks.boxes import pixel_rects
+from spotlabel.labelers.masks.figures import Figures
 from spotlabel.labelers.masks.frame import foreground_in_boxes
 
 Bool = npt.NDArray[np.bool_]
@@ -31,13 +32,19 @@ class Found:
 
     def __init__(self, labeler: Labeler, clip: Clip) -> None:
         noted, self._masks = NotedClip(clip), dict[int, PackedMask | None]()
+        self._figures: dict[int, Figures] = {}
         for index, evidence in enumerate(labeler.label(noted)):
-            mask = evidence.values.view(np.uint8) > labeler.neutral
-            self._masks[noted.frames[index][0]] = None if evidence.warm_up else PackedMask.of(mask)
+            mask, number = evidence.values.view(np.uint8) > labeler.neutral, noted.frames[index][0]
+            self._masks[number] = None if evidence.warm_up else PackedMask.of(mask)
+            self._figures[number] = evidence.figures
 
     def raw(self, number: int) -> Bool | None:
         """Its mask of a frame, bool (H, W); None during its warm-up."""
         return None if (packed := self._masks[number]) is None else packed.mask()
+
+    def figures(self, number: int) -> Figures:
+        """What it says of the boxes of a frame beside its mask."""
+        return self._figures[number]
 
 
 def cleaned(raw: Bool | None, boxes: Boxes) -> Bool | None:

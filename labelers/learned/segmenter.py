@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -120,7 +121,8 @@ def prepared(crops: Image, facts: Facts) -> npt.NDArray[np.float32]:
 def with_evidence(image: Image, evidence: Bool | None) -> Image:
     """An image, uint8 (H, W, 3), with what another labeler says as a fourth channel."""
     fourth = np.full(image.shape[:2], UNKNOWN, np.uint8) if evidence is None else evidence * np.uint8(255)
-    return np.dstack([image, fourth])
+    four: Image = cv2.merge([image, fourth])
+    return four
 
 
 def evidence_plane(fourth: Image) -> npt.NDArray[np.float32]:

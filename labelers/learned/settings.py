@@ -58,8 +58,8 @@ class TeachingSettings(Settings):
     """How a student is taught."""
 
     boxes: int = Field(150, ge=8, le=100_000)
-    """Boxes of the video that the teacher is asked about, spread over sizes, tracks and time; 1.3 CPU-seconds
-    each with U2-Net."""
+    """Boxes that the teacher is asked about, of the video or of all videos that share the student together,
+    spread over sizes, tracks and time; 1.3 CPU-seconds each with U2-Net."""
     size: Literal[64, 80, 96, 128] = 80
     """Side of the student's input, px: larger ones have finer outlines and take longer."""
     steps: int = Field(800, ge=1, le=1_000_000)

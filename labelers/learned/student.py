@@ -10,20 +10,42 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from statistics import median
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.base import Answers, Clip, Evidence, EvidenceKind, Labeler, Lesson, Settings
+from spotlabel.labelers.base import (
+    Answers,
+    Clip,
+    Evidence,
+    EvidenceKind,
+    Labeler,
+    Lesson,
+    Rows,
+    Settings,
+    Study,
+)
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.learned.crops import Image
 from spotlabel.labelers.learned.facts import FORMAT, Facts
+from spotlabel.labelers.learned.figures import PAIR_FIGURES, labeler_figures, pair_figures
 from spotlabel.labelers.learned.fused import at_least
-from spotlabel.labelers.learned.fusion import FUSION_VERSION, BoxPair, Trust, agreement, fused, judged
+from spotlabel.labelers.learned.fusion import (
+    FUSION_VERSION,
+    BoxPair,
+    Trust,
+    agreements,
+    decided_by,
+    fused,
+    spoken,
+    trusted,
+)
 from spotlabel.labelers.learned.lesson import RELIABLE, Shown, nothing_shown, taught
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
 from spotlabel.labelers.learned.sampling import spread
@@ -35,12 +57,15 @@ from spotlabel.labelers.learned.settings import (
     StudentSettings,
 )
 from spotlabel.labelers.learned.teacher import NEUTRAL, painted
+from spotlabel.labelers.masks.figures import DecidedBy
 
 MARGIN = 0.3
 """Of the crops that a student is given."""
 _VERSION = 1_000_000 + FUSION_VERSION
 """Of the lesson; the fusion's and the labeler's own are added."""
 _LIBRARIES = (*LIBRARIES, "onnx", "torch")
+Decided = tuple[Image | None, DecidedBy]
+"""The mask of one box as evidence, uint8 (h, w); None for a box without pixels. And whose it is."""
 WEIGHED = Trust(network=True, evidence=False)
 """How both are put together where the student does not know better."""
 _FINER = 1.25
@@ -62,6 +87,7 @@ class Student:
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
     files: ClassVar[Mapping[str, str]] = FILES
+    figures: ClassVar[Mapping[str, int]] = PAIR_FIGURES
     taught: ClassVar[bool] = True
     exact: ClassVar[float]
     """With this median IoU with the teacher the other labeler knows better than any student."""
@@ -78,47 +104,65 @@ class Student:
         """Rows of the boxes that the teacher is asked about; see :class:`TaughtLabeler`."""
         return spread(frames, xyxy, tracks, self._settings.teaching.boxes, self._settings.teaching.seed)
 
-    def lesson(
+    def study(
         self,
         clip: Clip,
-        rows: Mapping[int, list[int]],
+        rows: Rows,
         answers: Answers,
         progress: Callable[[int, int], None],
-    ) -> Lesson:
-        """What the teacher says of the chosen boxes; see :class:`TaughtLabeler`."""
-        teaching = self._settings.teaching
+    ) -> Study:
+        """What the teacher says of the chosen boxes of a video; see :class:`TaughtLabeler`."""
         # Before the other labeler's hours: the file may be no segmenter.
         asked = Asked(Segmenter(self._teacher, self._settings.device, self._settings.batch), answers)
-        found = self._other(clip)
-        pairs = _pairs(clip, found, asked, rows, progress)
-        known = [pair for some in pairs.values() for pair in some if pair is not None]
-        trust, agreed = judged(known), agreement(known)
-        judgement = {**vars(trust), "exact": trust.network and agreed >= self.exact}
-        side = round(_FINER * teaching.size)
-        parts = [nothing_shown(side)]
-        for frame in clip if trust.network else ():
-            if frame.number in rows:
-                mask, boxes = cleaned(found.raw(frame.number), frame.boxes), frame.boxes[rows[frame.number]]
-                parts.append(taught(frame.image, boxes, mask, pairs[frame.number], judgement["exact"], side))
-        shown = Shown.joined(parts)
-        course = teaching.model_dump(exclude={"boxes"})
-        return Lesson(vars(shown), course, self._metadata(shown, judgement, agreed, rows))
+        parts, known = [nothing_shown(self._side)], list[BoxPair]()
+        done, total = 0, sum(map(len, rows.values()))
+        for frame in clip if total else ():
+            if some := rows.get(frame.number):
+                mask = cleaned(self._other(clip).raw(frame.number), frame.boxes)
+                pairs = asked.pairs(frame, mask, some)
+                parts.append(taught(frame.image, frame.boxes[some], mask, pairs, self._side))
+                known += [pair for pair in pairs if pair is not None]
+                progress(done := done + len(some), total)
+        agreed, said = np.array(agreements(known), np.float64), np.array(spoken(known))
+        return {"agreements": agreed, "spoken": said, **vars(Shown.joined(parts))}
+
+    def lesson(self, studies: Sequence[Study], rows: Sequence[Rows]) -> Lesson:
+        """The lesson that all videos give together; see :class:`TaughtLabeler`."""
+        agreed = [value for study in studies for value in study["agreements"].tolist()]
+        trust = trusted(agreed, sum(int(study["spoken"]) for study in studies))
+        agreement = median(agreed or [0.0])
+        judgement = {**vars(trust), "exact": trust.network and agreement >= self.exact}
+        names = [field.name for field in fields(Shown)]
+        parts = [Shown(**{name: study[name] for name in names}) for study in studies if trust.network]
+        shown = Shown.joined([nothing_shown(self._side), *parts])
+        arrays = {name: values for name, values in vars(shown).items() if name != "mixed"}
+        if judgement["exact"]:
+            arrays["targets"] = shown.mixed
+        course = self._settings.teaching.model_dump(exclude={"boxes"})
+        return Lesson(arrays, course, self._metadata(shown, judgement, agreement, rows))
+
+    @property
+    def _side(self) -> int:
+        """Of the crops of a lesson, px."""
+        return round(_FINER * self._settings.teaching.size)
 
     def _metadata(
-        self, shown: Shown, judgement: Mapping[str, bool], agreed: float, rows: Mapping[int, list[int]]
+        self, shown: Shown, judgement: Mapping[str, bool], agreed: float, rows: Sequence[Rows]
     ) -> dict[str, str]:
         size = self._settings.teaching.size
         facts = Facts(
             size=size, margin=MARGIN, channels="RGB", scaling="255", mean=(0.5,) * 3, deviation=(0.25,) * 3,
             output="probability", evidence=True,
         )  # fmt: skip
-        chosen = json.dumps(sorted((number, sorted(some)) for number, some in rows.items()))
+        chosen = "".join(
+            json.dumps(sorted((number, sorted(some)) for number, some in one.items())) for one in rows
+        )
         provenance = {
             "labeler": f"{type(self).__name__} {_VERSION}",
             "teacher": hashlib.sha256(self._teacher).hexdigest(),
             "teaching": self._settings.teaching.model_dump(mode="json"),
             "boxes": hashlib.sha256(chosen.encode()).hexdigest(),
-            "asked": sum(map(len, rows.values())),
+            "asked": sum(len(some) for one in rows for some in one.values()),
             "trusted": int(shown.whole.sum()),
             "agreement": agreed,
         }
@@ -147,18 +191,22 @@ class Student:
         found, asked = self._other(clip), Asked(self._student, {})
         judgement = json.loads(self._student.metadata["trust"])
         for frame in clip:
-            raw = found.raw(frame.number)
+            raw, figures = found.raw(frame.number), found.figures(frame.number)
             if judgement["network"]:
                 pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
                 decide = _kept if judgement["exact"] else _decided
-                values = [None if pair is None else decide(pair) for pair in pairs]
+                made = [decide(pair) for pair in pairs]
+                values = [value for value, _ in made]
                 if judgement["exact"] and raw is not None:
                     values = at_least(values, raw, frame.boxes)
-                yield Evidence(painted(frame.boxes, values, clip.size))
-            elif raw is None:
-                yield Evidence(np.zeros(clip.size, np.uint8), warm_up=True)
+                figures = {**figures, **pair_figures(pairs, [by for _, by in made])}
+                yield Evidence(painted(frame.boxes, values, clip.size), figures=figures)
+                continue
+            figures = {**figures, **labeler_figures(len(frame.boxes))}
+            if raw is None:
+                yield Evidence(np.zeros(clip.size, np.uint8), warm_up=True, figures=figures)
             else:
-                yield Evidence(raw * np.uint8(255))
+                yield Evidence(raw * np.uint8(255), figures=figures)
 
     def _other(self, clip: Clip) -> Found:
         """What the other labeler finds in the video; once."""
@@ -167,32 +215,18 @@ class Student:
         return self._found
 
 
-def _pairs(
-    clip: Clip,
-    found: Found,
-    asked: Asked,
-    rows: Mapping[int, list[int]],
-    progress: Callable[[int, int], None],
-) -> dict[int, list[BoxPair | None]]:
-    """What teacher and the other labeler say of the chosen boxes, by frame."""
-    done, total = 0, sum(map(len, rows.values()))
-    pairs = {}
-    for frame in clip:
-        if some := rows.get(frame.number):
-            mask = cleaned(found.raw(frame.number), frame.boxes)
-            pairs[frame.number] = asked.pairs(frame, mask, some)
-            progress(done := done + len(some), total)
-    return pairs
+def _kept(pair: BoxPair | None) -> Decided:
+    """The mask of one box, where the other labeler is exact, and whose it is."""
+    if pair is None:
+        return None, DecidedBy.LABELER
+    return fused(pair, RELIABLE), decided_by(pair, RELIABLE)
 
 
-def _kept(pair: BoxPair) -> Image:
-    """The mask of one box as evidence, uint8 (h, w), where the other labeler is exact."""
-    return fused(pair, RELIABLE)
-
-
-def _decided(pair: BoxPair) -> Image:
+def _decided(pair: BoxPair | None) -> Decided:
     """The same, where the student knows better."""
-    return pair.probability if pair.is_whole else fused(pair, WEIGHED)
+    if pair is not None and pair.is_whole:
+        return pair.probability, DecidedBy.NETWORK
+    return (None, DecidedBy.LABELER) if pair is None else (fused(pair, WEIGHED), decided_by(pair, WEIGHED))
 
 
 class BoxbgStudent(Student):
@@ -221,6 +255,7 @@ class EgoflowCutStudent(Student):
     version: ClassVar[int] = _VERSION + EgoflowCut.version
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*_LIBRARIES, *EgoflowCut.libraries}))
     settings_type: ClassVar[type[Settings]] = EgoflowCutStudentSettings
+    figures: ClassVar[Mapping[str, int]] = {**PAIR_FIGURES, **EgoflowCut.figures}
     exact: ClassVar[float] = math.inf
 
     def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:

@@ -16,32 +16,62 @@ and each part takes away at most its weight:
 
 So it lies between 0 and 1, is 1 if every part is, and never falls when a part rises. A part that cannot be
 judged (NaN: no track, no side off the image's border, no overlap) takes nothing away.
+
+Two witnesses of a box, a network and another labeler, tell more than any shape: if one of them is right and
+nobody knows which, the mean IoU of either with it is half of 1 + their IoU. Where both have spoken
+
+    network    (1 + network_iou) / 2
+    fill       1 if there is any foreground
+
+take the place of fill, contact, agreement, temporal and own: a runner's spread limbs fill little of the box,
+and change. Where nobody but the labeler has spoken, and it knows where it had to guess:
+
+    seen       as it is
+    flooded    1 - flooded
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 import numpy as np
 
 from spotlabel.labelers.masks.cues import Column, Cues
+from spotlabel.labelers.masks.figures import FIGURES, NO_FIGURES, Figures
 
 FULL_FILL = 0.5
 """A vehicle fills 40 to 80 % of its box; more is no better sign."""
 FULL_SIZE = 12.0
 """From this many px on the shorter side, the uncertain rim of a mask is a small part of it."""
-WEIGHTS = {"fill": 1.0, "contact": 0.1, "agreement": 0.35, "temporal": 0.9, "own": 0.5, "size": 0.3}
+WEIGHTS = {
+    "fill": 1.0, "contact": 0.1, "agreement": 0.35, "temporal": 0.9, "own": 0.5, "size": 0.3,
+    "network": 1.0, "seen": 0.4, "flooded": 0.75,
+}  # fmt: skip
 """What a part takes away of believability if it fails altogether."""
+PARTS = {
+    "fill": "how much of the box is foreground",
+    "contact": "how well foreground reaches the box's sides",
+    "agreement": "how little the mask hangs on threshold and cleaning",
+    "temporal": "how like the masks of the frames around it is",
+    "own": "how much is foreground where no other box lies",
+    "size": "how large the box is",
+    "network": "how far the labeler's mask and the network's agree",
+    "seen": "how much of the background behind was seen",
+    "flooded": "how much of the box is left over",
+}
+"""What each part asks, for people."""
 
 
-def parts(cues: Cues, temporal: Column) -> dict[str, Column]:
+def parts(cues: Cues, temporal: Column, figures: Figures = NO_FIGURES) -> dict[str, Column]:
     """The parts of N boxes by name, each float32 (N,), 0 to 1 or NaN.
 
     Args:
         cues: cues of the boxes.
         temporal: float32 (N,), IoU with the neighbouring frames' masks along the track; NaN if there is none.
+        figures: what the labeler said of the boxes.
     """
-    return {
+    made = {
         "fill": np.minimum(cues.fill / np.float32(FULL_FILL), 1),
         "contact": cues.contact,
         "agreement": cues.agreement,
@@ -49,6 +79,16 @@ def parts(cues: Cues, temporal: Column) -> dict[str, Column]:
         "own": np.minimum(cues.own_fill / np.float32(FULL_FILL), 1),
         "size": np.minimum(cues.size / np.float32(FULL_SIZE), 1),
     }
+    if "seen" in figures:
+        made |= {"seen": figures["seen"], "flooded": 1 - figures["flooded"]}
+    if "network_iou" in figures:
+        both = np.isfinite(figures["network_iou"])
+        stays = {"size": made["size"], "fill": np.minimum(np.ceil(cues.fill), 1)}
+        made = {
+            name: np.where(both, stays.get(name, np.float32(np.nan)), part) for name, part in made.items()
+        }
+        made["network"] = (1 + figures["network_iou"]) / 2
+    return made
 
 
 def combine(by_name: Mapping[str, Column], weights: Mapping[str, float]) -> Column:
@@ -68,11 +108,53 @@ def combine(by_name: Mapping[str, Column], weights: Mapping[str, float]) -> Colu
     return left
 
 
-def believability(cues: Cues, temporal: Column) -> Column:
+def believability(cues: Cues, temporal: Column, figures: Figures = NO_FIGURES) -> Column:
     """Believability of the masks of N boxes: float32 (N,), 0 to 1; 0 for boxes without foreground.
 
     Args:
         cues: cues of the boxes.
         temporal: float32 (N,), IoU with the neighbouring frames' masks along the track; NaN if there is none.
+        figures: what the labeler said of the boxes, see :data:`spotlabel.labelers.masks.figures.FIGURES`.
     """
-    return combine(parts(cues, temporal), WEIGHTS)
+    return combine(parts(cues, temporal, figures), WEIGHTS)
+
+
+def taken(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """What each part took away of the believability of N boxes, by name of the part.
+
+    Args:
+        columns: of the quality table, each (N,).
+
+    Returns:
+        float32 (N,) each, 0 to 1; 0 where a part could not be judged. Nothing of a table without cues.
+    """
+    if not {*_CUES, "temporal", "believability"} <= columns.keys():
+        return {}
+    return {
+        name: np.nan_to_num(WEIGHTS[name] * (1 - part)).astype(np.float32)
+        for name, part in parts_of(columns).items()
+    }
+
+
+_CUES = tuple(field.name for field in fields(Cues))
+
+
+def parts_of(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """As :func:`parts`, from columns of the quality table, each (N,)."""
+    figures = {name: columns[name] for name in FIGURES if name in columns}
+    return parts(Cues(**{name: columns[name] for name in _CUES}), columns["temporal"], figures)
+
+
+def told_against(columns: Mapping[str, Column]) -> list[str]:
+    """The part that took most of each of N boxes' believability; empty where none took any.
+
+    Args:
+        columns: of the quality table, each (N,).
+    """
+    by_part = taken(columns)
+    if not by_part:
+        return [""] * len(columns["fill"])
+    names, table = list(by_part), np.stack(list(by_part.values()))
+    table[:, ~np.isfinite(columns["believability"])] = 0
+    most = table.argmax(axis=0).tolist()
+    return [names[part] if table[part, box] > 0 else "" for box, part in enumerate(most)]

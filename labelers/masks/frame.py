@@ -33,6 +33,7 @@ from spotlabel.labelers.masks.boxes import (
 )
 from spotlabel.labelers.masks.cleaning import foreground, large_blobs, solid_blobs, threshold_level
 from spotlabel.labelers.masks.cues import Column, Cues, box_cues
+from spotlabel.labelers.masks.figures import NO_FIGURES, Figures
 from spotlabel.labelers.masks.settings import MaskSettings
 from spotlabel.labelers.masks.shapes import Shapes, box_shapes
 from spotlabel.labelers.masks.values import UNKNOWN, Boxes, Plane, Rects
@@ -71,6 +72,7 @@ class FrameMask:
         believability: float32 (N,), 0 to 1; see :mod:`spotlabel.labelers.masks.believability`.
         believed: bool (N,), see :func:`spotlabel.labelers.masks.believed.believed_boxes`; false for every box
             of a frame that is unknown because of warm-up.
+        figures: as given.
     """
 
     mask: Plane
@@ -78,6 +80,7 @@ class FrameMask:
     temporal: Column
     believability: Column
     believed: npt.NDArray[np.bool_]
+    figures: Figures
 
     @property
     def fill(self) -> Column:
@@ -142,7 +145,13 @@ def draft_mask(
 
 
 def finish_mask(
-    draft: Draft, temporal: Column | None, regions: Boxes, settings: MaskSettings, *, warm_up: bool = False
+    draft: Draft,
+    temporal: Column | None,
+    regions: Boxes,
+    settings: MaskSettings,
+    figures: Figures = NO_FIGURES,
+    *,
+    warm_up: bool = False,
 ) -> FrameMask:
     """Rule 3: decide which boxes are believed, and make unknown what is.
 
@@ -152,22 +161,23 @@ def finish_mask(
             none; None if there is none for any box.
         regions: float32 (M, 4), ignore regions, as boxes.
         settings: see :class:`MaskSettings`.
+        figures: what the labeler said of the boxes, each float32 (N,).
         warm_up: the labeler did not know the scene yet.
     """
     mask, rects, selected, cues = draft.mask, draft.rects, draft.selected, draft.cues
     if temporal is None:
         temporal = np.full(len(rects), np.nan, np.float32)
-    score = believability(cues, temporal)
+    score = believability(cues, temporal, figures)
     if warm_up and settings.warm_up == "unknown":
         none = np.zeros(len(rects), np.bool_)
-        return FrameMask(unknown_mask((mask.shape[0], mask.shape[1])), cues, temporal, score, none)
+        return FrameMask(unknown_mask((mask.shape[0], mask.shape[1])), cues, temporal, score, none, figures)
     believed = believed_boxes(selected, rects, cues.fill, score, settings)
     unknown = unknown_boxes(selected, believed, settings)
     if unknown.any():
         make_unknown(mask, rects[unknown], rects[believed])
     if settings.ignore_regions == "unknown" and len(regions):
         paint(mask, touched_rects(regions, (mask.shape[0], mask.shape[1])), UNKNOWN)
-    return FrameMask(mask, cues, temporal, score, believed)
+    return FrameMask(mask, cues, temporal, score, believed, figures)
 
 
 def unknown_mask(shape: tuple[int, int]) -> Plane:

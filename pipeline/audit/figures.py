@@ -16,7 +16,7 @@ import numpy.typing as npt
 from spotlabel.pipeline.audit.judged import Judged
 from spotlabel.pipeline.audit.proposal import Proposal
 from spotlabel.pipeline.boxes import SIZES
-from spotlabel.pipeline.manual import Decision
+from spotlabel.pipeline.manual import Decision, Key
 
 Float = npt.NDArray[np.float64]
 
@@ -84,12 +84,12 @@ def audit(judged: Sequence[Judged], proposal: Proposal | None) -> Audit:
         judged: of all videos.
         proposal: the sample, if one was drawn.
     """
-    drawn = {} if proposal is None else {(box.video, box.key): box.stratum for box in proposal.boxes}
+    drawn = {} if proposal is None else _strata(proposal)
     sample = [one for one in judged if (one.video, one.key) in drawn]
     chosen = np.array([one.iou for one in judged if (one.video, one.key) not in drawn], np.float64)
     chosen = chosen[np.isfinite(chosen)]
     strata = np.array([drawn[one.video, one.key] for one in sample], np.int64)
-    sizes = np.array([] if proposal is None else [stratum.boxes for stratum in proposal.strata], np.float64)
+    sizes = np.array([]) if proposal is None else _sizes(proposal)
     told = [one for one in sample if np.isfinite(one.iou)]
     iou, score = (np.array([getattr(one, name) for one in told]) for name in ("iou", "believability"))
     unsure = [one.decision == Decision.UNKNOWN for one in sample]
@@ -105,6 +105,30 @@ def audit(judged: Sequence[Judged], proposal: Proposal | None) -> Audit:
         spearman=spearman(score, iou),
         auc=auc(score, iou >= GOOD),
     )
+
+
+def overall(sample: Sequence[Judged], proposal: Proposal) -> Estimate | None:
+    """The figure of all masks alone, which is the first of :func:`audit`.
+
+    Args:
+        sample: decided boxes of the sample.
+        proposal: it.
+
+    Returns:
+        None if none of them can be compared.
+    """
+    drawn, iou = _strata(proposal), np.array([one.iou for one in sample], np.float64)
+    strata = np.array([drawn[one.video, one.key] for one in sample], np.int64)
+    counted = np.isfinite(iou)
+    return estimate("all", iou, counted, strata, _sizes(proposal)) if counted.any() else None
+
+
+def _strata(proposal: Proposal) -> dict[tuple[str, Key], int]:
+    return {(box.video, box.key): box.stratum for box in proposal.boxes}
+
+
+def _sizes(proposal: Proposal) -> Float:
+    return np.array([stratum.boxes for stratum in proposal.strata], np.float64)
 
 
 def _estimates(sample: list[Judged], strata: npt.NDArray[np.int64], sizes: Float) -> list[Estimate]:

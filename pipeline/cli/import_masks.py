@@ -46,9 +46,10 @@ def masks_command(
 ) -> None:
     """Take over masks that people corrected in another tool; they come before made ones from then on.
 
-    FILE is what `spotlabel export masks` wrote and a tool changed: a JSON file of COCO, an XML file of CVAT
-    for images 1.1, or the folder of an export as indexed pictures. Objects are found by their track and
-    frame, or by their box. Only those whose pixels differ become corrections, all of a video in one step;
+    FILE is what `spotlabel export masks` or `review --export` wrote and a tool changed: a JSON file of COCO,
+    an XML file of CVAT for images 1.1 or a folder of such, or the folder of an export as indexed pictures.
+    Objects are found by their track and frame, or by their box. Only those whose pixels differ become
+    corrections, all of a video in one step;
     `spotlabel relabel` then puts them into the masks. docs/corrections.md tells more.
 
     \b

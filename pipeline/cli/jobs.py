@@ -17,7 +17,7 @@ from spotlabel.pipeline.errors import RecipeError, SpotlabelError
 from spotlabel.pipeline.names import file_stem
 from spotlabel.pipeline.recipes.recipe import load_recipe
 from spotlabel.pipeline.terminal import echo, echo_lines, escape
-from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
+from spotlabel.pipeline.upkeep.plan import Plan, items, plan_items
 from spotlabel.pipeline.validation import nearest
 
 _COLUMNS = ("sequence", "job", "state", "memory", "time", "evidence", "masks", "why")
@@ -42,7 +42,7 @@ def jobs(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], as_json
       spotlabel jobs my-cameras.yaml --only gate-3 --json
     """
     loaded = load_recipe(recipe, overrides)
-    plans = [plan_item(loaded, item) for item in items(loaded, only)]
+    plans = plan_items(loaded, items(loaded, only))
     latest = standings(loaded.out, [plan.item.sequence.name for plan in plans])
     rows = [_row(plan, standing) for plan, standing in zip(plans, latest, strict=True)]
     if as_json:

@@ -17,6 +17,7 @@ from spotlabel.pipeline.cli.gather import check_wait, gather, wait_option
 from spotlabel.pipeline.cli.options import console, recipe_options, shard_option, table
 from spotlabel.pipeline.cli.plans import plan_row, plan_table
 from spotlabel.pipeline.cli.progress import watching
+from spotlabel.pipeline.cli.teaching import ahead_of, rows, totals
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.labelling import up_to_date
@@ -25,7 +26,9 @@ from spotlabel.pipeline.running.order import longest_first
 from spotlabel.pipeline.terminal import echo, echo_lines, escape
 from spotlabel.pipeline.text import failures
 from spotlabel.pipeline.upkeep.freshness import State
-from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_item, thresholds_without_effect
+from spotlabel.pipeline.upkeep.groups import looked_at_once
+from spotlabel.pipeline.upkeep.notes import notes
+from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_item
 from spotlabel.pipeline.upkeep.shards import Shard, share_of
 
 _SECONDS_BETWEEN_LINES = 2.0
@@ -120,10 +123,10 @@ def _run(recipe: Recipe, only: tuple[str, ...], options: RunOptions) -> None:
     plans = _plan(recipe, share_of(videos, options.shard), options)
     if options.shard and not plans and not options.quiet:
         echo(f"shard {options.shard} is empty: there are only {len(videos)} videos", err=True)
-    for line in thresholds_without_effect(recipe, videos):
+    for line in notes(recipe, videos):
         echo(f"note: {line}", err=True)
     if options.dry_run:
-        _tell_plan(recipe, plans, options.as_json)
+        _tell_plan(recipe, plans, options)
         sys.exit(1 if any(plan.problem for plan in plans) else 0)
     outcomes = _bring_up_to_date(recipe, plans, options)
     if options.as_json:
@@ -170,6 +173,7 @@ def _exit_if_failed(outcomes: list[Outcome], options: RunOptions) -> None:
         sys.exit(1)
 
 
+@looked_at_once()
 def _plan(recipe: Recipe, videos: list[Item], options: RunOptions) -> list[Plan]:
     plans: list[Plan] = []
     told = time.monotonic()
@@ -181,19 +185,25 @@ def _plan(recipe: Recipe, videos: list[Item], options: RunOptions) -> list[Plan]
     return plans
 
 
-def _tell_plan(recipe: Recipe, plans: list[Plan], as_json: bool) -> None:
-    if as_json:
-        rows = [plan_row(plan) for plan in plans]
-        echo_lines(json.dumps({"settings": recipe.effective(), "plan": rows}, indent=1))
+def _tell_plan(recipe: Recipe, plans: list[Plan], options: RunOptions) -> None:
+    teaching = [] if options.masks_only else rows(recipe, ahead_of(recipe, plans))
+    if options.as_json:
+        told = {"settings": recipe.effective(), "plan": [plan_row(plan) for plan in plans]}
+        echo_lines(json.dumps(told | ({"teaching": teaching} if teaching else {}), indent=1))
         return
     echo_lines(yaml.safe_dump(recipe.effective(), sort_keys=False))
     console(sys.stdout).print(plan_table(plans))
+    for line in totals(teaching):
+        echo(line)
 
 
 def _tell(outcomes: list[Outcome], recipe: Recipe) -> None:
     """A line if nothing was to do, else a table; then what deserves a second look."""
     if all(o.evidence == o.masks == "fresh" for o in outcomes):
         echo(f"nothing to do: {len(outcomes)} of {len(outcomes)} videos are up to date in {recipe.out}")
+        for outcome in outcomes:
+            for line in outcome.remarks:
+                echo(f"{outcome.sequence}: {line}")
         return
     shown = table(
         "sequence", "labeler", "frames", "boxes", "evidence", "masks", "frames/s",

@@ -98,7 +98,7 @@ LAZY = {
     ),
     "teach": (
         "spotlabel.pipeline.cli.teach:teach",
-        "Teach the small network of each video that preset `learned` labels with.",
+        "Teach the small networks that preset `learned` labels with: one a video, or one for several.",
     ),
     "train": (
         "spotlabel.detector.cli.train:train",

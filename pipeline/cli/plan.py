@@ -6,11 +6,15 @@ import dataclasses
 import json
 import math
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 
+from spotlabel.labelers.base import is_taught
 from spotlabel.pipeline.cli.options import console, recipe_options, table
+from spotlabel.pipeline.cli.teaching import bounds
 from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.forecast.costs import BASE_MEGABYTES, MASKS, Rate, evidence_rate
 from spotlabel.pipeline.forecast.estimate import Cost, Costs, Estimate, Kind, Work, estimate, work_of
@@ -18,8 +22,10 @@ from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.calibrate import calibrate
 from spotlabel.pipeline.running.local import usable_cores
 from spotlabel.pipeline.sequence import Camera
+from spotlabel.pipeline.stages.students_ahead import StudentAhead, students_ahead
 from spotlabel.pipeline.terminal import echo, echo_lines
 from spotlabel.pipeline.units import byte_size, clock
+from spotlabel.pipeline.upkeep.groups import looked_at_once
 from spotlabel.pipeline.upkeep.plan import items, plan_item
 
 _FRAMES_TO_MEASURE = 40
@@ -75,7 +81,7 @@ def plan(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **optio
         )
     cores = options["cores"] or usable_cores()
     loaded = load_recipe(recipe, overrides)
-    works, unusable = _works(loaded, only, options["everything"])
+    works, unusable, ahead = _works(loaded, only, options["everything"])
     costs = _costs(loaded, works, (options["frames"] or _FRAMES_TO_MEASURE) if options["measured"] else 0)
     memory = options["memory_per_core"] and options["memory_per_core"] * 1e9
     whole = estimate(works, costs, cores, memory)
@@ -85,6 +91,8 @@ def plan(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **optio
     else:
         _tell(whole, parts, costs, unusable)
         _tell_wall(whole, cores, bool(options["measured"]))
+        for line in bounds(ahead):
+            echo(line)
     if unusable:
         sys.exit(1)
     if works and not whole.at_once:
@@ -94,9 +102,13 @@ def plan(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **optio
         )
 
 
-def _works(recipe: Recipe, only: tuple[str, ...], everything: bool) -> tuple[list[Work], list[str]]:
-    """What is to be done, and a line for every video that cannot be used."""
+@looked_at_once()
+def _works(
+    recipe: Recipe, only: tuple[str, ...], everything: bool
+) -> tuple[list[Work], list[str], list[StudentAhead]]:
+    """What is to be done, a line for every video that cannot be used, and which students are to be taught."""
     works, unusable = [], []
+    teachings: dict[Path, list[StudentAhead]] = {}
     for item in items(recipe, only):
         made = plan_item(recipe, item, remember=False)
         try:
@@ -107,8 +119,14 @@ def _works(recipe: Recipe, only: tuple[str, ...], everything: bool) -> tuple[lis
         if made.problem:
             unusable.append(f"{item.sequence.name}: {made.problem}")
         elif work.evidence or work.masks:
-            works.append(work)
-    return works, unusable
+            teaches = True
+            if is_taught(item.labeler) and work.evidence:  # it falls to the first video with this student
+                teaches = item.student_path not in teachings
+                if teaches:
+                    teachings[item.student_path] = students_ahead(recipe, [item])
+                    teaches = everything or bool(teachings[item.student_path])
+            works.append(replace(work, teaches=teaches))
+    return works, unusable, [one for some in teachings.values() for one in some]
 
 
 def _costs(recipe: Recipe, works: list[Work], frames: int) -> Costs:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
+from spotlabel.labelers.masks.believability import told_against
+from spotlabel.labelers.masks.figures import DecidedBy
 from spotlabel.pipeline.cli.options import console, table
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.measures.quality import Quality, measure
 from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.terminal import echo, echo_lines, escape
 from spotlabel.pipeline.upkeep.labelled import stale_masks
 from spotlabel.pipeline.upkeep.plan import Item, items
@@ -33,6 +38,8 @@ def quality(
 
     F and IoU pool all pixels (CDnet); mean IoU and boundary F are means over frames (DAVIS). Unknown counts
     as background, so nothing is gained by staying silent. A dataset without ground truth is an error.
+    "doubted for" counts the boxes that are not believed by what told most against them, "evidence of" says
+    whether labeler or network decided, where both were asked.
 
     \b
     Examples:
@@ -43,19 +50,20 @@ def quality(
     for name in recipes:
         loaded = load_recipe(name, overrides)
         for item in items(loaded, only):
-            rows.append((name, item.labeler.name, _measured(item, every)))
+            rows.append((name, item.labeler.name, _measured(item, every), _told(item)))
             if why := stale_masks(loaded, item, with_frames=False):
                 echo(f"{item.sequence.name}: these are not the masks that {name} asks for: {why}", err=True)
     if as_json:
         echo_lines(json.dumps([_as_dict(*row) for row in rows], indent=1))
         return
-    columns = ("recipe", "labeler", "sequence", "frames", "F", "IoU", "mean IoU", "boundary F", "unknown")
-    shown = table(*columns, numbers=columns[3:])
-    for name, labeler, quality in rows:
+    numbers = ("frames", "F", "IoU", "mean IoU", "boundary F", "unknown")
+    shown = table("recipe", "labeler", "sequence", *numbers, "doubted for", "evidence of", numbers=numbers)
+    for name, labeler, quality, told in rows:
         shown.add_row(
             escape(Path(name).name), labeler, escape(quality.sequence), str(quality.frames),
             f"{quality.counts.f_measure:.4f}", f"{quality.counts.iou:.4f}", f"{quality.mean_iou:.4f}",
             f"{quality.boundary_f:.4f}", f"{quality.unknown:.2%}",
+            *(", ".join(f"{what} {count}" for what, count in counts.items()) for counts in told.values()),
         )  # fmt: skip
     console(sys.stdout).print(shown)
 
@@ -68,7 +76,22 @@ def _measured(item: Item, every: int) -> Quality:
     return measure(item.sequence, item.mask_path, every)
 
 
-def _as_dict(recipe: str, labeler: str, quality: Quality) -> dict[str, Any]:
+def _told(item: Item) -> dict[str, dict[str, int]]:
+    """How many boxes are not believed, by what told most against them; and how many are whose evidence."""
+    columns = MaskReader(item.mask_path).quality
+    doubted = Counter(
+        part for part, believed in zip(told_against(columns), columns["believed"], strict=True)
+        if part and not believed
+    )  # fmt: skip
+    by = columns.get("decided_by", np.zeros(0, np.float32))
+    decided = {one.name.lower(): int(np.count_nonzero(by == one)) for one in DecidedBy}
+    return {
+        "doubted for": dict(doubted.most_common()),
+        "evidence of": {name: count for name, count in decided.items() if count},
+    }
+
+
+def _as_dict(recipe: str, labeler: str, quality: Quality, told: dict[str, dict[str, int]]) -> dict[str, Any]:
     """All figures of a sequence; null for what could not be worked out."""
     counts = quality.counts
     figures = {
@@ -82,4 +105,5 @@ def _as_dict(recipe: str, labeler: str, quality: Quality) -> dict[str, Any]:
         "sequence": quality.sequence,
         "frames": quality.frames,
         **known,
+        **{name.replace(" ", "_"): counts for name, counts in told.items()},
     }

@@ -34,6 +34,8 @@ MOST_MEGABYTES = 20.0
               help="Also say what changed since this report.")  # fmt: skip
 @click.option("--max-mb", type=click.FloatRange(min=0.1), default=MOST_MEGABYTES, show_default=True,
               help="Most megabytes of the page; pictures are scaled to it.")  # fmt: skip
+@click.option("--speeds", is_flag=True,
+              help="Also how fast videos were made; reports of the same masks then differ.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No progress, and no line but problems.")
 def report(  # noqa: PLR0917 - one argument per option
     recipe: str,
@@ -42,6 +44,7 @@ def report(  # noqa: PLR0917 - one argument per option
     out: Path | None,
     against: Path | None,
     max_mb: float,
+    speeds: bool,
     quiet: bool,
 ) -> None:
     """Write a page that shows what was made, how good it is, and where to look closer.
@@ -63,9 +66,10 @@ def report(  # noqa: PLR0917 - one argument per option
     chosen = items(loaded, only)
     asked = Asked(
         title=f"Labels of {Path(recipe).stem}",
-        commands=commands(recipe, overrides, only, against, max_mb),
+        commands=commands(recipe, overrides, only, against, max_mb, speeds=speeds),
         max_bytes=round(max_mb * MEGABYTE),
         earlier=earlier,
+        speeds=speeds,
     )
     good = write_page(loaded, chosen, target, asked, quiet=quiet)
     sys.exit(0 if good else 1)
@@ -121,6 +125,8 @@ def commands(
     only: Iterable[str] = (),
     against: Path | None = None,
     max_mb: float = MOST_MEGABYTES,
+    *,
+    speeds: bool = False,
 ) -> tuple[str, ...]:
     """The lines that make masks and report again, as a shell takes them; wherever the page then goes."""
     rest = [recipe]
@@ -130,4 +136,6 @@ def commands(
     how = [] if against is None else ["--against", str(against)]
     if max_mb != MOST_MEGABYTES:
         how += ["--max-mb", f"{max_mb:g}"]
+    if speeds:
+        how.append("--speeds")
     return shlex.join(["spotlabel", "label", *rest]), shlex.join(["spotlabel", "report", *rest, *how])

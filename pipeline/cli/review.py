@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.pipeline.audit.proposal import proposal_path, read_proposal
+from spotlabel.pipeline.audit.proposal import Proposal, proposal_path, read_proposal
 from spotlabel.pipeline.cli.tune import page_options, serve_page
 from spotlabel.pipeline.errors import RecipeError, SpotlabelError, one_sentence
 from spotlabel.pipeline.pages.review.app import Review
 from spotlabel.pipeline.pages.review.disagreement import MOST_FRAMES, OF_A_VIDEO, disagreement
+from spotlabel.pipeline.pages.review.handed import LIST, Handed, ImageMode, hand_over
 from spotlabel.pipeline.pages.review.queue import (
     COUNT,
     Asked,
@@ -37,14 +39,24 @@ from spotlabel.pipeline.upkeep.plan import Item, items
 @click.option(
     "--proposed", is_flag=True, help="The boxes that `spotlabel audit --propose` has drawn, in their order."
 )
-def review(  # noqa: PLR0917 - one argument per option
+@click.option("--export", "form", type=click.Choice(["cvat"]),
+              help="Open no page: write the same boxes as files for another tool.")  # fmt: skip
+@click.option("--to", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+              help="Where --export writes: a folder that is not there yet.")  # fmt: skip
+@click.option("--images", default="copy", show_default=True, type=click.Choice(get_args(ImageMode)),
+              help="With --export: bring the frames along.")  # fmt: skip
+def review(
     recipe: str,
     overrides: tuple[str, ...],
     only: tuple[str, ...],
+    *,
     port: int,
     no_browser: bool,
     count: int,
     proposed: bool,
+    form: str | None,
+    to: Path | None,
+    images: ImageMode,
 ) -> None:
     """Go through doubtful boxes on a page, a key each.
 
@@ -56,22 +68,45 @@ def review(  # noqa: PLR0917 - one argument per option
       spotlabel review my-cameras.yaml
       spotlabel review my-cameras.yaml --only gate-3 --count 50
       spotlabel audit my-cameras.yaml --propose 200 && spotlabel review my-cameras.yaml --proposed
+      spotlabel review my-cameras.yaml --export cvat --to for-cvat
     """
+    if (form is None) != (to is None):
+        raise click.UsageError("--export and --to go together: --export cvat --to FOLDER")
     loaded = load_recipe(recipe, overrides)
     chosen = items(loaded, only)
-    queue = _drawn(loaded, chosen, count) if proposed else _doubtful(loaded, chosen, count)
+    sample = _sample(loaded, count) if proposed else None
+    queue = _doubtful(loaded, chosen, count) if sample is None else _drawn(sample, chosen)
     if not queue:
         raise RecipeError(f"{loaded.out}: no box to ask about: no masks, or none that is doubtful")
-    page = Review(one_line(Path(recipe).stem), loaded, chosen, queue)
+    if to is not None:
+        _tell_handed(hand_over(loaded, chosen, queue, to, images), to)
+        return
+    page = Review(one_line(Path(recipe).stem), loaded, chosen, queue, sample)
     serve_page("review", port, page.routes, page.close, no_browser=no_browser)
 
 
-def _drawn(recipe: Recipe, chosen: list[Item], count: int) -> list[Asked]:
-    """The boxes of the proposal; those that no masks have now are told."""
+def _tell_handed(handed: Handed, to: Path) -> None:
+    if handed.decided:
+        echo(f"{handed.decided} boxes are decided already and left out")
+    if handed.bare:
+        echo(f"{handed.bare} boxes have no pixel, which no shape of CVAT can say: in the list alone")
+    for file in handed.files:
+        echo(f"cvat: {file}")
+    echo(f"{handed.boxes} boxes in {handed.images} frames, in the order of {to / LIST}")
+    echo("when they are decided: spotlabel import masks RECIPE FILE --format cvat")
+    echo("without --absent: the other boxes of these frames are not in the files")
+
+
+def _sample(recipe: Recipe, count: int) -> Proposal:
     path = proposal_path(recipe.out)
     drawn = read_proposal(path)
     if drawn is None:
         raise RecipeError(f"{path}: is not there; run `spotlabel audit --propose {count}`")
+    return drawn
+
+
+def _drawn(drawn: Proposal, chosen: list[Item]) -> list[Asked]:
+    """The boxes of the proposal; those that no masks have now are told."""
     names = {item.sequence.name for item in chosen}
     boxes = [(box.video, box.key) for box in drawn.boxes if box.video in names]
     named = {video for video, _ in boxes}

@@ -10,11 +10,13 @@ import click
 from spotlabel.pipeline.cli.options import console, recipe_options, shard_option
 from spotlabel.pipeline.cli.plans import plan_row, plan_table
 from spotlabel.pipeline.cli.standing import all_standing, standing_lines
+from spotlabel.pipeline.cli.teaching import ahead_of, bounds
 from spotlabel.pipeline.manual import Fitted
 from spotlabel.pipeline.recipes.recipe import load_recipe
 from spotlabel.pipeline.terminal import echo, echo_lines
 from spotlabel.pipeline.upkeep.freshness import State
-from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
+from spotlabel.pipeline.upkeep.notes import notes
+from spotlabel.pipeline.upkeep.plan import Plan, items, plan_items
 from spotlabel.pipeline.upkeep.shards import Shard, share_of
 
 
@@ -39,6 +41,8 @@ def status(
     Files that have not changed by their times are not read again: what rots on a disk below them is found by
     --deep, and by whatever reads the store. `spotlabel label --set verify=full` makes it again.
 
+    Where small networks have to be taught (preset learned), a line says how much that is at most.
+
     Videos with corrections by hand have a line that says how many do not apply any more.
 
     Exit code 0 if everything is up to date, 1 if `spotlabel label` would have something to do.
@@ -50,13 +54,15 @@ def status(
       spotlabel status my-cameras.yaml --deep
     """
     loaded = load_recipe(recipe, (*overrides, "verify=full") if deep else overrides)
-    plans = [plan_item(loaded, item) for item in share_of(items(loaded, only), shard)]
+    plans = plan_items(loaded, share_of(items(loaded, only), shard))
     by_hand, _ = all_standing(loaded, [plan.item for plan in plans])
     if as_json:
         echo_lines(json.dumps([plan_row(plan) | _manual(plan, by_hand) for plan in plans], indent=1))
     else:
         console(sys.stdout).print(plan_table(plans))
         fresh = sum(plan.idle for plan in plans)
+        for line in [*notes(loaded, [plan.item for plan in plans]), *bounds(ahead_of(loaded, plans))]:
+            echo(line)
         for line in standing_lines(by_hand):
             echo(line)
         share = f"shard {shard}: " if shard else ""

@@ -17,6 +17,7 @@ from spotlabel.pipeline.cluster.resources import (
     parse_memory,
     parse_time,
     resource_request,
+    seconds_for_others,
     size,
 )
 from spotlabel.pipeline.cluster.states import Standing, await_jobs, standings
@@ -34,7 +35,8 @@ from spotlabel.pipeline.frames.glance import about_length, about_size
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.local import check_writable, usable_cores
 from spotlabel.pipeline.terminal import echo, escape
-from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
+from spotlabel.pipeline.upkeep.groups import looked_at_once
+from spotlabel.pipeline.upkeep.plan import Plan, items, plan_items
 
 
 def _scheduler_options(command: Any) -> Any:
@@ -82,6 +84,9 @@ def submit(
     time goes back into the queue. Videos with a job in the queue are not handed in again: the same command
     picks up whatever failed.
 
+    Jobs of videos that share a student share the work of teaching it, and wait for each other: where they
+    are many, `spotlabel teach` in one job before is cheaper.
+
     \b
     Examples:
       spotlabel submit ua-detrac --set data=/data/UA-DETRAC --dry-run
@@ -95,8 +100,8 @@ def submit(
     if local:
         _check_local({"wait": wait, "memory": megabytes, **options})
     loaded, job_options = load_recipe(recipe, overrides), _job_options(options)
-    plans = [plan_item(loaded, item) for item in items(loaded, only)]
-    requests, refused = _requests(_without_jobs(loaded, plans), megabytes, minutes)
+    plans = plan_items(loaded, items(loaded, only))
+    requests, refused = _requests(loaded, _without_jobs(loaded, plans), megabytes, minutes)
     chosen = arrays(requests, None if local else job_options.max_parallel)
     if dry_run:
         _show(plans, chosen)
@@ -152,8 +157,9 @@ def _without_jobs(recipe: Recipe, plans: list[Plan]) -> list[Plan]:
     return [plan for plan in wanted if plan.item.sequence.name not in busy]
 
 
+@looked_at_once()
 def _requests(
-    plans: list[Plan], megabytes: int | None, minutes: int | None
+    recipe: Recipe, plans: list[Plan], megabytes: int | None, minutes: int | None
 ) -> tuple[dict[str, ResourceRequest], bool]:
     """The request of each video, and whether any cannot be handed in (which is told)."""
     requests, refused = {}, False
@@ -162,7 +168,7 @@ def _requests(
         try:
             if plan.problem:
                 raise SpotlabelError(plan.problem)
-            request = resource_request(plan)
+            request = resource_request(plan, seconds_for_others(recipe, plan))
         except (SpotlabelError, OSError) as error:
             echo(f"{name}: FAILED, not handed in: {error}", err=True)
             refused = True

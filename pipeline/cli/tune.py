@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import webbrowser
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import click
 
 from spotlabel.pipeline.cli.options import recipe_options
-from spotlabel.pipeline.errors import DatasetError
+from spotlabel.pipeline.errors import DatasetError, StoreError
 from spotlabel.pipeline.pages.serving.answer import Routes
 from spotlabel.pipeline.pages.serving.server import PageServer
+from spotlabel.pipeline.pages.serving.videos import evidence_files
 from spotlabel.pipeline.pages.tune.app import Tuner
 from spotlabel.pipeline.pages.tune.saving import RecipeFile
 from spotlabel.pipeline.terminal import echo
@@ -48,6 +50,11 @@ def tune(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], port: i
     chosen = items(file.recipe, only)
     if not chosen:
         raise DatasetError(f"{file.recipe.data}: holds no videos")
+    if not any(map(evidence_files, chosen)):
+        raise StoreError(
+            f"{file.recipe.out}: no video has evidence to make masks of; "
+            f"run `spotlabel label {shlex.quote(recipe)}` first"
+        )
     app = Tuner(file, chosen)
     serve_page("tune", port, app.routes, app.close, no_browser=no_browser)
 

@@ -11,6 +11,7 @@ from spotlabel.labelers.registry import load
 from spotlabel.pipeline.cli.options import table
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.terminal import escape
+from spotlabel.pipeline.upkeep.freshness import SHARED
 from spotlabel.pipeline.why.boxes import BoxFacts
 from spotlabel.pipeline.why.origin import Origin, Part
 from spotlabel.pipeline.why.summary import Lines, preset_of, quality_text
@@ -73,6 +74,8 @@ def _recorded(masks: MaskReader, part: Part) -> str:
         return "-"
     if part.name in _DIGESTS:
         return str(value)[:_DIGEST_SHOWN]
+    if part.name == SHARED and isinstance(value, dict):
+        return _cut(f"taught on {', '.join(value)}", _LONGEST_RECORDED)
     if part.name == "settings":
         return preset_of(value) if part.stage == "masks" else _labeler_settings(masks, value)
     return _pairs(value) if isinstance(value, dict) else str(value)

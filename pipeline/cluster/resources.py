@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from spotlabel.pipeline.errors import RecipeError
 from spotlabel.pipeline.forecast.costs import BASE_MEGABYTES, MASKS, evidence_rate
 from spotlabel.pipeline.frames.glance import about_length, about_size
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.stages.students_ahead import students_ahead
 from spotlabel.pipeline.units import byte_size
 from spotlabel.pipeline.units import clock as clock_of_seconds
 from spotlabel.pipeline.upkeep.freshness import State
@@ -31,11 +33,12 @@ class ResourceRequest:
         return f"{clock(self.minutes)}, {size(self.megabytes)}"
 
 
-def resource_request(plan: Plan) -> ResourceRequest:
+def resource_request(plan: Plan, others: float = 0.0) -> ResourceRequest:
     """The request of one video's job, rounded up to a few steps so that videos share job arrays.
 
     Args:
         plan: what has to be done for it.
+        others: seconds that it may have to spend on other videos; see :func:`seconds_for_others`.
 
     Raises:
         SpotlabelError, OSError: its frames cannot be counted or measured.
@@ -46,9 +49,30 @@ def resource_request(plan: Plan) -> ResourceRequest:
     if plan.evidence.state != State.FRESH:
         rates.append(evidence_rate(plan.item.labeler.name, plan.item.settings))
     megapixels = height * width / 1e6
-    minutes = BASE_MINUTES + sum(rate.once + rate.seconds * megapixels * length for rate in rates) / 60
+    seconds = others + sum(rate.once + rate.seconds * megapixels * length for rate in rates)
+    minutes = BASE_MINUTES + seconds / 60
     megabytes = BASE_MEGABYTES + max(rate.beside + rate.megabytes * megapixels for rate in rates)
     return ResourceRequest(_step(minutes, _MINUTES), _step(megabytes, _MEGABYTES))
+
+
+def seconds_for_others(recipe: Recipe, plan: Plan) -> float:
+    """What a job takes that comes first of those that share a student: it looks into all their videos.
+
+    Args:
+        recipe: the recipe.
+        plan: what has to be done for a video.
+
+    Raises:
+        SpotlabelError, OSError: the frames of one cannot be counted or measured.
+    """
+    item = plan.item
+    if item.group is None or plan.evidence.state == State.FRESH or not students_ahead(recipe, [item]):
+        return 0.0
+    rate, seconds = evidence_rate(item.labeler.name, item.settings), 0.0
+    for member in item.group.members:
+        height, width = about_size(member.video.frames)
+        seconds += rate.seconds * height * width / 1e6 * about_length(member.video.frames)
+    return seconds
 
 
 def _step(amount: float, steps: tuple[int, ...]) -> int:

@@ -103,7 +103,7 @@ class ExportFrame:
         known: false if nothing is known of it: it was not readable, not annotated, or is of the warm-up.
         instances: objects with a mask, in the order of their boxes. Their pixels do not overlap.
         unknown: objects without one, likewise. Their pieces may overlap each other.
-        rest: further unknown pixels, as in ignore regions; None if there are none.
+        rest: further unknown pixels, and all of those in ignore regions; None if there are none.
     """
 
     index: int

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.masks import MaskSettings
-from spotlabel.labelers.masks.boxes import pixel_rects
+from spotlabel.labelers.masks.boxes import inside_rects, pixel_rects, touched_rects
+from spotlabel.pipeline.boxes import RegionTable
 from spotlabel.pipeline.exports.frame import ExportFrame, Instance, Piece, Plane, piece_of
 from spotlabel.pipeline.store import FrameState, MaskReader
 from spotlabel.pipeline.store.schema import UNKNOWN_PLANE, unpack_rows
@@ -28,10 +29,18 @@ class Frames:
         masks: the store.
         settings: the rules its masks were made by.
         min_believability: what a mask has to reach; one that nothing is said of passes.
+        regions: ignore regions of the video; None leaves them to the boxes without a mask that overlap them.
     """
 
-    def __init__(self, masks: MaskReader, settings: MaskSettings, min_believability: float = 0.0) -> None:
+    def __init__(
+        self,
+        masks: MaskReader,
+        settings: MaskSettings,
+        min_believability: float = 0.0,
+        regions: RegionTable | None = None,
+    ) -> None:
         self._masks = masks
+        self._regions = regions if settings.ignore_regions == "unknown" else None
         self._boxes = masks.boxes
         self._rects = pixel_rects(
             masks.boxes.xyxy, masks.size, settings, native_origin=masks.number("native_origin")
@@ -59,12 +68,7 @@ class Frames:
         self._make_unknown(unknown, demoted, known)
         others = [row for row in range(rows.start, rows.stop) if row not in known]
         found = tuple(self._unknown(unknown, others)) if unknown.any() else ()
-        rest = unknown
-        if found:
-            rest = unknown.copy()
-            for instance in found:
-                x0, y0, x1, y1 = self._rect(instance.row)
-                rest[y0:y1, x0:x1] = 0
+        rest = self._rest(index, unknown, found) if found else unknown
         instances = tuple(self._instance(row, piece, known=True) for row, piece in sorted(known.items()))
         return ExportFrame(index, number, True, instances, found, piece_of(rest))
 
@@ -90,6 +94,17 @@ class Frames:
             unknown[y0:y1, x0:x1] = 1
         for piece in known.values():
             piece.paint(unknown, 0)
+
+    def _rest(self, index: int, unknown: Plane, found: tuple[Instance, ...]) -> Plane:
+        """Unknown pixels outside boxes without a mask, and those in ignore regions, whoever else has them."""
+        rest = unknown.copy()
+        for instance in found:
+            x0, y0, x1, y1 = self._rect(instance.row)
+            rest[y0:y1, x0:x1] = 0
+        if self._regions is not None:
+            regions = touched_rects(self._regions.at(index), self._masks.size)
+            rest |= unknown & inside_rects(self._masks.size, regions)
+        return rest
 
     def _unknown(self, unknown: Plane, rows: list[int]) -> Iterator[Instance]:
         for row in rows:

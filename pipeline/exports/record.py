@@ -18,7 +18,7 @@ from spotlabel.pipeline.regular import regular_bytes
 from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.upkeep.freshness import compare
 
-VERSION = 2
+VERSION = 3
 """Rises when the same masks and options would give other files."""
 MADE = ".made"
 NOTHING_YET = "not exported yet"

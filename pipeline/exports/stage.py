@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spotlabel.labelers.masks import MaskSettings
 from spotlabel.pipeline.datasets.mot_rows import NO_CLASS
@@ -19,7 +20,6 @@ from spotlabel.pipeline.errors import (
     StoreError,
     one_sentence,
 )
-from spotlabel.pipeline.exports.formats.base import Format
 from spotlabel.pipeline.exports.formats.registry import FORMATS
 from spotlabel.pipeline.exports.images import Images
 from spotlabel.pipeline.exports.instances import Frames
@@ -139,8 +139,12 @@ def export_video(
     images = Images(item.sequence, form.counted)
     images.check(options.images)
     try:
-        video = _video(item, masks, options, form, images)
-        frames = Frames(masks, MaskSettings(**masks.structure("settings")), options.min_believability)
+        chosen = masks.numbers % options.every == 0
+        if not form.whole_videos:
+            chosen &= masks.state == FrameState.OK
+        video = video_of(item, masks, options, images, np.flatnonzero(chosen))
+        settings, regions = MaskSettings(**masks.structure("settings")), item.sequence.load().regions
+        frames = Frames(masks, settings, options.min_believability, regions)
         with staging(to, stem) as stage:
             writer, objects = form.writer(video, stage), 0
             for place, index in enumerate(video.indices.tolist()):
@@ -164,7 +168,22 @@ def export_video(
         masks.close()
 
 
-def _video(item: Item, masks: MaskReader, options: ExportOptions, form: Format, images: Images) -> Video:
+def video_of(
+    item: Item, masks: MaskReader, options: ExportOptions, images: Images, indices: npt.NDArray[np.int64]
+) -> Video:
+    """What writers of formats know of a video.
+
+    Args:
+        item: the video.
+        masks: its masks.
+        options: of the export.
+        images: of the video.
+        indices: int64 (n,), positions of the exported frames, rising.
+
+    Raises:
+        StoreError: the masks are of other frames.
+        ExportError: a class is none of ``options.classes``.
+    """
     frames, known = item.sequence.frames, masks.state == FrameState.OK
     if not np.array_equal(masks.numbers, frames.numbers) or masks.size != frames.size:
         raise StoreError(f"{masks.path}: was made from other frames; run `spotlabel label` again")
@@ -173,7 +192,6 @@ def _video(item: Item, masks: MaskReader, options: ExportOptions, form: Format, 
             f"{item.sequence.name}: its classes changed while the export was prepared; run again"
         )
     chosen = masks.numbers % options.every == 0
-    indices = np.flatnonzero(chosen if form.whole_videos else chosen & known)
     return Video(
         name=item.sequence.name,
         stem=file_stem(item.sequence.name),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from spotlabel.labelers.base import Settings
+from spotlabel.pipeline.stages.students_ahead import SECONDS_A_BOX, teaching_cost
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,19 @@ class Rate:
     beside: float = 0.0
 
 
+ASKING = 1500.0
+"""Megabytes beside the frames: the session of a box segmenter, and U2-Net while it runs."""
+TIMES = 3
+"""So many times what was measured."""
+
 RATES: dict[str, Rate] = {
     "boxbg": Rate(0.6, 1600),
-    "boxbg-student": Rate(1.0, 1600, 1200, 1500),
-    "boxbg-teacher": Rate(80, 2500),
+    "boxbg-student": Rate(1.0, 1600, 1200, ASKING),
+    "boxbg-teacher": Rate(80, 1600, 0, ASKING),
     "egoflow": Rate(1.5, 300),
     "egoflow-cut": Rate(2.5, 400),
-    "egoflow-cut-student": Rate(3.0, 400, 1200, 1500),
-    "egoflow-cut-teacher": Rate(80, 1500),
+    "egoflow-cut-student": Rate(3.0, 400, 1200, ASKING),
+    "egoflow-cut-teacher": Rate(80, 400, 0, ASKING),
     "farneback": Rate(1.0, 300),
     "filled-box": Rate(0.05, 100),
     "knn": Rate(0.15, 400),
@@ -45,11 +51,11 @@ RATES: dict[str, Rate] = {
     "pawcs-held": Rate(0.8, 1600),
     "pawcs-pybgs": Rate(4.0, 4500),
     "released-flow": Rate(1.0, 300),
-    "teacher": Rate(80, 1500),
+    "teacher": Rate(80, 100, 0, ASKING),
 }
 """Evidence, by labeler, with its default settings. Networks are asked box by box, 1.3 s each for U2-Net on a
 CPU; the rates hold for twenty boxes per megapixel. For a student the teacher is asked about 150, and the
-student trained: 400 s a video."""
+student trained: 400 s a video, by the settings of the teaching where they are others."""
 OTHER_LABELER = Rate(4.0, 4500)
 """A labeler of another package, of which nothing is known."""
 MASKS = Rate(0.03, 60)
@@ -67,8 +73,15 @@ def frames_kept(labeler: str, settings: Settings) -> int:
 
 
 def evidence_rate(labeler: str, settings: Settings) -> Rate:
-    """The table's row; memory in proportion to the frames kept where those are more than by default."""
+    """The table's row, with what its settings change.
+
+    Memory is in proportion to the frames kept where those are more than by default; what teaching takes is as
+    its settings say.
+    """
     rate = RATES.get(labeler, OTHER_LABELER)
+    if hasattr(settings, "teaching"):
+        boxes, training = teaching_cost(settings)
+        rate = replace(rate, once=TIMES * (SECONDS_A_BOX * boxes + training))
     if labeler not in _KEEPS_FRAMES:
         return rate
     more = max(1.0, frames_kept(labeler, settings) / _KEEPS_FRAMES[labeler][1])

@@ -53,6 +53,8 @@ class Work:
         frames: number of frames; of a video file what its header claims.
         evidence: whether the evidence has to be made.
         masks: whether the masks have to be made.
+        teaches: whether what its labeler takes once falls to it; not where that has been done, or falls to
+            another video with the same student.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Work:
     frames: int
     evidence: bool
     masks: bool
+    teaches: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,13 @@ def work_of(plan: Plan, everything: bool) -> Work:
 
 def seconds_of(work: Work, costs: Costs) -> float:
     """CPU seconds of one video."""
-    stages = zip((work.evidence, work.masks), costs[work.kind], strict=True)
-    return sum(cost.fixed + cost.seconds * work.frames for wanted, cost in stages if wanted)
+    evidence, masks = costs[work.kind]
+    seconds = 0.0
+    if work.evidence:
+        seconds += (evidence.fixed if work.teaches else 0.0) + evidence.seconds * work.frames
+    if work.masks:
+        seconds += masks.fixed + masks.seconds * work.frames
+    return seconds
 
 
 def estimate(works: list[Work], costs: Costs, cores: int, memory: float | None = None) -> Estimate:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from spotlabel.labelers.masks.values import Plane
 from spotlabel.pipeline.imports.shapes import Picture, Shape
 from spotlabel.pipeline.imports.video import Frame, Video
-from spotlabel.pipeline.manual import Correction, Decision, Key
+from spotlabel.pipeline.manual import Correction, Decision, Key, has_twin
 
 Absent = Literal["keep", "background", "unknown"]
 _SHOWN = 3
@@ -34,6 +34,8 @@ class Changes:
         cut: pixels of masks that lay outside their boxes.
         unusable: frames of which nothing is exported, with shapes in the file.
         stray: pixels of pictures with a value that no object of the frame has.
+        odd_tracks: places of shapes whose track is no whole number.
+        twins: boxes that no correction can tell from another of their frame.
     """
 
     corrections: list[Correction] = field(default_factory=list)
@@ -47,6 +49,8 @@ class Changes:
     cut: int = 0
     unusable: int = 0
     stray: int = 0
+    odd_tracks: list[str] = field(default_factory=list)
+    twins: int = 0
 
     def count(self, decision: Decision) -> int:
         """Number of corrections of a kind."""
@@ -59,6 +63,12 @@ class Changes:
                 len(self.unpaired),
                 f"shapes are of no box of the dataset, or of several: {_named(self.unpaired)}",
             ),
+            (
+                len(self.odd_tracks),
+                "shapes name a track that is no whole number, their boxes tell which they are: "
+                f"{_named(self.odd_tracks)}",
+            ),
+            (self.twins, "boxes have no track and the edges of another one of their frame: left as they are"),
             (len(self.outside), f"shapes have no pixel in their box: {_named(self.outside)}"),
             (self.absent, "boxes have a mask here and no shape in the file: left as they are (see --absent)"),
             (self.mixed, "boxes were made unknown in part, which no correction can say: left as they are"),
@@ -130,6 +140,8 @@ class _Comparison:
     def _paired(self) -> dict[int, list[Shape]]:
         paired: dict[int, list[Shape]] = {}
         for shape in self._picture.shapes:
+            if shape.odd_track:
+                self._found.odd_tracks.append(shape.place)
             row = self._video.row_of(self._frame.index, shape)
             if row is not None:
                 paired.setdefault(row, []).append(shape)
@@ -217,7 +229,11 @@ class _Comparison:
             else Correction.of(number, track, box, plane)
         )
         self._found.same += same
-        if not same or correction.key in self._rules.looked_at:
+        if same and correction.key not in self._rules.looked_at:
+            return
+        if has_twin(self._video.masks.boxes, self._frame.index, row):
+            self._found.twins += 1
+        else:
             self._found.corrections.append(correction)
 
 

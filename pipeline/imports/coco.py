@@ -73,7 +73,8 @@ def _picture(image: Item, videos: Mapping[Id, str], annotations: list[Item]) -> 
 
 def _shapes(item: Item, size: tuple[int, int]) -> Iterator[Shape]:
     """One, or none for a region of which no box is told."""
-    track, row, crowd = whole_of(item.value(*_TRACKS)), whole_of(item.data.get("box")), item.truth("iscrowd")
+    named, row, crowd = item.value(*_TRACKS), whole_of(item.data.get("box")), item.truth("iscrowd")
+    track = whole_of(named)
     if crowd and track is None and row is None:
         return
     x0, y0, x1, y1 = item.box()
@@ -83,6 +84,7 @@ def _shapes(item: Item, size: tuple[int, int]) -> Iterator[Shape]:
         track=-1 if track is None else track,
         row=row,
         pixels=None if crowd else lambda: _drawn(item, size),
+        odd_track=track is None and named is not None,
     )
 
 

@@ -23,7 +23,14 @@ ImportFormat = Literal["coco", "cvat", "png"]
 
 
 def _cvat(path: Path) -> Iterator[Picture]:
-    yield from read_cvat_masks(path)
+    """Pictures of a file, or of the folder of an export, video by video."""
+    files = sorted(path.glob("*/annotations.xml")) if path.is_dir() else [path]
+    if not files:
+        raise DatasetError.at(
+            path, "", "has no <video>/annotations.xml", "name an XML file, or the folder of an export to CVAT"
+        )
+    for file in files:
+        yield from read_cvat_masks(file)
 
 
 READERS: Mapping[str, Callable[[Path], Iterator[Picture]]] = {
@@ -38,7 +45,7 @@ class Source:
     """A file of masks.
 
     Attributes:
-        path: the file, of ``png`` the folder of the export.
+        path: the file, of ``png`` the folder of the export, of ``cvat`` either.
         form: its format.
         min_believability: as in the export that was edited.
     """

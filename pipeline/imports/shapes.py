@@ -24,6 +24,7 @@ class Shape:
         row: of its box among those of the frame, as an export counts them; None if the file does not say.
         untracked: the same among the boxes of the frame that have no track.
         label: its class as the file calls it; empty if the file does not say.
+        odd_track: the file names a track that is no whole number, so the box alone tells which it is.
         pixels: draws it: uint8 (H, W), 1 where it is, else 0; None for an object of which nothing is known.
     """
 
@@ -34,6 +35,7 @@ class Shape:
     pixels: Callable[[], Plane] | None
     untracked: int | None = None
     label: str = ""
+    odd_track: bool = False
 
     def outline(self) -> Box | None:
         """Its box, or the rectangle around its pixels; None if it has none of both."""

@@ -2,7 +2,7 @@
 
 from spotlabel.labelers.masks.corrected import Decision
 from spotlabel.pipeline.manual.corrections import Correction, Corrections, Key
-from spotlabel.pipeline.manual.fit import Fitted, Why, fit
+from spotlabel.pipeline.manual.fit import Fitted, Why, fit, has_twin
 from spotlabel.pipeline.manual.store import drop_manual, put_manual, read_manual
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Why",
     "drop_manual",
     "fit",
+    "has_twin",
     "put_manual",
     "read_manual",
 ]

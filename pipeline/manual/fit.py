@@ -18,6 +18,7 @@ class Why(StrEnum):
 
     NO_FRAME = "no such frame"
     GONE = "box gone"
+    ALIKE = "several boxes with these edges and no track"
     MOVED = "box moved"
     UNUSABLE = "frame unreadable or not annotated"
     CLASS = "class is none of masks.classes"
@@ -52,7 +53,7 @@ def fit(
     """Find the box of each correction.
 
     It is the one of the same frame and track, or, without a track, of the same frame and edges. Its edges
-    must be what they were.
+    must be what they were, and without a track no other box of the frame may have the same.
 
     Args:
         corrections: of a video.
@@ -73,6 +74,8 @@ def fit(
             left.append((correction, Why.GONE))
         elif not np.array_equal(boxes.xyxy[row], correction.box):
             left.append((correction, Why.MOVED))
+        elif correction.track < 0 and has_twin(boxes, index, row - boxes.rows(index).start):
+            left.append((correction, Why.ALIKE))
         elif not usable[index]:
             left.append((correction, Why.UNUSABLE))
         elif not selected[row]:
@@ -80,6 +83,20 @@ def fit(
         else:
             applied[row] = correction
     return Fitted(applied, left)
+
+
+def has_twin(boxes: BoxTable, index: int, row: int) -> bool:
+    """Whether another box of a frame has the same edges and no track either: no correction tells them apart.
+
+    Args:
+        boxes: of a video.
+        index: position of the frame.
+        row: of a box in the frame; one with a track has no twin.
+    """
+    rows = boxes.rows(index)
+    tracks, edges = boxes.track_id[rows], boxes.xyxy[rows]
+    alike = (tracks < 0) & (edges == edges[row]).all(axis=1)
+    return bool(tracks[row] < 0 and np.count_nonzero(alike) > 1)
 
 
 def _row_of(correction: Correction, boxes: BoxTable, index: int) -> int | None:

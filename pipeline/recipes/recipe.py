@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from spotlabel.labelers.base import Labeler, Settings
+from spotlabel.labelers.base import Labeler, Settings, is_taught
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.masks import PRESETS, MaskSettings
 from spotlabel.labelers.registry import load
@@ -20,6 +20,7 @@ from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.names import check_names
 from spotlabel.pipeline.recipes.presets import PRESETS as RECIPE_PRESETS
 from spotlabel.pipeline.recipes.presets import Preset, PresetName
+from spotlabel.pipeline.recipes.sharing import StudentSharing
 from spotlabel.pipeline.recipes.tree import apply_override, bundled_text, parse_yaml, plain_mapping, read_text
 from spotlabel.pipeline.sequence import Camera, Sequence
 from spotlabel.pipeline.validation import nearest, shown, validated
@@ -77,6 +78,8 @@ class Layout(Settings):
     """Who makes the evidence: one labeler, or one for fixed and one for moving cameras."""
     evidence: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings of single labelers, by labeler; changing one makes its evidence again."""
+    students: StudentSharing = StudentSharing()
+    """Which videos share a student, the small network of the labelers that are taught."""
     verify: Literal["seal", "full"] = "seal"
     """How much is read to see that nothing changed: ``seal`` takes a file for what it was while its size and
     times are; ``full`` reads every file again, and so finds what has rotted on the disk."""
@@ -109,6 +112,7 @@ class Recipe:
         training: how a detector is trained, as written; checked by whoever trains.
         stills: which still pictures there are, likewise; empty where there are videos.
         verify: how much is read to see that nothing changed.
+        students: which videos share a student.
     """
 
     tree: Mapping[str, Any]
@@ -122,6 +126,12 @@ class Recipe:
     training: Mapping[str, Any]
     stills: Mapping[str, Any] = field(default_factory=dict)
     verify: Literal["seal", "full"] = "seal"
+    students: StudentSharing = field(default_factory=StudentSharing)
+
+    @property
+    def shares_students(self) -> bool:
+        """Whether what one video is labelled with can depend on others."""
+        return self.students.per != "video" and any(is_taught(self.labeler_for(one)[0]) for one in Camera)
 
     def sequences(self, only: Iterable[str] = ()) -> list[Sequence]:
         """List the dataset's sequences.
@@ -178,6 +188,7 @@ class Recipe:
             **source,
             "frames": self.frames.model_dump(mode="json"),
             "labeler": self.labeler.model_dump(mode="json"),
+            **({"students": self.students.model_dump(mode="json")} if self.shares_students else {}),
             "evidence": evidence,
             "masks": self.masks.model_dump(mode="json"),
         }
@@ -264,6 +275,7 @@ def _build(tree: Mapping[str, Any]) -> Recipe:
         training=layout.training,
         stills=layout.stills,
         verify=layout.verify,
+        students=layout.students,
     )
     for camera in Camera:
         recipe.labeler_for(camera)

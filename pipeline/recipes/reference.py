@@ -49,6 +49,7 @@ class _Reference:
         for kinds, section in self._by_labeler(self._object(properties["evidence"])):
             title = ", ".join(f"`{kind}`" for kind in kinds)
             yield from self._section(f"`evidence`, labeler {title}", f"evidence.{kinds[0]}.", section)
+        yield from self._section("`students`", "students.", self._object(properties["students"]))
         yield from self._section("`masks`", "masks.", self._object(properties["masks"]))
         yield from self._section("`training`", "training.", self._object(properties["training"]))
 

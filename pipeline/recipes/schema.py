@@ -50,6 +50,7 @@ def _recipe_model(training: type[BaseModel], stills: type[BaseModel]) -> type[Ba
         "frames": (_or_null(Layout.model_fields["frames"].annotation), None),
         "labeler": (_or_null(_labeler()), None),
         "evidence": (_or_null(_evidence()), None),
+        "students": (_or_null(Layout.model_fields["students"].annotation), None),
         "masks": (_or_null(_masks()), None),
         "training": (_or_null(training), None),
     }

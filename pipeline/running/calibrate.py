@@ -200,9 +200,9 @@ def _pass(job: Mapping[str, Any], number: int, length: int) -> _Seen:
 def _head(item: Item, length: int) -> tuple[Item, Annotations]:
     """The item cut to its first frames, with their annotations."""
     annotations, frames = item.sequence.load(), _Head(item.sequence.frames, length)
-    return dataclasses.replace(item, sequence=dataclasses.replace(item.sequence, frames=frames)), _cut(
-        annotations, len(frames)
-    )
+    cut = dataclasses.replace(item.sequence, frames=frames)
+    alone = dataclasses.replace(item, sequence=cut, group=None)  # other videos' parts are theirs
+    return alone, _cut(annotations, len(frames))
 
 
 def _cut(annotations: Annotations, length: int) -> Annotations:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.polling import poll
+from spotlabel.pipeline.upkeep.groups import looked_at_once
 from spotlabel.pipeline.upkeep.plan import Item, Plan, plan_item
 
 
@@ -25,6 +26,7 @@ def wait_for(recipe: Recipe, videos: list[Item], seconds: float, tell: Callable[
     """
     waited_for = videos
 
+    @looked_at_once()
     def missing() -> list[Plan]:
         nonlocal waited_for
         plans = [plan for plan in (_look(recipe, item) for item in waited_for) if not plan.idle]

@@ -18,8 +18,8 @@ from spotlabel.pipeline.stages.masks import make_masks, tell_selection
 from spotlabel.pipeline.stages.second_look import second_look
 from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.upkeep.freshness import State
-from spotlabel.pipeline.upkeep.labeler_files import labeler_files
 from spotlabel.pipeline.upkeep.plan import Item, evidence_need, mask_need, one_item
+from spotlabel.pipeline.upkeep.speeds import keep_speeds
 
 
 @dataclass
@@ -129,12 +129,15 @@ def _run_watched(
             outcome.bad_frames = make_evidence(
                 recipe, item, annotations, partial(progress, "evidence"), progress
             )
+        item.cache.forget(item.evidence_path)
     if mask_need(recipe, item).state == State.FRESH:
         outcome.masks = "fresh"
     else:
         with _stage(outcome, "masks"), warnings_into(outcome.remarks, outcome.findings):
             make_masks(recipe, item, annotations, partial(progress, "masks"))
+        item.cache.forget(item.mask_path)
     outcome.findings = second_look(recipe, item, outcome.findings)
+    keep_speeds(item, outcome.frames, outcome.seconds)
     item.cache.save()
 
 
@@ -144,11 +147,7 @@ def check_declared(inputs: Inputs, item: Item) -> None:
     Raises:
         ChangedInputError: another one was read.
     """
-    declared = [*item.sequence.annotation_files, *item.sequence.frames.files()]
-    declared += labeler_files(item.labeler, item.settings).values()
-    if item.sequence.annotated_file is not None:
-        declared.append(item.sequence.annotated_file)
-    inputs.check_declared(declared)
+    inputs.check_declared(item.declared_files())
 
 
 @contextmanager

@@ -13,9 +13,12 @@ from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.local import check_writable, run_all, usable_cores
 from spotlabel.pipeline.running.order import longest_first
 from spotlabel.pipeline.running.watcher import Watcher
+from spotlabel.pipeline.stages.corrected import left_words
 from spotlabel.pipeline.stages.second_look import second_look
+from spotlabel.pipeline.stages.standing import standing
 from spotlabel.pipeline.store import MaskReader
-from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_item, thresholds_without_effect
+from spotlabel.pipeline.upkeep.notes import notes
+from spotlabel.pipeline.upkeep.plan import Item, Plan, items, plan_items
 
 _log = logging.getLogger("spotlabel")
 
@@ -96,9 +99,17 @@ def _untouched(recipe: Recipe, item: Item) -> Outcome:
     masks = MaskReader(item.mask_path, sealed=True)  # `plan_item` has just checked it
     boxes = len(masks.boxes.xyxy)
     found = second_look(recipe, item)
+    left = left_words(standing(recipe, item)) if item.manual_path.exists() else ""
     item.cache.save()
     return Outcome(
-        item.sequence.name, item.labeler.name, len(masks), "fresh", "fresh", boxes=boxes, findings=found
+        item.sequence.name,
+        item.labeler.name,
+        len(masks),
+        "fresh",
+        "fresh",
+        boxes=boxes,
+        findings=found,
+        remarks=[left] if left else [],
     )
 
 
@@ -115,8 +126,8 @@ def _run(
         raise ValueError(f"jobs: expected 1 or more, found {jobs}")
     found = items(recipe, only)
     check_writable(recipe.out)  # before anything is remembered there of any video
-    plans = [plan_item(recipe, item, masks_only) for item in found]
-    for line in thresholds_without_effect(recipe, found):
+    plans = plan_items(recipe, found, masks_only)
+    for line in notes(recipe, found):
         _log.warning("%s", line)
     clear_partials(recipe.out)
     done = up_to_date(recipe, plans)

@@ -14,7 +14,7 @@ from spotlabel.pipeline.text import one_line
 from spotlabel.pipeline.units import clock
 
 _SECONDS_BETWEEN_LINES = 5.0
-_UNITS = {"teacher": "boxes", "teaching": "steps"}
+_UNITS = {"teacher": "boxes", "teaching": "steps", "waiting": "videos"}
 
 
 def unit_of(stage: str) -> str:

@@ -159,11 +159,17 @@ def fitted(corrections: Corrections, source: MaskSource) -> Fitted:
 def tell_left(found: Fitted) -> None:
     """Warn of corrections that do not apply."""
     if found.left:
-        _LOG.warning(
-            "of the corrections by hand %d do not apply (%s); `spotlabel manual list` names them",
-            len(found.left),
-            found.lacking,
-        )
+        _LOG.warning("%s", left_words(found))
+
+
+def left_words(found: Fitted) -> str:
+    """How many corrections do not apply, and why, in a line; empty if all do."""
+    if not found.left:
+        return ""
+    return (
+        f"of the corrections by hand {len(found.left)} do not apply ({found.lacking}); "
+        "`spotlabel manual list` names them"
+    )
 
 
 def _with_facts(made: _Made, said: Mapping[int, Correction], rects: Rects) -> _Made:

@@ -142,7 +142,8 @@ class MaskSource:
             return None
         candidate, temporal = draft
         regions, warm_up = self.annotations.regions.at(index), self.state(index) == FrameState.WARM_UP
-        made = finish_mask(candidate.draft, temporal, regions, self.settings, warm_up=warm_up)
+        figures = self.evidence.figures(index, len(temporal))
+        made = finish_mask(candidate.draft, temporal, regions, self.settings, figures, warm_up=warm_up)
         return Made(made, candidate.draft.selected, self._claimed(candidate, made, index))
 
     def _claimed(self, candidate: Candidate, made: FrameMask, index: int) -> Claimed:

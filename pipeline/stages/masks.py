@@ -78,11 +78,11 @@ def _written(sink: MaskSink, source: MaskSource) -> Iterator[Claimed | None]:
             yield None
             continue
         mask = made.mask
-        sink.put(index, mask.mask, state, mask.fill, mask.believed, _columns(mask))
+        sink.put(index, mask.mask, state, mask.fill, mask.believed, quality_columns(mask))
         yield made.claimed
 
 
-def _columns(made: FrameMask) -> dict[str, Column]:
+def quality_columns(made: FrameMask) -> dict[str, Column]:
     """The frame's rows of the quality table beside fill and believed."""
     return {
         "contact": made.cues.contact,
@@ -92,6 +92,7 @@ def _columns(made: FrameMask) -> dict[str, Column]:
         "own_fill": made.cues.own_fill,
         "size": made.cues.size,
         "believability": made.believability,
+        **made.figures,
     }
 
 

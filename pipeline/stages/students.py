@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import io
 import json
-import time
-import zipfile
-import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from spotlabel.labelers.base import Clip, TaughtLabeler
+from spotlabel.labelers.base import Clip, Lesson, Rows, Study, TaughtLabeler
 from spotlabel.pipeline.atomic import write_atomically
 from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.hashing import canonical_json, text_digest
@@ -31,15 +28,15 @@ from spotlabel.pipeline.names import student_path
 from spotlabel.pipeline.progress import StageProgress
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations
-from spotlabel.pipeline.upkeep.freshness import State, compare
+from spotlabel.pipeline.stages.answers import KeptAnswers
+from spotlabel.pipeline.upkeep.freshness import FIGURES, SHARED, State, compare
 from spotlabel.pipeline.upkeep.plan import Item
 
 _TEACHING = "spotlabel.detector.teaching.school"
 """The only place that needs torch."""
-_SECONDS_BETWEEN_SAVES = 20.0
+_COMMON = ("labeler", "settings", "libraries", "evidence stage", "files", SHARED)
+"""Parts of the evidence's fingerprint that videos have in common which share a student."""
 _ASK, _TRAIN = "teacher", "teaching"
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What reading an archive raises that is none, or no longer."""
 
 
 class StudentError(SpotlabelError):
@@ -48,7 +45,7 @@ class StudentError(SpotlabelError):
 
 @dataclass(frozen=True)
 class Student:
-    """The student of a video on disk.
+    """A student on disk.
 
     Attributes:
         path: its ONNX file.
@@ -60,9 +57,12 @@ class Student:
 
     @classmethod
     def of(cls, recipe: Recipe, item: Item) -> Student:
-        """The student that the labeler of a video asks for."""
-        path = student_path(item.out, item.labeler.name, item.sequence.name)
-        return cls(path, item.evidence_fingerprint(recipe))
+        """The student that the labeler of a video asks for, which may be one of several videos."""
+        fingerprint = item.evidence_fingerprint(recipe)
+        fingerprint.pop(FIGURES, None)  # said of boxes beside the evidence; nobody is taught them
+        if item.group is not None:
+            fingerprint = {part: fingerprint[part] for part in _COMMON if part in fingerprint}
+        return cls(item.student_path, fingerprint)
 
     def whole(self) -> bytes | None:
         """Its ONNX file as it was made, of what it has to be made of; None if it has to be taught.
@@ -89,58 +89,17 @@ class Student:
         """Of a training that goes on."""
         return self._beside(".state")
 
-    def answers(self) -> KeptAnswers:
-        """What the teacher has said so far."""
-        settings = {**self.fingerprint["settings"]}
-        settings.pop("teaching")
-        return KeptAnswers(self._beside(".answers"), _digest_of({**self.fingerprint, "settings": settings}))
-
     def _beside(self, suffix: str) -> Path:
         return self.path.with_name(self.path.name.removesuffix(".onnx") + suffix)
 
 
-class KeptAnswers(dict[tuple[int, int], list[npt.NDArray[np.uint8]]]):
-    """What a teacher said, by frame number and row of the box; kept in a file.
-
-    Args:
-        path: of the file; one that is damaged or was made of something else counts as none.
-        made_of: digest of what it depends on.
-    """
-
-    def __init__(self, path: Path, made_of: str) -> None:
-        super().__init__()
-        self.path, self._made_of, self._saved = path, made_of, time.monotonic()
-        self._kept = 0
-        try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-                if str(file["made_of"]) != made_of:
-                    return
-                for name in file.files:
-                    if name != "made_of":
-                        number, row, _ = map(int, name.split())
-                        self.setdefault((number, row), []).append(file[name])
-        except _DAMAGE:
-            self.clear()
-        self._kept = len(self)
-
-    def now_and_then(self) -> None:
-        """Save them if the last time is some while ago."""
-        if time.monotonic() - self._saved > _SECONDS_BETWEEN_SAVES:
-            self.save()
-
-    def save(self) -> None:
-        """Write the file; the inputs must be what they were."""
-        if len(self) > self._kept:
-            check_inputs()
-            arrays = {
-                f"{number} {row} {index}": answer
-                for (number, row), answers in self.items()
-                for index, answer in enumerate(answers)
-            }
-            buffer = io.BytesIO()
-            np.savez_compressed(buffer, made_of=np.array(self._made_of), **cast(dict[str, Any], arrays))
-            write_atomically(self.path, buffer.getvalue())
-        self._kept, self._saved = len(self), time.monotonic()
+def kept_answers(recipe: Recipe, item: Item) -> KeptAnswers:
+    """What the teacher has said so far of boxes of a video, whoever asked."""
+    alone = replace(item, group=None)
+    fingerprint = alone.evidence_fingerprint(recipe)
+    settings = {name: value for name, value in fingerprint["settings"].items() if name != "teaching"}
+    path = student_path(item.out, item.labeler.name, item.sequence.name).with_suffix(".answers")
+    return KeptAnswers(path, digest_of({**fingerprint, "settings": settings}))
 
 
 def bring_student(
@@ -151,7 +110,7 @@ def bring_student(
 
     Args:
         recipe: the recipe.
-        item: the video, whose labeler is to be taught.
+        item: the video, whose labeler is to be taught; it shares its student with nobody.
         annotations: of it.
         labeler: its labeler.
         clip: its frames.
@@ -169,35 +128,103 @@ def bring_student(
     student = Student.of(recipe, item)
     if (network := student.whole()) is not None:
         return network, False
-    school = _school()
-    school.check_device(student.fingerprint["settings"]["teaching"]["device"])
-    rows, answers = _rows(item, annotations, labeler), student.answers()
+    check_school(student)
+    (rows,) = chosen_rows(labeler, [(item, annotations)])
+    study = studied(recipe, item, rows, labeler=labeler, clip=clip, progress=progress)
+    return trained(student, labeler.lesson([study], [rows]), progress), True
+
+
+def studied(
+    recipe: Recipe, item: Item, rows: Rows, *, labeler: TaughtLabeler, clip: Clip, progress: StageProgress
+) -> Study:
+    """What a video adds to a lesson; the teacher is asked only what it was not asked before.
+
+    Args:
+        recipe: the recipe.
+        item: the video.
+        rows: the boxes that were chosen.
+        labeler: its labeler.
+        clip: its frames.
+        progress: told of boxes asked about.
+    """
+    answers = kept_answers(recipe, item)
 
     def asked(done: int, total: int) -> None:
         answers.now_and_then()
         progress(_ASK, done, total)
 
-    lesson = labeler.lesson(clip, rows, answers, asked)
+    study = labeler.study(clip, rows, answers, asked)
     answers.save()
-    made_of = _digest_of(student.fingerprint)
-    network = school.taught(
+    return study
+
+
+def trained(student: Student, lesson: Lesson, progress: StageProgress) -> bytes:
+    """Train a student and keep it.
+
+    Args:
+        student: where, and what it is made of.
+        lesson: what it is to learn.
+        progress: told of steps of training.
+
+    Returns:
+        The ONNX file.
+    """
+    made_of = digest_of(student.fingerprint)
+    network: bytes = _school().taught(
         lesson.arrays, lesson.course, {**lesson.metadata, "made of": json.dumps(made_of)},
         state=student.state, mark=made_of, progress=lambda done, total: progress(_TRAIN, done, total),
     )  # fmt: skip
     check_inputs()
     student.keep(network)
-    return network, True
+    return network
 
 
-def _rows(item: Item, annotations: Annotations, labeler: TaughtLabeler) -> dict[int, list[int]]:
-    """The boxes that the lesson is about: of each frame, by its number, the rows of some of its boxes."""
-    boxes, numbers = annotations.boxes, item.sequence.frames.numbers
-    frames = np.repeat(np.arange(len(boxes)), np.diff(boxes.offsets))
+def chosen_rows(
+    labeler: TaughtLabeler, videos: Iterable[tuple[Item, Annotations]]
+) -> list[dict[int, list[int]]]:
+    """The boxes that a lesson is about, of each video: they are chosen from all of them together."""
+    listed = list(videos)
+    tables = [annotations.boxes for _, annotations in listed]
+    places = [np.repeat(np.arange(len(boxes)), np.diff(boxes.offsets)) for boxes in tables]
+    first = np.cumsum([0, *map(len, tables)])
+    before = np.cumsum([0, *(int(boxes.track_id.max(initial=-1)) + 1 for boxes in tables)])
+    ends = np.cumsum([0, *map(len, places)])
+    chosen = labeler.choose(
+        np.concatenate([place + start for place, start in zip(places, first[:-1], strict=True)]),
+        np.concatenate([boxes.xyxy for boxes in tables]),
+        np.concatenate(
+            [
+                np.where(boxes.track_id < 0, -1, boxes.track_id + start)
+                for boxes, start in zip(tables, before[:-1], strict=True)
+            ]
+        ),
+    )
+    return [
+        _by_frame(item, annotations, place, chosen[(chosen >= start) & (chosen < end)] - start)
+        for (item, annotations), place, start, end in zip(listed, places, ends[:-1], ends[1:], strict=True)
+    ]
+
+
+def _by_frame(
+    item: Item, annotations: Annotations, places: np.ndarray[Any, Any], chosen: np.ndarray[Any, Any]
+) -> dict[int, list[int]]:
+    """Boxes of one video, by the number of their frame."""
+    numbers, offsets = item.sequence.frames.numbers, annotations.boxes.offsets
     rows: dict[int, list[int]] = {}
-    for row in labeler.choose(frames, boxes.xyxy, boxes.track_id):
-        index = int(frames[row])
-        rows.setdefault(int(numbers[index]), []).append(int(row - boxes.offsets[index]))
+    for row in chosen:
+        index = int(places[row])
+        rows.setdefault(int(numbers[index]), []).append(int(row - offsets[index]))
     return rows
+
+
+def check_school(student: Student) -> None:
+    """See before anybody is asked that a student can be trained here.
+
+    Raises:
+        StudentError: torch or onnx is not installed.
+        SpotlabelError: there is no such device.
+    """
+    _school().check_device(student.fingerprint["settings"]["teaching"]["device"])
 
 
 def _school() -> Any:
@@ -210,9 +237,21 @@ def _school() -> Any:
         ) from error
 
 
+@contextmanager
+def silently() -> Iterator[None]:
+    """Inside, nobody is warned: what is odd about a video is told where that video is labelled."""
+    logger = logging.getLogger("spotlabel")
+    was, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = was
+
+
 def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=32).hexdigest()
 
 
-def _digest_of(fingerprint: Mapping[str, Any]) -> str:
+def digest_of(fingerprint: Mapping[str, Any]) -> str:
+    """One digest of all parts of a fingerprint."""
     return text_digest(canonical_json(fingerprint))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from spotlabel.labelers.base import EvidenceKind
 from spotlabel.labelers.masks.boxes import pixel_rects
 from spotlabel.labelers.masks.corrected import Decision
+from spotlabel.labelers.masks.figures import FIGURES
 from spotlabel.labelers.masks.owners import owner_plane
 from spotlabel.labelers.masks.settings import MaskSettings
 from spotlabel.pipeline.boxes import BoxTable
@@ -64,7 +65,56 @@ class EvidenceReader(SealedReader):
         hasher = hashlib.blake2b(facts, digest_size=32)
         for column in (self.numbers, self.state, self.crc32):
             hasher.update(column.tobytes())
+        if self.figure_names:
+            offsets, columns = self._figures
+            hasher.update(offsets.tobytes())
+            for name, figures in columns.items():
+                hasher.update(f"{name} {len(figures)}\n".encode() + figures.tobytes())
         return hasher.hexdigest()
+
+    @cached_property
+    def figure_names(self) -> tuple[str, ...]:
+        """Figures of boxes that the labeler gave, by name; none of a labeler that has none."""
+        group = f"{schema.FIGURES}/"
+        found = sorted(name.removeprefix(group) for name in self.table_crc32 or {} if name.startswith(group))
+        return tuple(name for name in found if name != "offsets")
+
+    def figures(self, index: int, boxes: int) -> dict[str, npt.NDArray[np.float32]]:
+        """What the labeler said of the boxes of a frame that has pixels, float32 (N,) by name.
+
+        Args:
+            index: position of the frame.
+            boxes: how many it has.
+
+        Raises:
+            StoreError: the labeler was given other boxes, or the file is damaged.
+        """
+        if not self.figure_names:
+            return {}
+        offsets, columns = self._figures
+        rows = slice(int(offsets[index]), int(offsets[index + 1]))
+        if rows.stop - rows.start != boxes:
+            raise StoreError(
+                f"{self.path}: speaks of {rows.stop - rows.start} boxes in frame {self.numbers[index]}, "
+                f"the annotations have {boxes}; run `spotlabel label` again"
+            )
+        return {name: column[rows] for name, column in columns.items()}
+
+    @cached_property
+    def _figures(self) -> tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[np.float32]]]:
+        """Offsets of the frames, and the figures of all boxes."""
+        offsets = self.table(f"{schema.FIGURES}/offsets", np.int64, (len(self) + 1,))
+        names = [f"{schema.FIGURES}/{name}" for name in self.figure_names]
+        columns = [self.table(name, np.float32, (None,)) for name in names]
+        for column in columns:
+            check_offsets(offsets, len(column), self.path)
+        check_shares(dict(zip(names, columns, strict=True)), self.path)
+        return offsets, dict(zip(self.figure_names, columns, strict=True))
+
+    def check_facts(self) -> None:
+        """Also the figures of boxes."""
+        super().check_facts()
+        assert not self.figure_names or self._figures
 
     def read(self, index: int) -> npt.NDArray[np.bool_] | npt.NDArray[np.uint8]:
         """Evidence of the frame at a position.
@@ -115,9 +165,11 @@ class MaskReader(SealedReader):
 
         ``fill``, ``believed``, and those of :data:`spotlabel.pipeline.store.schema.CUE_COLUMNS` and
         :data:`spotlabel.pipeline.store.schema.OWNER_COLUMNS`; a file of an older version may have fewer.
-        Where a person corrected boxes also :data:`spotlabel.pipeline.store.schema.MANUAL_COLUMN`.
+        Where the labeler had figures of boxes also those of
+        :data:`spotlabel.labelers.masks.figures.FIGURES`, and where a person corrected boxes
+        :data:`spotlabel.pipeline.store.schema.MANUAL_COLUMN`.
         """
-        group, known = self._quality_columns(), ("fill", *schema.CUE_COLUMNS, *schema.OWNER_COLUMNS)
+        group, known = self._quality_columns(), ("fill", *schema.CUE_COLUMNS, *FIGURES, *schema.OWNER_COLUMNS)
         names = [*(name for name in known if name in group), *(name for name in group if name not in known)]
         if missing := {"fill", "believed"} - {*names}:
             raise damaged(self.path, f"it has no {schema.QUALITY}/{min(missing)}")

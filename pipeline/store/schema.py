@@ -29,6 +29,10 @@ TABLE_CRC_SINCE = {EVIDENCE_SCHEMA: 2, MASK_SCHEMA: 3, MANUAL_SCHEMA: 1}
 UNKNOWN_PLANE = "unknown"
 FOREGROUND_PLANE = "foreground"
 EVIDENCE_DATA = "evidence"
+FIGURES = "figures"
+"""Tables of evidence, only where its labeler has figures of boxes: float32 (N,) by name, see
+:data:`spotlabel.labelers.masks.figures.FIGURES`, and ``offsets``, int64 (T + 1,): frame ``i`` has rows
+``offsets[i]:offsets[i + 1]``, one for each of its boxes, none where it has no pixels."""
 FRAME = "frame"
 STATE = "state"
 CRC = "crc32"

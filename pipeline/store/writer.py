@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.base import EvidenceKind
+from spotlabel.labelers.masks.figures import FIGURES
 from spotlabel.labelers.masks.owners import FrameOwners, Runs
 from spotlabel.pipeline.boxes import BoxTable
 from spotlabel.pipeline.errors import StoreError
@@ -27,6 +28,8 @@ from spotlabel.pipeline.store.schema import FrameState
 from spotlabel.pipeline.store.spool import Spool
 
 _NEVER_WRITTEN = -1
+_WHERE_GIVEN = {schema.MANUAL_COLUMN: 0.0, **dict.fromkeys(FIGURES, np.nan)}
+"""Columns of the quality table that are there if a frame gives them, and what the boxes of others have."""
 
 
 @dataclass(frozen=True)
@@ -136,15 +139,22 @@ class EvidenceWriter(_Writer):
     schema_name = schema.EVIDENCE_SCHEMA
     reader_type = EvidenceReader
 
-    def __init__(self, target: tuple[h5py.File, Spool], info: StoreInfo, kind: EvidenceKind) -> None:
+    def __init__(
+        self, target: tuple[h5py.File, Spool], info: StoreInfo, kind: EvidenceKind, figures: Iterable[str]
+    ) -> None:
         super().__init__(target, info)
+        self._names, self._figures = sorted(figures), dict[int, npt.NDArray[np.float32]]()
         self._packed = kind == EvidenceKind.BINARY
         width = info.size[1]
         row_bytes = -(-width // 8) if self._packed else width
         self._create(schema.EVIDENCE_DATA, row_bytes)
 
     def put(
-        self, index: int, values: npt.NDArray[np.bool_] | npt.NDArray[np.uint8], state: FrameState
+        self,
+        index: int,
+        values: npt.NDArray[np.bool_] | npt.NDArray[np.uint8],
+        state: FrameState,
+        figures: Mapping[str, npt.NDArray[np.float32]] = MappingProxyType({}),
     ) -> None:
         """Store one frame.
 
@@ -152,7 +162,15 @@ class EvidenceWriter(_Writer):
             index: position of the frame.
             values: (H, W): bool for binary evidence, uint8 otherwise.
             state: ``OK`` or ``WARM_UP``.
+            figures: float32 (N,) of the frame's boxes, by the names that the store was opened with.
+
+        Raises:
+            ValueError: evidence or figures are not what was declared.
         """
+        if sorted(figures) != self._names:
+            raise ValueError(f"figures of boxes {sorted(figures)}, this labeler declared {self._names}")
+        if figures:
+            self._figures[index] = np.stack([figures[name] for name in self._names]).astype(np.float32)
         wanted = np.bool_ if self._packed else np.uint8
         if values.dtype != wanted:
             raise ValueError(f"evidence of type {values.dtype}, this labeler declared {np.dtype(wanted)}")
@@ -160,18 +178,40 @@ class EvidenceWriter(_Writer):
         self._record(index, state, plane)
         self._write(schema.EVIDENCE_DATA, index, schema.pack_rows(plane) if self._packed else plane)
 
+    def _all_tables(self) -> dict[str, npt.NDArray[Any]]:
+        tables = super()._all_tables()
+        if not self._names:
+            return tables
+        none = np.zeros((len(self._names), 0), np.float32)
+        parts = [self._figures.get(index, none) for index in range(len(self._info.numbers))]
+        offsets = np.cumsum([0, *(part.shape[1] for part in parts)], dtype=np.int64)
+        columns = np.concatenate([none, *parts], axis=1)
+        named = zip(self._names, columns, strict=True)
+        return (
+            tables
+            | {f"{schema.FIGURES}/offsets": offsets}
+            | {f"{schema.FIGURES}/{name}": column for name, column in named}
+        )
+
     @classmethod
     @contextmanager
     def writing(
-        cls, path: Path, info: StoreInfo, kind: EvidenceKind, neutral: int = 0
+        cls, path: Path, info: StoreInfo, kind: EvidenceKind, neutral: int = 0, figures: Iterable[str] = ()
     ) -> Iterator[EvidenceWriter]:
         """Open a writer whose file appears at ``path`` when the block ends without an error.
+
+        Args:
+            path: of the store.
+            info: what it says about itself.
+            kind: what the numbers mean.
+            neutral: foreground of ``distance`` evidence is what lies above.
+            figures: names of the figures of boxes that come with each frame.
 
         Raises:
             StoreError: the disk is full or what was written cannot be read back; ``path`` is untouched.
         """
         info = replace(info, attributes={**info.attributes, "kind": str(kind), "neutral": neutral})
-        with published(path, lambda target: cls(target, info, kind)) as writer:
+        with published(path, lambda target: cls(target, info, kind, figures)) as writer:
             yield writer
 
 
@@ -212,7 +252,8 @@ class MaskWriter(_Writer):
             believed: bool (n,), whether the rules of the masks believed the box's evidence.
             cues: further columns, float32 (n,), by names of
                 :data:`spotlabel.pipeline.store.schema.CUE_COLUMNS`; those left out are NaN. The column
-                :data:`spotlabel.pipeline.store.schema.MANUAL_COLUMN` is there if a frame gives it.
+                :data:`spotlabel.pipeline.store.schema.MANUAL_COLUMN` and those of
+                :data:`spotlabel.labelers.masks.figures.FIGURES` are there if a frame gives them.
 
         Raises:
             ValueError: a cue of another name.
@@ -226,8 +267,8 @@ class MaskWriter(_Writer):
         self._fill[rows] = fill
         self._believed[rows] = believed
         for name, column in cues.items():
-            if name == schema.MANUAL_COLUMN and name not in self._cues:
-                self._cues[name] = np.zeros(len(self._boxes.xyxy), np.float32)
+            if name in _WHERE_GIVEN and name not in self._cues:
+                self._cues[name] = np.full(len(self._boxes.xyxy), _WHERE_GIVEN[name], np.float32)
             if name not in self._cues:
                 raise ValueError(f"no column {name!r} in the quality table; it has {', '.join(self._cues)}")
             self._cues[name][rows] = column

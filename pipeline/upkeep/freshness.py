@@ -14,7 +14,7 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
-from spotlabel.labelers.base import Labeler, Settings
+from spotlabel.labelers.base import Labeler, Settings, box_figures
 from spotlabel.labelers.masks import MASK_RULES_VERSION, MaskSettings
 from spotlabel.pipeline.datasets.base import ReaderOptions
 from spotlabel.pipeline.errors import SpotlabelError
@@ -23,12 +23,18 @@ from spotlabel.pipeline.frames.digest import frames_digest
 from spotlabel.pipeline.hashing import DigestCache, canonical_json, files_digest, text_digest
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import EvidenceReader
+from spotlabel.pipeline.upkeep.facts import EvidenceFacts
 from spotlabel.pipeline.upkeep.labeler_files import file_digests, recorded_settings
 
+_NAMES_SHOWN = 3
 EVIDENCE_STAGE_VERSION = 1
 """Rises when the evidence stage itself (not a labeler) would write something else for the same input."""
 
 
+FIGURES = "figures"
+"""Part of the fingerprint of evidence whose labeler has figures of boxes: their versions by name."""
+SHARED = "shared student"
+"""Where videos share a student: the part of a fingerprint that holds a digest of each of them."""
 RECORDED_SINCE = ("decoders",)
 """Parts that older stores lack: nothing tells what they were made with, and they are judged without."""
 
@@ -103,14 +109,31 @@ def evidence_fingerprint(
         "libraries": library_versions(labeler.libraries),
         "evidence stage": EVIDENCE_STAGE_VERSION,
     }
+    if with_files and (files := file_digests(labeler, settings, cache)):
+        fingerprint["files"] = files
+    if figures := box_figures(labeler):
+        fingerprint[FIGURES] = dict(figures)
+    return fingerprint | video_fingerprint(
+        sequence, reader_options, cache, with_frames=with_frames, with_boxes=labeler.uses_boxes
+    )
+
+
+def video_fingerprint(
+    sequence: Sequence,
+    options: ReaderOptions,
+    cache: DigestCache,
+    *,
+    with_frames: bool = True,
+    with_boxes: bool,
+) -> dict[str, Any]:
+    """The part of :func:`evidence_fingerprint` that is the video's own: its frames, its boxes."""
+    fingerprint: dict[str, Any] = {}
     if with_frames:
         digest = fingerprint["frames"] = frames_digest(sequence.frames, cache)
         if decoders := frame_decoders(sequence.frames, digest, cache):
             fingerprint["decoders"] = library_versions(decoders)
-    if with_files and (files := file_digests(labeler, settings, cache)):
-        fingerprint["files"] = files
-    if labeler.uses_boxes:
-        fingerprint |= annotations_fingerprint(sequence, reader_options, cache)
+    if with_boxes:
+        fingerprint |= annotations_fingerprint(sequence, options, cache)
     return fingerprint
 
 
@@ -151,7 +174,7 @@ def _not_named(sequence: Sequence) -> str:
 
 def mask_fingerprint(
     sequence: Sequence,
-    evidence: EvidenceReader | None,
+    evidence: EvidenceReader | EvidenceFacts | None,
     settings: MaskSettings,
     options: ReaderOptions,
     cache: DigestCache,
@@ -201,6 +224,8 @@ def compare(stored: Mapping[str, Any], wanted: Mapping[str, Any], trust: tuple[s
 
 def _difference(part: str, stored: Any, wanted: Any) -> str:
     """Name what differs: single keys of settings with both values, digests just by name."""
+    if part == SHARED:
+        return f"student: {_other_videos(stored or {}, wanted or {})}"
     if isinstance(stored, dict) and isinstance(wanted, dict):
         keys = [key for key in sorted({*stored, *wanted}) if stored.get(key) != wanted.get(key)]
         return ", ".join(_difference(f"{part}.{key}", stored.get(key), wanted.get(key)) for key in keys)
@@ -209,3 +234,22 @@ def _difference(part: str, stored: Any, wanted: Any) -> str:
     ):
         return f"{part} changed"
     return f"{part}: {stored} -> {wanted}"
+
+
+def _other_videos(stored: Mapping[str, str], wanted: Mapping[str, str]) -> str:
+    """On which other videos a student is to be taught than it was."""
+    if not stored or not wanted:
+        one, other = (f"taught on {len(some)} videos" if some else "of its own" for some in (stored, wanted))
+        return f"{one} -> {other}"
+    changes = {
+        "new": wanted.keys() - stored.keys(),
+        "gone": stored.keys() - wanted.keys(),
+        "changed": {name for name in stored.keys() & wanted.keys() if stored[name] != wanted[name]},
+    }
+    return ", ".join(_some_names(sorted(names), what) for what, names in changes.items() if names)
+
+
+def _some_names(names: list[str], what: str) -> str:
+    """``a, b, c and 5 more videos new``."""
+    more = len(names) - _NAMES_SHOWN
+    return f"{', '.join(names[:_NAMES_SHOWN])}{f' and {more} more videos' if more > 0 else ''} {what}"

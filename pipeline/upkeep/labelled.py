@@ -20,6 +20,7 @@ from spotlabel.pipeline.upkeep.freshness import (
     compare,
     manual_fingerprint,
 )
+from spotlabel.pipeline.upkeep.groups import looked_at_once
 from spotlabel.pipeline.upkeep.plan import Item, items, plan_item
 
 NOT_COMPARED = ("evidence", "files", "libraries", "decoders")
@@ -40,6 +41,7 @@ class LabelledSequence:
     masks: Path
 
 
+@looked_at_once()
 def labelled_sequences(recipe: Recipe, only: Iterable[str] = ()) -> list[LabelledSequence]:
     """Every video of a recipe with its mask store.
 

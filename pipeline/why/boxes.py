@@ -12,8 +12,10 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from spotlabel.labelers.masks import MaskSettings
+from spotlabel.labelers.masks.believability import PARTS, told_against
 from spotlabel.labelers.masks.boxes import inside_rects, pixel_rects, touched_rects
 from spotlabel.labelers.masks.corrected import Decision
+from spotlabel.labelers.masks.figures import DecidedBy
 from spotlabel.labelers.masks.values import BACKGROUND, FOREGROUND, UNKNOWN, Plane, Rects
 from spotlabel.pipeline.boxes import BoxFlag, Float32
 from spotlabel.pipeline.errors import StoreError
@@ -118,6 +120,7 @@ def frame_boxes(masks: MaskReader, frame: int) -> list[BoxFacts]:
     rects, mask = pixels_of(masks, table.at(frame), settings), masks.read(frame)
     emptied = left_unknown(names, columns["believed"], masks.manual[rows], settings)
     said = _Said(FrameState(int(masks.state[frame])), settings, mask, rects, emptied)
+    against = told_against(columns)
     facts = []
     for i, (x0, y0, x1, y1) in enumerate(rects.tolist()):
         crop, row = mask[y0:y1, x0:x1], rows.start + i
@@ -133,7 +136,7 @@ def frame_boxes(masks: MaskReader, frame: int) -> list[BoxFacts]:
                 foreground=int(np.count_nonzero(crop == FOREGROUND)),
                 background=int(np.count_nonzero(crop == BACKGROUND)),
                 unknown=int(np.count_nonzero(crop == UNKNOWN)),
-                why=said.of_box(i, names[i], quality),
+                why=said.of_box(i, names[i], quality, against[i]),
             )
         )
     return facts
@@ -200,8 +203,10 @@ class _Said:
     rects: Rects
     left_unknown: npt.NDArray[np.bool_]
 
-    def of_box(self, index: int, class_name: str, quality: Mapping[str, float | bool]) -> tuple[str, ...]:
-        """Reasons, the decisive one first."""
+    def of_box(
+        self, index: int, class_name: str, quality: Mapping[str, float | bool], against: str
+    ) -> tuple[str, ...]:
+        """Reasons, the decisive one first; ``against`` is the part that told most against the mask."""
         said = manual_reason(quality)
         if said:
             return (said, *self._unknown_inside(index)) if not self.left_unknown[index] else (said,)
@@ -212,9 +217,12 @@ class _Said:
         if x1 <= x0 or y1 <= y0:
             return ("not believed: the box holds no pixel",)
         verdict = box_reason(class_name, quality, self.settings)
+        if against and not quality["believed"] and selected(class_name, self.settings):
+            verdict += f"; most against it: {against} ({PARTS[against]})"
+        sources = evidence_reason(quality)
         if self.left_unknown[index]:
-            return (verdict,)
-        return (verdict, *self._unknown_inside(index), *owner_reason(quality, self.settings))
+            return (verdict, *sources)
+        return (verdict, *self._unknown_inside(index), *owner_reason(quality, self.settings), *sources)
 
     def _unknown_inside(self, index: int) -> list[str]:
         """Where unknown pixels of a box come from that is not itself left unknown."""
@@ -281,6 +289,24 @@ def manual_reason(quality: Mapping[str, float | bool]) -> str:
         Decision.UNKNOWN: "manual: unknown, a person says that nobody can tell",
         Decision.BACKGROUND: "manual: background, a person says that nothing of the object is to be seen",
     }[Decision(int(quality[MANUAL_COLUMN]))]
+
+
+def evidence_reason(quality: Mapping[str, float | bool]) -> tuple[str, ...]:
+    """Whose the evidence of a box is where a network was asked too; nothing elsewhere.
+
+    Args:
+        quality: the box's columns of the quality table.
+    """
+    by = float(quality.get("decided_by", math.nan))
+    return (f"evidence: {_DECIDED[DecidedBy(int(by))]}",) if by in set(DecidedBy) else ()
+
+
+_DECIDED = {
+    DecidedBy.LABELER: "the labeler's alone, the network's mask was not used",
+    DecidedBy.BOTH: "labeler and network weighed, within what the labeler outlines",
+    DecidedBy.OUTWEIGHED: "labeler and network weighed, the network more (here the labeler is not relied on)",
+    DecidedBy.NETWORK: "the network's alone",
+}
 
 
 def owner_reason(quality: Mapping[str, float | bool], settings: Mapping[str, Any]) -> tuple[str, ...]:

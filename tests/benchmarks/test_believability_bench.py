@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.believability.fit import best_threshold, fit, separation, turned_unknown
+from benchmarks.believability.fit import fit, separation, turned_unknown
 from benchmarks.believability.judged import Judged, box_ious
 from benchmarks.believability.tracks import link
-from spotlabel.labelers.masks.believability import combine, parts
-from spotlabel.labelers.masks.cues import Cues
+from spotlabel.labelers.masks.believability import combine, parts_of
 from spotlabel.pipeline.datasets.cdnet_truth import EvaluatedFrame
 from spotlabel.pipeline.datasets.derived import derived_table
 
@@ -50,18 +49,12 @@ def test_separation_and_shares_below_a_threshold():
     assert np.isnan(separation(belief, np.ones(4)))
 
 
-def test_the_threshold_is_the_highest_that_loses_few_enough():
-    belief = np.linspace(0.005, 0.995, 100).astype(np.float32)
-    assert best_threshold([judged(np.ones(100), believability=belief)], 0.12) == pytest.approx(0.1)
-
-
 def test_the_fit_finds_the_weights_that_made_the_iou():
     rng = np.random.default_rng(4)
     columns = {name: rng.random(300).astype(np.float32) for name in ("fill", "agreement", "temporal")}
     made = {"fill": 0.9, "contact": 0.0, "agreement": 0.4, "temporal": 0.7, "own": 0.0, "size": 0.0}
     group = judged(np.zeros(300), **columns)
-    cues: Cues = group.cues
-    iou = combine(parts(cues, group.quality["temporal"]), made).astype(np.float64)
+    iou = combine(parts_of(group.quality), made).astype(np.float64)
     found = fit([judged(iou, **columns)])
     assert {name: found[name] for name in columns} == pytest.approx(
         {name: made[name] for name in columns}, abs=0.01

@@ -25,9 +25,9 @@ from spotlabel.detector.model import ModelSpec, load_model, read_model, save_mod
 from spotlabel.detector.prediction.engine import Switches
 from spotlabel.detector.prediction.onnx_export import export_onnx
 from spotlabel.detector.prediction.predictor import PredictOptions, Predictor
+from spotlabel.detector.training.context import Watcher
 from spotlabel.detector.training.distributed import Group
 from spotlabel.detector.training.initial import load_initial
-from spotlabel.detector.training.loop import Watcher
 from spotlabel.detector.training.run import Asked, start
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.pipeline.errors import RecipeError
@@ -276,3 +276,15 @@ def test_weights_to_start_from_fit_by_name(tmp_path: Path) -> None:
     assert all(torch.equal(v, source.state_dict()[name]) for name, v in target.state_dict().items())
     with pytest.raises(CheckpointError, match="there are no ImageNet weights of wide"):
         load_initial("imagenet", target, wide)
+
+
+@pytest.mark.parametrize("preset", families.preset_names())
+def test_where_batch_norms_are_frozen_colours_are_those_of_their_weights(preset: str) -> None:
+    with torch.device("meta"):
+        backbone = TrainingSettings(preset=preset).backbone
+        network = ModelSpec(preset=preset, backbone=backbone).build().train()
+    norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
+    assert norms
+    frozen = {not norm.training for norm in norms}
+    assert len(frozen) == 1
+    assert (network.colours == IMAGENET_COLOURS) == frozen.pop()

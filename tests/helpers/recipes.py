@@ -72,10 +72,15 @@ def spotlabel(*arguments: object, cwd: Path | None = None, **env: str) -> subpro
 
 
 @contextmanager
-def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+def started(*arguments: object, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
     """A running ``spotlabel``; killed at the end whatever happens."""
     process = subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
+        command(*arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        text=True,
+        cwd=cwd,
     )
     try:
         yield process

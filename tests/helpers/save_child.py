@@ -1,4 +1,4 @@
-"""Saves a growing state again and again until it is killed; with `check`, says whether the last one loads."""
+"""Trains and saves its state again and again until it is killed; then the last state has to load whole."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from spotlabel.detector.training.loop import new_trained
+from spotlabel.detector.training.saving import StateWriter
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.detector.training.state import Progress, Trained, load_state, save_state
 
@@ -24,12 +25,14 @@ def trained() -> Trained:
 def save_for_ever(path: Path, first: int) -> None:
     made = trained()
     step = first
-    while True:
-        with torch.no_grad():
-            for value in made.network.parameters():
-                value.fill_(step)
-        save_state(path, made, Progress(step=step))
-        step += 1
+    with StateWriter(path, made, print) as states:
+        while True:
+            made.optimiser.step()  # without gradients: changes nothing, but waits as every step does
+            with torch.no_grad():
+                for value in made.network.parameters():
+                    value.fill_(step)
+            states.save(Progress(step=step))
+            step += 1
 
 
 def main(folder: Path, kills: int) -> None:

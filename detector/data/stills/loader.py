@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
-import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
 from spotlabel.detector.contract import Batch
 from spotlabel.detector.data.frames import Key
-from spotlabel.detector.data.loader import LoaderOptions, single_threaded
+from spotlabel.detector.data.labelled import Held
+from spotlabel.detector.data.loader import Feed, LoaderOptions
 from spotlabel.detector.data.stills.picture import Int64, Stills
 from spotlabel.detector.data.stills.sample import StillRules, StillSample, make_still_sample, stack_stills
 from spotlabel.detector.data.views import rng_of
@@ -86,7 +85,7 @@ class StillSamples(Dataset[StillSample | SpotlabelError]):
         return make_still_sample(still, self.rules, rng_of(self.rules.seed, *key))
 
 
-class StillBatches:
+class StillBatches(Feed):
     """Batches of an epoch on a device.
 
     Args:
@@ -95,6 +94,7 @@ class StillBatches:
         rules: how samples are made.
         device: where the batches are wanted.
         options: loader processes; they have no influence on what is in a batch.
+        held: held-out pictures.
     """
 
     def __init__(
@@ -104,25 +104,13 @@ class StillBatches:
         rules: StillRules,
         device: torch.device,
         options: LoaderOptions | None = None,
+        *,
+        held: Held | None = None,
     ) -> None:
         self.order, self.device = order, device
-        self.options = options or LoaderOptions()
-        self.waited = 0.0
-        """Seconds spent waiting for loader processes, or reading where there are none."""
-        workers = self.options.workers
-        if workers and self.options.start_method == "fork":
-            cv2.setNumThreads(1)  # a forked child would wait for ever for the threads of its parent's pool
-        self._loader: DataLoader[Any] = DataLoader(
-            StillSamples(stills, rules),
-            batch_sampler=order,
-            collate_fn=partial(_collated, multiple=rules.multiple),
-            num_workers=workers,
-            pin_memory=device.type == "cuda",
-            persistent_workers=workers > 0,
-            multiprocessing_context=self.options.start_method if workers else None,
-            worker_init_fn=single_threaded,
-            generator=torch.Generator(),  # its own: drawing worker seeds must not touch the global stream
-        )
+        collate = partial(stack_stills, multiple=rules.multiple)
+        samples, options = StillSamples(stills, rules), options or LoaderOptions()
+        super().__init__(samples, order, collate, device, options=options, held=held)
 
     def __len__(self) -> int:
         return len(self.order)
@@ -139,24 +127,5 @@ class StillBatches:
             SpotlabelError: a picture or its mask cannot be used.
         """
         self.order.start(epoch, first)
-        source = iter(self._loader)
-        while (batch := self._next(source)) is not None:
+        for batch in self.batches():
             yield cast("Batch", {k: v.to(self.device, non_blocking=True) for k, v in batch.items()})
-
-    def _next(self, source: Iterator[Any]) -> dict[str, torch.Tensor] | None:
-        started = time.monotonic()
-        batch: Any = next(source, None)
-        self.waited += time.monotonic() - started
-        if isinstance(batch, SpotlabelError):
-            raise batch
-        return cast("dict[str, torch.Tensor] | None", batch)
-
-
-def _collated(samples: list[StillSample | SpotlabelError], multiple: int) -> Batch | SpotlabelError:
-    """A batch, or the first error among its samples."""
-    good: list[StillSample] = []
-    for sample in samples:
-        if isinstance(sample, SpotlabelError):
-            return sample
-        good.append(sample)
-    return stack_stills(good, multiple)

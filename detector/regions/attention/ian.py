@@ -28,6 +28,8 @@ class IanRcnn(FasterRcnn):
     leave of that.
     """
 
+    static_graph = False  # the head is asked twice where there are regions to invert
+
     def __init__(
         self, parts: Parts, classes: int, options: RegionOptions, weights: RegionWeights | None = None
     ) -> None:

@@ -2,6 +2,7 @@
 import { get, getPlanes, picture, post, tell } from "./wire.js";
 import { Brush, packed } from "./brush.js";
 import { number, onKeys, percent } from "./view.js";
+import { refreshAudit } from "./review-audit.js";
 
 const at = (id) => document.getElementById(id);
 const canvas = at("canvas");
@@ -19,7 +20,35 @@ let hidden = false;
 let busy = false;
 let since = 0;
 
-const brush = new Brush(canvas, () => render());
+const brush = new Brush(canvas, () => {
+  [shown.painted, sure] = [true, null];
+  render();
+});
+
+// What was painted and not accepted is let go of only when that was said twice.
+let sure = null;
+
+function unlessPainted(what, go) {
+  if (!shown?.painted || sure === what) {
+    if (sure === what) letGo();
+    go();
+    return;
+  }
+  sure = what;
+  tell("What you painted here is not accepted yet. Once more lets go of it; Enter keeps it.", "Let go of it", () => {
+    letGo();
+    go();
+  });
+}
+
+function letGo() {
+  [shown.painted, sure] = [false, null];
+  tell("");
+}
+
+addEventListener("beforeunload", (event) => {
+  if (shown?.painted) event.preventDefault();
+});
 
 // What is needed of a box; asked for ahead, so that it is there when its turn comes.
 function fetched(place) {
@@ -46,6 +75,7 @@ function masksOf({ facts, bytes }) {
 async function open(place) {
   const began = performance.now();
   here = place;
+  sure = null;
   canvas.dataset.ready = "false";
   tell("");
   try {
@@ -60,6 +90,7 @@ async function open(place) {
     canvas.dataset.at = place;
     canvas.dataset.ms = since - began;
     canvas.dataset.ready = "true";
+    if (queue.audit) refreshAudit();
     for (let next = place + 1; next <= place + 3 && next < queue.boxes.length; next++) fetched(next).catch(() => {});
     for (const old of ahead.keys()) if (Math.abs(old - place) > 6) ahead.delete(old);
   } catch (error) {
@@ -69,6 +100,7 @@ async function open(place) {
 
 function choose(candidate) {
   shown.candidate = candidate;
+  shown.painted = false;
   const [name, mask] = shown.candidates[candidate];
   shown.mask = mask.slice();
   brush.take(shown.mask, shown.size, shown.rect);
@@ -146,6 +178,7 @@ function following(from) {
 async function decide(decision, mask = null) {
   if (busy || !shown || canvas.dataset.ready !== "true") return;
   busy = true;
+  const pressed = performance.now();
   const place = here;
   const { facts } = shown;
   const body = { at: place, edition: facts.edition, decision };
@@ -154,8 +187,10 @@ async function decide(decision, mask = null) {
     const answer = await post("decide", body);
     spent.push(Math.min(60000, performance.now() - since));
     decided[place] = answer.decided;
+    shown.painted = false;
     forget(place);
     await onward(place);
+    canvas.dataset.whole = performance.now() - pressed;
   } catch (error) {
     failed(error);
   } finally {
@@ -200,11 +235,13 @@ function failed(error) {
     tell(error.message);
     return;
   }
-  tell(error.message, "Reload", async () => {
-    await post("reload", { at: here }).catch((again) => tell(again.message));
-    for (const place of [...ahead.keys()]) forget(place);
-    await open(here);
-  });
+  tell(error.message, "Reload", () => unlessPainted("reload", reload));
+}
+
+async function reload() {
+  await post("reload", { at: here }).catch((again) => tell(again.message));
+  for (const place of [...ahead.keys()]) forget(place);
+  await open(here);
 }
 
 function tool(name) {
@@ -226,10 +263,11 @@ const actions = {
   unknown: () => decide("unknown"),
   fill: () => decide("mask", filled()),
   empty: () => decide("background"),
-  next: () => choose((shown.candidate + 1) % shown.candidates.length),
-  skip: () => open(following(here) ?? here),
-  back: () => open(Math.max(0, here - 1)),
-  undo,
+  next: () => unlessPainted("next", () => choose((shown.candidate + 1) % shown.candidates.length)),
+  skip: () => unlessPainted("skip", () => open(following(here) ?? here)),
+  back: () => unlessPainted("back", () => open(Math.max(0, here - 1))),
+  on: () => unlessPainted("on", () => open(Math.min(decided.length - 1, here + 1))),
+  undo: () => unlessPainted("undo", undo),
   brush: () => tool("brush"),
   eraser: () => tool("eraser"),
   hide: () => {
@@ -238,14 +276,15 @@ const actions = {
     render();
   },
 };
-for (const [name, action] of Object.entries(actions)) at(name).addEventListener("click", () => shown && action());
+const moves = ["skip", "back", "on"];
+const act = (name) => (shown || moves.includes(name)) && actions[name]();
+for (const name of Object.keys(actions)) at(name)?.addEventListener("click", () => act(name));
 at("size").addEventListener("input", () => resize(0));
-const keys = { Enter: "accept", u: "unknown", f: "fill", e: "empty", c: "next", s: "skip", k: "back", z: "undo", b: "brush", x: "eraser", h: "hide" };
+const keys = { Enter: "accept", u: "unknown", f: "fill", e: "empty", c: "next", s: "skip", k: "back", j: "on", z: "undo", b: "brush", x: "eraser", h: "hide" };
 onKeys({
-  ...Object.fromEntries(Object.entries(keys).map(([key, name]) => [key, () => shown && actions[name]()])),
+  ...Object.fromEntries(Object.entries(keys).map(([key, name]) => [key, () => act(name)])),
   "[": () => resize(-1),
   "]": () => resize(1),
-  j: () => open(Math.min(decided.length - 1, here + 1)),
   t: () => at("theme").click(),
 });
 

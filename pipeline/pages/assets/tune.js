@@ -211,7 +211,10 @@ function changed() {
 }
 
 form.addEventListener("change", changed);
-frames.addEventListener("opening", () => tell("Opening the video: its annotations and evidence are read."));
+frames.addEventListener("opening", () => {
+  at("stage").dataset.settled = "false";
+  tell("Opening the video: its annotations and evidence are read.");
+});
 frames.addEventListener("failed", ({ detail }) => {
   for (const k of [0, 1]) at(`pane-${k}`).hidden = true;
   tell(detail.message, "Try again", () => frames.open(frames.video, true));
@@ -261,4 +264,4 @@ onKeys({
   t: () => at("theme").click(),
 });
 changed();
-await frames.open(0);
+await frames.open(start.first);

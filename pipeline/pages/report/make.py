@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from spotlabel.pipeline.pages.report.video import Video, look_at
 from spotlabel.pipeline.pages.report.write import Asked, Kept, Made, write_report
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.upkeep.plan import Item
+from spotlabel.pipeline.upkeep.speeds import read_speeds
 
 FEW_VIDEOS, MANY_SHOWN, SHOWN = 10, 6, 3
 """Up to so many videos, six boxes of each group are shown; three of more."""
@@ -74,6 +75,8 @@ def make_report(
     with part_spool() as spool:
         for place, item in enumerate(chosen):
             video = look_at(recipe, item, count, partial(watch.progress, item.sequence.name))
+            if asked.speeds:
+                video = replace(video, speeds=read_speeds(item))
             kept.append(_keep(spool, place, video, totals.add(video), room))
             overall.add(place, video)
             watch.finished(video)

@@ -32,6 +32,7 @@ class Row:
         store: digest of the mask store; empty where there are no masks.
         remarks: number of warnings.
         findings: number of reasons why this can hardly be meant.
+        speeds: frames a second by stage; empty where that was not asked for, or is not known.
     """
 
     name: str
@@ -46,6 +47,12 @@ class Row:
     store: str = ""
     remarks: int = 0
     findings: int = 0
+    speeds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def speed(self) -> float | None:
+        """Frames a second through all stages that are known; None if none is."""
+        return 1 / sum(1 / speed for speed in self.speeds.values()) if self.speeds else None
 
     @property
     def unknown_share(self) -> float | None:
@@ -72,6 +79,7 @@ class Row:
             "unknown_pixels": dict(self.unknown),
             "quality": self.quality,
             "mask_store": self.store,
+            **({"speeds": dict(self.speeds)} if self.speeds else {}),
         }
 
 
@@ -84,6 +92,7 @@ def row_of(video: Video) -> Row:
         video.standing,
         remarks=len(video.remarks),
         findings=len(video.findings),
+        speeds=video.speeds,
     )
     found = video.contents
     if found is None:

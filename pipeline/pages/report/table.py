@@ -45,6 +45,7 @@ _TRUTH = (
     _Column("F", "F-measure beside the ground truth, unknown counting as background"),
     _Column("IoU", "IoU of the foreground beside the ground truth"),
 )
+_SPEED = _Column("frames/s", "frames a second from image to mask, when they were last made")
 _OPENED = (
     '<div class="scroll" role="region" aria-label="table of videos" tabindex="0"><table id="videos-table">'
 )
@@ -96,16 +97,19 @@ def table_closing() -> Markup:
     return Markup("</tbody></table></div>\n")
 
 
-def table_row(place: int, row: Row, *, truth: bool, link: bool) -> Markup:
+def table_row(place: int, row: Row, *, truth: bool, speeds: bool, link: bool) -> Markup:
     """One row.
 
     Args:
         place: of the video among all.
         row: its figures.
         truth: whether any video has ground truth, so that there are columns for it.
+        speeds: likewise, whether it is told of any how fast it was made.
         link: whether there is a part about it to lead to.
     """
     cells = [*_cells(row), *(_quality(row) if truth else ())]
+    if speeds:
+        cells.append((NOTHING if row.speed is None else f"{row.speed:.1f}", _sortable(row.speed)))
     name = tag("a", row.name, href=f"#video-{place}") if link else row.name
     first = tag("th", name, scope="row", data_v=row.name)
     rest = [tag("td", shown, data_v=sorts) for shown, sorts in cells]
@@ -117,8 +121,13 @@ def has_truth(rows: Sequence[Row]) -> bool:
     return any(row.quality for row in rows)
 
 
+def has_speeds(rows: Sequence[Row]) -> bool:
+    """Whether it is told of any video how fast it was made."""
+    return any(row.speeds for row in rows)
+
+
 def _columns(rows: Sequence[Row]) -> tuple[_Column, ...]:
-    return (*_COLUMNS, *(_TRUTH if has_truth(rows) else ()))
+    return (*_COLUMNS, *(_TRUTH if has_truth(rows) else ()), *([_SPEED] if has_speeds(rows) else ()))
 
 
 def _cells(row: Row) -> Iterator[Cell]:

@@ -108,6 +108,7 @@ class Video:
         contents: of its masks; None where there are none that can be read.
         remarks: what reading its annotations warned of.
         findings: why this outcome can hardly be meant.
+        speeds: frames a second by stage, where that was asked for and is known.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Video:
     contents: Contents | None = None
     remarks: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+    speeds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass

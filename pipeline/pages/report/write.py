@@ -35,12 +35,14 @@ class Asked:
         commands: lines that make everything again.
         max_bytes: most bytes of the page.
         earlier: a report to compare with, and its path as it was given.
+        speeds: also how fast videos were made: what a clock said, so that reports of the same stores differ.
     """
 
     title: str
     commands: tuple[str, ...]
     max_bytes: int = 20 * MEGABYTE
     earlier: tuple[Earlier, str] | None = None
+    speeds: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,7 @@ class _Page:
     ) -> None:
         self._made, self._title = made, asked.title
         self._truth = table.has_truth(made.totals.rows)
+        self._speeds = table.has_speeds(made.totals.rows)
         contents = {
             "changes": "What changed" if since else "",
             "videos": "Videos",
@@ -214,7 +217,8 @@ class _Page:
         rows = [one.row for one in self._made.kept]
         yield table.table_opening(rows)
         for place, row in enumerate(rows):
-            yield table.table_row(place, row, truth=self._truth, link=place in fit.texts)
+            link = place in fit.texts
+            yield table.table_row(place, row, truth=self._truth, speeds=self._speeds, link=link)
         yield f"{table.table_closing()}</section>\n"
         yield from (f"{part}\n" for part in self._below)
         yield '<section id="single" aria-labelledby="single-title">'

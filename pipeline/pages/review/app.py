@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.pipeline.audit.proposal import Proposal
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.manual import Correction, Corrections, Decision, drop_manual, put_manual, read_manual
 from spotlabel.pipeline.pages.review.box import View, crop, view
+from spotlabel.pipeline.pages.review.gauge import Gauge
 from spotlabel.pipeline.pages.review.page import files
-from spotlabel.pipeline.pages.review.queue import WORDS, Asked
+from spotlabel.pipeline.pages.review.queue import WORDS, Asked, said_of
 from spotlabel.pipeline.pages.serving.answer import (
     Answer,
     ChangedError,
@@ -45,10 +47,19 @@ class Review:
         recipe: the recipe.
         chosen: its videos.
         queue: the boxes, in order.
+        sample: that they are of, if they were drawn for the audit: its figure is then told.
     """
 
-    def __init__(self, title: str, recipe: Recipe, chosen: list[Item], queue: Sequence[Asked]) -> None:
+    def __init__(
+        self,
+        title: str,
+        recipe: Recipe,
+        chosen: list[Item],
+        queue: Sequence[Asked],
+        sample: Proposal | None = None,
+    ) -> None:
         self._title, self._recipe, self._queue = title, recipe, list(queue)
+        self._gauge = None if sample is None else Gauge(recipe, chosen, queue, sample)
         self._videos = Videos(recipe, chosen, also=lambda item: [item.mask_path])
         self._masks = Remembered[MaskReader](4)
         self._views = Remembered[tuple[View, bytes]](_VIEWS)
@@ -58,7 +69,7 @@ class Review:
     def routes(self) -> Routes:
         """All there is to ask for."""
         return Routes(
-            get={"start": self.start, "box": self.box, "picture": self.picture},
+            get={"start": self.start, "box": self.box, "picture": self.picture, "audit": self.audit},
             post={"decide": self.decide, "undo": self.undo, "reload": self.reload},
             files=files(self._title),
         )
@@ -73,13 +84,18 @@ class Review:
         return json_answer(
             {
                 "words": WORDS,
+                "audit": self._gauge is not None,
                 "boxes": [
                     {"video": names[box.video], "frame": box.frame, "track": box.key[1], "why": box.why}
                     for box in self._queue
                 ],
-                "decided": [_word(_said(corrections[box.video], box)) for box in self._queue],
+                "decided": [_word(said_of(corrections[box.video], box)) for box in self._queue],
             }
         )
+
+    def audit(self, _query: Query) -> Answer:
+        """The figure of the sample as far as it is decided; nothing where the queue is no sample."""
+        return json_answer(self._gauge.told() if self._gauge else {})
 
     def box(self, query: Query) -> Answer:
         """A box: where it is, why it is asked about, and the masks it could have."""
@@ -94,7 +110,7 @@ class Review:
             "unknown": seen.unknown,
             "class": one_line(video.annotations.class_names[int(boxes.class_id[row])]),
             "quality": self._quality(asked, video),
-            "decided": _word(_said(read_manual(video.item.manual_path), asked)),
+            "decided": _word(said_of(read_manual(video.item.manual_path), asked)),
         }
         return planes_answer(facts, list(seen.candidates.values()))
 
@@ -104,7 +120,7 @@ class Review:
         return Answer(self._view(asked, video, index)[1], "image/png")
 
     def _view(self, asked: Asked, video: OpenVideo, index: int) -> tuple[View, bytes]:
-        decided = _said(read_manual(video.item.manual_path), asked)
+        decided = said_of(read_manual(video.item.manual_path), asked)
         said = None if decided is None else (decided.decision, decided.mask.tobytes(), decided.x, decided.y)
 
         def made() -> tuple[View, bytes]:
@@ -171,7 +187,7 @@ class Review:
             else:
                 put_manual(item.manual_path, item.sequence.name, [before])
             self._undo.pop()
-        return json_answer({"at": at, "decided": _word(_said(read_manual(item.manual_path), asked))})
+        return json_answer({"at": at, "decided": _word(said_of(read_manual(item.manual_path), asked))})
 
     def reload(self, posted: Mapping[str, Any]) -> Answer:
         """Look at a box's video as it stands on the disk now."""
@@ -198,13 +214,9 @@ class Review:
 
     def close(self) -> None:
         """Let go of files."""
+        if self._gauge:
+            self._gauge.close()
         self._videos.close()
-
-
-def _said(corrections: Corrections, asked: Asked) -> Correction | None:
-    """What was decided of a box; what was decided before it moved does not apply to it."""
-    found = corrections.get(asked.key)
-    return found if found is not None and tuple(found.box.tolist()) == asked.box else None
 
 
 def _word(correction: Correction | None) -> str | None:

@@ -6,9 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.masks.temporal import shape_iou
-from spotlabel.labelers.registry import labeler_names
-from spotlabel.pipeline.names import evidence_path
-from spotlabel.pipeline.pages.serving.videos import OpenVideo
+from spotlabel.pipeline.pages.serving.videos import OpenVideo, evidence_files
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.stages.frame_masks import MaskSource
 from spotlabel.pipeline.upkeep.plan import Item
@@ -33,8 +31,7 @@ def disagreement(recipe: Recipe, item: Item, frames: int) -> npt.NDArray[np.floa
     Raises:
         SpotlabelError: the video cannot be used.
     """
-    paths = (evidence_path(item.out, name, item.sequence.name) for name in labeler_names())
-    if sum(path.exists() for path in paths) < 2:
+    if len(evidence_files(item)) < 2:
         return None
     video = OpenVideo(recipe, item)
     own = video.evidence.pop(item.labeler.name, None)

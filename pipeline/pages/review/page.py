@@ -8,7 +8,7 @@ from spotlabel.pipeline.pages.html import Markup, join, tag
 from spotlabel.pipeline.pages.serving.answer import Answer
 from spotlabel.pipeline.pages.serving.files import page_files
 
-SCRIPTS = ("review.js", "brush.js", "view.js", "wire.js")
+SCRIPTS = ("review.js", "review-audit.js", "brush.js", "view.js", "wire.js")
 BUTTONS = (
     ("accept", "Accept", "Enter", "the shown mask is right"),
     ("unknown", "Unknown", "u", "nobody can tell"),
@@ -51,6 +51,7 @@ def _body(recipe: str) -> Markup:
             "main",
             tag("progress", id="done", max=1, value=0, aria_label="boxes decided"),
             tag("p", id="progress", class_="hint"),
+            tag("div", tag("p", id="audit-told"), tag("div", id="audit-chart"), id="audit", hidden=True),
             tag("h2", id="title", role="status"),
             tag("p", id="why"),
             tag("canvas", id="canvas", role="img", tabindex="0"),

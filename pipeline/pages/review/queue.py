@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.pipeline.manual import Key
+from spotlabel.pipeline.manual import Correction, Corrections, Key
 from spotlabel.pipeline.store import FrameState, MaskReader
 
 COUNT = 200
@@ -22,6 +22,7 @@ WORDS = {
     "threshold": "its believability is near the threshold",
     "jump": "its mask differs from those of its track in the frames around",
     "labelers": "labelers do not agree about it",
+    "network": "the network and the other labeler do not agree about it",
     "outcome": "its mask is next to nothing, or the whole box",
     "proposed": "it was drawn by lot, for the audit",
 }
@@ -96,6 +97,7 @@ def _doubts(
     found = {
         "threshold": np.clip(1 - np.abs(score - threshold) / NEAR, 0, 1),
         "jump": np.where(fill >= OUTCOMES[0], np.clip(1 - alike, 0, 1), 0),  # else there is hardly a mask
+        "network": np.clip(1 - quality.get("network_iou", nothing).astype(np.float64), 0, 1),
         "outcome": np.where(believed & ((fill < OUTCOMES[0]) | (fill > OUTCOMES[1])), 0.9, 0),
     }
     return {name: np.nan_to_num(values) for name, values in found.items()}
@@ -158,3 +160,9 @@ def boxes_by_key(video: int, masks: MaskReader) -> dict[Key, Asked]:
     frame = np.repeat(np.arange(len(masks.boxes)), np.diff(masks.boxes.offsets)).tolist()
     asked = [_asked(video, masks, (row, index), "proposed", 0.0) for row, index in enumerate(frame)]
     return {box.key: box for box in asked}
+
+
+def said_of(corrections: Corrections, asked: Asked) -> Correction | None:
+    """What was decided of a box; what was decided before it moved does not apply to it."""
+    found = corrections.get(asked.key)
+    return found if found is not None and tuple(found.box.tolist()) == asked.box else None

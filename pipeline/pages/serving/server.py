@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -16,6 +19,8 @@ _LOG = logging.getLogger("spotlabel")
 MOST_BYTES = 32 * 2**20
 """Of a request: a painted mask is the largest, a byte a pixel in text."""
 _SECONDS_OF_SILENCE = 60
+SECONDS_TO_END = 20.0
+"""How long a page waits at its end for what it has begun."""
 
 
 class PortError(SpotlabelError):
@@ -42,14 +47,34 @@ class PageServer(ThreadingHTTPServer):
             raise PortError(f"--port {port}: {error.strerror}; leave it out for a free one") from error
         self.guard = Guard(self.server_address[1])
         self.routes = Routes({}, {}, {})
+        self._turn, self._busy, self._ended = threading.Condition(), 0, False
 
     def serve(self, routes: Routes) -> None:
-        """Answer until interrupted."""
+        """Answer until interrupted; then what is being answered is ended, and nothing further begun.
+
+        A thread that the interpreter finds inside a library at its end takes the process down with it.
+        """
         self.routes = routes
         try:
             self.serve_forever(poll_interval=0.2)
         finally:
             self.server_close()
+            with self._turn:
+                self._ended = True
+                self._turn.wait_for(lambda: not self._busy, SECONDS_TO_END)
+
+    @contextmanager
+    def answering(self) -> Iterator[bool]:
+        """Around the answer to one request; false if none is given any more."""
+        with self._turn:
+            going = not self._ended
+            self._busy += going
+        try:
+            yield going
+        finally:
+            with self._turn:
+                self._busy -= going
+                self._turn.notify_all()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that goes away in the middle of an answer is nobody's concern."""
@@ -65,6 +90,19 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
+        self._unless_ended(self._get)
+
+    def do_POST(self) -> None:
+        self._unless_ended(self._post)
+
+    def _unless_ended(self, answer: Callable[[], None]) -> None:
+        with self.server.answering() as going:
+            if going:
+                answer()
+            else:
+                self.close_connection = True
+
+    def _get(self) -> None:
         target = urlsplit(self.path)
         name = self._admitted(target.path, changing=False)
         if name is None:
@@ -77,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(_nothing())
 
-    def do_POST(self) -> None:
+    def _post(self) -> None:
         name = self._admitted(self.path, changing=True)
         body = None if name is None else self._body()
         if name is None or body is None:

@@ -185,6 +185,12 @@ class OpenVideo:
                 reader.close()
 
 
+def evidence_files(item: Item) -> list[Path]:
+    """Files of evidence that a video has, by whichever labelers; whether they fit is not looked at."""
+    paths = (evidence_path(item.out, name, item.sequence.name) for name in labeler_names())
+    return [path for path in paths if path.exists()]
+
+
 def signature(path: Path) -> list[int] | None:
     """What tells a replaced file from the one before; None if there is none."""
     try:

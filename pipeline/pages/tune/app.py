@@ -20,7 +20,7 @@ from spotlabel.pipeline.pages.serving.answer import (
     planes_answer,
     whole,
 )
-from spotlabel.pipeline.pages.serving.videos import OpenVideo, Remembered, Videos
+from spotlabel.pipeline.pages.serving.videos import OpenVideo, Remembered, Videos, evidence_files
 from spotlabel.pipeline.pages.tune.form import controls, flat, nested
 from spotlabel.pipeline.pages.tune.look import Look, look
 from spotlabel.pipeline.pages.tune.owners import OwnerTasks
@@ -76,12 +76,13 @@ class Tuner:
         )
 
     def start(self, _query: Query) -> Answer:
-        """Videos, controls, presets, and the recipe's settings."""
+        """Videos, which of them to open first, controls, presets, and the recipe's settings."""
         return json_answer(
             {
                 "recipe": one_line(self.file.source),
                 "writable": self.file.path is not None,
                 "videos": self._videos.names(),
+                "first": next((k for k, item in enumerate(self._videos.items) if evidence_files(item)), 0),
                 "labelers": [item.labeler.name for item in self._videos.items],
                 "controls": controls(),
                 "presets": {name: flat(preset) for name, preset in PRESETS.items()},

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from spotlabel.labelers.masks import MaskSettings
 from spotlabel.labelers.masks.owners import owner_plane
 from spotlabel.pipeline.errors import SpotlabelError, one_sentence
+from spotlabel.pipeline.pages.serving.server import SECONDS_TO_END
 from spotlabel.pipeline.pages.serving.videos import OpenVideo
 from spotlabel.pipeline.stages.frame_masks import MaskSource
 
@@ -77,10 +78,13 @@ class OwnerTasks:
         return task
 
     def close(self) -> None:
-        """Stop all."""
+        """Stop all, and wait until they have."""
         with self._lock:
-            for task in self._tasks.values():
-                task.stop.set()
+            tasks = list(self._tasks.values())
+        for task in tasks:
+            task.stop.set()
+        for task in tasks:
+            task.ended.wait(SECONDS_TO_END)
 
 
 def _work(task: Task, source: MaskSource, index: int) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 
 from spotlabel.pipeline.errors import SpotlabelError, one_sentence
 from spotlabel.pipeline.pages.serving.answer import RequestError
+from spotlabel.pipeline.pages.serving.server import SECONDS_TO_END
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.labelling import LabellingError, relabel
 from spotlabel.pipeline.text import one_line
 
 _LOG = logging.getLogger("spotlabel")
-_SECONDS_TO_END = 20.0
 
 
 class _BrokenOff(BaseException):
@@ -95,7 +95,7 @@ class Relabelling:
         """Break off and wait until no child is left."""
         self.stop()
         if self._thread is not None:
-            self._thread.join(_SECONDS_TO_END)
+            self._thread.join(SECONDS_TO_END)
 
 
 class _Watcher:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 import torch
 
 from spotlabel.detector.contract import Batch
+from spotlabel.detector.data import loader
 from spotlabel.detector.data.batches import stack_objects
 from spotlabel.detector.data.colour import IMAGENET_COLOURS, Colours
 from spotlabel.detector.data.frames import (
@@ -23,7 +26,7 @@ from spotlabel.detector.data.frames import (
     SampleRules,
 )
 from spotlabel.detector.data.labelled import ClassMap, Labelled, class_map, open_labelled
-from spotlabel.detector.data.loader import Batches, LoaderOptions
+from spotlabel.detector.data.loader import Batches, LoaderOptions, held_frames
 from spotlabel.detector.data.samples import IgnoreMode
 from spotlabel.detector.data.split import Part, split_videos
 from spotlabel.detector.errors import TrainingError
@@ -190,7 +193,7 @@ def batches(
     frames = FrameList((part(video),), ONE)
     chosen = SampleRules((96, 128), seed=7, **rules)  # type: ignore[arg-type]
     options = LoaderOptions(workers, fast, method)  # type: ignore[arg-type]
-    return Batches(frames, EpochBatches(len(frames), 2, seed=1), chosen, CPU, options)
+    return Batches(frames, EpochBatches(len(frames), 2, seed=1), chosen, CPU, options, held=frames)
 
 
 def equal(a: list[Batch], b: list[Batch]) -> bool:
@@ -206,6 +209,52 @@ def test_batches_do_not_depend_on_loader_processes(street: Labelled, method: str
     alone, many = batches(street, fast=fast), batches(street, 2, fast, method)
     for epoch in (0, 1):
         assert equal(list(alone.epoch(epoch)), list(many.epoch(epoch)))
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_held_out_frames_and_batches_come_in_turns_from_the_same_processes(
+    street: Labelled, fast: bool
+) -> None:
+    alone, many = batches(street, fast=fast), batches(street, 2, fast)
+    indices = [5, 0, 3, 3, 7]
+    loaders = set()
+    for epoch in (0, 1):
+        a, b = (list(source.held_out(indices, 2)) for source in (alone, many))
+        assert [len(group) for group in a] == [len(group) for group in b] == [2, 2, 1]
+        for x, y in zip(itertools.chain(*a), itertools.chain(*b), strict=True):
+            assert np.array_equal(x.image, y.image)
+            assert np.array_equal(x.mask, y.mask)
+            assert np.array_equal(x.boxes, y.boxes)
+        loaders.add(frozenset(child.pid for child in loader_processes()))
+        assert equal(list(alone.epoch(epoch)), list(many.epoch(epoch)))
+    assert len(loaders) == 1
+    assert len(loaders.pop()) >= 2
+    assert list(many.held_out([], 2)) == []
+
+
+def test_held_out_frames_are_read_on_where_a_signal_took_the_loader(
+    street: Labelled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {child.pid for child in loader_processes()}
+    source, indices = batches(street, 2), list(range(8)) * 4
+    found = source.held_out(indices, 1)
+    seen = [next(found)]
+    for child in loader_processes():
+        if child.pid not in before:
+            child.kill()
+    here: list[int] = []
+    monkeypatch.setattr(loader, "held_frames", lambda *of: here.extend(of[1]) or held_frames(*of))
+    seen += found
+    assert here == indices[-len(here) :]
+    for group, alone in zip(seen, batches(street).held_out(indices, 1), strict=True):
+        assert np.array_equal(group[0].image, alone[0].image)
+
+
+def loader_processes() -> list[psutil.Process]:
+    """All, without the server that forks them."""
+    servers = psutil.Process().children()
+    children = [child for server in servers for child in server.children(recursive=True)]
+    return [child for child in children if "from multiprocessing.forkserver" in " ".join(child.cmdline())]
 
 
 def test_a_batch_is_as_the_contract_says(street: Labelled) -> None:

@@ -15,9 +15,9 @@ from spotlabel.detector.networks.resnet import RESNET_50, Trunk
 from spotlabel.detector.regions.family import RegionFamily
 from spotlabel.detector.regions.options import SMALL_C4, RegionOptions
 from spotlabel.detector.regions.presets import REGION_PRESETS
+from spotlabel.detector.training.context import Watcher
 from spotlabel.detector.training.distributed import Group
 from spotlabel.detector.training.initial import load_initial
-from spotlabel.detector.training.loop import Watcher
 from spotlabel.detector.training.run import Asked, start
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.pipeline.errors import RecipeError

@@ -14,8 +14,8 @@ import torch
 from spotlabel.detector.data.stills.settings import StillsSettings, open_stills
 from spotlabel.detector.from_recipe import asked
 from spotlabel.detector.model import ModelSpec, load_model
+from spotlabel.detector.training.context import Watcher
 from spotlabel.detector.training.distributed import Group
-from spotlabel.detector.training.loop import Watcher
 from spotlabel.detector.training.run import Asked, describe, start
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.detector.training.stills import HeldPictures, StillsAsked, open_stills_material

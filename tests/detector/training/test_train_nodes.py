@@ -16,8 +16,8 @@ import torch
 
 from spotlabel.detector.cli.train import _Stop
 from spotlabel.detector.errors import TrainingError
+from spotlabel.detector.training.context import Watcher
 from spotlabel.detector.training.distributed import Group
-from spotlabel.detector.training.loop import Watcher
 from spotlabel.detector.training.run import Asked, start
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.pipeline.errors import Interrupted

@@ -6,20 +6,20 @@ import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from spotlabel.detector.errors import TrainingError
 from spotlabel.detector.model import ModelSpec, load_model
-from spotlabel.detector.training import loop
-from spotlabel.detector.training.distributed import Group
-from spotlabel.detector.training.loop import Watcher
-from spotlabel.detector.training.run import Asked, describe, start
+from spotlabel.detector.training import held_out
+from spotlabel.detector.training.context import Watcher
+from spotlabel.detector.training.run import describe, start
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.detector.training.state import read_progress
 from spotlabel.detector.training.validation import Tally, tally
@@ -30,57 +30,12 @@ from spotlabel.pipeline.validation import validated
 from tests.conftest import ROOT
 from tests.helpers.recipes import environment, leftovers
 from tests.helpers.training_data import scene, write_exact_masks
-
-ALONE = Group(0, 1, torch.device("cpu"))
-SMALL: dict[str, object] = {
-    "preset": "spotnet-multitask",
-    "backbone": "hourglass-tiny",
-    "canvas": (64, 96),
-    "every": 1,
-    "every_held_out": 2,
-    "epochs": 2,
-    "batch": 2,
-    "lr": 1e-3,
-    "ema": 0.9,
-    "workers": 0,
-    "pictures": 2,
-    "held_out": ("b",),
-}
+from tests.helpers.training_runs import ALONE, after, asked, metrics, never
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Sequence, Path]]:
-    folder = tmp_path_factory.mktemp("masks")
-    found = []
-    for number, name in enumerate("ab"):
-        sequence = scene(name, seed=number, width=96, height=64, frames=8)
-        write_exact_masks(sequence, folder / f"{name}.h5")
-        found.append((sequence, folder / f"{name}.h5"))
-    return found
-
-
-def never() -> bool:
-    return False
-
-
-def after(steps: int) -> Callable[[], bool]:
-    """Ask to stop after this many steps."""
-    asked = iter([False] * (steps - 1))
-    return lambda: next(asked, True)
-
-
-def asked(videos: list[tuple[Sequence, Path]], folder: Path, again: bool = False, **changes: object) -> Asked:
-    folder.mkdir(exist_ok=True)
-    return Asked(videos, TrainingSettings(**{**SMALL, **changes}), folder, again)  # type: ignore[arg-type]
-
-
-def metrics(folder: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +168,7 @@ def test_a_state_is_kept_though_the_validation_fails(
             raise error
         return tally(*arguments)
 
-    monkeypatch.setattr(loop, "tally", tally_or_fail)
+    monkeypatch.setattr(held_out, "tally", tally_or_fail)
     with pytest.raises(StoreError, match="damaged"):
         start(asked(videos, tmp_path), ALONE, never, Watcher())
     assert read_progress(tmp_path / "state.safetensors").step == 4
@@ -258,6 +213,51 @@ def test_loader_processes_killed_by_the_same_signal_cost_nothing(
     assert not start(asked(videos, tmp_path, workers=1), ALONE, kill_the_loader, Watcher())
     assert start(asked(videos, tmp_path), ALONE, never, Watcher())
     assert (tmp_path / "last.safetensors").read_bytes() == (whole / "last.safetensors").read_bytes()
+
+
+# --- validation now and then -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("every", "epochs"), [(2, [0, 2, 3]), (5, [0, 3])])
+def test_validation_every_so_many_epochs_and_at_the_end(
+    videos: list[tuple[Sequence, Path]], tmp_path: Path, every: int, epochs: list[int]
+) -> None:
+    often, rare = tmp_path / "often", tmp_path / "rare"
+    start(asked(videos, often, epochs=3), ALONE, never, Watcher())
+    assert start(asked(videos, rare, epochs=3, validate_every=every), ALONE, never, Watcher())
+    looked = {entry["epoch"]: entry for entry in metrics(often) if entry["kind"] == "held_out"}
+    rows = metrics(rare)
+    assert [entry for entry in rows if entry["kind"] == "held_out"] == [looked[epoch] for epoch in epochs]
+    assert [e for e in rows if e["kind"] == "train"] == [e for e in metrics(often) if e["kind"] == "train"]
+    assert [int(p.stem[-3:]) for p in sorted((rare / "pictures").iterdir())] == epochs
+    assert (rare / "last.safetensors").read_bytes() == (often / "last.safetensors").read_bytes()
+
+
+def test_the_best_detector_is_the_best_of_those_looked_at(
+    videos: list[tuple[Sequence, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = iter([0.1, 0.6, 0.5])  # untrained, after epochs 2 and 4
+    monkeypatch.setattr(Tally, "figures", lambda _: {"ap50": 0.0, "ap70": next(figures)})
+    start(asked(videos, tmp_path / "whole", epochs=4, validate_every=2, ema=0), ALONE, never, Watcher())
+    monkeypatch.undo()
+    start(asked(videos, tmp_path / "half", epochs=4, ema=0), ALONE, after(8), Watcher())
+    best, _ = load_model(tmp_path / "whole" / "best.safetensors")
+    state = load_file(tmp_path / "half" / "state.safetensors")
+    assert read_progress(tmp_path / "whole" / "state.safetensors").best == 0.6
+    for name, value in best.state_dict().items():
+        assert torch.equal(value, state[f"network.{name}"]), name
+
+
+@pytest.mark.parametrize("steps", [4, 8])
+def test_a_run_that_validates_now_and_then_goes_on_to_the_same_bytes(
+    videos: list[tuple[Sequence, Path]], tmp_path: Path, steps: int
+) -> None:
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    for folder, stop in ((whole, never), (stopped, after(steps)), (stopped, never)):
+        start(asked(videos, folder, epochs=3, validate_every=2), ALONE, stop, Watcher())
+    assert metrics(stopped) == metrics(whole)
+    for name in ("state.safetensors", "best.safetensors", "last.safetensors"):
+        assert (stopped / name).read_bytes() == (whole / name).read_bytes(), name
 
 
 # --- what is refused ---------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ def fixed_batch(count: int, dtype: torch.dtype = torch.float64) -> Batch:
 
 
 def test_two_processes_have_the_gradient_of_one_with_both_batches(tmp_path: Path) -> None:
+    """And a static graph changes nothing; see the child."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     ran = subprocess.run(
         [*launch, str(ROOT / "tests" / "helpers" / "ddp_child.py"), str(tmp_path)],

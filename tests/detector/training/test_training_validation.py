@@ -9,6 +9,7 @@ import pytest
 
 from spotlabel.detector.contract import Attention
 from spotlabel.detector.data.labelled import RawFrame
+from spotlabel.detector.data.loader import held_frames
 from spotlabel.detector.prediction.predictor import Prediction, PredictOptions
 from spotlabel.detector.training.validation import Tally, _tally_frame, tally
 from spotlabel.pipeline.errors import FrameError
@@ -99,7 +100,7 @@ class Drawer:
 @pytest.mark.parametrize("batch", [1, 2, 5])
 def test_frames_are_read_ahead_and_counted_in_their_order(batch: int) -> None:
     finder, frames, indices = Finder(batch), Drawer(), [0, 9, 3, 30, 1]
-    counted = tally(finder, frames, indices)  # type: ignore[arg-type]
+    counted = tally(finder, held_frames(frames, indices, batch))  # type: ignore[arg-type]
     assert [shift for shifts in finder.seen for shift in shifts] == indices
     assert counted.frames == 5
     met: list[bool] = [bool(matches.hit.all()) for matches in counted.matches[0.7]]
@@ -111,5 +112,5 @@ def test_frames_are_read_ahead_and_counted_in_their_order(batch: int) -> None:
 def test_a_frame_that_cannot_be_read_ends_the_validation() -> None:
     finder = Finder(2)
     with pytest.raises(FrameError, match="frame 5 cannot be read"):
-        tally(finder, Drawer(broken=5), [0, 1, 2, 5, 6])  # type: ignore[arg-type]
+        tally(finder, held_frames(Drawer(broken=5), [0, 1, 2, 5, 6], 2))  # type: ignore[arg-type]
     assert finder.seen == [[0, 1]]

@@ -20,7 +20,7 @@ from spotlabel.labelers.egomotion.egoflow import Egoflow
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut, EgoflowCutSettings
 from spotlabel.labelers.egomotion.window import windows
 from spotlabel.labelers.flow.farneback import Farneback
-from tests.helpers.clips import run, values
+from tests.helpers.clips import ListClip, run, values
 from tests.helpers.moving_scenes import RESTING, WIDTH, Scene, leaning, turning
 
 CAMERAS = {
@@ -145,11 +145,11 @@ def test_colour_decides_where_no_scene_behind_was_seen():
     box[10:50, 10:70], vehicle[15:45, 20:60] = True, True
     image = np.where(vehicle[..., None], np.uint8([200, 40, 40]), np.uint8([40, 120, 60]))
     unseen = BackgroundDifference(np.full(shape, 255, np.uint8), np.zeros(shape, bool), 1.5)
-    assert np.array_equal(grabcut.outline(image, box, unseen), vehicle)
+    assert np.array_equal(grabcut.outline(image, box, unseen)[0], vehicle)
     half = BackgroundDifference(
         np.where(vehicle, np.uint8(90), np.uint8(1)), np.arange(80) < np.full(shape, 40), 1.5
     )
-    assert np.array_equal(grabcut.outline(image, box, half), vehicle)
+    assert np.array_equal(grabcut.outline(image, box, half)[0], vehicle)
 
 
 def test_the_scene_behind_decides_where_colour_cannot():
@@ -158,7 +158,8 @@ def test_the_scene_behind_decides_where_colour_cannot():
     box[10:50, 10:70], vehicle[15:45, 20:60] = True, True
     image = np.random.default_rng(0).integers(60, 120, (*shape, 3), np.uint8)
     seen = BackgroundDifference(np.where(vehicle, np.uint8(90), np.uint8(1)), np.ones(shape, bool), 1.5)
-    found = grabcut.outline(image, box, seen)
+    found, compared = grabcut.outline(image, box, seen)
+    assert compared
     disc = np.ones((9, 9), np.uint8)  # the edge is colour's to draw, within 3 px and their corners
     assert found[cv2.erode(vehicle.astype(np.uint8), disc) > 0].all()
     assert not found[cv2.dilate(vehicle.astype(np.uint8), disc) == 0].any()
@@ -193,3 +194,26 @@ def test_same_outlines_twice_and_after_others_have_drawn_random_numbers():
     first = values(run(EgoflowCut, scene))
     cv2.setRNGSeed(99)
     assert np.array_equal(first, values(run(EgoflowCut, scene)))
+
+
+def test_it_says_how_much_of_the_background_it_has_seen():
+    fast, slow = (
+        [
+            float(item.figures["seen"][0])
+            for item in run(EgoflowCut, Scene(CAMERAS["pan"], drive=drive, count=9))
+        ]
+        for drive in ((9.0, 0.0), (0.5, 0.0))
+    )
+    assert np.mean(fast) > np.mean(slow) + 0.3
+    alone = run(EgoflowCut, Scene(count=1))[0]
+    assert alone.figures["seen"].tolist() == [0.0]  # nothing to compare with: colour alone
+
+
+def test_a_box_that_is_filled_altogether_is_told_unless_the_image_cuts_it():
+    plain = np.full((180, 240, 3), 90, np.uint8)  # nothing to see: the outline is the box
+    boxes = np.array([[60, 60, 120, 110], [0, 60, 50, 110], [300, 0, 310, 9]], np.float32)
+    clip = ListClip([plain])
+    clip.frames = [ClipFrame(1, plain, boxes)]
+    (found,) = run(EgoflowCut, clip)
+    assert found.values[60:110, 60:120].all()
+    assert found.figures["flooded"].tolist() == pytest.approx([1.0, 0.0, np.nan], nan_ok=True)

@@ -36,8 +36,9 @@ def chosen(labeler: BoxbgStudent, clip: Street) -> dict[int, list[int]]:
 def lesson(labeler: BoxbgStudent, clip: Street, answers=None):
     told: list[tuple[int, int]] = []
     answers = {} if answers is None else answers
-    made = labeler.lesson(clip, chosen(labeler, clip), answers, lambda *counts: told.append(counts))
-    return made, answers, told
+    rows = chosen(labeler, clip)
+    study = labeler.study(clip, rows, answers, lambda *counts: told.append(counts))
+    return labeler.lesson([study], [rows]), answers, told
 
 
 def test_a_lesson_shows_the_car_without_its_shadow():
@@ -81,7 +82,7 @@ def test_a_file_that_is_no_segmenter_is_told_before_the_other_labeler_runs():
     clip = Street(count=4)
     clip.frames = None
     with pytest.raises(LabelerError, match="cannot be loaded"):
-        labeler.lesson(clip, {1: [0]}, {}, lambda done, total: None)
+        labeler.study(clip, {1: [0]}, {}, lambda done, total: None)
 
 
 def test_a_student_without_a_step_of_training_is_refused():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spotlabel.labelers.base import EvidenceKind
-from spotlabel.labelers.masks.believability import WEIGHTS, believability
+from spotlabel.labelers.masks.believability import WEIGHTS, believability, taken, told_against
 from spotlabel.labelers.masks.cues import (
     Cues,
     box_cues,
@@ -160,3 +160,54 @@ def test_belief_stays_in_range_and_never_falls_as_a_cue_improves(cues, which, be
         return float(believability(Cues(**shown), column(of["temporal"]))[0])
 
     assert 0 <= belief(worse) <= belief(raised) + 1e-6 <= 1 + 1e-6
+
+
+def spread(fill: float, boxes: int = 1) -> Cues:
+    """Boxes that are filled little, of which all cues but size complain."""
+    return Cues(*(np.full(boxes, value, np.float32) for value in (fill, 0.2, 0.5, 0.0, np.nan, 60)))
+
+
+@given(SHARE, SHARE, st.floats(0.001953125, 1, width=32))
+def test_where_two_witnesses_have_spoken_their_agreement_alone_tells(iou, temporal, fill):
+    figures = {"network_iou": column(iou)}
+    assert believability(spread(fill), column(temporal), figures)[0] == pytest.approx((1 + iou) / 2, abs=1e-6)
+
+
+def test_a_box_without_foreground_is_not_believed_whatever_the_witnesses_say():
+    assert believability(spread(0.0), column(np.nan), {"network_iou": column(1.0)}).tolist() == [0.0]
+
+
+def test_boxes_of_which_the_network_says_nothing_are_judged_as_ever():
+    figures = {"network_iou": column(np.nan, 0.9)}
+    found = believability(spread(0.2, 2), column(0.5, 0.5), figures)
+    alone = believability(spread(0.2), column(0.5))
+    assert found.tolist() == pytest.approx([alone[0], 0.95], abs=1e-6)
+    assert found[0] == alone[0]
+
+
+def test_floods_and_guesses_are_doubted():
+    full = Cues(*(np.full(3, value, np.float32) for value in (1, 1, 1, 0, np.nan, 60)))
+    figures = {"seen": column(1, 0, 1), "flooded": column(0, 0, 1)}
+    found = believability(full, np.ones(3, np.float32), figures)
+    assert found.tolist() == pytest.approx([1, 1 - WEIGHTS["seen"], 1 - WEIGHTS["flooded"]])
+
+
+def test_what_told_most_against_a_box_is_named():
+    good = {
+        "fill": 0.7,
+        "contact": 1,
+        "agreement": 1,
+        "overlap": 0,
+        "own_fill": np.nan,
+        "size": 60,
+        "temporal": 1,
+    }
+    columns = {name: np.full(4, value, np.float32) for name, value in good.items()}
+    columns |= {
+        "fill": column(0.7, 0.1, 0.7, 0.1),
+        "network_iou": column(np.nan, np.nan, 0.2, np.nan),
+        "believability": column(1, 0.2, 0.6, np.nan),
+    }
+    assert told_against(columns) == ["", "fill", "network", ""]
+    assert taken(columns)["network"].tolist() == pytest.approx([0, 0, 0.4, 0])
+    assert told_against({"fill": column(0.3, 0.4)}) == ["", ""]

@@ -115,6 +115,22 @@ def test_coco_tells_the_annotated_box_and_how_far_its_mask_can_be_believed(
     assert [(row["category_id"], row.get("track_id")) for row in crowds] == [(1, 5), (1, None), (2, None)]
 
 
+def test_an_ignore_region_has_no_hole_where_a_box_without_a_mask_lies(tmp_path: Path) -> None:
+    """In every class the whole region is left out of account, also beside the box that lies in it."""
+    tree = exporting.recipe_tree(tmp_path)
+    tree["dataset"]["ignore"] = [[0, 0, 20, 12]]
+    recipe = exporting.labelled(tmp_path, "gate", dataset=tree["dataset"])
+    rows = json.loads((written(recipe, tmp_path, "coco") / "annotations/gate.json").read_text())[
+        "annotations"
+    ]
+    crowds = [row for row in rows if row["image_id"] == 1 and row["iscrowd"]]
+    assert [(row["category_id"], row.get("track_id"), row["area"]) for row in crowds] == [
+        (1, 5, 8 * 6),
+        (1, None, 20 * 12),
+        (2, None, 20 * 12),
+    ]
+
+
 def test_youtube_vis(recipe: Path, by_coco: Found, tmp_path: Path) -> None:
     to = written(recipe, tmp_path, "youtube-vis")
     found = exporting.read_youtube_vis(to / "annotations/gate.json")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pycocotools import mask as coco_mask
 
 from spotlabel.pipeline.errors import DatasetError, SpotlabelError, StoreError
 from spotlabel.pipeline.manual import Decision, drop_manual
@@ -120,6 +121,46 @@ def test_what_is_of_no_box_is_told_and_left_out(root: Path):
     assert changes.remarks() == [
         f"2 shapes are of no box of the dataset, or of several: {', '.join(places)}",
         "3 boxes have a mask here and no shape in the file: left as they are (see --absent)",
+    ]
+
+
+def test_a_track_that_is_no_number_is_told_and_the_box_tells_the_object(root: Path):
+    path = importing.exported(root, "coco")
+    importing.edit(path, "coco", INDEX, RING, without_a_row)
+    document = json.loads(path.read_text())
+    named = [row for row in document["annotations"] if row.get("track_id") == RING]
+    for row in named:
+        row["track_id"] = "car-7"
+    path.write_text(json.dumps(document))
+    changes = importing.imported(root, path, "coco")
+    assert [(one.frame, one.track, one.decision) for one in changes.corrections] == [(5, RING, Decision.MASK)]
+    first = [f"annotations[{document['annotations'].index(row)}]" for row in named[:3]]
+    assert changes.remarks() == [
+        f"{len(named)} shapes name a track that is no whole number, their boxes tell which they are: "
+        f"{', '.join(first)}, ..."
+    ]
+
+
+def test_boxes_that_nothing_tells_apart_are_told_and_left(root: Path):
+    gt = root / "data" / "gate" / "gt" / "gt.txt"
+    rows = [line.split(",") for line in gt.read_text().splitlines()]
+    again = [row for row in rows if row[1] == str(RING) and row[0] == "5"]
+    gt.write_text("\n".join(",".join([row[0], "-1", *row[2:]]) for row in [*rows, *again]))
+    importing.relabel(root)
+    path = importing.exported(root, "coco")
+    assert importing.imported(root, path, "coco").remarks() == []
+    document = json.loads(path.read_text())
+    objects = [row for row in document["annotations"] if row["image_id"] == 3 and not row["iscrowd"]]
+    (row,) = (row for row in objects if row["bbox"][2:] == [16.5, 17])
+    drawn = np.zeros((exporting.HEIGHT, exporting.WIDTH), np.uint8, order="F")
+    x, y = int(row["bbox"][0]) + 2, int(row["bbox"][1]) + 2
+    drawn[y : y + 3, x : x + 3] = 1
+    row["segmentation"]["counts"] = coco_mask.encode(drawn)["counts"].decode()
+    path.write_text(json.dumps(document))
+    changes = importing.imported(root, path, "coco")
+    assert (changes.corrections, changes.twins) == ([], 1)
+    assert changes.remarks() == [
+        "1 boxes have no track and the edges of another one of their frame: left as they are"
     ]
 
 

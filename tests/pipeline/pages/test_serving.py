@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.pages.serving.answer import (
     Answer,
     ChangedError,
+    Query,
     RequestError,
     Routes,
     json_answer,
@@ -23,6 +25,7 @@ from spotlabel.pipeline.pages.serving.answer import (
     whole,
 )
 from spotlabel.pipeline.pages.serving.server import MOST_BYTES, PageServer, PortError
+from tests.helpers.tuning import until
 
 
 def _fails(_asked: object) -> Answer:
@@ -253,3 +256,35 @@ def test_arrays_begin_behind_the_facts() -> None:
 def test_a_port_that_is_taken(server: PageServer) -> None:
     with pytest.raises(PortError, match=r"--port \d+: .*; leave it out for a free one"):
         PageServer(server.server_address[1])
+
+
+def test_a_page_that_ends_finishes_what_it_answers_and_begins_nothing() -> None:
+    """A thread that is inside a library when the interpreter ends would take the process down."""
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(_query: Query) -> Answer:
+        begun.set()
+        assert go.wait(30)
+        return json_answer({"slow": True})
+
+    server = PageServer(0)
+    serving = threading.Thread(target=server.serve, args=(Routes({"slow": slow}, {}, {}),), daemon=True)
+    serving.start()
+    place = urlsplit(server.guard.address)
+    kept, other = (
+        http.client.HTTPConnection(place.hostname or "", place.port or 0, timeout=30) for _ in range(2)
+    )
+    other.request("GET", f"{place.path}nothing")
+    assert other.getresponse().read()
+    kept.request("GET", f"{place.path}slow")
+    assert begun.wait(30)
+    threading.Thread(target=server.shutdown, daemon=True).start()
+    until(lambda: server._ended)
+    other.request("GET", f"{place.path}slow")  # its connection stands still
+    with pytest.raises((http.client.HTTPException, OSError)):
+        other.getresponse()
+    assert serving.is_alive()
+    go.set()
+    assert json.loads(kept.getresponse().read()) == {"slow": True}
+    serving.join(30)
+    assert not serving.is_alive()

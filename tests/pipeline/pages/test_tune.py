@@ -22,6 +22,7 @@ from spotlabel.pipeline.pages.tune.relabelling import Relabelling
 from spotlabel.pipeline.pages.tune.saving import RecipeFile
 from spotlabel.pipeline.pages.tune.telling import telling_frames
 from spotlabel.pipeline.recipes.recipe import build_recipe, load_recipe
+from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.upkeep.plan import items, one_item
 from tests.helpers.recipes import command, environment, spotlabel, tree, write
@@ -348,3 +349,17 @@ def test_what_cannot_be_tuned_is_a_line(street: Path) -> None:
     found = spotlabel("tune", "nothing", "--no-browser")
     assert found.returncode == 2
     assert len(found.stderr.splitlines()) == 1
+
+
+def test_without_any_evidence_there_is_a_line_and_no_page(tmp_path: Path) -> None:
+    path = write(tmp_path / "my r.yaml", tree(tmp_path / "data", tmp_path / "out", "first", "second"))
+    found = spotlabel("tune", path, "--no-browser")
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr == (
+        f"error: {tmp_path / 'out'}: no video has evidence to make masks of; "
+        f"run `spotlabel label '{path}'` first\n"
+    )
+    # With evidence of some, the first of these is what opens.
+    outcome = run_sequence(load_recipe(str(path)), "second", False, lambda *_: None)
+    assert not outcome.failed, outcome.error
+    assert told(opened(path).start({}))["first"] == 1

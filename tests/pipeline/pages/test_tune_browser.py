@@ -78,7 +78,9 @@ def put(driver: Any, name: str, value: object, event: str) -> None:
     )  # fmt: skip
 
 
-def shown(driver: Any, pane: int = 0, what: str = "mask", dtype: str = "u1") -> npt.NDArray[Any]:
+def shown(
+    driver: Any, pane: int = 0, what: str = "mask", dtype: str = "u1", size: tuple[int, int] = SIZE
+) -> npt.NDArray[Any]:
     """The mask or the owners that a pane shows."""
     settled(driver)
     text = driver.execute_script(
@@ -87,7 +89,7 @@ def shown(driver: Any, pane: int = 0, what: str = "mask", dtype: str = "u1") -> 
         "let s = ''; for (const v of b) s += String.fromCharCode(v); return btoa(s)",
         pane, what,
     )  # fmt: skip
-    return np.frombuffer(base64.b64decode(text), dtype).reshape(SIZE)
+    return np.frombuffer(base64.b64decode(text), dtype).reshape(size)
 
 
 def frame(driver: Any) -> int:

@@ -12,7 +12,8 @@ from spotlabel.pipeline.errors import RecipeError
 from spotlabel.pipeline.recipes.recipe import build_recipe, load_bundled, load_recipe
 from spotlabel.pipeline.recipes.tree import bundled_recipes, parse_yaml
 from spotlabel.pipeline.sequence import Camera
-from spotlabel.pipeline.upkeep.plan import items, thresholds_without_effect
+from spotlabel.pipeline.upkeep.notes import thresholds_without_effect
+from spotlabel.pipeline.upkeep.plan import items
 from tests.helpers.recipes import tree, write
 
 

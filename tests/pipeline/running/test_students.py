@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from spotlabel.labelers.learned.segmenter import Segmenter
+from spotlabel.labelers.learned.student import BoxbgStudent
 from spotlabel.pipeline.atomic import clear_partials, locked_partial
 from spotlabel.pipeline.names import student_path
 from spotlabel.pipeline.recipes.recipe import build_recipe
@@ -21,6 +22,9 @@ from spotlabel.pipeline.running import teach_job
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.running.teach_job import run_teaching
 from spotlabel.pipeline.stages import students
+from spotlabel.pipeline.stages.answers import KeptAnswers
+from spotlabel.pipeline.store import MaskReader
+from spotlabel.pipeline.upkeep.plan import evidence_need, items
 from tests.helpers.recipes import environment, spotlabel, write
 from tests.helpers.red_cars import taught_tree
 from tests.helpers.segmenters import segmenter
@@ -101,6 +105,20 @@ def test_a_student_that_fits_is_left_alone(made):
     assert taught(made[0]) == ("fresh", {})
 
 
+def test_other_figures_of_boxes_make_evidence_stale_and_teach_nobody(made, monkeypatch):
+    tree, out = made
+    quality = MaskReader(out / "masks" / "a.h5").quality
+    assert np.isfinite(quality["network_iou"]).any()
+    before = student(out).read_bytes()
+    monkeypatch.setattr(BoxbgStudent, "figures", {**BoxbgStudent.figures, "network_iou": 99})
+    (item,) = items(build_recipe(tree))
+    assert str(evidence_need(build_recipe(tree), item)) == "stale (figures.network_iou: 1 -> 99)"
+    outcome, stages = labelled(tree)
+    assert (outcome.evidence, outcome.masks) == ("made", "made")
+    assert "teaching" not in stages
+    assert student(out).read_bytes() == before
+
+
 @pytest.mark.parametrize("change", ["student", "record", "odd record", "no record", "steps", "teacher"])
 def test_a_student_that_does_not_fit_is_taught_again(made, change, tmp_path):
     tree, out = made
@@ -153,7 +171,7 @@ def test_answers_damaged_anywhere_count_as_none_or_are_what_they_were(tmp_path):
     rng = np.random.default_rng(0)
     said = {(number, 0): [rng.integers(0, 256, (9, 7), np.uint8)] for number in range(3)}
     path = tmp_path / "a.answers"
-    kept = students.KeptAnswers(path, "of this")
+    kept = KeptAnswers(path, "of this")
     kept.update(said)
     kept.save()
     content = path.read_bytes()
@@ -161,18 +179,15 @@ def test_answers_damaged_anywhere_count_as_none_or_are_what_they_were(tmp_path):
         damaged = bytearray(content)
         damaged[place] ^= 255
         path.write_bytes(damaged)
-        for key, found in students.KeptAnswers(path, "of this").items():
+        for key, found in KeptAnswers(path, "of this").items():
             np.testing.assert_array_equal(found, said[key])
 
 
 def test_what_a_killed_child_left_of_its_answers_is_cleared_with_its_video(tmp_path):
-    fingerprint = {"settings": {"teaching": {}}}
-    mine, other = (
-        students.Student(student_path(tmp_path, "boxbg-student", name), fingerprint) for name in ("a", "b")
-    )
+    mine, other = (students.Student(student_path(tmp_path, "boxbg-student", name), {}) for name in ("a", "b"))
     left = []
     for student_ in (mine, other):
-        for final in (student_.path, student_.state, student_.answers().path):
+        for final in (student_.path, student_.state, student_.path.with_suffix(".answers")):
             partial, lock = locked_partial(final)
             os.close(lock)
             left.append(partial)
@@ -245,11 +260,12 @@ def test_the_command_teaches_every_video(labelled_once, tmp_path):
 KILLED = """
 import json, os, sys
 from spotlabel.labelers.learned.segmenter import Segmenter
+from spotlabel.labelers.learned.student import BoxbgStudent
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
-from spotlabel.pipeline.stages import students
+from spotlabel.pipeline.stages import answers
 
-students._SECONDS_BETWEEN_SAVES = 0.0
+answers._SECONDS_BETWEEN_SAVES = 0.0
 tree, stage, count = json.loads(sys.argv[1])
 
 def progress(name, done, total):

@@ -11,12 +11,14 @@ import pytest
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.manual import Correction, Decision, drop_manual, put_manual
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
+from spotlabel.pipeline.running import labelling
 from spotlabel.pipeline.running.job import Outcome, run_sequence
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.labelled import check_labelled
 from spotlabel.pipeline.upkeep.plan import one_item, plan_item
 from tests.helpers import exporting
+from tests.helpers.recipes import spotlabel
 
 FRAME = 4
 """Number of a frame in which the two objects overlap."""
@@ -242,6 +244,33 @@ def test_boxes_without_tracks_are_told_by_where_they_are(root: Path):
     put(root, Correction(FRAME, -1, box, Decision.BACKGROUND))
     relabel(root)
     assert store(root).manual[masks.boxes.rows(index)].tolist() == [0, 3, 0]
+
+
+def test_boxes_that_nothing_tells_apart_are_told_and_not_guessed_at(root: Path):
+    gt = root / "data" / "a" / "gt" / "gt.txt"
+    rows = [line.split(",") for line in gt.read_text().splitlines()]
+    without = [[row[0], "-1", *row[2:]] for row in rows]
+    twins = [row for row in without if row[0] == str(FRAME) and rows[without.index(row)][1] == str(RING)]
+    gt.write_text("\n".join(",".join(row) for row in [*without, *twins]))
+    relabel(root)
+    masks = store(root)
+    boxes = masks.boxes.at(masks.index_of(FRAME))
+    (twin,) = {tuple(box) for box in boxes.tolist() if boxes.tolist().count(box) == 2}
+    put(root, Correction(FRAME, -1, np.array(twin, np.float32), Decision.BACKGROUND))
+    outcome = relabel(root)
+    assert any("several boxes with these edges and no track: 1" in line for line in outcome.remarks)
+    assert not store(root).manual.any()
+
+
+def test_a_run_without_work_repeats_which_corrections_do_not_apply(root: Path):
+    put(root, Correction(FRAME, 99, np.array([0, 0, 5, 5], np.float32), Decision.UNKNOWN))
+    said = "of the corrections by hand 1 do not apply (box gone: 1); `spotlabel manual list` names them"
+    for _ in range(2):
+        (outcome,) = labelling.relabel(recipe(root))
+        assert said in outcome.remarks
+    assert (outcome.evidence, outcome.masks) == ("fresh", "fresh")
+    done = spotlabel("relabel", root / "recipe.yaml")
+    assert done.stdout.splitlines()[1:] == [f"a: {said}"]
 
 
 def test_a_damaged_store_of_corrections_fails_its_video_by_name(root: Path):

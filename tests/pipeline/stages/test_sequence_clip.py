@@ -12,7 +12,7 @@ from spotlabel.pipeline.frames.folder import ImageFolder, scan_images
 from spotlabel.pipeline.frames.options import FrameOptions
 from spotlabel.pipeline.running.calibrate import _Head
 from spotlabel.pipeline.sequence import Camera, Sequence
-from spotlabel.pipeline.stages.evidence import SequenceClip
+from spotlabel.pipeline.stages.clip import SequenceClip
 from tests.helpers.frame_files import encode, noise
 
 

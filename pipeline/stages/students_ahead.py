@@ -1,0 +1,85 @@
+"""What a run is about to teach: how many boxes the teacher will be asked about, and how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from spotlabel.labelers.base import TaughtLabeler, file_settings, instance, is_taught
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.stages.students import Student, chosen_rows, kept_answers, silently
+from spotlabel.pipeline.upkeep.plan import Item
+
+SECONDS_A_BOX = 1.4
+"""CPU seconds that U2-Net takes for a box, those that the image's border cuts among them."""
+SECONDS_A_MEGAPIXEL = 1.6
+"""CPU seconds of training for a million pixels of crops: 131 s for 800 steps of 16 crops of 80 x 80 px."""
+
+
+@dataclass(frozen=True)
+class StudentAhead:
+    """A student that is to be taught.
+
+    Attributes:
+        path: where it will stand.
+        items: the videos that it is taught on, without a group.
+        most: boxes of these that the teacher is asked about, at most.
+        training: CPU seconds of the training, about.
+    """
+
+    path: Path
+    items: tuple[Item, ...]
+    most: int
+    training: float
+
+    def asked(self, recipe: Recipe) -> tuple[int, int]:
+        """How many boxes the lesson is about, and about how many of these the teacher has already spoken.
+
+        Raises:
+            SpotlabelError, OSError: the annotations of a video cannot be read.
+        """
+        item = self.items[0]
+        # What a labeler is made of does not decide which boxes it chooses.
+        unread = dict.fromkeys(file_settings(item.labeler), b"")
+        labeler = cast(TaughtLabeler, instance(item.labeler, item.settings, unread))
+        with silently():
+            rows = chosen_rows(labeler, [(one, one.sequence.load()) for one in self.items])
+        known = 0
+        for one, some in zip(self.items, rows, strict=True):
+            answers = kept_answers(recipe, one)
+            known += sum((number, row) in answers for number, listed in some.items() for row in listed)
+        return sum(len(listed) for some in rows for listed in some.values()), known
+
+
+def students_ahead(recipe: Recipe, chosen: Iterable[Item]) -> list[StudentAhead]:
+    """The students that have to be taught before these videos can be labelled, each once.
+
+    Args:
+        recipe: the recipe.
+        chosen: videos that can be used.
+
+    Raises:
+        SpotlabelError, OSError: a file that one depends on cannot be read.
+    """
+    ahead: dict[Path, StudentAhead] = {}
+    for item in chosen:
+        if not is_taught(item.labeler) or item.student_path in ahead:
+            continue
+        if Student.of(recipe, item).whole() is None:
+            items = [item] if item.group is None else [item.alone(one) for one in item.group.members]
+            most, training = teaching_cost(item.settings)
+            ahead[item.student_path] = StudentAhead(item.student_path, tuple(items), most, training)
+    return list(ahead.values())
+
+
+def teaching_cost(settings: Any) -> tuple[int, float]:
+    """Boxes that the teacher is asked about, at most, and CPU seconds of the training, about.
+
+    Args:
+        settings: of a labeler that is taught.
+    """
+    teaching = settings.teaching
+    megapixels = teaching.steps * teaching.batch * teaching.size**2 / 1e6
+    return teaching.boxes, SECONDS_A_MEGAPIXEL * megapixels

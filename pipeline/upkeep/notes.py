@@ -1,0 +1,46 @@
+"""What of a recipe has no effect on the videos at hand, or hardly the one that was meant."""
+
+from __future__ import annotations
+
+from spotlabel.labelers.base import EvidenceKind, is_taught
+from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.upkeep.plan import Item
+
+_THRESHOLDS = {"motion_threshold": EvidenceKind.MOTION, "distance_threshold": EvidenceKind.DISTANCE}
+"""Mask settings that act on one kind of evidence alone."""
+_NAMES_SHOWN = 3
+
+
+def notes(recipe: Recipe, chosen: list[Item]) -> list[str]:
+    """A line for each such thing."""
+    return thresholds_without_effect(recipe, chosen) + videos_without_camera(recipe, chosen)
+
+
+def thresholds_without_effect(recipe: Recipe, chosen: list[Item]) -> list[str]:
+    """A line for every threshold that the recipe sets and no evidence of these sequences listens to."""
+    labelers = {item.labeler.name: item.labeler.kind for item in chosen}
+    made = ", ".join(f"{name}: {kind}" for name, kind in sorted(labelers.items()))
+    written = recipe.tree.get("masks", {})
+    return [
+        f"masks.{name} is set and has no effect: it is for {kind} evidence ({made})"
+        for name, kind in _THRESHOLDS.items()
+        if written.get(name) is not None and chosen and kind not in labelers.values()
+    ]
+
+
+def videos_without_camera(recipe: Recipe, chosen: list[Item]) -> list[str]:
+    """A line about the videos whose names tell no camera where those of one camera share a student."""
+    if not recipe.shares_students:
+        return []
+    names = [
+        item.sequence.name
+        for item in chosen
+        if is_taught(item.labeler) and recipe.students.group_of(item.sequence.name) is None
+    ]
+    if not names:
+        return []
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return [
+        f"students.camera tells no camera in {', '.join(names[:_NAMES_SHOWN])}{more}: "
+        f"a student of its own for {'each' if len(names) > 1 else 'it'}"
+    ]
