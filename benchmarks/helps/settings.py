@@ -80,9 +80,7 @@ MVI = Data("mvi-40201", Split.REPORT, 1, {"reader": "ua-detrac"}, "ua-detrac")
 TEST_STREETS = Data("test-streets", Split.REPORT, 1, rendered(streets(221)[1:]))
 
 SCENES = {
-    "streets": Scene(
-        "Rendered streets", STREET_SCENES, TEST_STREETS, range(120), range(120), 4, 6, 14, True
-    ),
+    "streets": Scene("Rendered streets", STREET_SCENES, TEST_STREETS, range(120), range(120), 4, 6, 14, True),
     "mvi-40201": Scene("MVI_40201", (MVI,), MVI, range(280), range(300, 400), 2, 4, 18, False),
 }
 """Training and test frames of MVI_40201 lie 20 frames, .8 s, apart."""
