@@ -34,7 +34,7 @@ def test_an_archive_of_cvat_is_told_as_such(root: Path, tmp_path: Path):
     path = tmp_path / "task.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("annotations.xml", "<annotations/>")
-    with pytest.raises(DatasetError, match="task.zip: is a ZIP archive, expected XML .unpack it first"):
+    with pytest.raises(DatasetError, match=r"task\.zip: is a ZIP archive, expected XML \(unpack it first"):
         importing.imported(root, path, "cvat")
 
 
