@@ -15,7 +15,8 @@ from spotlabel.pipeline.upkeep.plan import Item
 
 
 def _path(item: Item) -> Path:
-    return item.out / "logs" / f"{file_stem(item.sequence.name)}.speeds.json"
+    stems = file_stem(item.sequence.name), file_stem(item.labeler.name)  # labelers may share an output root
+    return item.out / "logs" / f"{'.'.join(stems)}.speeds.json"
 
 
 def keep_speeds(item: Item, frames: int, seconds: Mapping[str, float]) -> None:

@@ -17,9 +17,19 @@ def unlabelled(root: Path) -> tuple[Item, Path]:
     """A video without masks, and where its speeds would stand."""
     scene = {"name": "street", "frames": 3, "width": 64, "height": 48}
     (item,) = items(build_recipe({"out": str(root), "dataset": {"reader": "synthetic", "scenes": [scene]}}))
-    path = root / "logs" / "street.speeds.json"
+    path = root / "logs" / f"street.{item.labeler.name}.speeds.json"
     path.parent.mkdir(parents=True)
     return item, path
+
+
+def test_speeds_of_another_labeler_are_not_this_ones(tmp_path: Path) -> None:
+    scene = {"name": "street", "frames": 3, "width": 64, "height": 48}
+    tree = {"out": str(tmp_path), "dataset": {"reader": "synthetic", "scenes": [scene]}}
+    one, other = (items(build_recipe(tree | {"labeler": name}))[0] for name in ("mog2", "filled-box"))
+    keep_speeds(one, 6, {"evidence": 3.0, "masks": 1.0})
+    keep_speeds(other, 6, {"evidence": 0.5})
+    assert read_speeds(one) == {"evidence": 2.0, "masks": 6.0}
+    assert read_speeds(other) == {"evidence": 12.0}
 
 
 def test_speeds_are_told_when_asked_for_alone(tmp_path: Path) -> None:
