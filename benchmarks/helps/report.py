@@ -44,7 +44,7 @@ def section(records: Records) -> str:
         seed for seed in {s for _, s in records} if all((variant, seed) in records for variant in variants)
     )
     if not seeds:
-        return "No seed has a run of every variant."
+        return "Not measured: no seed has a run of every variant."
     table = {variant: _figures(records, variant, seeds) for variant in variants}
     named = [name for name in TITLES if any(name in figures for figures in table.values())]
     head = [TITLES[name] for name in named]

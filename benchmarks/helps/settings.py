@@ -62,7 +62,6 @@ class Scene:
         every: see ``train_frames``.
         every_test: see ``test_frames``.
         epochs: how often the training frames are gone through.
-        scale: at which frames are tested, so that objects have the size at which they were trained.
         exact: whether there is exact truth of pixels, to train on and to measure with.
     """
 
@@ -74,7 +73,6 @@ class Scene:
     every: int
     every_test: int
     epochs: int
-    scale: float
     exact: bool
 
 
@@ -82,10 +80,8 @@ MVI = Data("mvi-40201", Split.REPORT, 1, {"reader": "ua-detrac"}, "ua-detrac")
 TEST_STREETS = Data("test-streets", Split.REPORT, 1, rendered(streets(221)[1:]))
 
 SCENES = {
-    "streets": Scene(
-        "Rendered streets", STREET_SCENES, TEST_STREETS, range(120), range(120), 4, 6, 14, 1.0, True
-    ),
-    "mvi-40201": Scene("MVI_40201", (MVI,), MVI, range(280), range(300, 400), 2, 4, 18, 2 / 3, False),
+    "streets": Scene("Rendered streets", STREET_SCENES, TEST_STREETS, range(120), range(120), 4, 6, 14, True),
+    "mvi-40201": Scene("MVI_40201", (MVI,), MVI, range(280), range(300, 400), 2, 4, 18, False),
 }
 """Training and test frames of MVI_40201 lie 20 frames, .8 s, apart."""
 
@@ -103,12 +99,16 @@ class Settings:
         share: of the scene's frames; for quick looks.
     """
 
-    canvas: tuple[int, int] = (192, 320)
+    canvas: tuple[int, int] = (128, 192)
     extent: float = 0.5
     batch: int = 8
     rate: float = 2e-3
     segmentation: float = 5.0
     share: float = 1.0
+
+    def scale(self, width: int) -> float:
+        """Of frames so many px wide in tests: objects have the size at which they were trained."""
+        return self.canvas[1] / (self.extent * width)
 
     def as_data(self) -> dict[str, Any]:
         """Plain data, comparable with what JSON gives back."""

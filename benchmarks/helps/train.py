@@ -42,11 +42,10 @@ def run(settings: Settings, scene_name: str, places: Places, job: Job, device: t
     torch.manual_seed(job.seed)
     network = spec.build().to(device)
     losses = train(network, frames, asked, device)
-    options = PredictOptions(
-        scales=(scene.scale,), attention=scene.exact and bool(network.attentions), batch=4
-    )
-    predictor = Predictor(network, spec, options, Switches(str(device)))
     tested = frames_to_test(places, scene)
+    scale = settings.scale(tested.parts[0].video.frames.size[1])
+    options = PredictOptions(scales=(scale,), attention=scene.exact and bool(network.attentions), batch=4)
+    predictor = Predictor(network, spec, options, Switches(str(device)))
     count = max(1, round(len(tested) * settings.share))
     figures = tally(predictor, held_frames(tested, range(count), options.batch)).figures()
     return Run(

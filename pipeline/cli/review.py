@@ -113,7 +113,11 @@ def _drawn(drawn: Proposal, chosen: list[Item]) -> list[Asked]:
     rows = {chosen[place].sequence.name: boxes_by_key(place, masks) for place, masks in _masks(chosen, named)}
     queue = from_list(boxes, rows)
     if gone := len(boxes) - len(queue):
-        echo(f"{gone} of {len(boxes)} drawn boxes are left out: no masks have them now", err=True)
+        echo(
+            f"{gone} of {len(boxes)} drawn boxes are left out: no masks have them now, or nothing tells them "
+            "from others of their frames",
+            err=True,
+        )
     return queue
 
 

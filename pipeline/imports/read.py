@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ def _cvat(path: Path) -> Iterator[Picture]:
             path, "", "has no <video>/annotations.xml", "name an XML file, or the folder of an export to CVAT"
         )
     for file in files:
+        if file.is_file() and zipfile.is_zipfile(file):
+            raise DatasetError.at(file, "", "is a ZIP archive, expected XML", "unpack it first")
         yield from read_cvat_masks(file)
 
 

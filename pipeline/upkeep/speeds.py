@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from spotlabel.pipeline.atomic import write_atomically
 from spotlabel.pipeline.names import file_stem
+from spotlabel.pipeline.regular import regular_bytes
 from spotlabel.pipeline.upkeep.plan import Item
 
 
 def _path(item: Item) -> Path:
-    return item.out / "logs" / f"{file_stem(item.sequence.name)}.speeds.json"
+    stems = file_stem(item.sequence.name), file_stem(item.labeler.name)  # labelers may share an output root
+    return item.out / "logs" / f"{'.'.join(stems)}.speeds.json"
 
 
 def keep_speeds(item: Item, frames: int, seconds: Mapping[str, float]) -> None:
@@ -35,7 +37,7 @@ def keep_speeds(item: Item, frames: int, seconds: Mapping[str, float]) -> None:
 def read_speeds(item: Item) -> dict[str, float]:
     """Frames a second by stage (``evidence``, ``masks``), of the last run of each; empty if nobody knows."""
     try:
-        known = json.loads(_path(item).read_bytes())
+        known = json.loads(regular_bytes(_path(item)))
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(known, dict):
@@ -43,5 +45,7 @@ def read_speeds(item: Item) -> dict[str, float]:
     return {
         stage: float(speed)
         for stage, speed in known.items()
-        if stage in ("evidence", "masks") and isinstance(speed, int | float) and 0 < speed < math.inf
+        if stage in ("evidence", "masks")
+        and isinstance(speed, int | float)
+        and 0 < speed <= sys.float_info.max
     }

@@ -32,12 +32,13 @@ function show(told) {
   at("audit").hidden = false;
   const rest = [
     told.unsure && `${told.unsure} nobody can tell`,
+    told.elsewhere && `${told.elsewhere} are of other videos, so this is not of all masks`,
     told.pending && `${told.pending} are being worked out`,
     told.lacking && `${told.lacking} cannot be compared${told.problem && ` (${told.problem})`}`,
   ].filter(Boolean);
   const figure = told.mean === null
     ? "no figure yet"
-    : `mean IoU of all masks ${told.mean.toFixed(3)}, 95 % interval ${told.low.toFixed(3)} to ${told.high.toFixed(3)}, from ${told.boxes} boxes`;
+    : `mean IoU ${told.elsewhere ? "here" : "of all masks"} ${told.mean.toFixed(3)}, 95 % interval ${told.low.toFixed(3)} to ${told.high.toFixed(3)}, from ${told.boxes} boxes`;
   at("audit-told").textContent = `Audit: ${figure}; ${told.decided} of ${told.proposed} decided${rest.length ? `, ${rest.join(", ")}` : ""}.`;
   if (told.mean !== null) {
     history.set(told.decided, told);

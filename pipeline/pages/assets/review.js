@@ -260,9 +260,9 @@ const actions = {
     if (shown.mask.includes(1)) decide("mask", shown.mask);
     else tell("There is no mask to accept here: paint one, fill the box, or say that it is empty.");
   },
-  unknown: () => decide("unknown"),
-  fill: () => decide("mask", filled()),
-  empty: () => decide("background"),
+  unknown: () => unlessPainted("unknown", () => decide("unknown")),
+  fill: () => unlessPainted("fill", () => decide("mask", filled())),
+  empty: () => (shown.mask.includes(1) ? unlessPainted("empty", () => decide("background")) : decide("background")),
   next: () => unlessPainted("next", () => choose((shown.candidate + 1) % shown.candidates.length)),
   skip: () => unlessPainted("skip", () => open(following(here) ?? here)),
   back: () => unlessPainted("back", () => open(Math.max(0, here - 1))),

@@ -46,6 +46,10 @@ class Gauge:
         self, recipe: Recipe, chosen: Sequence[Item], queue: Sequence[Asked], proposal: Proposal
     ) -> None:
         self._proposal, self._closed = proposal, threading.Event()
+        names = {item.sequence.name for item in chosen}
+        drawn = {(box.video, box.key) for box in proposal.boxes}
+        self._proposed = len(drawn)
+        self._elsewhere = sum(video not in names for video, _ in drawn)
         places = sorted({box.video for box in queue})
         self._videos = [
             _Video(recipe, chosen[place], [box for box in queue if box.video == place], self._closed)
@@ -59,7 +63,8 @@ class Gauge:
         Returns:
             ``proposed``, ``decided``, ``unsure`` (decided, and nobody can tell) and ``boxes`` (those that the
             figure is of); ``mean``, ``low`` and ``high`` are None without any. ``pending`` boxes are being
-            worked out, ``lacking`` cannot be, for the reason in ``problem``.
+            worked out, ``lacking`` cannot be, for the reason in ``problem``; ``elsewhere`` are of videos that
+            were not chosen: then the figure is not of all masks.
         """
         with self._lock:
             sample = [one for video in self._videos for one in video.judged()]
@@ -68,7 +73,8 @@ class Gauge:
         pending = sum(video.pending for video in self._videos)
         lacking = sum(video.lacking for video in self._videos)
         return {
-            "proposed": len(self._proposal.boxes),
+            "proposed": self._proposed,
+            "elsewhere": self._elsewhere,
             "decided": len(sample) + pending + lacking,
             "unsure": unsure,
             "pending": pending,
@@ -109,8 +115,8 @@ class _Video:
         if decided and not self._looked:
             self._looked = True
             self._look()
+        working = self._thread is not None and self._thread.is_alive()  # first: it may end at any moment
         known = [(box, one) for box, one in decided if box.row in self._made]
-        working = self._thread is not None and self._thread.is_alive()
         self.pending = (len(decided) - len(known)) * working
         self.lacking = len(decided) - len(known) - self.pending
         name = self._item.sequence.name

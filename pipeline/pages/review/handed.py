@@ -74,7 +74,8 @@ def hand_over(
         images: whether the frames go along.
 
     Raises:
-        ExportError: the folder is in use, the format cannot hold a video, or the disk is full.
+        ExportError: all boxes are decided, the folder is in use, the format cannot hold a video, or the disk
+            is full.
         StoreError, DatasetError: masks are missing, damaged or not those that the recipe asks for.
         ChangedInputError: masks changed meanwhile.
     """
@@ -85,6 +86,11 @@ def hand_over(
     for place, box in enumerate(queue, 1):
         if said_of(said[box.video], box) is None:
             waiting.setdefault(box.video, []).append((place, box))
+    if not waiting:
+        raise ExportError(
+            f"--to {to}: nothing to write: all {len(queue)} boxes are decided already; "
+            "`spotlabel relabel` puts them into the masks"
+        )
     with staging(to, "queue") as stage:
         lines: dict[int, str] = {}
         for video in sorted(waiting):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.pipeline.manual import Correction, Corrections, Key
+from spotlabel.pipeline.manual import Correction, Corrections, Key, has_twin
 from spotlabel.pipeline.store import FrameState, MaskReader
 
 COUNT = 200
@@ -60,7 +60,8 @@ def doubtful(video: int, masks: MaskReader, apart: Column | None = None) -> list
     Args:
         video: its place in the recipe's list.
         masks: its store. Boxes of frames of which all is unknown, and of classes that hold no foreground,
-            are left out, and those whose corrections are in the masks already.
+            are left out, those whose corrections are in the masks already, and those that no correction can
+            tell from another of their frame.
         apart: float64 (N,), how little labelers agree about each box, 0 to 1, NaN where nobody looked.
     """
     boxes, quality = masks.boxes, masks.quality
@@ -80,7 +81,7 @@ def doubtful(video: int, masks: MaskReader, apart: Column | None = None) -> list
     return [
         _asked(video, masks, (row, int(frame[row])), reasons[reason[row]], float(most[row]))
         for row in rows.tolist()
-        if most[row] > 0
+        if most[row] > 0 and _nameable(masks, row, int(frame[row]))
     ]
 
 
@@ -101,6 +102,12 @@ def _doubts(
         "outcome": np.where(believed & ((fill < OUTCOMES[0]) | (fill > OUTCOMES[1])), 0.9, 0),
     }
     return {name: np.nan_to_num(values) for name, values in found.items()}
+
+
+def _nameable(masks: MaskReader, row: int, index: int) -> bool:
+    """Whether a correction can tell a box from the others of its frame."""
+    boxes = masks.boxes
+    return bool(boxes.track_id[row] >= 0) or not has_twin(boxes, index, row - boxes.rows(index).start)
 
 
 def _asked(video: int, masks: MaskReader, box: tuple[int, int], why: str, doubt: float) -> Asked:
@@ -151,14 +158,15 @@ def from_list(boxes: Iterable[tuple[str, Key]], videos: Mapping[str, Mapping[Key
 
 
 def boxes_by_key(video: int, masks: MaskReader) -> dict[Key, Asked]:
-    """All boxes of a video, as a list that names them asks about them.
+    """All boxes of a video that corrections can tell apart, as a list that names them asks about them.
 
     Args:
         video: its place in the recipe's list.
         masks: its store.
     """
     frame = np.repeat(np.arange(len(masks.boxes)), np.diff(masks.boxes.offsets)).tolist()
-    asked = [_asked(video, masks, (row, index), "proposed", 0.0) for row, index in enumerate(frame)]
+    there = [place for place in enumerate(frame) if _nameable(masks, *place)]
+    asked = [_asked(video, masks, place, "proposed", 0.0) for place in there]
     return {box.key: box for box in asked}
 
 

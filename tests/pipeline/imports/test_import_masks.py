@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,14 @@ def without_a_row(drawn: np.ndarray) -> np.ndarray:
     smaller = drawn.copy()
     smaller[np.flatnonzero(drawn.any(axis=1))[0]] = False
     return smaller
+
+
+def test_an_archive_of_cvat_is_told_as_such(root: Path, tmp_path: Path):
+    path = tmp_path / "task.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("annotations.xml", "<annotations/>")
+    with pytest.raises(DatasetError, match=r"task\.zip: is a ZIP archive, expected XML \(unpack it first"):
+        importing.imported(root, path, "cvat")
 
 
 @every_format

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -114,3 +116,34 @@ def test_what_cannot_be_compared_is_told(own: Path) -> None:
     told = Gauge(stale, items(stale), queue, proposal).told()
     assert (told["lacking"], told["mean"]) == (6, None)
     assert "masks" in told["problem"]
+
+
+def test_a_sample_of_more_videos_than_these_is_told(own: Path) -> None:
+    proposal, queue, item = drawn(own)
+    decide(item, queue, range(8))
+    assert gauge(own, proposal, queue).told()["elsewhere"] == 0
+    others = tuple(replace(box, video="other") for box in proposal.boxes[20:])
+    wider = replace(proposal, boxes=proposal.boxes[:20] + others)
+    told = gauge(own, wider, queue[:20]).told()
+    assert (told["proposed"], told["elsewhere"], told["decided"]) == (24, 4, 8)
+
+
+def test_work_that_ends_while_it_is_asked_about_leaves_nothing_lacking(own: Path) -> None:
+    proposal, queue, item = drawn(own)
+    decide(item, queue, range(6))
+    page = gauge(own, proposal, queue)
+    assert page.told()["boxes"] > 0
+    (video,) = page._videos
+    made, video._made = video._made, {}
+
+    class Ending:
+        """A thread whose last step falls between two questions."""
+
+        def is_alive(self) -> bool:
+            video._made = made
+            return False
+
+    video._thread = cast(threading.Thread, Ending())
+    told = page.told()
+    assert (told["pending"], told["lacking"]) == (0, 0)
+    same_as_the_audit(own, proposal, item, told)

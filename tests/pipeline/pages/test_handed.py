@@ -143,6 +143,15 @@ def test_a_folder_in_use_is_left_alone(own: Path, tmp_path: Path) -> None:
     assert not [path for path in (tmp_path / "to").rglob("*") if path.is_file()]
 
 
+def test_where_all_is_decided_nothing_is_written(own: Path, tmp_path: Path) -> None:
+    recipe, chosen, queue = queue_of(own, 2)
+    said = [Correction(*box.key[:2], np.array(box.box, np.float32), Decision.UNKNOWN) for box in queue]
+    put_manual(chosen[0].manual_path, "street", said)
+    with pytest.raises(ExportError, match="all 2 boxes are decided already; `spotlabel relabel`"):
+        hand_over(recipe, chosen, queue, tmp_path / "to", "none")
+    assert not (tmp_path / "to").exists()
+
+
 def test_options_that_go_together(own: Path, tmp_path: Path) -> None:
     for lone in (["--export", "cvat"], ["--to", tmp_path / "to"]):
         found = spotlabel("review", own, *lone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,24 @@ def test_a_list_is_gone_through_in_its_own_order(own: Path) -> None:
     found = from_list(asked, {"street": boxes_by_key(0, masks)})
     assert [one.key for one in found] == [keys[2], keys[0]]
     assert {one.why for one in found} == {"proposed"}
+
+
+def test_boxes_that_no_correction_tells_apart_are_not_asked_about(own: Path) -> None:
+    masks = MaskReader(video(own).mask_path)
+    first, *_, last = doubtful(0, masks)
+    table = masks.boxes
+    frame = masks.index_of(first.frame)
+    other = next(row for row in range(len(table.xyxy))[table.rows(frame)] if row != first.row)
+    track, xyxy = table.track_id.copy(), table.xyxy.copy()
+    track[[first.row, last.row]] = -1
+    masks.boxes = replace(table, track_id=track, xyxy=xyxy)
+    alone = {one.row for one in doubtful(0, masks)}
+    assert {first.row, last.row} <= alone
+    track[other], xyxy[other] = -1, xyxy[first.row]
+    masks.boxes = replace(table, track_id=track, xyxy=xyxy)
+    assert {one.row for one in doubtful(0, masks)} == alone - {first.row, other}
+    named = {one.row for one in boxes_by_key(0, masks).values()}
+    assert named == set(range(len(table.xyxy))) - {first.row, other}
 
 
 def test_a_box_is_shown_with_the_masks_it_could_have(own: Path) -> None:
@@ -310,7 +329,7 @@ def test_drawn_boxes_that_are_gone_are_told(own: Path) -> None:
         assert len(fetched(address, "start")["boxes"]) == 4
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
-    assert errors.startswith("2 of 6 drawn boxes are left out: no masks have them now\n")
+    assert errors.startswith("2 of 6 drawn boxes are left out: no masks have them now")
 
 
 def test_masks_of_one_video_are_open_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

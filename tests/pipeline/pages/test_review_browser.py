@@ -169,7 +169,7 @@ def test_painting_is_not_let_go_of_unasked(own: Path, shared: Any) -> None:
         painted = paint()
         assert painted != made
         # Every key that would lose it asks first, and leaves it.
-        for key in "cskjz":
+        for key in "ufecskjz":
             press(shared, key)
             until(lambda: "is not accepted yet" in text(shared, "banner"))
             assert shared.execute_script(mask) == painted
