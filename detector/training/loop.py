@@ -126,8 +126,8 @@ def _batches(run: Run, progress: Progress) -> Iterator[Batch | None]:
             raise
         if not run.stop():
             raise TrainingError(
-                f"step {progress.step + 1}: a loader process was killed (out of memory?); the last saved state is "
-                "kept; set training.workers or training.remember lower, then run the same command again"
+                f"step {progress.step + 1}: a loader process was killed (out of memory?); the saved state "
+                "is kept; set training.workers or training.remember lower, then run the same command again"
             ) from error
         yield None
 
