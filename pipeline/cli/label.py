@@ -126,8 +126,8 @@ def _run(recipe: Recipe, only: tuple[str, ...], options: RunOptions) -> None:
     for line in notes(recipe, videos):
         echo(f"note: {line}", err=True)
     if options.dry_run:
-        _tell_plan(recipe, plans, options)
-        sys.exit(1 if any(plan.problem for plan in plans) else 0)
+        teaching = _tell_plan(recipe, plans, options)
+        sys.exit(1 if any(plan.problem for plan in plans) or any("problem" in row for row in teaching) else 0)
     outcomes = _bring_up_to_date(recipe, plans, options)
     if options.as_json:
         echo_lines(json.dumps([asdict(outcome) for outcome in outcomes], indent=1))
@@ -185,16 +185,18 @@ def _plan(recipe: Recipe, videos: list[Item], options: RunOptions) -> list[Plan]
     return plans
 
 
-def _tell_plan(recipe: Recipe, plans: list[Plan], options: RunOptions) -> None:
+def _tell_plan(recipe: Recipe, plans: list[Plan], options: RunOptions) -> list[dict[str, Any]]:
+    """Tell what would be done; what would be taught is given back."""
     teaching = [] if options.masks_only else rows(recipe, ahead_of(recipe, plans))
     if options.as_json:
         told = {"settings": recipe.effective(), "plan": [plan_row(plan) for plan in plans]}
         echo_lines(json.dumps(told | ({"teaching": teaching} if teaching else {}), indent=1))
-        return
+        return teaching
     echo_lines(yaml.safe_dump(recipe.effective(), sort_keys=False))
     console(sys.stdout).print(plan_table(plans))
     for line in totals(teaching):
         echo(line)
+    return teaching
 
 
 def _tell(outcomes: list[Outcome], recipe: Recipe) -> None:

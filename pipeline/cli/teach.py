@@ -96,7 +96,7 @@ def _tell_plan(recipe: Recipe, videos: list[Item]) -> None:
     left = [item.sequence for item in videos if item not in usable]
     for video in left:
         echo(f"left out: {video.name}: {video.problem or 'its labeler has no student'}")
-    if left:
+    if left or any("problem" in row for row in found):
         sys.exit(1)
 
 

@@ -13,6 +13,9 @@ Per = Literal["video", "camera", "dataset"]
 DATASET = "dataset+all"
 """What all videos of a dataset belong to; no file that is named after a video holds a ``+``."""
 
+_BETWEEN = "\0"
+"""Between the parts of a camera's name: no video's name holds it, so two cameras never get one name."""
+
 
 class StudentSharing(Settings):
     """Which videos share a student: the small network of the labelers that are taught (docs/learned.md)."""
@@ -23,7 +26,8 @@ class StudentSharing(Settings):
     camera: str | None = None
     """Regular expression that tells the camera in the name of a video, with `per: camera`: what its groups
     match, all of the match if it has none. `MVI_(\\d{3})` puts MVI_40191 and MVI_40201 together, and
-    `([^/]+)/` the videos of a folder. A video in whose name it is not found has a student of its own."""
+    `([^/]+)/` the videos of a folder. A video in whose name it is not found, or finds nothing but an empty
+    text, has a student of its own."""
 
     @model_validator(mode="after")
     def _tells_cameras(self) -> StudentSharing:
@@ -31,7 +35,7 @@ class StudentSharing(Settings):
             raise ValueError("per: camera needs camera, a regular expression that tells it in a video's name")
         try:
             re.compile(self.camera or "")
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"camera: no regular expression: {error}") from error
         return self
 
@@ -46,4 +50,4 @@ class StudentSharing(Settings):
         if self.per == "video" or not (found := re.search(self.camera or "", name)):
             return None
         parts = found.groups(default="") or (found.group(),)
-        return f"camera+{'-'.join(parts)}"
+        return f"camera+{_BETWEEN.join(parts)}" if any(parts) else None

@@ -21,7 +21,7 @@ from spotlabel.pipeline.inputs import check_inputs
 
 _SECONDS_BETWEEN_SAVES = 20.0
 _MADE_OF = "made_of"
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What reading an archive raises that is none, or no longer."""
 
 

@@ -12,7 +12,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import cast
 
@@ -121,7 +121,7 @@ class _Team:
             files = read_files(item.labeler, item.settings)
             labeler = cast(TaughtLabeler, instance(item.labeler, item.settings, files))
             clip = SequenceClip(item.sequence, self._recipe.frames, self._annotations[place])
-        with self._named(item):
+        with self._named(item), nullcontext() if place == self._own else silently():
             study = studied(
                 self._recipe, item, self._rows[place], labeler=labeler, clip=clip, progress=self._progress
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from spotlabel.labelers.base import TaughtLabeler, file_settings, instance, is_taught
+from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.stages.students import Student, chosen_rows, kept_answers, silently
 from spotlabel.pipeline.upkeep.plan import Item
@@ -58,20 +59,27 @@ def students_ahead(recipe: Recipe, chosen: Iterable[Item]) -> list[StudentAhead]
 
     Args:
         recipe: the recipe.
-        chosen: videos that can be used.
-
-    Raises:
-        SpotlabelError, OSError: a file that one depends on cannot be read.
+        chosen: videos that can be used; one that turns out to be unusable is for whoever reads it to tell.
     """
     ahead: dict[Path, StudentAhead] = {}
     for item in chosen:
         if not is_taught(item.labeler) or item.student_path in ahead:
             continue
-        if Student.of(recipe, item).whole() is None:
+        if not _stands(recipe, item):
             items = [item] if item.group is None else [item.alone(one) for one in item.group.members]
             most, training = teaching_cost(item.settings)
             ahead[item.student_path] = StudentAhead(item.student_path, tuple(items), most, training)
     return list(ahead.values())
+
+
+def _stands(recipe: Recipe, item: Item) -> bool:
+    """Whether the student of a video is there and fits. Where none is, not a frame is read to tell."""
+    if not item.student_path.exists():
+        return False
+    try:
+        return Student.of(recipe, item).whole() is not None
+    except (SpotlabelError, OSError):
+        return False
 
 
 def teaching_cost(settings: Any) -> tuple[int, float]:

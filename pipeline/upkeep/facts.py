@@ -72,4 +72,8 @@ def _remembered(kind: type[_Facts], path: Path, cache: DigestCache, read: Callab
         sealed_digest(file, cache)
         return canonical_json(asdict(read()))
 
-    return kind(**json.loads(cache.remembered(path, kind.__name__, compute)))
+    try:
+        return kind(**json.loads(cache.remembered(path, kind.__name__, compute)))
+    except (ValueError, TypeError):  # as another version noted them
+        cache.forget(path)
+        return kind(**json.loads(cache.remembered(path, kind.__name__, compute)))

@@ -225,7 +225,8 @@ def compare(stored: Mapping[str, Any], wanted: Mapping[str, Any], trust: tuple[s
 def _difference(part: str, stored: Any, wanted: Any) -> str:
     """Name what differs: single keys of settings with both values, digests just by name."""
     if part == SHARED:
-        return f"student: {_other_videos(stored or {}, wanted or {})}"
+        known = [some if isinstance(some, dict) else {} for some in (stored, wanted)]
+        return f"student: {_other_videos(*known)}"
     if isinstance(stored, dict) and isinstance(wanted, dict):
         keys = [key for key in sorted({*stored, *wanted}) if stored.get(key) != wanted.get(key)]
         return ", ".join(_difference(f"{part}.{key}", stored.get(key), wanted.get(key)) for key in keys)

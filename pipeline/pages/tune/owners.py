@@ -53,6 +53,7 @@ class OwnerTasks:
 
     def __init__(self) -> None:
         self._tasks: OrderedDict[str, Task] = OrderedDict()
+        self._leaving: list[Task] = []
         self._lock = threading.Lock()
 
     def asked(self, key: str, video: OpenVideo, labeler: object, rules: MaskSettings, index: int) -> Task:
@@ -73,14 +74,16 @@ class OwnerTasks:
                 threading.Thread(target=_work, args=(task, source, index), daemon=True).start()
             self._tasks.move_to_end(key)
             while len(self._tasks) > _MOST:
-                self._tasks.popitem(last=False)[1].stop.set()
+                oldest = self._tasks.popitem(last=False)[1]
+                oldest.stop.set()
+                self._leaving = [one for one in (*self._leaving, oldest) if not one.ended.is_set()]
         task.ended.wait(_PATIENCE)
         return task
 
     def close(self) -> None:
         """Stop all, and wait until they have."""
         with self._lock:
-            tasks = list(self._tasks.values())
+            tasks = [*self._tasks.values(), *self._leaving]
         for task in tasks:
             task.stop.set()
         for task in tasks:

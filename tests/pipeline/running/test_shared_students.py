@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,13 @@ import pytest
 
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.learned.segmenter import Segmenter
+from spotlabel.pipeline.cli.teaching import rows
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.running.teach_job import run_teaching
 from spotlabel.pipeline.stages import shared_students
+from spotlabel.pipeline.stages.students import Student
+from spotlabel.pipeline.stages.students_ahead import students_ahead
 from spotlabel.pipeline.upkeep.freshness import State
 from spotlabel.pipeline.upkeep.notes import notes
 from spotlabel.pipeline.upkeep.plan import items, plan_items
@@ -299,3 +303,38 @@ def test_a_dry_run_counts_what_was_answered_before(once, tmp_path):
     tree = {**once[0], "out": str(tmp_path / "out")}
     told = spotlabel("teach", write(tmp_path / "recipe.yaml", tree), "--dry-run")
     assert "0 boxes to ask, 8 more answered before" in told.stdout
+
+
+def test_a_video_that_cannot_be_read_does_not_hide_the_others_in_looks_ahead(once, tmp_path):
+    shutil.copytree(once[0]["data"], tmp_path / "data")
+    alone = {**once[0], "out": str(tmp_path / "out"), "data": str(tmp_path / "data"), "students": {}}
+    (tmp_path / "data" / "b" / "img1" / "000005.png").unlink()
+    (tmp_path / "data" / "b" / "img1" / "000005.png").symlink_to(tmp_path / "nowhere")
+    recipe = build_recipe(alone)
+    ahead = students_ahead(recipe, items(recipe))
+    assert [one.path.stem for one in ahead] == [*NAMES]
+    found = rows(recipe, ahead)
+    assert ["problem" in row for row in found] == [False, True, False]
+    assert "000005.png" in found[1]["problem"]
+    told = spotlabel("teach", write(tmp_path / "recipe.yaml", alone), "--dry-run")
+    assert told.returncode == 1
+    assert "2 students to teach: 16 boxes to ask" in told.stdout
+
+
+def test_where_no_student_is_no_frame_is_read_to_tell(once, tmp_path, monkeypatch):
+    recipe = build_recipe({**once[0], "out": str(tmp_path / "out")})
+    monkeypatch.setattr(Student, "of", lambda *_: pytest.fail("frames are read"))
+    assert len(students_ahead(recipe, items(recipe))) == 1
+
+
+def test_what_another_video_is_warned_of_is_not_told_of_this_one(once, tmp_path, monkeypatch):
+    tree, studied = {**once[0], "out": str(tmp_path / "out")}, shared_students.studied
+
+    def warns(recipe, item, rows, **further):
+        logging.getLogger("spotlabel").warning("the scene of %s is odd", item.sequence.name)
+        return studied(recipe, item, rows, **further)
+
+    monkeypatch.setattr(shared_students, "studied", warns)
+    outcome = run_teaching(build_recipe(tree), "b", Told())
+    told = [line for line in [*outcome.remarks, *outcome.findings] if "is odd" in line]
+    assert told == ["the scene of b is odd"]

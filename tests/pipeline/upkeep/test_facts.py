@@ -62,3 +62,14 @@ def test_other_evidence_under_the_same_name_makes_masks_stale(recipe: Recipe) ->
     found = plan_item(recipe, items(recipe)[0])
     assert found.evidence.state == found.masks.state == State.STALE
     assert plan_item(other, items(other)[0]).idle
+
+
+@pytest.mark.parametrize("noted", ["none", '{"other": 1}', "[1]"])
+def test_what_another_version_noted_is_read_anew(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch, noted: str
+) -> None:
+    item = items(recipe)[0]
+    expected = mask_facts(item.mask_path, item.cache)
+    item.cache.forget(item.mask_path)
+    item.cache.remembered(item.mask_path, "MaskFacts", lambda _: noted)
+    assert mask_facts(item.mask_path, item.cache) == expected

@@ -299,3 +299,9 @@ def test_rot_is_told_where_no_labeler_may_run(tmp_path: Path) -> None:
     for _ in range(2):
         outcome = run_sequence(recipe, "a", True, lambda *_: None)
         assert re.match("evidence is damaged .*run `spotlabel label` first", outcome.error)
+
+
+@pytest.mark.parametrize("odd", ["text", [1], 5])
+def test_an_odd_record_of_a_shared_student_is_stale(odd):
+    assert compare({freshness.SHARED: odd}, {freshness.SHARED: {"a": "x"}}).state == State.STALE
+    assert compare({freshness.SHARED: odd}, {}).state == State.STALE
