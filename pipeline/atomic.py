@@ -20,6 +20,8 @@ _PARTIAL = ".partial"
 _PARTIAL_NAME = re.compile(r"\..+\.[0-9a-f]{32}\.partial")
 _OUR_FOLDERS = ("evidence/*", "students/*", "masks", "manual", "logs", ".digests", "jobs/*")
 _HOST_DIGITS = 12
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a disk says that has no room, or none for this user or this file."""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.ENOSYS)
 SILENT_SECONDS = 7 * 86400

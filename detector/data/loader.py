@@ -29,8 +29,8 @@ from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.frames.prefetch import prefetch
 
 StartMethod = Literal["fork", "forkserver", "spawn"]
-LOADER_DIED = "DataLoader worker"
-"""How torch's error begins where a loader process was killed."""
+LOADER_DIED = "DataLoader worker (pid"
+"""How torch's error begins where a loader process was killed; not where it raised an error."""
 AHEAD = 2
 """Groups of held-out frames that are read ahead where there are no loader processes."""
 

@@ -38,7 +38,8 @@ def train(run: Run, network: Detector, progress: Progress, trained: Trained) -> 
         True if the run is complete, false if it was stopped; its state is on disk either way.
 
     Raises:
-        TrainingError: a loss is not finite, the device is too small, or the disk is full.
+        TrainingError: a loss is not finite, the device is too small, a loader process was killed, or the disk
+            is full.
     """
     if not len(run.batches):
         raise TrainingError(
@@ -121,8 +122,13 @@ def _batches(run: Run, progress: Progress) -> Iterator[Batch | None]:
     try:
         yield from run.batches.epoch(progress.epoch, progress.batch)
     except RuntimeError as error:
-        if LOADER_DIED not in str(error) or not run.stop():
+        if LOADER_DIED not in str(error):
             raise
+        if not run.stop():
+            raise TrainingError(
+                f"step {progress.step + 1}: a loader process was killed (out of memory?); the saved state "
+                "is kept; set training.workers or training.remember lower, then run the same command again"
+            ) from error
         yield None
 
 

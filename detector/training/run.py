@@ -25,6 +25,7 @@ from spotlabel.detector.training.initial import load_initial
 from spotlabel.detector.training.loop import new_trained, train
 from spotlabel.detector.training.material import Material
 from spotlabel.detector.training.memory import enough_memory
+from spotlabel.detector.training.saving import enough_disk
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.detector.training.state import STATE, Progress, load_state, read_progress
 from spotlabel.detector.training.stills import StillsAsked, open_stills_material
@@ -82,12 +83,12 @@ def start(asked: Asked, group: Group, stop: Callable[[], bool], watcher: Watcher
         True if the run is complete.
 
     Raises:
-        TrainingError: the folder holds a run with other settings, the GPU is too small, or
+        TrainingError: the folder holds a run with other settings, the GPU is too small, the disk is full, or
             as :func:`spotlabel.detector.training.loop.train`.
         StoreError: masks that do not fit their frames.
     """
     decided = replace(asked, settings=_decided(asked, group, watcher))
-    with enough_memory(decided.settings):
+    with enough_memory(decided.settings), enough_disk(asked.folder):
         return _start(decided, group, stop, watcher)
 
 

@@ -9,14 +9,38 @@ is shorter than the writing, and the host has no copy yet: it gets one first.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from torch import Tensor
 
+from spotlabel.detector.errors import TrainingError
 from spotlabel.detector.training.state import Progress, State, Trained, write_state
+from spotlabel.pipeline.atomic import NO_SPACE, room
+
+
+@contextmanager
+def enough_disk(folder: Path) -> Iterator[None]:
+    """Say which folder has no room for what is written into it, and what to do.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        TrainingError: the disk is full, or will not take more from this user.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        raise TrainingError(
+            f"{folder}: could not be written to ({error.strerror}; {room(folder)}); the last saved state is "
+            "kept; free some space, then run the same command again"
+        ) from error
 
 
 class StateWriter:

@@ -90,6 +90,12 @@ def _tell_handed(handed: Handed, to: Path) -> None:
         echo(f"{handed.decided} boxes are decided already and left out")
     if handed.bare:
         echo(f"{handed.bare} boxes have no pixel, which no shape of CVAT can say: in the list alone")
+    if handed.nameless:
+        echo(
+            f"{handed.nameless} masks are of boxes without a track, which CVAT's format cannot name: they "
+            "come back only where they reach their box's edges; `export masks --format coco` names them",
+            err=True,
+        )
     for file in handed.files:
         echo(f"cvat: {file}")
     echo(f"{handed.boxes} boxes in {handed.images} frames, in the order of {to / LIST}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -11,13 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from spotlabel.pipeline.atomic import clear_folder, locked_partial, room
+from spotlabel.pipeline.atomic import NO_SPACE, clear_folder, locked_partial, room
 from spotlabel.pipeline.errors import ExportError
 
 MAKING = ".making"
 """Folder below the export's, where files are before they take their names."""
 _LINK = "link "
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def link_digest(path: Path) -> str:
@@ -153,7 +151,7 @@ def staging(to: Path, stem: str) -> Iterator[Staging]:
     except OSError as error:
         reason = error.strerror or str(error)
         where = error.filename or to
-        space = "free some space or " if error.errno in _NO_SPACE else ""
+        space = "free some space or " if error.errno in NO_SPACE else ""
         raise ExportError(
             f"{where}: could not be written ({room(to)}): {reason}; {space}export into another folder, "
             "then run again"

@@ -75,12 +75,12 @@ def _shapes(item: Item, size: tuple[int, int]) -> Iterator[Shape]:
     """One, or none for a region of which no box is told."""
     named, row, crowd = item.value(*_TRACKS), whole_of(item.data.get("box")), item.truth("iscrowd")
     track = whole_of(named)
-    if crowd and track is None and row is None:
+    if crowd and named is None and row is None:
         return
     x0, y0, x1, y1 = item.box()
     yield Shape(
         place=item.place,
-        box=None if x1 <= x0 or (crowd and track is None) else (x0, y0, x1, y1),
+        box=None if x1 <= x0 or (crowd and named is None) else (x0, y0, x1, y1),
         track=-1 if track is None else track,
         row=row,
         pixels=None if crowd else lambda: _drawn(item, size),

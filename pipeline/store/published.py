@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Protocol, TypeVar
 
 import h5py
 
-from spotlabel.pipeline.atomic import room
+from spotlabel.pipeline.atomic import NO_SPACE, room
 from spotlabel.pipeline.errors import StoreError
 from spotlabel.pipeline.store.plane import open_frames
 from spotlabel.pipeline.store.seal import USER_BLOCK, publishing
@@ -68,7 +67,7 @@ def published(path: Path, build: Callable[[tuple[h5py.File, Spool]], _AnyWriter]
 def _not_written(path: Path, error: OSError) -> str:
     """Why a store could not be written; speaks of space where that is what is short."""
     reason = error.strerror or str(error)
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None):
+    if error.errno not in (*NO_SPACE, None):
         return f"{path}: could not be written: {reason}; mend the disk or set another `out`, then run again"
     return (
         f"{path}: could not be written ({room(path.parent)}): {reason}; "

@@ -38,6 +38,7 @@ from spotlabel.pipeline.upkeep.plan import Item
 LIST = "queue.tsv"
 ImageMode = Literal["link", "copy", "none"]
 _HEAD = "place\tvideo\timage\tframe\ttrack\tclass\tas\twhy\n"
+_AS = _HEAD.split("\t").index("as")
 _NO_PIXEL = "nothing"
 """In the list, of boxes that the format cannot hold: neither a pixel of theirs is known, nor one unknown."""
 
@@ -52,6 +53,7 @@ class Handed:
         boxes: number of boxes.
         decided: boxes of the queue that were left out, since a person has decided them.
         bare: those that could not be handed over, without a pixel to show.
+        nameless: masks of boxes without a track, which the format cannot name: their edges have to tell.
     """
 
     files: tuple[Path, ...]
@@ -59,6 +61,7 @@ class Handed:
     boxes: int
     decided: int
     bare: int
+    nameless: int
 
 
 def hand_over(
@@ -101,11 +104,13 @@ def hand_over(
     clear_staging(to)
     with suppress(OSError):  # another run's
         (to / MAKING).rmdir()
-    bare = sum(f"\t{_NO_PIXEL}\t" in line for line in lines.values())
+    shapes = {place: line.split("\t")[_AS] for place, line in lines.items()}
+    bare = sum(shape == _NO_PIXEL for shape in shapes.values())
+    nameless = sum(shape == "mask" and queue[place - 1].key[1] < 0 for place, shape in shapes.items())
     stems = [file_stem(chosen[video].sequence.name) for video in sorted(waiting)]
     files = tuple(to / stem / "annotations.xml" for stem in stems)
     frames = len({(box.video, box.frame) for boxes in waiting.values() for _, box in boxes})
-    return Handed(files, frames, len(lines) - bare, len(queue) - len(lines), bare)
+    return Handed(files, frames, len(lines) - bare, len(queue) - len(lines), bare, nameless)
 
 
 def _check_empty(to: Path) -> None:

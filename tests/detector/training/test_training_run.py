@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -17,11 +19,12 @@ from safetensors.torch import load_file
 
 from spotlabel.detector.errors import TrainingError
 from spotlabel.detector.model import ModelSpec, load_model
-from spotlabel.detector.training import held_out
+from spotlabel.detector.training import held_out, loop
 from spotlabel.detector.training.context import Watcher
 from spotlabel.detector.training.run import describe, start
+from spotlabel.detector.training.saving import enough_disk
 from spotlabel.detector.training.settings import TrainingSettings
-from spotlabel.detector.training.state import read_progress
+from spotlabel.detector.training.state import Progress, read_progress
 from spotlabel.detector.training.validation import Tally, tally
 from spotlabel.pipeline.datasets.synthetic import SceneFrames
 from spotlabel.pipeline.errors import FrameError, RecipeError, StoreError
@@ -215,6 +218,26 @@ def test_loader_processes_killed_by_the_same_signal_cost_nothing(
     assert (tmp_path / "last.safetensors").read_bytes() == (whole / "last.safetensors").read_bytes()
 
 
+def batches_until(message: str, *, stopped: bool) -> list[object]:
+    """What is left of an epoch whose loader ends with an error of torch."""
+
+    def epoch(*_: int) -> Iterator[object]:
+        yield "batch"
+        raise RuntimeError(message)
+
+    run = SimpleNamespace(batches=SimpleNamespace(epoch=epoch), stop=lambda: stopped)
+    return list(loop._batches(run, Progress(step=6)))  # type: ignore[arg-type]
+
+
+def test_a_loader_process_killed_by_something_else_is_one_line() -> None:
+    killed = "DataLoader worker (pid(s) 1234) exited unexpectedly"
+    assert batches_until(killed, stopped=True) == ["batch", None]
+    with pytest.raises(TrainingError, match=r"step 7: a loader process was killed.*training\.workers"):
+        batches_until(killed, stopped=False)
+    with pytest.raises(RuntimeError, match="Caught"):
+        batches_until("Caught RuntimeError in DataLoader worker process 0.", stopped=True)
+
+
 # --- validation now and then -------------------------------------------------------------------------------
 
 
@@ -297,6 +320,23 @@ class Broken(SceneFrames):
         if index == 5:
             raise FrameError("a/000005.jpg: cut short")
         return super().read(index)
+
+
+@pytest.mark.parametrize("what", ["write_image", "save_model"])
+def test_a_disk_that_is_full_is_one_line(
+    videos: list[tuple[Sequence, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(held_out, what, full)
+    with pytest.raises(TrainingError, match=r"run: could not be written to .No space left on device; .*free"):
+        start(asked(videos, tmp_path / "run", epochs=1), ALONE, never, Watcher())
+
+
+def test_another_error_of_the_disk_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), enough_disk(tmp_path):
+        raise PermissionError(errno.EACCES, "Permission denied")
 
 
 def test_fewer_frames_than_a_step_needs_are_refused(

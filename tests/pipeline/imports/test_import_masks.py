@@ -150,6 +150,20 @@ def test_a_track_that_is_no_number_is_told_and_the_box_tells_the_object(root: Pa
     ]
 
 
+def test_an_object_nobody_can_tell_is_no_region_because_its_track_is_a_word(root: Path):
+    path = importing.exported(root, "coco")
+    document = json.loads(path.read_text())
+    row = next(row for row in document["annotations"] if row.get("track_id") == RING and row["image_id"] == 3)
+    row.update(iscrowd=1, track_id="car-3")
+    del row["box"]
+    path.write_text(json.dumps(document))
+    changes = importing.imported(root, path, "coco")
+    assert [(one.frame, one.track, one.decision) for one in changes.corrections] == [
+        (5, RING, Decision.UNKNOWN)
+    ]
+    assert len(changes.odd_tracks) == 1
+
+
 def test_boxes_that_nothing_tells_apart_are_told_and_left(root: Path):
     gt = root / "data" / "gate" / "gt" / "gt.txt"
     rows = [line.split(",") for line in gt.read_text().splitlines()]

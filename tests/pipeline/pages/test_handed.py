@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from spotlabel.pipeline.manual import Correction, Decision, put_manual, read_man
 from spotlabel.pipeline.pages.review.handed import LIST, hand_over
 from spotlabel.pipeline.pages.review.queue import Asked, doubtful, stratified
 from spotlabel.pipeline.recipes.recipe import load_recipe
+from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.upkeep.plan import Item, items
 from tests.helpers.recipes import spotlabel, stores
@@ -141,6 +143,29 @@ def test_a_folder_in_use_is_left_alone(own: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="has no masks"):
         hand_over(recipe, chosen, queue, tmp_path / "to", "none")
     assert not [path for path in (tmp_path / "to").rglob("*") if path.is_file()]
+
+
+def test_masks_that_the_format_cannot_name_are_counted(tmp_path: Path) -> None:
+    images, gt = (tmp_path / "data" / "street" / part for part in ("img1", "gt"))
+    for folder in (images, gt):
+        folder.mkdir(parents=True)
+    for number in (1, 2, 3):
+        assert cv2.imwrite(str(images / f"{number:06}.jpg"), np.full((48, 64, 3), 90, np.uint8))
+    tracks = {1: -1, 2: 7, 3: -1}
+    (gt / "labels.txt").write_text(
+        "car\nvan\nnothing\n"
+    )  # a class called as the list calls what has no shape
+    (gt / "gt.txt").write_text(
+        "\n".join(f"{number},{track},9,9,20,16,1,3,1" for number, track in tracks.items())
+    )
+    path = tmp_path / "street.yaml"
+    path.write_text(
+        f"data: {tmp_path}/data\nout: {tmp_path}/out\ndataset: {{reader: mot}}\nlabeler: filled-box\n"
+    )
+    assert not run_sequence(load_recipe(str(path)), "street", False, lambda *_: None).failed
+    recipe, chosen, queue = queue_of(path)
+    handed = hand_over(recipe, chosen, queue, tmp_path / "to", "none")
+    assert (handed.boxes, handed.bare, handed.nameless) == (3, 0, 2)
 
 
 def test_where_all_is_decided_nothing_is_written(own: Path, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spotlabel.pipeline.stages.answers import keep_arrays, kept_arrays
 
@@ -29,4 +31,14 @@ def test_another_file_counts_as_none(tmp_path: Path, content: str) -> None:
             np.save(file, np.arange(3))
     else:
         path.write_text("no archive")
+    assert kept_arrays(path, "this") is None
+
+
+@given(bit=st.integers(0))
+def test_no_bit_can_be_lost_unseen(tmp_path_factory: pytest.TempPathFactory, bit: int) -> None:
+    path = tmp_path_factory.mktemp("kept") / "a"
+    keep_arrays(path, {"x": np.arange(3), "y": np.zeros((2, 2), np.uint8)}, "this")
+    content = bytearray(path.read_bytes())
+    content[bit // 8 % len(content)] ^= 1 << bit % 8
+    path.write_bytes(content)
     assert kept_arrays(path, "this") is None
