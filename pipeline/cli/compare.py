@@ -138,7 +138,7 @@ def _tell(parts: list[Comparison]) -> None:
     console(sys.stdout).print(shown)
     pooled = rows[-1]
     echo(
-        "compared: boxes with foreground to compare, over which IoU is taken; foreground, unknown: share of\n"
+        "compared: boxes with foreground to compare, over which IoU is taken; foreground, unknown: share of "
         "the boxes' pixels, A -> B; believed A, B: number of boxes that only this version believes"
     )
     echo(

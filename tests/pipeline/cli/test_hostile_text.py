@@ -58,5 +58,6 @@ def test_no_command_prints_a_raw_name(recipe: Path, tmp_path: Path, words: tuple
         with (tmp_path / "c" / "boxes.csv").open(newline="", encoding="utf-8") as file:
             names = {row["sequence"] for row in csv.DictReader(file)}
         assert names == {f"'{SHOWN}"}
+        assert "share of the boxes' pixels" in done.stdout
     if "--json" in words:
         assert json.loads(done.stdout)[0]["sequence"] == NAME
