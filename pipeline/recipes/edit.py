@@ -15,6 +15,8 @@ from spotlabel.pipeline.errors import RecipeError
 
 _INDENT = "  "
 _WIDE = 2**20
+_BREAKS = "\n\x85\u2028\u2029"
+"""What YAML takes for the end of a line; PyYAML writes all but the first of them as they are."""
 
 
 def edited(text: str, changes: Mapping[tuple[str, ...], Any]) -> str:
@@ -131,6 +133,6 @@ def _written(value: Any) -> str:
     """Plain data on one line of YAML."""
     options: dict[str, Any] = {"default_flow_style": True, "width": _WIDE, "sort_keys": False}
     text: str = yaml.safe_dump(value, allow_unicode=True, **options).removesuffix("\n").removesuffix("\n...")
-    if "\n" in text:  # line breaks in a text
+    if any(character in text for character in _BREAKS):
         text = yaml.safe_dump(value, default_style='"', **options).removesuffix("\n")
     return text

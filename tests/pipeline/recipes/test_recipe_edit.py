@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spotlabel.pipeline.errors import RecipeError
@@ -118,6 +118,7 @@ VALUES = st.one_of(
 TREES = st.dictionaries(KEYS, st.one_of(VALUES, st.dictionaries(KEYS, VALUES, max_size=3)), max_size=4)
 
 
+@example(tree={}, path=["a"], value="x\x85\u2028y\u2029", flow=None)
 @given(
     tree=TREES,
     path=st.lists(KEYS, min_size=1, max_size=2),
