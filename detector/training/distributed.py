@@ -100,5 +100,10 @@ def joined(device: str) -> Iterator[Group]:
     dist.init_process_group("nccl" if cuda else "gloo")
     try:
         yield Group(rank, world, chosen)
+        if not cuda:
+            # Gloo's threads let go of what was exchanged last, and need the interpreter for it: whoever
+            # ended the group just then would hold the interpreter and wait for them, for ever. A barrier
+            # waits without it.
+            dist.barrier()
     finally:
         dist.destroy_process_group()

@@ -22,18 +22,22 @@ DETECTORS = (("spotnet-paper", "hourglass-tiny", True), ("lga", "small-c4", Fals
 def main(out: Path) -> None:
     torch.set_num_threads(1)
     with joined("cpu") as group:
-        # The first process gets the image with most objects: shares of unequal weight.
-        batch = {name: value[group.rank :: group.world] for name, value in fixed_batch(4).items()}
-        network = fixed_network()
-        network.share = group.share
-        wrapped = group.wrapped(network)  # held: gradients are averaged as long as it lives
-        wrapped(batch)["total"].backward()
-        gradients = {name: p.grad for name, p in network.named_parameters()}
-        save_file(gradients, str(out / f"{os.environ['RANK']}.safetensors"))
+        write_gradients(group, out)
         for detector in DETECTORS:
             plain, static = (trained(group, *detector, static=way) for way in (False, True))
             assert torch.equal(plain, static), detector
             assert len({float(total) for total in group.gather(static.double().sum())}) == 1, detector
+
+
+def write_gradients(group: Group, out: Path) -> None:
+    # The first process gets the image with most objects: shares of unequal weight.
+    batch = {name: value[group.rank :: group.world] for name, value in fixed_batch(4).items()}
+    network = fixed_network()
+    network.share = group.share
+    wrapped = group.wrapped(network)  # held: gradients are averaged as long as it lives
+    wrapped(batch)["total"].backward()
+    gradients = {name: p.grad for name, p in network.named_parameters()}
+    save_file(gradients, str(out / f"{os.environ['RANK']}.safetensors"))
 
 
 def trained(group: Group, preset: str, backbone: str, recompute: bool, *, static: bool) -> torch.Tensor:
