@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode categories: control and format characters (terminal codes, changes of direction), halves of
 surrogate pairs, separators of lines and paragraphs."""
 _JOINERS = "\u200c\u200d"
 """Format characters that spell words in Persian and Indic scripts, and do nothing else."""
+_FEW = 3
+"""Names that are told where there may be thousands."""
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
@@ -45,6 +48,12 @@ def csv_cell(value: object) -> object:
         return value
     text = one_line(value)
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def few(names: Sequence[str]) -> str:
+    """The first of some names and how many there are beside: ``a, b, c and 5 more``."""
+    more = len(names) - _FEW
+    return ", ".join(names[:_FEW]) + (f" and {more} more" if more > 0 else "")
 
 
 def failures(failed: int, count: int) -> str:

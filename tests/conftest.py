@@ -6,14 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
 
 # New examples at every local run, the same ones wherever CI=true: a change is judged by what it changed.
 # No test is timed: a busy machine fails nothing.
-settings.register_profile("local", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("local", UNTIMED)
+settings.register_profile("ci", UNTIMED, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 

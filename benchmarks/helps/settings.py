@@ -80,9 +80,15 @@ MVI = Data("mvi-40201", Split.REPORT, 1, {"reader": "ua-detrac"}, "ua-detrac")
 TEST_STREETS = Data("test-streets", Split.REPORT, 1, rendered(streets(221)[1:]))
 
 SCENES = {
-    "streets": Scene("Rendered streets", STREET_SCENES, TEST_STREETS, range(120), range(120), 4, 6, 14, True),
-    "mvi-40201": Scene("MVI_40201", (MVI,), MVI, range(280), range(300, 400), 2, 4, 18, False),
-}
+    "streets": Scene(
+        title="Rendered streets", train=STREET_SCENES, test=TEST_STREETS, train_frames=range(120),
+        test_frames=range(120), every=4, every_test=6, epochs=14, exact=True,
+    ),
+    "mvi-40201": Scene(
+        title="MVI_40201", train=(MVI,), test=MVI, train_frames=range(280),
+        test_frames=range(300, 400), every=2, every_test=4, epochs=18, exact=False,
+    ),
+}  # fmt: skip
 """Training and test frames of MVI_40201 lie 20 frames, .8 s, apart."""
 
 

@@ -28,7 +28,7 @@ def validate(course: Course) -> None:
     network.load_state_dict(weights)
     compared = any(attention.foreground for attention in network.attentions.values())
     options = PredictOptions(batch=run.settings.batch_held_out, attention=compared)
-    switches = Switches(str(run.group.device), run.settings.narrow, run.settings.channels_last)
+    switches = Switches(str(run.group.device), run.settings.in_bf16, run.settings.channels_last)
     predictor = Predictor(network, run.spec, options, switches)
     mine = list(range(run.group.rank, len(run.held_out), run.group.world))
     counted = Tally()

@@ -89,7 +89,7 @@ def _epoch(course: Course, forward: nn.Module) -> bool:
     run, trained, progress = course.run, course.trained, course.progress
     forward.train()
     meter, saved = Meter(course), time.monotonic()
-    options = StepOptions(run.settings.clip, run.settings.narrow, run.settings.channels_last)
+    options = StepOptions(run.settings.clip, run.settings.in_bf16, run.settings.channels_last)
     for batch in _batches(run, progress):
         if batch is None:
             meter.flush()

@@ -23,7 +23,7 @@ def enough_memory(settings: TrainingSettings) -> Iterator[None]:
     except torch.cuda.OutOfMemoryError as error:
         advice = [
             f"training.batch={settings.batch // 2}" if settings.batch > 1 else "",
-            "" if settings.narrow else "training.bf16=true",
+            "" if settings.in_bf16 else "training.bf16=true",
             ""
             if settings.checkpoint_activations or settings.compile
             else "training.checkpoint_activations=true",

@@ -110,7 +110,7 @@ class TrainingSettings(Choice):
     """Held-out frames drawn at each validation."""
 
     @property
-    def narrow(self) -> bool:
+    def in_bf16(self) -> bool:
         """Whether the network runs in bfloat16; ``auto`` has to be decided before."""
         return self.bf16 is True
 

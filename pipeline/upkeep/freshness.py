@@ -23,10 +23,10 @@ from spotlabel.pipeline.frames.digest import frames_digest
 from spotlabel.pipeline.hashing import DigestCache, canonical_json, files_digest, text_digest
 from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import EvidenceReader
+from spotlabel.pipeline.text import few
 from spotlabel.pipeline.upkeep.facts import EvidenceFacts
 from spotlabel.pipeline.upkeep.labeler_files import file_digests, recorded_settings
 
-_NAMES_SHOWN = 3
 EVIDENCE_STAGE_VERSION = 1
 """Rises when the evidence stage itself (not a labeler) would write something else for the same input."""
 
@@ -247,10 +247,4 @@ def _other_videos(stored: Mapping[str, str], wanted: Mapping[str, str]) -> str:
         "gone": stored.keys() - wanted.keys(),
         "changed": {name for name in stored.keys() & wanted.keys() if stored[name] != wanted[name]},
     }
-    return ", ".join(_some_names(sorted(names), what) for what, names in changes.items() if names)
-
-
-def _some_names(names: list[str], what: str) -> str:
-    """``a, b, c and 5 more videos new``."""
-    more = len(names) - _NAMES_SHOWN
-    return f"{', '.join(names[:_NAMES_SHOWN])}{f' and {more} more videos' if more > 0 else ''} {what}"
+    return ", ".join(f"{few(sorted(names))} {what}" for what, names in changes.items() if names)

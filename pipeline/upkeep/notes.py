@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from spotlabel.labelers.base import EvidenceKind, is_taught
 from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.text import few
 from spotlabel.pipeline.upkeep.plan import Item
 
 _THRESHOLDS = {"motion_threshold": EvidenceKind.MOTION, "distance_threshold": EvidenceKind.DISTANCE}
 """Mask settings that act on one kind of evidence alone."""
-_NAMES_SHOWN = 3
 
 
 def notes(recipe: Recipe, chosen: list[Item]) -> list[str]:
@@ -39,8 +39,7 @@ def videos_without_camera(recipe: Recipe, chosen: list[Item]) -> list[str]:
     ]
     if not names:
         return []
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
     return [
-        f"students.camera tells no camera in {', '.join(names[:_NAMES_SHOWN])}{more}: "
+        f"students.camera tells no camera in {few(names)}: "
         f"a student of its own for {'each' if len(names) > 1 else 'it'}"
     ]

@@ -20,7 +20,7 @@ from spotlabel.pipeline.cluster.submit import _slurm_executor as slurm_executor
 from spotlabel.pipeline.running.job import Outcome
 from spotlabel.pipeline.running.watcher import PlainWatcher
 from spotlabel.pipeline.terminal import LineFormatter, SafeConsole, echo, echo_lines, escape
-from spotlabel.pipeline.text import acts, csv_cell, failures, lines, one_line
+from spotlabel.pipeline.text import acts, csv_cell, failures, few, lines, one_line
 from tests.conftest import ROOT
 
 HOSTILE = "a\x1b[31m\nok b: done\r\x07\u202egpj\u2066\x9b2J\u2028\udcff"
@@ -202,3 +202,9 @@ def test_json_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_of_others_only_where_there_are_some(failed: int, count: int, told: str) -> None:
     assert failures(failed, count) == told
+
+
+def test_of_many_names_a_few_are_told_and_how_many_there_are() -> None:
+    assert few([]) == ""
+    assert few(["a", "b", "c"]) == "a, b, c"
+    assert few(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"

@@ -84,7 +84,7 @@ def test_matrices_of_the_reference_frame():
     assert transform_boxes(transform_boxes(boxes, letterbox), inverse(letterbox)) == pytest.approx(boxes)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**31), st.integers(1, 12))
 def test_decoding_the_targets_gives_back_the_boxes(seed, count):
     rng = np.random.default_rng(seed)

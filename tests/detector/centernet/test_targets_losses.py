@@ -80,7 +80,7 @@ BOXES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(BOXES, st.sampled_from([(32, 48), (24, 24), (5, 64)]), st.sampled_from([8, 128]))
 def test_targets_are_those_of_one_object_after_the_other(rows, grid, slots):
     table = np.array(rows, np.float32).reshape(-1, 5)

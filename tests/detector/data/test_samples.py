@@ -112,7 +112,7 @@ def test_crop_centres_keep_away_from_borders(size, distance):
 views = st.sampled_from([random_view, jittered_view])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**31), views)
 def test_image_mask_and_boxes_share_their_geometry(seed, draw):
     size, canvas = (120, 160), (128, 128)

@@ -61,7 +61,7 @@ greys = arrays(np.uint8, (4, 5))
 masks = arrays(np.bool_, (4, 5))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(greys, masks, masks, st.floats(0, 1))
 def test_every_threshold_counts_as_the_mask_would(levels, truth, valid, threshold) -> None:
     expected = count((levels / 255 > threshold).astype(np.uint8), truth, valid)

@@ -60,7 +60,7 @@ rectangles = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rectangles, st.integers(1, 14), st.integers(1, 10), st.integers(1, 16), st.integers(1, 12))
 def test_detrac_coverage_counts_pixels(regions, x, y, w, h):
     ignored = {

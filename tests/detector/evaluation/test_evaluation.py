@@ -146,7 +146,7 @@ def columns(frames):
     return objects, found(*[(n, *box, s) for n, f in enumerate(frames, 1) for s, box in f["found"]])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(scenes(), st.sampled_from([0.3, 0.5, 0.7]))
 def test_agrees_with_brute_force(frames, iou):
     result = evaluate([uavdt.match(*columns(frames), iou)])
@@ -165,7 +165,7 @@ def test_agrees_with_brute_force(frames, iou):
 IMAGE = (14, 16)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(scenes(), st.lists(boxes, max_size=3), st.integers(-6, 6))
 def test_ua_detrac_agrees_with_brute_force(frames, regions, shift):
     for frame in frames:
@@ -182,7 +182,7 @@ def test_ua_detrac_agrees_with_brute_force(frames, regions, shift):
         assert result.ap == pytest.approx(brute_force_ap.area_ap(outcomes, count), abs=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(scenes(), st.randoms(use_true_random=False))
 def test_row_order_and_monotone_score_maps_change_nothing(frames, random):
     objects, detections = columns(frames)

@@ -107,7 +107,7 @@ objects_of = st.lists(st.tuples(picture, box, st.booleans()), min_size=1, max_si
 scores = st.integers(0, 4).map(lambda k: k / 4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(objects_of, st.lists(st.tuples(picture, scores, box), max_size=9))
 def test_agrees_with_brute_force(objects, found) -> None:
     objects = [*objects, (1, (20, 20, 30, 30), False)]

@@ -22,7 +22,6 @@ from spotlabel.detector.training.run import Asked, start
 from spotlabel.detector.training.settings import TrainingSettings
 from spotlabel.pipeline.errors import RecipeError
 from spotlabel.pipeline.sequence import Sequence
-from tests.helpers.training_data import scene, write_exact_masks
 
 torch.set_num_threads(1)
 
@@ -93,17 +92,6 @@ def test_imagenet_weights_by_backbone(tmp_path):
         assert torch.equal(tower.layer4[2].conv3.weight, trunk.layer4[2].conv3.weight)
     with pytest.raises(CheckpointError, match="there are no ImageNet weights of small-c4"):
         FAMILY.load_imagenet(network, "small-c4", None)
-
-
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Sequence, Path]]:
-    folder = tmp_path_factory.mktemp("masks")
-    found = []
-    for number, name in enumerate("ab"):
-        sequence = scene(name, seed=number, width=96, height=64, frames=8)
-        write_exact_masks(sequence, folder / f"{name}.h5")
-        found.append((sequence, folder / f"{name}.h5"))
-    return found
 
 
 def run(

@@ -26,7 +26,7 @@ def test_points_without_noise_give_the_true_homography() -> None:
     assert np.abs(moved(here, found) - moved(here, TRUE)).max() < 1e-3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.integers(0, 1000))
 def test_starts_that_differ_end_in_the_same_bytes(seed: int, other: int) -> None:
     """As processors differ: by more than a million times the last bit."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spotlabel.labelers.masks.corrected import Decision, FrameRules, Vouched, correct, fill_of
@@ -155,7 +155,6 @@ def frames(draw: st.DrawFn) -> tuple[FrameRules, dict[int, Vouched]]:
     return made, said
 
 
-@settings(deadline=None)
 @given(frames())
 def test_corrections_change_their_boxes_alone_and_owners_stay_readable(case):
     made, said = case
@@ -179,7 +178,6 @@ def test_corrections_change_their_boxes_alone_and_owners_stay_readable(case):
     assert ((mask == 1) == (after != NO_OWNER)).all()
 
 
-@settings(deadline=None)
 @given(frames())
 def test_owners_and_their_runs_say_the_same(case):
     made, _ = case

@@ -75,7 +75,7 @@ def test_coverage_and_sums_are_counts() -> None:
     assert coverage.sums(covering, rects).tolist() == sums
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 60), st.integers(2, 30), st.integers(1, 6))
 def test_patches_are_the_same_ones_however_many_boxes(count: int, longest: int, margin: int) -> None:
     rects = scattered(count, (200, 150), longest)
@@ -87,7 +87,7 @@ def test_patches_are_the_same_ones_however_many_boxes(count: int, longest: int, 
     assert sorted(many) == sorted(few)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 30), st.integers(2, 60), st.integers(0, 2**32 - 1))
 def test_boxes_upon_boxes_become_unknown_as_few_do(count: int, longest: int, seed: int) -> None:
     """Expected: foreground of believed boxes stays, everything else in the others is unknown."""

@@ -28,7 +28,7 @@ def evidence_of(kind, seed, shape=(60, 80)):
     st.sampled_from(["paper", "spotnet-released"]),
     st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_published_presets_are_two_valued(kind, seed, preset, warm_up):
     boxes = np.array([[3, 4, 30, 40], [20.5, 10, 70, 55], [0, 0, 5, 5]], np.float32)
     regions = np.array([[10, 10, 50, 50]], np.float32)

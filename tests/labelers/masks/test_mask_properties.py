@@ -75,7 +75,7 @@ def cases(draw):
 
 
 @given(cases())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_patches_give_the_same_as_the_whole_image(case):
     evidence, kind, rows, chosen, _, rule = case
     rects = pixel_rects(rows, SHAPE, rule, 0.5)[chosen]
@@ -118,7 +118,7 @@ def reference_mask(case):
 
 
 @given(cases())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_mask_follows_the_rules_in_their_order(case):
     evidence, kind, rows, chosen, regions, rule = case
     made = make_mask(evidence, kind, rows, chosen, regions, rule, neutral=24, native_origin=0.5)
@@ -126,7 +126,7 @@ def test_mask_follows_the_rules_in_their_order(case):
 
 
 @given(cases())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_nothing_but_background_outside_boxes_and_regions(case):
     evidence, kind, rows, chosen, regions, rule = case
     rule = rule.model_copy(update={"boxes_first": False})
@@ -139,7 +139,7 @@ def test_nothing_but_background_outside_boxes_and_regions(case):
 
 
 @given(cases(), st.sampled_from([(0.1, 0.5), (0.5, 2.0), (2.0, 15.0)]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_higher_threshold_never_adds_foreground(case, thresholds):
     _, _, rows, chosen, _, rule = case
     evidence = np.random.default_rng(len(rows)).integers(0, 256, SHAPE, dtype=np.uint8)
@@ -159,7 +159,7 @@ def test_a_higher_threshold_never_adds_foreground(case, thresholds):
 
 
 @given(cases())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_empty_evidence_gives_no_foreground(case):
     evidence, kind, rows, chosen, regions, rule = case
     made = make_mask(np.zeros_like(evidence), kind, rows, chosen, regions, rule, neutral=24)
@@ -168,7 +168,7 @@ def test_empty_evidence_gives_no_foreground(case):
 
 
 @given(box_arrays(most=8), st.integers(1, 9))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_patches_hold_every_box_with_its_margin_and_never_overlap(rows, margin):
     rects = pixel_rects(rows, SHAPE, MaskSettings())
     rects = rects[(rects[:, 2] > rects[:, 0]) & (rects[:, 3] > rects[:, 1])]
@@ -187,7 +187,7 @@ PLANES = st.tuples(st.integers(1, 20), st.integers(1, 20), st.integers(0, 2**32 
 
 
 @given(PLANES, st.sampled_from([0, 1, 2, 5, 20]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_blobs_and_holes_agree_with_connected_components(plane, min_blob):
     outside = cv2.connectedComponents(np.pad(1 - plane, 1, constant_values=1), connectivity=4)[1]
     filled = (outside != outside[0, 0])[1:-1, 1:-1].astype(np.uint8)
@@ -198,7 +198,7 @@ def test_blobs_and_holes_agree_with_connected_components(plane, min_blob):
 
 
 @given(PLANES, st.sampled_from([3, 5, 9, 17]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_median_is_opencvs(plane, size):
     got = foreground(plane, EvidenceKind.BINARY, 0, MaskSettings(median=size))
     assert np.array_equal(got, cv2.medianBlur(plane, size))

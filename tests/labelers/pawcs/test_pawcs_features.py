@@ -56,7 +56,7 @@ def test_a_uniform_patch_has_no_bits_and_a_bright_neighbour_sets_its_own() -> No
     assert describe_patch(patch, 90, 90, 90, table) == 1 << (16 + NEIGHBOURS.index((-1, -1)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1))
 def test_row_and_patch_descriptors_follow_the_definition(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -95,7 +95,7 @@ def test_colour_distortion(
     assert colour_distortion(*colour, *reference) == distortion
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.tuples(BYTE, BYTE, BYTE), st.tuples(BYTE, BYTE, BYTE))
 def test_colour_distortion_is_the_part_off_the_reference(
     colour: tuple[int, int, int], reference: tuple[int, int, int]
@@ -181,7 +181,7 @@ def test_cleaning_fills_holes_and_drops_specks() -> None:
     assert mask[50, 50] == 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_cleaned_level_thresholds_to_the_cleaned_mask(seed: int) -> None:
     import cv2

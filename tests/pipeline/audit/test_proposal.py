@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spotlabel.pipeline.audit.proposal import (
@@ -61,7 +61,6 @@ def test_too_small_a_sample_is_refused():
         propose([population("a", [CAR] * 3 + [BUS] * 3)], 3, 0)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=30), st.integers(0, 400))
 def test_allocation_keeps_its_promises(sizes, more):
     strata = np.array(sizes, np.int64)

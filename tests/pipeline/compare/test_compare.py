@@ -71,7 +71,7 @@ def test_a_box_counts_its_own_pixels_only() -> None:
     assert inside.difference[3] == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(MASKS, RECTS)
 def test_a_version_beside_itself_has_not_changed(mask: np.ndarray, rects: np.ndarray) -> None:
     for changes in frame_changes(mask, mask, rects):
@@ -82,7 +82,7 @@ def test_a_version_beside_itself_has_not_changed(mask: np.ndarray, rects: np.nda
             assert not getattr(changes, name).any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(MASKS, MASKS, RECTS)
 def test_exchanging_the_versions_exchanges_the_figures(
     a: np.ndarray, b: np.ndarray, rects: np.ndarray
@@ -96,7 +96,7 @@ def test_exchanging_the_versions_exchanges_the_figures(
         assert ((forth.difference >= 0) & (forth.difference <= 1)).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(MASKS, MASKS)
 def test_unchanged_is_the_only_thing_without_difference(a: np.ndarray, b: np.ndarray) -> None:
     whole, _ = frame_changes(a, b, np.zeros((0, 4), np.int64))

@@ -95,7 +95,7 @@ def test_empty_mask_has_no_boxes() -> None:
     assert (boxes.shape, boxes.dtype) == ((0, 4), np.float32)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(arrays(np.bool_, st.tuples(st.integers(1, 20), st.integers(1, 20))))
 def test_boxes_cover_every_pixel_and_stay_inside(mask: np.ndarray) -> None:
     boxes = derive_boxes(mask, min_pixels=1, padding=1)

@@ -59,7 +59,7 @@ def test_unusable_images_are_refused_with_name_and_reason(data: bytes, reason: s
         decode_image(data, "some/in000007.jpg", "refuse")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_no_proper_prefix_of_the_pixels_is_an_image(data: st.DataObject) -> None:
     whole = data.draw(st.sampled_from([JPEG[:-2], PNG, encode(IMAGE, ".bmp")]))

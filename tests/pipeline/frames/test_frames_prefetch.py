@@ -16,7 +16,7 @@ def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "prefetch"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(), max_size=30), st.integers(1, 8))
 def test_same_items_in_the_same_order(items: list[int], depth: int) -> None:
     assert list(prefetch(iter(items), depth)) == items
@@ -38,7 +38,7 @@ def test_exception_comes_after_the_items_before_it(before: int) -> None:
     assert threads() == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 5), st.integers(0, 20))
 def test_never_more_than_depth_items_wait(depth: int, stop_after: int) -> None:
     made = 0

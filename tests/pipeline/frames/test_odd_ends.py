@@ -109,7 +109,7 @@ def test_missing_scans_of_a_progressive_file_are_missing_pixels() -> None:
             decode(data[:end], "a", ACCEPT)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.sampled_from(sorted(KINDS)), st.data())
 def test_any_prefix_is_the_picture_or_an_error(name: str, data: st.DataObject) -> None:
     pixels = KINDS[name][:-2]

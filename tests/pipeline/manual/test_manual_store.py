@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spotlabel.pipeline.errors import DamagedStoreError, StoreError
@@ -168,7 +168,6 @@ def test_what_no_person_can_have_said_is_refused(wrong, reason):
         Correction(**{**right, **wrong})
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

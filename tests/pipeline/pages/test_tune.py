@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from spotlabel.labelers.masks import PRESETS, MaskSettings
 from spotlabel.pipeline.errors import RecipeError
@@ -58,7 +58,7 @@ def pane(rules: MaskSettings, labeler: str = "mog2") -> dict[str, Any]:
     return {"labeler": labeler, "settings": flat(rules)}
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8)
 @given(rules=mask_settings())
 def test_masks_and_objects_are_those_that_relabel_writes(street: Path, rules: MaskSettings) -> None:
     tuner = opened(street)

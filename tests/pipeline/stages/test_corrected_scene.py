@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from spotlabel.labelers.masks import MaskSettings
 from spotlabel.pipeline.audit.judged import judged_boxes
@@ -72,7 +72,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Street:
     return Street(recipe, item, annotations, exact, corrections)
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 @given(chosen=mask_settings())
 def test_exact_masks_of_a_frame_stay_under_any_rules_and_change_no_other_frame(street: Street, chosen):
     _, made = street.masks(chosen, corrected=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -77,7 +77,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recipe, Item, Annota
     return recipe, item, item.sequence.load()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(rules=mask_settings(), frames=st.sets(st.integers(0, 23), min_size=1, max_size=3))
 def test_a_frame_alone_is_what_is_stored(
     made: tuple[Recipe, Item, Annotations], rules: MaskSettings, frames: set[int]

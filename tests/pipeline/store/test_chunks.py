@@ -42,7 +42,7 @@ def checksum_by_hdf5(data: bytes) -> int:
         return int.from_bytes(dataset.id.read_direct_chunk((0,))[1][-4:], "little")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(min_size=1, max_size=3000))
 def test_fletcher_is_that_of_hdf5(data: bytes) -> None:
     assert chunks.fletcher32(data) == checksum_by_hdf5(data)
@@ -57,7 +57,7 @@ def test_no_bytes_have_no_fletcher() -> None:
     assert chunks.fletcher32(b"") is None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 256]))
 def test_a_chunk_unpacks_to_what_was_written(height: int, width: int, seed: int, levels: int) -> None:
     frame = np.random.default_rng(seed).integers(0, levels, (1, height, width), np.uint8)

@@ -29,7 +29,7 @@ from spotlabel.pipeline.store.schema import CUE_COLUMNS, pack_rows, unpack_rows
 from tests.helpers.stores import as_version, info, one_box_a_frame, some_masks, write_masks
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 2**32 - 1))
 def test_packing_rows_is_reversible(width: int, height: int, seed: int) -> None:
     plane = np.random.default_rng(seed).integers(0, 2, (height, width), np.uint8)

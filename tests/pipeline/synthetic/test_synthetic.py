@@ -253,7 +253,7 @@ def test_geometry_scales_with_the_size():
         np.testing.assert_allclose(a, b / 3, atol=2.0)
 
 
-@limits(max_examples=12, deadline=None)
+@limits(max_examples=12)
 @given(
     seed=st.integers(0, 2**63 - 1),
     width=st.integers(32, 110),

@@ -108,7 +108,7 @@ def test_a_neighbour_that_is_not_believed_covers_background(tmp_path: Path) -> N
     assert box.why[1].endswith("overlapped by a box that is not believed or of another class")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 3), st.sampled_from([None, ["car"], ["bus"]]))
 def test_what_is_said_is_what_the_mask_holds(seed: int, padding: int, classes: list[str] | None) -> None:
     random = np.random.default_rng(seed)

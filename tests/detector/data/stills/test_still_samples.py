@@ -155,7 +155,7 @@ def test_a_mask_of_another_size_is_refused() -> None:
         sample(still(mask=np.zeros((30, 41), np.uint8)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 300), st.integers(1, 300), st.sampled_from([32, 128]), st.booleans())
 def test_canvases_hold_every_picture(height: int, width: int, multiple: int, mirror: bool) -> None:
     box = (0, 0, width, height)

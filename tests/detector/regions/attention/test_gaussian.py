@@ -75,7 +75,7 @@ def test_the_guide_head_is_a_box_heads_classifier() -> None:
     assert sum(p.numel() for p in narrow.parameters()) == 12544 * 8 + 8 + 8 * 8 + 8 + 8 * 21 + 21
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(hnp.arrays(np.float64, (2, 3, 4), elements=st.floats(-100, 100)), st.booleans())
 def test_gaussians_stay_on_their_roi(values: np.ndarray, isotropic: bool) -> None:
     raw = torch.from_numpy(values)[..., : 3 if isotropic else 4]

@@ -154,7 +154,7 @@ def test_equal_cells_are_taken_in_order() -> None:
         assert (inverted_attention(same, same, InvertedOptions(inversion=inversion), seeded()) == 1).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from([(s, i) for s in Suppression for i in Inversion]),
     st.tuples(st.integers(1, 6), st.integers(1, 5)),
@@ -178,7 +178,7 @@ def test_factors_lie_in_0_to_1_and_broadcast(
     assert torch.equal(factor, inverted_attention(features, gradients, options, seeded(seed)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.booleans(), max_size=80), st.floats(0, 1), st.integers(0, 99))
 def test_rois_are_drawn_without_replacement_from_those_trained_on(
     eligible: list[bool], share: float, seed: int

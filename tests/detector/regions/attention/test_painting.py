@@ -37,7 +37,7 @@ def test_no_rois_at_all_leave_an_empty_canvas() -> None:
 corners = st.tuples(*[st.floats(-15, 15)] * 2, *[st.floats(0.5, 25)] * 2)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(corners, min_size=1, max_size=10), st.integers(1, 4), st.integers(0, 99))
 def test_every_pixel_is_read_from_its_place_in_the_roi(
     places: list[tuple[float, ...]], cells: int, seed: int

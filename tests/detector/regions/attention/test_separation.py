@@ -146,7 +146,7 @@ pixels = hnp.arrays(np.float64, (2, 1, 6, 9), elements=st.floats(0, 1))
 known_pixels = hnp.arrays(np.bool_, (2, 1, 6, 9))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     pixels,
     known_pixels,

@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spotlabel.labelers.masks import OwnerSettings
@@ -190,7 +190,6 @@ def test_memory_and_work_do_not_grow_with_pairs_of_boxes() -> None:
 BOX = st.tuples(st.integers(0, 70), st.integers(0, 40), st.integers(1, 20), st.integers(1, 20))
 
 
-@settings(deadline=None)
 @given(
     st.lists(BOX, min_size=1, max_size=7, unique=True),
     st.integers(0, 2**32 - 1),

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of whole runs."""
+"""Fixtures of the tests that train on videos."""
 
 from __future__ import annotations
 
