@@ -275,7 +275,7 @@ def test_what_is_no_report_is_refused(tmp_path: Path, content: str, said: str) -
 
 
 def test_a_folder_is_no_report(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match="a folder, expected a file: report.json"):
+    with pytest.raises(ReportError, match=r"a folder, expected a file: report\.json"):
         read_earlier(tmp_path)
 
 
