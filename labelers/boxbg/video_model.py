@@ -170,4 +170,4 @@ def patch_background(
 
 def patch_cues(image: UInt8, behind: PatchBackground, registration: Registration) -> Cues:
     """Cues of a patch of a frame against the background there."""
-    return measure_cues(image, behind.level, behind.sigma, registration.exposure)
+    return measure_cues(image, behind.level, behind.sigma, registration.gain)
