@@ -21,8 +21,10 @@ import numpy.typing as npt
 from spotlabel.labelers.base import (
     Answers,
     Clip,
+    Content,
     Evidence,
     EvidenceKind,
+    FolderRules,
     Labeler,
     Lesson,
     Rows,
@@ -32,6 +34,7 @@ from spotlabel.labelers.base import (
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
 from spotlabel.labelers.errors import LabelerError
+from spotlabel.labelers.learned.checkpoint import FOLDERS
 from spotlabel.labelers.learned.crops import Image
 from spotlabel.labelers.learned.facts import FORMAT, Facts
 from spotlabel.labelers.learned.figures import PAIR_FIGURES, labeler_figures, pair_figures
@@ -49,7 +52,7 @@ from spotlabel.labelers.learned.fusion import (
 from spotlabel.labelers.learned.lesson import RELIABLE, Shown, nothing_shown, taught
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
 from spotlabel.labelers.learned.sampling import spread
-from spotlabel.labelers.learned.segmenter import LIBRARIES, Segmenter
+from spotlabel.labelers.learned.segmenter import LIBRARIES, Segmenter, box_segmenter, content_digest
 from spotlabel.labelers.learned.settings import (
     FILES,
     BoxbgStudentSettings,
@@ -87,12 +90,13 @@ class Student:
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
     files: ClassVar[Mapping[str, str]] = FILES
+    folders: ClassVar[FolderRules] = FOLDERS
     figures: ClassVar[Mapping[str, int]] = PAIR_FIGURES
     taught: ClassVar[bool] = True
     exact: ClassVar[float]
     """With this median IoU with the teacher the other labeler knows better than any student."""
 
-    def __init__(self, inner: Labeler, settings: StudentSettings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, inner: Labeler, settings: StudentSettings, files: Mapping[str, Content]) -> None:
         self._inner, self._settings = inner, settings
         self._teacher = files["network"]
         self._student: Segmenter | None = None
@@ -113,7 +117,7 @@ class Student:
     ) -> Study:
         """What the teacher says of the chosen boxes of a video; see :class:`TaughtLabeler`."""
         # Before the other labeler's hours: the file may be no segmenter.
-        asked = Asked(Segmenter(self._teacher, self._settings.device, self._settings.batch), answers)
+        asked = Asked(box_segmenter(self._teacher, self._settings.device, self._settings.batch), answers)
         parts, known = [nothing_shown(self._side)], list[BoxPair]()
         done, total = 0, sum(map(len, rows.values()))
         for frame in clip if total else ():
@@ -159,7 +163,7 @@ class Student:
         )
         provenance = {
             "labeler": f"{type(self).__name__} {_VERSION}",
-            "teacher": hashlib.sha256(self._teacher).hexdigest(),
+            "teacher": content_digest(self._teacher),
             "teaching": self._settings.teaching.model_dump(mode="json"),
             "boxes": hashlib.sha256(chosen.encode()).hexdigest(),
             "asked": sum(len(some) for one in rows for some in one.values()),
@@ -238,7 +242,7 @@ class BoxbgStudent(Student):
     settings_type: ClassVar[type[Settings]] = BoxbgStudentSettings
     exact: ClassVar[float] = 0.85
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = BoxbgStudentSettings.model_validate(settings.model_dump())
         super().__init__(Boxbg(chosen.boxbg), chosen, files)
 
@@ -258,6 +262,6 @@ class EgoflowCutStudent(Student):
     figures: ClassVar[Mapping[str, int]] = {**PAIR_FIGURES, **EgoflowCut.figures}
     exact: ClassVar[float] = math.inf
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = EgoflowCutStudentSettings.model_validate(settings.model_dump())
         super().__init__(EgoflowCut(chosen.egoflow_cut), chosen, files)
