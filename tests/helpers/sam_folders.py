@@ -12,8 +12,8 @@ SIDE = 64
 """Of the networks' square input, px."""
 KINDS = ("sam", "sam2", "sam2_video", "edgetam", "edgetam_video")
 _DECODER = {
-    "hidden_size": 32, "mlp_dim": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "iou_head_hidden_dim": 8,
-    "iou_head_depth": 2,
+    "hidden_size": 32, "mlp_dim": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "iou_head_hidden_dim": 8, "iou_head_depth": 2,
 }  # fmt: skip
 _PROMPTS = {"hidden_size": 32, "image_size": SIDE, "patch_size": 16, "mask_input_channels": 4}
 _NECK = {
@@ -38,7 +38,7 @@ _MEMORY = {
 def sam_folder(path: Path, kind: str = "sam2", *, seed: int = 0, **preprocessor: Any) -> Path:
     """Write a network and what goes with it.
 
-    Its masks are as decided as those of a trained one: the last layer before them is enlarged.
+    Weights are larger than at the start of a training: image and prompt decide what comes out.
 
     Args:
         path: the folder, made here.
@@ -54,8 +54,11 @@ def sam_folder(path: Path, kind: str = "sam2", *, seed: int = 0, **preprocessor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _network(kind)
+        for weights in network.parameters():
+            if weights.ndim > 1:
+                torch.nn.init.normal_(weights, std=(weights.shape[0] / weights.numel()) ** 0.5)
         for mlp in network.mask_decoder.output_hypernetworks_mlps:
-            mlp.proj_out.weight.data *= 30_000
+            mlp.proj_out.weight.data *= 5
     network.save_pretrained(path)
     size = {"longest_edge": SIDE} if kind == "sam" else {"height": SIDE, "width": SIDE}
     said = {
