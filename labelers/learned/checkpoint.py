@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -172,8 +171,7 @@ def _json(path: Path) -> Any:
 
 
 def _libraries() -> tuple[Any, Any, Any]:
-    """torch, transformers and safetensors, which will not look for anything on the internet."""
-    os.environ["HF_HUB_OFFLINE"] = "1"  # read when transformers is imported
+    """torch, transformers and safetensors."""
     names = ("torch", "transformers", "safetensors", "safetensors.torch")
     try:
         torch, transformers, safetensors, _ = map(importlib.import_module, names)
@@ -193,7 +191,7 @@ def _config(transformers: Any, family: Family, said: _Configuration) -> Any:
             f"network: {CONFIG}: model_type {said.model_type} needs a newer transformers than "
             f"{transformers.__version__} (pip install --upgrade transformers)"
         )
-    with _told():
+    with _told(), _alone(transformers):
         return made(**{part: getattr(said, part) for part in _PARTS})
 
 
@@ -211,7 +209,7 @@ def _side(size: Any, preprocessor: Preprocessor) -> int:
 def _filled(torch: Any, transformers: Any, family: Family, config: Any, weights: Mapping[str, Any]) -> Any:
     """The network with its weights: all that it has and no others."""
     made = getattr(transformers, f"{family.name}Model")
-    with _told(), _silent(transformers):
+    with _told(), _alone(transformers):
         network, report = made.from_pretrained(
             None, config=config, state_dict=dict(weights), dtype=torch.float32, local_files_only=True,
             trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True,
@@ -239,15 +237,17 @@ def _told() -> Iterator[None]:
 
 
 @contextmanager
-def _silent(transformers: Any) -> Iterator[None]:
-    """Inside, transformers reports nothing: what matters is raised."""
-    logging = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+def _alone(transformers: Any) -> Iterator[None]:
+    """Inside, transformers reports nothing, since what matters is raised, and fetches nothing."""
+    logging, hub = transformers.utils.logging, importlib.import_module("huggingface_hub.constants")
+    level, bars, offline = logging.get_verbosity(), logging.is_progress_bar_enabled(), hub.HF_HUB_OFFLINE
     logging.set_verbosity(logging.CRITICAL)
     logging.disable_progress_bar()
+    hub.HF_HUB_OFFLINE = True
     try:
         yield
     finally:
+        hub.HF_HUB_OFFLINE = offline
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()

@@ -17,10 +17,11 @@ from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.learned import checkpoint
 from spotlabel.labelers.learned.checkpoint import lacking, opened
 from spotlabel.labelers.learned.segmenter import box_segmenter, content_digest
-from tests.helpers.sam_folders import sam_folder
+from tests.helpers.sam_folders import KINDS, sam_folder
 
 torch = pytest.importorskip("torch", reason="needs spotlabel[sam]")
 transformers = pytest.importorskip("transformers", reason="needs spotlabel[sam]")
+huggingface_hub = pytest.importorskip("huggingface_hub", reason="needs spotlabel[sam]")
 CONFIG, IMAGE = "config.json", "preprocessor_config.json"
 TOKEN = "mask_decoder.iou_token.weight"
 
@@ -141,8 +142,9 @@ def test_a_folder_that_cannot_be_used_is_refused_in_a_line(spoil, problem, tmp_p
     assert capfd.readouterr() == ("", "")  # no report of transformers' own beside it
 
 
-def test_nothing_but_the_three_files_is_read_and_nothing_is_fetched(tmp_path, monkeypatch):
-    folder = sam_folder(tmp_path / "network", "sam2_video")
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_but_the_three_files_is_read_and_nothing_is_fetched(kind, tmp_path, monkeypatch):
+    folder = sam_folder(tmp_path / "network", kind)
     for name in ("pytorch_model.bin", "adapter_config.json", "generation_config.json", "modeling_sam2.py"):
         (folder / name).write_text("raise SystemExit('was opened')")
     with_entries(CONFIG, auto_map={"AutoModel": "modeling_sam2.Evil"})(folder)
@@ -167,6 +169,22 @@ def test_a_backbone_from_the_internet_or_a_missing_package_is_refused(tmp_path):
     with_entries(CONFIG, "vision_config", backbone_config=backbone)(folder)
     with pytest.raises(LabelerError, match=r"^network: "):
         opened(folder, "cpu")
+
+
+def test_the_hub_is_offline_while_a_folder_is_opened(tmp_path, monkeypatch):
+    folder = sam_folder(tmp_path / "network", "sam2")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    seen = []
+
+    def noted(*arguments: Any, local_files_only: bool, trust_remote_code: bool, **further: Any) -> None:
+        seen.append((huggingface_hub.is_offline_mode(), local_files_only, trust_remote_code))
+        raise RuntimeError("was asked")
+
+    monkeypatch.setattr(transformers.Sam2Model, "from_pretrained", noted)
+    with pytest.raises(LabelerError, match="was asked"):
+        opened(folder, "cpu")
+    assert seen == [(True, True, False)]
+    assert not huggingface_hub.is_offline_mode()
 
 
 def test_weights_of_half_precision_are_computed_with_in_single(tmp_path):
