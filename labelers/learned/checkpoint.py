@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -239,7 +239,8 @@ def _told() -> Iterator[None]:
 @contextmanager
 def _alone(transformers: Any) -> Iterator[None]:
     """Inside, transformers reports nothing, since what matters is raised, and fetches nothing."""
-    logging, hub = transformers.utils.logging, cast(Any, importlib.import_module("huggingface_hub.constants"))
+    hub: Any = importlib.import_module("huggingface_hub.constants")
+    logging = transformers.utils.logging
     level, bars, offline = logging.get_verbosity(), logging.is_progress_bar_enabled(), hub.HF_HUB_OFFLINE
     logging.set_verbosity(logging.CRITICAL)
     logging.disable_progress_bar()
