@@ -198,16 +198,20 @@ class TaughtLabeler(FileLabeler, Protocol):
             progress: told of boxes done and in all.
         """
 
-    def lesson(self, studies: Sequence[Study], rows: Sequence[Rows]) -> Lesson:
+    def lesson(self, studies: Sequence[Study], rows: Sequence[Rows], boxes: int) -> Lesson:
         """What the network is to learn.
 
         Args:
             studies: of each video.
             rows: the boxes that were chosen of each.
+            boxes: how many they have in all.
         """
 
-    def learn(self, network: bytes) -> None:
-        """Take the taught network, an ONNX file."""
+    def needs_training(self, chosen: int, boxes: int) -> bool:
+        """Whether there is anything to learn once the teacher was asked about so many of all boxes."""
+
+    def learn(self, network: bytes, answers: Answers) -> None:
+        """Take the taught network, an ONNX file, and what the teacher has said of boxes of the video."""
 
 
 Rows = Mapping[int, list[int]]

@@ -20,7 +20,7 @@ from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
 from spotlabel.labelers.learned.checkpoint import FOLDERS
 from spotlabel.labelers.learned.crops import Image, box_pixels
 from spotlabel.labelers.learned.figures import PAIR_FIGURES, pair_figures
-from spotlabel.labelers.learned.fusion import FUSION_VERSION, BoxPair, decided_by, fused, judged
+from spotlabel.labelers.learned.fusion import FUSION_VERSION, BoxPair, Trust, decided_by, fused, judged
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
 from spotlabel.labelers.learned.segmenter import LIBRARIES, Boxes, box_segmenter
 from spotlabel.labelers.learned.settings import (
@@ -68,21 +68,36 @@ class Fused:
         found = Found(self._inner, clip)
         asked = Asked(self._segmenter, {})
         trust = judged(_sampled_pairs(clip, found, asked, self._judged))
-        for frame in clip:
-            raw = found.raw(frame.number)
-            pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
-            values = [None if pair is None else fused(pair, trust) for pair in pairs]
-            if raw is not None and self._adds_only and trust.evidence:
-                values = at_least(values, raw, frame.boxes)
-            decided = [DecidedBy.LABELER if pair is None else decided_by(pair, trust) for pair in pairs]
-            yield Evidence(
-                painted(frame.boxes, values, clip.size),
-                warm_up=raw is None and not trust.network,
-                figures={
-                    **found.figures(frame.number),
-                    **pair_figures(pairs, decided, relied_on=trust.network),
-                },
-            )
+        yield from put_together(clip, found, asked, trust, adds_only=self._adds_only)
+
+
+def put_together(
+    clip: Clip, found: Found, asked: Asked, trust: Trust, *, adds_only: bool
+) -> Iterator[Evidence]:
+    """Evidence of every frame of what both say of it.
+
+    Args:
+        clip: the video.
+        found: what the other labeler found in it.
+        asked: the network.
+        trust: what can be relied on in the video.
+        adds_only: whether all that the other labeler found stays, where it can be relied on.
+    """
+    for frame in clip:
+        raw = found.raw(frame.number)
+        pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
+        values = [None if pair is None else fused(pair, trust) for pair in pairs]
+        if raw is not None and adds_only and trust.evidence:
+            values = at_least(values, raw, frame.boxes)
+        decided = [DecidedBy.LABELER if pair is None else decided_by(pair, trust) for pair in pairs]
+        yield Evidence(
+            painted(frame.boxes, values, clip.size),
+            warm_up=raw is None and not trust.network,
+            figures={
+                **found.figures(frame.number),
+                **pair_figures(pairs, decided, relied_on=trust.network),
+            },
+        )
 
 
 def _sampled_pairs(clip: Clip, found: Found, asked: Asked, number: int) -> list[BoxPair]:

@@ -76,7 +76,7 @@ class Asked:
         """
         wanted = list(rows)
         new = [row for row in wanted if (frame.number, row) not in self._answers]
-        found = self._segmenter.readings(frame.image, frame.boxes[new], mask)
+        found = self._segmenter.readings(frame.image, frame.boxes[new], mask) if new else []
         for row, readings in zip(new, found, strict=True):
             self._answers[frame.number, row] = readings
         shape = (frame.image.shape[0], frame.image.shape[1])

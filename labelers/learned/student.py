@@ -38,7 +38,7 @@ from spotlabel.labelers.learned.checkpoint import FOLDERS
 from spotlabel.labelers.learned.crops import Image
 from spotlabel.labelers.learned.facts import FORMAT, Facts
 from spotlabel.labelers.learned.figures import PAIR_FIGURES, labeler_figures, pair_figures
-from spotlabel.labelers.learned.fused import at_least
+from spotlabel.labelers.learned.fused import at_least, put_together
 from spotlabel.labelers.learned.fusion import (
     FUSION_VERSION,
     BoxPair,
@@ -86,6 +86,8 @@ class Student:
         files: the network.
     """
 
+    name: ClassVar[str]
+    version: ClassVar[int]
     kind: ClassVar[EvidenceKind] = EvidenceKind.DISTANCE
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
@@ -95,17 +97,22 @@ class Student:
     taught: ClassVar[bool] = True
     exact: ClassVar[float]
     """With this median IoU with the teacher the other labeler knows better than any student."""
+    direct: ClassVar[bool]
+    """Whether the teacher labels itself, and nobody is taught, where it was asked about every box."""
 
     def __init__(self, inner: Labeler, settings: StudentSettings, files: Mapping[str, Content]) -> None:
         self._inner, self._settings = inner, settings
         self._teacher = files["network"]
         self._student: Segmenter | None = None
+        self._answers: Answers = {}
         self._found: Found | None = None
 
     def choose(
         self, frames: npt.NDArray[np.integer], xyxy: npt.NDArray[np.float32], tracks: npt.NDArray[np.integer]
     ) -> npt.NDArray[np.intp]:
         """Rows of the boxes that the teacher is asked about; see :class:`TaughtLabeler`."""
+        if self.direct and len(xyxy) <= self._settings.teaching.boxes:
+            return np.arange(len(xyxy))
         return spread(frames, xyxy, tracks, self._settings.teaching.boxes, self._settings.teaching.seed)
 
     def study(
@@ -130,14 +137,21 @@ class Student:
         agreed, said = np.array(agreements(known), np.float64), np.array(spoken(known))
         return {"agreements": agreed, "spoken": said, **vars(Shown.joined(parts))}
 
-    def lesson(self, studies: Sequence[Study], rows: Sequence[Rows]) -> Lesson:
+    def needs_training(self, chosen: int, boxes: int) -> bool:
+        """Whether a student can add anything to what the teacher has said; see :class:`TaughtLabeler`."""
+        return not (self.direct and chosen == boxes)
+
+    def lesson(self, studies: Sequence[Study], rows: Sequence[Rows], boxes: int) -> Lesson:
         """The lesson that all videos give together; see :class:`TaughtLabeler`."""
+        asked = sum(len(some) for one in rows for some in one.values())
+        direct = not self.needs_training(asked, boxes)
         agreed = [value for study in studies for value in study["agreements"].tolist()]
         trust = trusted(agreed, sum(int(study["spoken"]) for study in studies))
         agreement = median(agreed or [0.0])
-        judgement = {**vars(trust), "exact": trust.network and agreement >= self.exact}
+        judgement = {**vars(trust), "exact": trust.network and agreement >= self.exact, "direct": direct}
         names = [field.name for field in fields(Shown)]
-        parts = [Shown(**{name: study[name] for name in names}) for study in studies if trust.network]
+        shows = studies if trust.network and not direct else ()
+        parts = [Shown(**{name: study[name] for name in names}) for study in shows]
         shown = Shown.joined([nothing_shown(self._side), *parts])
         arrays = {name: values for name, values in vars(shown).items() if name != "mixed"}
         if judgement["exact"]:
@@ -162,7 +176,7 @@ class Student:
             json.dumps(sorted((number, sorted(some)) for number, some in one.items())) for one in rows
         )
         provenance = {
-            "labeler": f"{type(self).__name__} {_VERSION}",
+            "labeler": f"{self.name} {self.version}",
             "teacher": content_digest(self._teacher),
             "teaching": self._settings.teaching.model_dump(mode="json"),
             "boxes": hashlib.sha256(chosen.encode()).hexdigest(),
@@ -173,11 +187,14 @@ class Student:
         entries = {**facts.model_dump(mode="json"), "trust": judgement, "provenance": provenance}
         return {"format": FORMAT, **{key: json.dumps(value) for key, value in entries.items()}}
 
-    def learn(self, network: bytes) -> None:
+    def learn(self, network: bytes, answers: Answers) -> None:
         """Take the student; see :class:`TaughtLabeler`. Says so if it will decide nothing."""
-        self._student = Segmenter(network, self._settings.device, self._settings.batch)
+        self._student, self._answers = (
+            Segmenter(network, self._settings.device, self._settings.batch),
+            answers,
+        )
         trust, asked = (json.loads(self._student.metadata[key]) for key in ("trust", "provenance"))
-        if not trust["network"] and asked["asked"]:
+        if not trust["network"] and not trust.get("direct") and asked["asked"]:
             _log.warning(
                 "the teacher's masks are whole in too few of %d boxes: nobody was taught, %s decides alone "
                 "(docs/learned.md)", asked["asked"], self._inner.name,
@@ -186,14 +203,21 @@ class Student:
     def label(self, clip: Clip) -> Iterator[Evidence]:
         """Yield the evidence of every frame, foreground above 127.
 
-        Where the teacher could not be relied on it is the other labeler's; where that is exact all that
-        it found stays. Elsewhere the student, who has seen that, decides in boxes that it fills in one piece;
-        in others both are weighed.
+        Where the teacher itself labels, its masks and the other labeler's are put together. Where it could
+        not be relied on the evidence is the other labeler's; where that is exact all that it found stays.
+        Elsewhere the student, who has seen that, decides in boxes that it fills in one piece; in others both
+        are weighed.
         """
         if self._student is None:
             raise LabelerError("the student has not been taught")
-        found, asked = self._other(clip), Asked(self._student, {})
         judgement = json.loads(self._student.metadata["trust"])
+        if judgement.get("direct"):
+            teacher = box_segmenter(self._teacher, self._settings.device, self._settings.batch)
+            trust = Trust(judgement["network"], judgement["evidence"])
+            asked = Asked(teacher, self._answers)
+            yield from put_together(clip, self._other(clip), asked, trust, adds_only=False)
+            return
+        found, asked = self._other(clip), Asked(self._student, {})
         for frame in clip:
             raw, figures = found.raw(frame.number), found.figures(frame.number)
             if judgement["network"]:
@@ -241,6 +265,7 @@ class BoxbgStudent(Student):
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*_LIBRARIES, *Boxbg.libraries}))
     settings_type: ClassVar[type[Settings]] = BoxbgStudentSettings
     exact: ClassVar[float] = 0.85
+    direct: ClassVar[bool] = False  # a student of one street's cars draws them better than its teacher
 
     def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = BoxbgStudentSettings.model_validate(settings.model_dump())
@@ -256,11 +281,12 @@ class EgoflowCutStudent(Student):
     """A student beside ``egoflow-cut``; for moving cameras."""
 
     name: ClassVar[str] = "egoflow-cut-student"
-    version: ClassVar[int] = _VERSION + EgoflowCut.version
+    version: ClassVar[int] = 1_000_000 + _VERSION + EgoflowCut.version
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*_LIBRARIES, *EgoflowCut.libraries}))
     settings_type: ClassVar[type[Settings]] = EgoflowCutStudentSettings
     figures: ClassVar[Mapping[str, int]] = {**PAIR_FIGURES, **EgoflowCut.figures}
     exact: ClassVar[float] = math.inf
+    direct: ClassVar[bool] = True
 
     def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = EgoflowCutStudentSettings.model_validate(settings.model_dump())

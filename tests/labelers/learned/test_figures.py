@@ -65,7 +65,7 @@ def test_a_network_that_cannot_be_relied_on_is_no_witness():
 )
 def test_a_student_says_who_decided(trust: dict[str, bool], decided: DecidedBy):
     clip, labeler = Street(), student(boxes=10)
-    labeler.learn(described(labeler, clip, trust=json.dumps(trust)))
+    labeler.learn(described(labeler, clip, trust=json.dumps(trust)), {})
     for frame, evidence in zip(clip.frames, labeler.label(clip), strict=True):
         assert {len(column) for column in evidence.figures.values()} == {len(frame.boxes)}
         whole = [

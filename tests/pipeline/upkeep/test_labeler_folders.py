@@ -136,7 +136,9 @@ def test_what_the_network_cannot_do_fails_the_video_in_a_line(bench: Bench) -> N
     assert "\n" not in error
 
 
-@pytest.mark.parametrize("labeler", ["boxbg-teacher", "egoflow-cut-teacher", "boxbg-student"])
+@pytest.mark.parametrize(
+    "labeler", ["boxbg-teacher", "egoflow-cut-teacher", "boxbg-student", "egoflow-cut-student"]
+)
 def test_the_other_learned_labelers_take_folders_too(bench: Bench, tmp_path: Path, labeler: str) -> None:
     settings: dict[str, Any] = {"network": str(bench.network)}
     if labeler.endswith("student"):
