@@ -12,7 +12,7 @@ from spotlabel.labelers.learned.agreement import best, open_sides
 from spotlabel.labelers.learned.crops import Image, box_pixels
 from spotlabel.labelers.learned.fusion import BoxPair
 from spotlabel.labelers.learned.memory import NotedClip, PackedMask
-from spotlabel.labelers.learned.segmenter import Boxes, Segmenter
+from spotlabel.labelers.learned.segmenter import Boxes, BoxSegmenter
 from spotlabel.labelers.masks import PRESETS
 from spotlabel.labelers.masks.boxes import pixel_rects
 from spotlabel.labelers.masks.figures import Figures
@@ -70,7 +70,7 @@ class Asked:
         answers: what it has said; is added to.
     """
 
-    def __init__(self, segmenter: Segmenter, answers: Answers) -> None:
+    def __init__(self, segmenter: BoxSegmenter, answers: Answers) -> None:
         self._segmenter, self._answers = segmenter, answers
 
     def pairs(self, frame: ClipFrame, mask: Bool | None, rows: Iterable[int]) -> list[BoxPair | None]:

@@ -21,8 +21,10 @@ import numpy.typing as npt
 from spotlabel.labelers.base import (
     Answers,
     Clip,
+    Content,
     Evidence,
     EvidenceKind,
+    FolderRules,
     Labeler,
     Lesson,
     Rows,
@@ -32,6 +34,7 @@ from spotlabel.labelers.base import (
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
 from spotlabel.labelers.errors import LabelerError
+from spotlabel.labelers.learned.checkpoint import FOLDERS
 from spotlabel.labelers.learned.drawn import drawn, others
 from spotlabel.labelers.learned.facts import FORMAT, Facts
 from spotlabel.labelers.learned.figures import PAIR_FIGURES
@@ -48,7 +51,7 @@ from spotlabel.labelers.learned.in_front import in_front
 from spotlabel.labelers.learned.lesson import Shown, nothing_shown, taught
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
 from spotlabel.labelers.learned.sampling import spread
-from spotlabel.labelers.learned.segmenter import LIBRARIES, Segmenter
+from spotlabel.labelers.learned.segmenter import LIBRARIES, Segmenter, box_segmenter, content_digest
 from spotlabel.labelers.learned.settings import (
     FILES,
     BoxbgStudentSettings,
@@ -83,6 +86,7 @@ class Student:
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
     files: ClassVar[Mapping[str, str]] = FILES
+    folders: ClassVar[FolderRules] = FOLDERS
     figures: ClassVar[Mapping[str, int]] = PAIR_FIGURES
     taught: ClassVar[bool] = True
     exact: ClassVar[float]
@@ -92,7 +96,7 @@ class Student:
     direct: ClassVar[bool]
     """Whether the teacher labels itself, and nobody is taught, where it was asked about every box."""
 
-    def __init__(self, inner: Labeler, settings: StudentSettings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, inner: Labeler, settings: StudentSettings, files: Mapping[str, Content]) -> None:
         self._inner, self._settings = inner, settings
         self._teacher = files["network"]
         self._student: Segmenter | None = None
@@ -116,7 +120,7 @@ class Student:
     ) -> Study:
         """What the teacher says of the chosen boxes of a video; see :class:`TaughtLabeler`."""
         # Before the other labeler's hours: the file may be no segmenter.
-        asked = Asked(Segmenter(self._teacher, self._settings.device, self._settings.batch), answers)
+        asked = Asked(box_segmenter(self._teacher, self._settings.device, self._settings.batch), answers)
         parts, known = [nothing_shown(self._side)], list[BoxPair]()
         done, total = 0, sum(map(len, rows.values()))
         for frame in clip if total else ():
@@ -169,7 +173,7 @@ class Student:
         )
         provenance = {
             "labeler": f"{self.name} {self.version}",
-            "teacher": hashlib.sha256(self._teacher).hexdigest(),
+            "teacher": content_digest(self._teacher),
             "teaching": self._settings.teaching.model_dump(mode="json"),
             "boxes": hashlib.sha256(chosen.encode()).hexdigest(),
             "asked": sum(len(some) for one in rows for some in one.values()),
@@ -203,7 +207,7 @@ class Student:
             raise LabelerError("the student has not been taught")
         judgement = json.loads(self._student.metadata["trust"])
         if judgement.get("direct"):
-            teacher = Segmenter(self._teacher, self._settings.device, self._settings.batch)
+            teacher = box_segmenter(self._teacher, self._settings.device, self._settings.batch)
             trust = Trust(judgement["network"], judgement["evidence"])
             asked = Asked(teacher, self._answers)
             yield from put_together(clip, self._other(clip), asked, trust, adds_only=False)
@@ -233,7 +237,7 @@ class BoxbgStudent(Student):
     fixed: ClassVar[bool] = True
     direct: ClassVar[bool] = False  # a student of one street's cars draws them better than its teacher
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = BoxbgStudentSettings.model_validate(settings.model_dump())
         super().__init__(Boxbg(chosen.boxbg), chosen, files)
 
@@ -255,6 +259,6 @@ class EgoflowCutStudent(Student):
     fixed: ClassVar[bool] = False
     direct: ClassVar[bool] = True
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = EgoflowCutStudentSettings.model_validate(settings.model_dump())
         super().__init__(EgoflowCut(chosen.egoflow_cut), chosen, files)
