@@ -14,14 +14,15 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Labeler, Settings
+from spotlabel.labelers.base import Clip, Content, Evidence, EvidenceKind, FolderRules, Labeler, Settings
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
+from spotlabel.labelers.learned.checkpoint import FOLDERS
 from spotlabel.labelers.learned.crops import Image, box_pixels
 from spotlabel.labelers.learned.figures import PAIR_FIGURES, pair_figures
 from spotlabel.labelers.learned.fusion import FUSION_VERSION, BoxPair, Trust, decided_by, fused, judged
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
-from spotlabel.labelers.learned.segmenter import LIBRARIES, Boxes, Segmenter
+from spotlabel.labelers.learned.segmenter import LIBRARIES, Boxes, box_segmenter
 from spotlabel.labelers.learned.settings import (
     FILES,
     BoxbgTeacherSettings,
@@ -49,13 +50,14 @@ class Fused:
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
     files: ClassVar[Mapping[str, str]] = FILES
+    folders: ClassVar[FolderRules] = FOLDERS
     figures: ClassVar[Mapping[str, int]] = PAIR_FIGURES
 
     def __init__(
-        self, inner: Labeler, settings: FusedSettings, files: Mapping[str, bytes], *, adds_only: bool
+        self, inner: Labeler, settings: FusedSettings, files: Mapping[str, Content], *, adds_only: bool
     ) -> None:
         self._inner, self._judged, self._adds_only = inner, settings.judged, adds_only
-        self._segmenter = Segmenter(files["network"], settings.device, settings.batch)
+        self._segmenter = box_segmenter(files["network"], settings.device, settings.batch)
 
     def label(self, clip: Clip) -> Iterator[Evidence]:
         """Yield the fused evidence of every frame, foreground above 127.
@@ -122,7 +124,7 @@ class BoxbgTeacher(Fused):
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*LIBRARIES, *Boxbg.libraries}))
     settings_type: ClassVar[type[Settings]] = BoxbgTeacherSettings
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = BoxbgTeacherSettings.model_validate(settings.model_dump())
         super().__init__(Boxbg(chosen.boxbg), chosen, files, adds_only=chosen.adds_only)
 
@@ -141,7 +143,7 @@ class EgoflowCutTeacher(Fused):
     settings_type: ClassVar[type[Settings]] = EgoflowCutTeacherSettings
     figures: ClassVar[Mapping[str, int]] = {**PAIR_FIGURES, **EgoflowCut.figures}
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = EgoflowCutTeacherSettings.model_validate(settings.model_dump())
         super().__init__(EgoflowCut(chosen.egoflow_cut), chosen, files, adds_only=False)
 

@@ -21,8 +21,10 @@ import numpy.typing as npt
 from spotlabel.labelers.base import (
     Answers,
     Clip,
+    Content,
     Evidence,
     EvidenceKind,
+    FolderRules,
     Labeler,
     Lesson,
     Rows,
@@ -32,42 +34,37 @@ from spotlabel.labelers.base import (
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
 from spotlabel.labelers.errors import LabelerError
-from spotlabel.labelers.learned.crops import Image
+from spotlabel.labelers.learned.checkpoint import FOLDERS
+from spotlabel.labelers.learned.drawn import drawn, others
 from spotlabel.labelers.learned.facts import FORMAT, Facts
-from spotlabel.labelers.learned.figures import PAIR_FIGURES, labeler_figures, pair_figures
-from spotlabel.labelers.learned.fused import at_least, put_together
+from spotlabel.labelers.learned.figures import PAIR_FIGURES
+from spotlabel.labelers.learned.fused import put_together
 from spotlabel.labelers.learned.fusion import (
     FUSION_VERSION,
     BoxPair,
     Trust,
     agreements,
-    decided_by,
-    fused,
     spoken,
     trusted,
 )
-from spotlabel.labelers.learned.lesson import RELIABLE, Shown, nothing_shown, taught
+from spotlabel.labelers.learned.in_front import in_front
+from spotlabel.labelers.learned.lesson import Shown, nothing_shown, taught
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
 from spotlabel.labelers.learned.sampling import spread
-from spotlabel.labelers.learned.segmenter import LIBRARIES, Segmenter
+from spotlabel.labelers.learned.segmenter import LIBRARIES, Segmenter, box_segmenter, content_digest
 from spotlabel.labelers.learned.settings import (
     FILES,
     BoxbgStudentSettings,
     EgoflowCutStudentSettings,
     StudentSettings,
 )
-from spotlabel.labelers.learned.teacher import NEUTRAL, painted
-from spotlabel.labelers.masks.figures import DecidedBy
+from spotlabel.labelers.learned.teacher import NEUTRAL
 
 MARGIN = 0.3
 """Of the crops that a student is given."""
-_VERSION = 1_000_000 + FUSION_VERSION
+_VERSION = 2_000_000 + FUSION_VERSION
 """Of the lesson; the fusion's and the labeler's own are added."""
 _LIBRARIES = (*LIBRARIES, "onnx", "torch")
-Decided = tuple[Image | None, DecidedBy]
-"""The mask of one box as evidence, uint8 (h, w); None for a box without pixels. And whose it is."""
-WEIGHED = Trust(network=True, evidence=False)
-"""How both are put together where the student does not know better."""
 _FINER = 1.25
 """Crops of a lesson have so many times the pixels of a student's along each side: they show more around a
 box, and are shown enlarged."""
@@ -89,14 +86,17 @@ class Student:
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
     files: ClassVar[Mapping[str, str]] = FILES
+    folders: ClassVar[FolderRules] = FOLDERS
     figures: ClassVar[Mapping[str, int]] = PAIR_FIGURES
     taught: ClassVar[bool] = True
     exact: ClassVar[float]
     """With this median IoU with the teacher the other labeler knows better than any student."""
+    fixed: ClassVar[bool]
+    """Whether the camera stands still: what is in front of the traffic is so in all frames."""
     direct: ClassVar[bool]
     """Whether the teacher labels itself, and nobody is taught, where it was asked about every box."""
 
-    def __init__(self, inner: Labeler, settings: StudentSettings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, inner: Labeler, settings: StudentSettings, files: Mapping[str, Content]) -> None:
         self._inner, self._settings = inner, settings
         self._teacher = files["network"]
         self._student: Segmenter | None = None
@@ -120,7 +120,7 @@ class Student:
     ) -> Study:
         """What the teacher says of the chosen boxes of a video; see :class:`TaughtLabeler`."""
         # Before the other labeler's hours: the file may be no segmenter.
-        asked = Asked(Segmenter(self._teacher, self._settings.device, self._settings.batch), answers)
+        asked = Asked(box_segmenter(self._teacher, self._settings.device, self._settings.batch), answers)
         parts, known = [nothing_shown(self._side)], list[BoxPair]()
         done, total = 0, sum(map(len, rows.values()))
         for frame in clip if total else ():
@@ -173,7 +173,7 @@ class Student:
         )
         provenance = {
             "labeler": f"{self.name} {self.version}",
-            "teacher": hashlib.sha256(self._teacher).hexdigest(),
+            "teacher": content_digest(self._teacher),
             "teaching": self._settings.teaching.model_dump(mode="json"),
             "boxes": hashlib.sha256(chosen.encode()).hexdigest(),
             "asked": sum(len(some) for one in rows for some in one.values()),
@@ -199,58 +199,31 @@ class Student:
     def label(self, clip: Clip) -> Iterator[Evidence]:
         """Yield the evidence of every frame, foreground above 127.
 
-        Where the teacher itself labels, its masks and the other labeler's are put together. Where it could
-        not be relied on the evidence is the other labeler's; where that is exact all that it found stays.
-        Elsewhere the student, who has seen that, decides in boxes that it fills in one piece; in others both
-        are weighed.
+        Where the teacher itself labels, its masks and the other labeler's are put together; where it could
+        not be relied on the evidence is the other labeler's; elsewhere the student draws, see
+        :func:`spotlabel.labelers.learned.drawn.drawn`.
         """
         if self._student is None:
             raise LabelerError("the student has not been taught")
         judgement = json.loads(self._student.metadata["trust"])
         if judgement.get("direct"):
-            teacher = Segmenter(self._teacher, self._settings.device, self._settings.batch)
+            teacher = box_segmenter(self._teacher, self._settings.device, self._settings.batch)
             trust = Trust(judgement["network"], judgement["evidence"])
             asked = Asked(teacher, self._answers)
             yield from put_together(clip, self._other(clip), asked, trust, adds_only=False)
             return
-        found, asked = self._other(clip), Asked(self._student, {})
-        for frame in clip:
-            raw, figures = found.raw(frame.number), found.figures(frame.number)
-            if judgement["network"]:
-                pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
-                decide = _kept if judgement["exact"] else _decided
-                made = [decide(pair) for pair in pairs]
-                values = [value for value, _ in made]
-                if judgement["exact"] and raw is not None:
-                    values = at_least(values, raw, frame.boxes)
-                figures = {**figures, **pair_figures(pairs, [by for _, by in made])}
-                yield Evidence(painted(frame.boxes, values, clip.size), figures=figures)
-                continue
-            figures = {**figures, **labeler_figures(len(frame.boxes))}
-            if raw is None:
-                yield Evidence(np.zeros(clip.size, np.uint8), warm_up=True, figures=figures)
-            else:
-                yield Evidence(raw * np.uint8(255), figures=figures)
+        found = self._other(clip)
+        if not judgement["network"]:
+            yield from others(clip, found)
+            return
+        hidden = in_front(found.cleaned(), clip.size) if self.fixed else None
+        yield from drawn(clip, found, Asked(self._student, {}), exact=judgement["exact"], hidden=hidden)
 
     def _other(self, clip: Clip) -> Found:
         """What the other labeler finds in the video; once."""
         if self._found is None:
             self._found = Found(self._inner, clip)
         return self._found
-
-
-def _kept(pair: BoxPair | None) -> Decided:
-    """The mask of one box, where the other labeler is exact, and whose it is."""
-    if pair is None:
-        return None, DecidedBy.LABELER
-    return fused(pair, RELIABLE), decided_by(pair, RELIABLE)
-
-
-def _decided(pair: BoxPair | None) -> Decided:
-    """The same, where the student knows better."""
-    if pair is not None and pair.is_whole:
-        return pair.probability, DecidedBy.NETWORK
-    return (None, DecidedBy.LABELER) if pair is None else (fused(pair, WEIGHED), decided_by(pair, WEIGHED))
 
 
 class BoxbgStudent(Student):
@@ -261,9 +234,10 @@ class BoxbgStudent(Student):
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*_LIBRARIES, *Boxbg.libraries}))
     settings_type: ClassVar[type[Settings]] = BoxbgStudentSettings
     exact: ClassVar[float] = 0.85
+    fixed: ClassVar[bool] = True
     direct: ClassVar[bool] = False  # a student of one street's cars draws them better than its teacher
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = BoxbgStudentSettings.model_validate(settings.model_dump())
         super().__init__(Boxbg(chosen.boxbg), chosen, files)
 
@@ -277,13 +251,14 @@ class EgoflowCutStudent(Student):
     """A student beside ``egoflow-cut``; for moving cameras."""
 
     name: ClassVar[str] = "egoflow-cut-student"
-    version: ClassVar[int] = 1_000_000 + _VERSION + EgoflowCut.version
+    version: ClassVar[int] = _VERSION + EgoflowCut.version
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*_LIBRARIES, *EgoflowCut.libraries}))
     settings_type: ClassVar[type[Settings]] = EgoflowCutStudentSettings
     figures: ClassVar[Mapping[str, int]] = {**PAIR_FIGURES, **EgoflowCut.figures}
     exact: ClassVar[float] = math.inf
+    fixed: ClassVar[bool] = False
     direct: ClassVar[bool] = True
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = EgoflowCutStudentSettings.model_validate(settings.model_dump())
         super().__init__(EgoflowCut(chosen.egoflow_cut), chosen, files)
