@@ -1,8 +1,8 @@
 """What stands in front of the traffic of a fixed camera: a sign, a post, the trunk of a tree.
 
 A network that knows objects draws a bus behind a sign as one piece, sign included. But a sign looks as ever
-while the bus passes, and a labeler that compares with the background knows that: where objects' boxes passed
-again and again, and it hardly ever found anything, nothing comes by that could be seen.
+while the bus passes, and a labeler that compares with the background knows that: where boxes came and went
+and it hardly ever found anything, nothing comes by that could be seen.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from spotlabel.labelers.learned.fusion import NOTHING
 from spotlabel.labelers.learned.segmenter import Boxes
 
 Bool = npt.NDArray[np.bool_]
-PASSES = 2
-"""So often at least boxes came and went: one object of the ground's colour would not do."""
+ARRIVALS = 3
+"""So many boxes at least came over it: one object of the ground's colour would not do."""
 HARDLY = 0.05
 """Share of the frames with a box in which the labeler may have found something, for noise."""
 
@@ -27,21 +27,20 @@ def in_front(frames: Iterable[tuple[Boxes, Bool | None]], size: tuple[int, int])
     """Pixels of which no object is ever seen, bool (H, W).
 
     Args:
-        frames: in order; boxes, float32 (N, 4), and the other labeler's cleaned mask, bool (H, W), None where
-            it does not know the scene. A box of which it says nothing does not count: the object may have
-            become background.
+        frames: in order; boxes, float32 (N, 4), and the other labeler's mask, bool (H, W), None where it does
+            not know the scene. Not cleaned: that fills a sign in the middle of a bus. A box of which it says
+            nothing does not count: the object may have become background.
         size: height and width.
     """
-    covered, found, passes = (np.zeros(size, np.int32) for _ in range(3))
-    before = np.zeros(size, np.bool_)
+    covered, found, arrivals, before = (np.zeros(size, np.int32) for _ in range(4))
     for boxes, mask in frames:
-        now = np.zeros(size, np.bool_)
+        now = np.zeros(size, np.int32)
         if mask is not None:
             for place in box_pixels(boxes, size):
                 if mask[place].size and mask[place].mean() >= NOTHING:
-                    now[place] = True
-            covered += now
-            found += now & mask
-            passes += now & ~before
+                    now[place] += 1
+            covered += now > 0
+            found += (now > 0) & mask
+            arrivals += np.maximum(now - before, 0)
         before = now
-    return np.asarray((passes >= PASSES) & (found <= HARDLY * covered))
+    return np.asarray((arrivals >= ARRIVALS) & (found <= HARDLY * covered))

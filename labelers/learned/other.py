@@ -44,10 +44,10 @@ class Found:
         """Its mask of a frame, bool (H, W); None during its warm-up."""
         return None if (packed := self._masks[number]) is None else packed.mask()
 
-    def cleaned(self) -> Iterator[tuple[Boxes, Bool | None]]:
-        """Boxes of every frame, in order, and its mask as :func:`cleaned` makes it."""
+    def masks(self) -> Iterator[tuple[Boxes, Bool | None]]:
+        """Boxes and mask of every frame, in order."""
         for number, boxes in self._boxes.items():
-            yield boxes, cleaned(self.raw(number), boxes)
+            yield boxes, self.raw(number)
 
     def figures(self, number: int) -> Figures:
         """What it says of the boxes of a frame beside its mask."""

@@ -35,10 +35,9 @@ from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.learned.checkpoint import FOLDERS
-from spotlabel.labelers.learned.drawn import drawn, others
 from spotlabel.labelers.learned.facts import FORMAT, Facts
 from spotlabel.labelers.learned.figures import PAIR_FIGURES
-from spotlabel.labelers.learned.fused import put_together
+from spotlabel.labelers.learned.fused import others_alone, put_together
 from spotlabel.labelers.learned.fusion import (
     FUSION_VERSION,
     BoxPair,
@@ -48,7 +47,7 @@ from spotlabel.labelers.learned.fusion import (
     trusted,
 )
 from spotlabel.labelers.learned.in_front import in_front
-from spotlabel.labelers.learned.lesson import Shown, nothing_shown, taught
+from spotlabel.labelers.learned.lesson import RELIABLE, Shown, nothing_shown, taught
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
 from spotlabel.labelers.learned.sampling import spread
 from spotlabel.labelers.learned.segmenter import LIBRARIES, Segmenter, box_segmenter, content_digest
@@ -65,6 +64,8 @@ MARGIN = 0.3
 _VERSION = 2_000_000 + FUSION_VERSION
 """Of the lesson; the fusion's and the labeler's own are added."""
 _LIBRARIES = (*LIBRARIES, "onnx", "torch")
+WEIGHED = Trust(network=True, evidence=False)
+"""How both are put together where the other labeler is not exact."""
 _FINER = 1.25
 """Crops of a lesson have so many times the pixels of a student's along each side: they show more around a
 box, and are shown enlarged."""
@@ -200,24 +201,23 @@ class Student:
         """Yield the evidence of every frame, foreground above 127.
 
         Where the teacher itself labels, its masks and the other labeler's are put together; where it could
-        not be relied on the evidence is the other labeler's; elsewhere the student draws, see
-        :func:`spotlabel.labelers.learned.drawn.drawn`.
+        not be relied on the evidence is the other labeler's; elsewhere the student's masks, who has seen the
+        other labeler's, and these are put together. Where the other labeler is exact all that it found stays.
         """
         if self._student is None:
             raise LabelerError("the student has not been taught")
-        judgement = json.loads(self._student.metadata["trust"])
+        judgement, found = json.loads(self._student.metadata["trust"]), self._other(clip)
         if judgement.get("direct"):
             teacher = box_segmenter(self._teacher, self._settings.device, self._settings.batch)
             trust = Trust(judgement["network"], judgement["evidence"])
-            asked = Asked(teacher, self._answers)
-            yield from put_together(clip, self._other(clip), asked, trust, adds_only=False)
-            return
-        found = self._other(clip)
-        if not judgement["network"]:
-            yield from others(clip, found)
-            return
-        hidden = in_front(found.cleaned(), clip.size) if self.fixed else None
-        yield from drawn(clip, found, Asked(self._student, {}), exact=judgement["exact"], hidden=hidden)
+            yield from put_together(clip, found, Asked(teacher, self._answers), trust, adds_only=False)
+        elif judgement["network"]:
+            exact, asked = judgement["exact"], Asked(self._student, {})
+            hidden = in_front(found.masks(), clip.size) if self.fixed else None
+            trust = RELIABLE if exact else WEIGHED
+            yield from put_together(clip, found, asked, trust, adds_only=exact, hidden=hidden)
+        else:
+            yield from others_alone(clip, found)
 
     def _other(self, clip: Clip) -> Found:
         """What the other labeler finds in the video; once."""

@@ -58,7 +58,7 @@ def test_a_network_that_cannot_be_relied_on_is_no_witness():
 @pytest.mark.parametrize(
     ("trust", "decided"),
     [
-        ({"network": True, "evidence": True, "exact": False}, DecidedBy.NETWORK),
+        ({"network": True, "evidence": True, "exact": False}, DecidedBy.OUTWEIGHED),
         ({"network": True, "evidence": True, "exact": True}, DecidedBy.BOTH),
         ({"network": False, "evidence": True, "exact": False}, DecidedBy.LABELER),
     ],

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spotlabel.labelers.base import ClipFrame, Evidence, EvidenceKind
-from spotlabel.labelers.learned.drawn import drawn
+from spotlabel.labelers.learned.fused import put_together
+from spotlabel.labelers.learned.fusion import Trust
 from spotlabel.labelers.learned.in_front import in_front
 from spotlabel.labelers.learned.other import Asked, Found
 from spotlabel.labelers.learned.segmenter import Segmenter
@@ -35,15 +36,15 @@ ONCE = [*range(2, 50, 4), None]
 
 
 def test_a_sign_before_which_cars_were_never_seen_is_in_front():
-    found = in_front(passing(ONCE * 2), SIZE)
+    found = in_front(passing(ONCE * 3), SIZE)
     expected = np.zeros(SIZE, np.bool_)
     expected[10:30, 38:44] = True
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("frames", [passing(ONCE), passing([20] * 90), passing(ONCE * 3, sign=False)],
-                         ids=["passed once", "one that stands long", "no sign"])  # fmt: skip
-def test_what_was_passed_once_or_seen_covered_is_not(frames):
+@pytest.mark.parametrize("frames", [passing(ONCE * 2), passing([20] * 90), passing(ONCE * 3, sign=False)],
+                         ids=["passed twice", "one that stands long", "no sign"])  # fmt: skip
+def test_what_was_passed_twice_or_seen_covered_is_not(frames):
     assert not in_front(frames, SIZE).any()
 
 
@@ -80,13 +81,16 @@ class _Red(Replayed):
 @pytest.mark.parametrize("exact", [False, True])
 def test_a_student_leaves_the_sign_out_and_draws_what_is_parked_behind(exact):
     parked = np.array([[34, 12, 60, 30]], np.float32)
-    frames = passing(ONCE * 2)
+    frames = passing(ONCE * 3)
     clip = _Red([np.concatenate([boxes, parked]) if len(boxes) else boxes for boxes, _ in frames])
     found = Found(_Says([mask for _, mask in frames]), clip)
     hidden = in_front(frames, SIZE)
-    student = Segmenter(segmenter())
+    student, trust = Segmenter(segmenter()), Trust(network=True, evidence=exact)
     before, after = (
-        [one.values > 127 for one in drawn(clip, found, Asked(student, {}), exact=exact, hidden=some)]
+        [
+            one.values > 127
+            for one in put_together(clip, found, Asked(student, {}), trust, adds_only=exact, hidden=some)
+        ]
         for some in (None, hidden)
     )
     alone = [index for index, (boxes, _) in enumerate(frames) if len(boxes) and boxes[0, 2] < 34]
