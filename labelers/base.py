@@ -6,9 +6,10 @@ frame that cannot be read is the pipeline's business: a labeler meets readable f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
@@ -123,16 +124,39 @@ class Labeler(Protocol):
         """Yield exactly one evidence per frame of ``clip``, in order; may read ahead or read twice."""
 
 
+Content = bytes | Path
+"""What a labeler is given of a file: its content. Of a folder: its path, see :class:`FolderRules`."""
+
+
+@dataclass(frozen=True)
+class FolderRules:
+    """How a folder stands in for a file of a labeler: several files, some of them too large to be held.
+
+    Whoever runs the labeler notes and hashes the files that count; the labeler opens these by their names,
+    and no others.
+
+    Attributes:
+        names: of the files that count; all have to be there.
+        lacking: of the names in a folder, what it lacks and what to do, in a line; empty if nothing.
+        libraries: distributions whose version matters beside the labeler's if a folder is named.
+    """
+
+    names: tuple[str, ...]
+    lacking: Callable[[Collection[str]], str]
+    libraries: tuple[str, ...]
+
+
 class FileLabeler(Labeler, Protocol):
     """A labeler that is made of files too, of a network's weights, say.
 
     Whoever runs it reads the files, and their content belongs to what evidence depends on, not their place.
+    A class with an attribute ``folders``, a :class:`FolderRules`, also takes folders.
     """
 
     files: ClassVar[Mapping[str, str]]
     """The settings that are paths of such files; of each what to do if there is none, in half a line."""
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         """Make the labeler from its settings and the content of its files, by the name of the setting."""
 
 
@@ -174,16 +198,20 @@ class TaughtLabeler(FileLabeler, Protocol):
             progress: told of boxes done and in all.
         """
 
-    def lesson(self, studies: Sequence[Study], rows: Sequence[Rows]) -> Lesson:
+    def lesson(self, studies: Sequence[Study], rows: Sequence[Rows], boxes: int) -> Lesson:
         """What the network is to learn.
 
         Args:
             studies: of each video.
             rows: the boxes that were chosen of each.
+            boxes: how many they have in all.
         """
 
-    def learn(self, network: bytes) -> None:
-        """Take the taught network, an ONNX file."""
+    def needs_training(self, chosen: int, boxes: int) -> bool:
+        """Whether there is anything to learn once the teacher was asked about so many of all boxes."""
+
+    def learn(self, network: bytes, answers: Answers) -> None:
+        """Take the taught network, an ONNX file, and what the teacher has said of boxes of the video."""
 
 
 Rows = Mapping[int, list[int]]
@@ -234,7 +262,12 @@ def file_settings(labeler: type[Labeler]) -> Mapping[str, str]:
     return getattr(labeler, "files", {})
 
 
-def instance(labeler: type[Labeler], settings: Settings, files: Mapping[str, bytes]) -> Labeler:
+def folder_rules(labeler: type[Labeler]) -> FolderRules | None:
+    """How the settings of a labeler that name files take folders; None if they do not."""
+    return getattr(labeler, "folders", None)
+
+
+def instance(labeler: type[Labeler], settings: Settings, files: Mapping[str, Content]) -> Labeler:
     """Make a labeler.
 
     Args:

@@ -42,7 +42,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
     It is a locked partial file (:func:`locked_partial`), so that what a killed
     process leaves can be told from what a living one writes. It takes the name when the block ends without
-    an error and is gone otherwise; synced to the disk before and after.
+    an error and is gone otherwise; synced to the disk before and after. A disk that is full names the file.
     """
     partial, lock = locked_partial(path)
     try:
@@ -52,8 +52,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         partial.chmod(0o644)
         partial.replace(path)
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in NO_SPACE and error.filename is None:
+            error.filename = str(path)  # the descriptor that was written to has no name
         raise
     finally:
         os.close(lock)

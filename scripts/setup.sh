@@ -88,7 +88,7 @@ make_venv
 say "installing spotlabel and its packages into $venv"
 install_torch
 extras=dev,cluster,dask,export,learned
-[ "$torch" = none ] || extras+=,train,tensorboard,onnx,ablation,teach
+[ "$torch" = none ] || extras+=,train,tensorboard,onnx,ablation,teach,sam
 pip_install --editable ".[$extras]"
 [ "$pybgs" != 1 ] || install_pybgs || die "pybgs was asked for (PYBGS=1) and is not installed"
 say "done: $venv/bin/spotlabel"

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from benchmarks.fuzz import mutate
 from benchmarks.fuzz.annotations import nonsense_of_boxes
 from benchmarks.fuzz.kind import Kind, Trial
+from spotlabel.labelers.masks.figures import FIGURES, possible
 from spotlabel.labelers.masks.owners import NO_OWNER
 from spotlabel.pipeline.manual import Correction, Decision, put_manual, read_manual
 from spotlabel.pipeline.recipes.recipe import build_recipe
@@ -48,6 +49,10 @@ def _prepare(masks: bool, labeler: str, folder: Path) -> Trial:
         return read(path)
 
     return trial
+
+
+_BOXES = 2
+"""Of each frame, after :func:`_overlap`."""
 
 
 def _overlap(boxes: Path) -> None:
@@ -164,6 +169,9 @@ def _read_evidence(path: Path) -> list[str]:
         assert reader.content
         problems = [] if reader.neutral == int(reader.neutral) else ["neutral"]
         for index in range(len(reader)):
+            for name, figures in reader.figures(index, _BOXES).items():
+                if figures.shape != (_BOXES,) or not possible(name, figures):
+                    problems.append(f"{name} of frame {index} is {figures.tolist()[:9]}")
             if reader.has_pixels(index) and reader.read(index).shape != reader.size:
                 problems.append(f"frame {index} of {reader.read(index).shape}, not {reader.size}")
         return problems
@@ -178,7 +186,7 @@ def _read_masks(path: Path) -> list[str]:
         reader.check_frames()
         problems = [*nonsense_of_boxes(reader.boxes.xyxy, *reader.size)]
         for name, column in reader.quality.items():
-            if np.isinf(column).any():
+            if np.isinf(column).any() or (name in FIGURES and not possible(name, column)):
                 problems.append(f"{name} of a box is {column.tolist()[:9]}")
         if ((reader.fill < 0) | (reader.fill > 1)).any():
             problems.append(f"fill of a box is {reader.fill.tolist()[:9]}")
@@ -244,6 +252,8 @@ def _kind(name: str, masks: bool, labeler: str, what: str) -> Kind:
 KINDS = (
     _kind("evidence", False, "mog2", "frames of the size that it says"),
     _kind("evidence-motion", False, "farneback", "frames of the size that it says"),
+    _kind("evidence-figures", False, "egoflow-cut", "frames of the size, and figures that boxes can have"),
+    _kind("masks-figures", True, "egoflow-cut", "masks of three values, and figures that boxes can have"),
     _kind("masks", True, "mog2",
           "masks of three values, boxes inside the image, and owners among the boxes of the frame"),
     Kind("manual", "R31", 0.5, _WHAT + "corrections that a person can have made", _prepare_manual),

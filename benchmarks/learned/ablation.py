@@ -127,7 +127,8 @@ class Ablation:
             self._study(video, json.dumps(sorted(some.items())), teaching.size)
             for video, some in zip(videos, rows, strict=True)
         ]
-        lesson = variant.lesson(first, studies, rows)
+        boxes = sum(len(video.annotations.boxes.xyxy) for video in videos)
+        lesson = variant.lesson(first, studies, rows, boxes)
         state = self._videos[0].recipe.out / "ablation.state"
         network = school.taught(
             lesson.arrays, lesson.course, lesson.metadata, state=state, mark="", progress=_silent

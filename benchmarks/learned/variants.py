@@ -47,9 +47,9 @@ class Variant:
         boxes = round(teaching.boxes * changes.pop("boxes", 1)) * (videos if self.shared == "each" else 1)
         return teaching.model_copy(update={**changes, "boxes": max(8, boxes)})
 
-    def lesson(self, labeler: Student, studies: Sequence[Study], rows: Sequence[Rows]) -> Lesson:
+    def lesson(self, labeler: Student, studies: Sequence[Study], rows: Sequence[Rows], boxes: int) -> Lesson:
         """What a student learns."""
-        lesson = labeler.lesson(studies, rows)
+        lesson = labeler.lesson(studies, rows, boxes)
         arrays = dict(lesson.arrays)
         if self.target and len(arrays["targets"]):
             arrays["targets"] = np.concatenate([study[self.target] for study in studies])
@@ -93,7 +93,9 @@ class _Fixed(BoxbgStudent):
 
 
 class _Moving(EgoflowCutStudent):
-    """Likewise, beside ``egoflow-cut``."""
+    """Likewise, beside ``egoflow-cut``; there is always one, however few the boxes are."""
+
+    direct = False
 
     def __init__(self, inner: Labeler, settings: StudentSettings, files: Mapping[str, bytes]) -> None:
         Student.__init__(self, inner, settings, files)
@@ -116,6 +118,6 @@ def student(
 
 def taught(labeler: Student, network: bytes, aided: bool) -> None:
     """Give a labeler its student, which may not look at the other labeler's evidence."""
-    labeler.learn(network)
+    labeler.learn(network, {})
     if not aided:
         vars(labeler)["_student"] = _Unaided(Segmenter(network))

@@ -14,14 +14,15 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Labeler, Settings
+from spotlabel.labelers.base import Clip, Content, Evidence, EvidenceKind, FolderRules, Labeler, Settings
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
+from spotlabel.labelers.learned.checkpoint import FOLDERS
 from spotlabel.labelers.learned.crops import Image, box_pixels
-from spotlabel.labelers.learned.figures import PAIR_FIGURES, pair_figures
-from spotlabel.labelers.learned.fusion import FUSION_VERSION, BoxPair, decided_by, fused, judged
+from spotlabel.labelers.learned.figures import PAIR_FIGURES, labeler_figures, pair_figures
+from spotlabel.labelers.learned.fusion import FUSION_VERSION, BoxPair, Trust, decided_by, fused, judged
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
-from spotlabel.labelers.learned.segmenter import LIBRARIES, Boxes, Segmenter
+from spotlabel.labelers.learned.segmenter import LIBRARIES, Boxes, box_segmenter
 from spotlabel.labelers.learned.settings import (
     FILES,
     BoxbgTeacherSettings,
@@ -49,13 +50,14 @@ class Fused:
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
     files: ClassVar[Mapping[str, str]] = FILES
+    folders: ClassVar[FolderRules] = FOLDERS
     figures: ClassVar[Mapping[str, int]] = PAIR_FIGURES
 
     def __init__(
-        self, inner: Labeler, settings: FusedSettings, files: Mapping[str, bytes], *, adds_only: bool
+        self, inner: Labeler, settings: FusedSettings, files: Mapping[str, Content], *, adds_only: bool
     ) -> None:
         self._inner, self._judged, self._adds_only = inner, settings.judged, adds_only
-        self._segmenter = Segmenter(files["network"], settings.device, settings.batch)
+        self._segmenter = box_segmenter(files["network"], settings.device, settings.batch)
 
     def label(self, clip: Clip) -> Iterator[Evidence]:
         """Yield the fused evidence of every frame, foreground above 127.
@@ -66,21 +68,41 @@ class Fused:
         found = Found(self._inner, clip)
         asked = Asked(self._segmenter, {})
         trust = judged(_sampled_pairs(clip, found, asked, self._judged))
-        for frame in clip:
-            raw = found.raw(frame.number)
-            pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
-            values = [None if pair is None else fused(pair, trust) for pair in pairs]
-            if raw is not None and self._adds_only and trust.evidence:
-                values = at_least(values, raw, frame.boxes)
-            decided = [DecidedBy.LABELER if pair is None else decided_by(pair, trust) for pair in pairs]
-            yield Evidence(
-                painted(frame.boxes, values, clip.size),
-                warm_up=raw is None and not trust.network,
-                figures={
-                    **found.figures(frame.number),
-                    **pair_figures(pairs, decided, relied_on=trust.network),
-                },
-            )
+        yield from put_together(clip, found, asked, trust, adds_only=self._adds_only)
+
+
+def put_together(
+    clip: Clip, found: Found, asked: Asked, trust: Trust, *, adds_only: bool, hidden: Bool | None = None
+) -> Iterator[Evidence]:
+    """Evidence of every frame of what both say of it, foreground above 127.
+
+    Args:
+        clip: the video.
+        found: what the other labeler found in it.
+        asked: the network.
+        trust: what can be relied on in the video.
+        adds_only: whether all that the other labeler found stays, where it can be relied on.
+        hidden: pixels of which no object is ever seen, bool (H, W): there the network adds nothing, but to a
+            box of which the other labeler says nothing: what is parked there hides others.
+    """
+    for frame in clip:
+        raw = found.raw(frame.number)
+        pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
+        values = [None if pair is None else fused(pair, trust) for pair in pairs]
+        if raw is not None and hidden is not None:
+            places = [(hidden & ~raw)[place] for place in box_pixels(frame.boxes, clip.size)]
+            values = [*map(_seen, values, pairs, places)]
+        if raw is not None and adds_only and trust.evidence:
+            values = at_least(values, raw, frame.boxes)
+        decided = [DecidedBy.LABELER if pair is None else decided_by(pair, trust) for pair in pairs]
+        yield Evidence(
+            painted(frame.boxes, values, clip.size),
+            warm_up=raw is None and not trust.network,
+            figures={
+                **found.figures(frame.number),
+                **pair_figures(pairs, decided, relied_on=trust.network),
+            },
+        )
 
 
 def _sampled_pairs(clip: Clip, found: Found, asked: Asked, number: int) -> list[BoxPair]:
@@ -107,7 +129,7 @@ class BoxbgTeacher(Fused):
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*LIBRARIES, *Boxbg.libraries}))
     settings_type: ClassVar[type[Settings]] = BoxbgTeacherSettings
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = BoxbgTeacherSettings.model_validate(settings.model_dump())
         super().__init__(Boxbg(chosen.boxbg), chosen, files, adds_only=chosen.adds_only)
 
@@ -126,9 +148,25 @@ class EgoflowCutTeacher(Fused):
     settings_type: ClassVar[type[Settings]] = EgoflowCutTeacherSettings
     figures: ClassVar[Mapping[str, int]] = {**PAIR_FIGURES, **EgoflowCut.figures}
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = EgoflowCutTeacherSettings.model_validate(settings.model_dump())
         super().__init__(EgoflowCut(chosen.egoflow_cut), chosen, files, adds_only=False)
+
+
+def others_alone(clip: Clip, found: Found) -> Iterator[Evidence]:
+    """The other labeler's evidence of every frame, where nobody was asked; foreground above 127."""
+    for frame in clip:
+        raw = found.raw(frame.number)
+        figures = {**found.figures(frame.number), **labeler_figures(len(frame.boxes))}
+        values = np.zeros(clip.size, np.uint8) if raw is None else raw * np.uint8(255)
+        yield Evidence(values, warm_up=raw is None, figures=figures)
+
+
+def _seen(value: Image | None, pair: BoxPair | None, hidden: Bool) -> Image | None:
+    """The mask of one box without what stands in front of it."""
+    if value is None or pair is None or pair.spoken is None:
+        return value
+    return np.where(hidden, np.uint8(0), value)
 
 
 def at_least(values: list[Image | None], raw: Bool, boxes: Boxes) -> list[Image | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from spotlabel.labelers.learned.agreement import best, open_sides
 from spotlabel.labelers.learned.crops import Image, box_pixels
 from spotlabel.labelers.learned.fusion import BoxPair
 from spotlabel.labelers.learned.memory import NotedClip, PackedMask
-from spotlabel.labelers.learned.segmenter import Boxes, Segmenter
+from spotlabel.labelers.learned.segmenter import Boxes, BoxSegmenter
 from spotlabel.labelers.masks import PRESETS
 from spotlabel.labelers.masks.boxes import pixel_rects
 from spotlabel.labelers.masks.figures import Figures
@@ -33,14 +33,21 @@ class Found:
     def __init__(self, labeler: Labeler, clip: Clip) -> None:
         noted, self._masks = NotedClip(clip), dict[int, PackedMask | None]()
         self._figures: dict[int, Figures] = {}
+        self._boxes: dict[int, Boxes] = {}
         for index, evidence in enumerate(labeler.label(noted)):
-            mask, number = evidence.values.view(np.uint8) > labeler.neutral, noted.frames[index][0]
+            mask = evidence.values.view(np.uint8) > labeler.neutral
+            number, self._boxes[number] = noted.frames[index]
             self._masks[number] = None if evidence.warm_up else PackedMask.of(mask)
             self._figures[number] = evidence.figures
 
     def raw(self, number: int) -> Bool | None:
         """Its mask of a frame, bool (H, W); None during its warm-up."""
         return None if (packed := self._masks[number]) is None else packed.mask()
+
+    def masks(self) -> Iterator[tuple[Boxes, Bool | None]]:
+        """Boxes and mask of every frame, in order."""
+        for number, boxes in self._boxes.items():
+            yield boxes, self.raw(number)
 
     def figures(self, number: int) -> Figures:
         """What it says of the boxes of a frame beside its mask."""
@@ -63,7 +70,7 @@ class Asked:
         answers: what it has said; is added to.
     """
 
-    def __init__(self, segmenter: Segmenter, answers: Answers) -> None:
+    def __init__(self, segmenter: BoxSegmenter, answers: Answers) -> None:
         self._segmenter, self._answers = segmenter, answers
 
     def pairs(self, frame: ClipFrame, mask: Bool | None, rows: Iterable[int]) -> list[BoxPair | None]:
@@ -76,7 +83,7 @@ class Asked:
         """
         wanted = list(rows)
         new = [row for row in wanted if (frame.number, row) not in self._answers]
-        found = self._segmenter.readings(frame.image, frame.boxes[new], mask)
+        found = self._segmenter.readings(frame.image, frame.boxes[new], mask) if new else []
         for row, readings in zip(new, found, strict=True):
             self._answers[frame.number, row] = readings
         shape = (frame.image.shape[0], frame.image.shape[1])

@@ -1,18 +1,23 @@
-"""A box segmenter at work: images and boxes in, probabilities out, by onnxruntime."""
+"""Box segmenters: images and boxes in, probabilities out. Here those that onnxruntime runs on crops."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.labelers.base import Content
 from spotlabel.labelers.errors import LabelerError
+from spotlabel.labelers.learned.checkpoint import NAMES
 from spotlabel.labelers.learned.crops import UNKNOWN, Place, cropped, framed, pasted, places
 from spotlabel.labelers.learned.facts import Facts, read_facts
+from spotlabel.labelers.learned.prompted import PromptedSegmenter
 
 Image = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
@@ -22,8 +27,49 @@ LIBRARIES = ("numpy", "onnxruntime", "onnxruntime-gpu", "opencv-contrib-python")
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
+class BoxSegmenter(Protocol):
+    """A network that tells the object in a box."""
+
+    def readings(self, image: Image, boxes: Boxes, evidence: Bool | None = None) -> list[list[Image]]:
+        """Probability of the object in each box, in one or several readings.
+
+        Args:
+            image: uint8 (H, W, 3), BGR.
+            boxes: float32 (N, 4), ``x0, y0, x1, y1`` in pixel edges.
+            evidence: bool (H, W), what another labeler says; None if nothing.
+
+        Returns:
+            Of each box uint8 (h, w), 0 to 255, on the pixels that it touches; none of a box without pixels.
+
+        Raises:
+            LabelerError: the network's output is not what it should be.
+        """
+
+
+def box_segmenter(content: Content, device: Literal["cpu", "cuda"], batch: int) -> BoxSegmenter:
+    """The network that a setting names: an ONNX file's content, or the place of a folder.
+
+    Raises:
+        LabelerError: it cannot be used.
+    """
+    if isinstance(content, Path):
+        return PromptedSegmenter(content, device, batch)
+    return Segmenter(content, device, batch)
+
+
+def content_digest(content: Content) -> str:
+    """SHA-256 of a file's content, or of the names and contents of the files of a folder that count."""
+    if not isinstance(content, Path):
+        return hashlib.sha256(content).hexdigest()
+    total = hashlib.sha256()
+    for name in NAMES:
+        with (content / name).open("rb") as file:
+            total.update(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
 class Segmenter:
-    """A network that tells the object in a box.
+    """A network that is shown the crop around a box, an ONNX file.
 
     On a CPU one thread runs it, image by image through the same kernels, so probabilities depend neither on
     how many videos are made at a time nor on ``batch``.

@@ -11,9 +11,7 @@ from spotlabel.labelers.base import Settings
 from spotlabel.labelers.boxbg.settings import BoxbgSettings
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCutSettings
 
-FILES = {
-    "network": "`make teacher` fetches U2-Net's (docs/learned.md), or name the file of another box segmenter"
-}
+FILES = {"network": "`make teacher` fetches U2-Net's (docs/learned.md), or name another box segmenter"}
 """The settings that name files, and what to do where there is no such file."""
 
 
@@ -21,13 +19,15 @@ class TeacherSettings(Settings):
     """Which network is asked, and where it runs."""
 
     network: Path = Path("models/u2net.onnx")
-    """ONNX file of a box segmenter: U2-Net's, or one that describes itself (docs/learned.md). Its content
-    counts, not its name. A relative path starts at the working directory."""
+    """ONNX file of a box segmenter: U2-Net's, or one that describes itself; or a folder that holds SAM, SAM 2
+    or EdgeTAM in Hugging Face's layout (docs/learned.md). Its content counts, not its name. A relative path
+    starts at the working directory."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Where the network runs; `cuda` needs onnxruntime-gpu, and gives other last digits than `cpu`."""
+    """Where the network runs; `cuda` needs onnxruntime-gpu, or for a folder a torch built for CUDA, and gives
+    other last digits than `cpu`."""
     batch: int = Field(16, ge=1, le=1024)
-    """Boxes of a frame that the network is given at a time, if its file leaves that open. Evidence made with
-    another number counts as stale, as with any setting."""
+    """Boxes of a frame that the network is given at a time, if its file leaves that open; a folder's on
+    `cuda` only. Evidence made with another number counts as stale, as with any setting."""
 
 
 class FusedSettings(TeacherSettings):

@@ -21,8 +21,10 @@ import numpy.typing as npt
 from spotlabel.labelers.base import (
     Answers,
     Clip,
+    Content,
     Evidence,
     EvidenceKind,
+    FolderRules,
     Labeler,
     Lesson,
     Rows,
@@ -32,42 +34,38 @@ from spotlabel.labelers.base import (
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut
 from spotlabel.labelers.errors import LabelerError
-from spotlabel.labelers.learned.crops import Image
+from spotlabel.labelers.learned.checkpoint import FOLDERS
 from spotlabel.labelers.learned.facts import FORMAT, Facts
-from spotlabel.labelers.learned.figures import PAIR_FIGURES, labeler_figures, pair_figures
-from spotlabel.labelers.learned.fused import at_least
+from spotlabel.labelers.learned.figures import PAIR_FIGURES
+from spotlabel.labelers.learned.fused import others_alone, put_together
 from spotlabel.labelers.learned.fusion import (
     FUSION_VERSION,
     BoxPair,
     Trust,
     agreements,
-    decided_by,
-    fused,
     spoken,
     trusted,
 )
+from spotlabel.labelers.learned.in_front import in_front
 from spotlabel.labelers.learned.lesson import RELIABLE, Shown, nothing_shown, taught
 from spotlabel.labelers.learned.other import Asked, Found, cleaned
 from spotlabel.labelers.learned.sampling import spread
-from spotlabel.labelers.learned.segmenter import LIBRARIES, Segmenter
+from spotlabel.labelers.learned.segmenter import LIBRARIES, Segmenter, box_segmenter, content_digest
 from spotlabel.labelers.learned.settings import (
     FILES,
     BoxbgStudentSettings,
     EgoflowCutStudentSettings,
     StudentSettings,
 )
-from spotlabel.labelers.learned.teacher import NEUTRAL, painted
-from spotlabel.labelers.masks.figures import DecidedBy
+from spotlabel.labelers.learned.teacher import NEUTRAL
 
 MARGIN = 0.3
 """Of the crops that a student is given."""
-_VERSION = 1_000_000 + FUSION_VERSION
+_VERSION = 2_000_000 + FUSION_VERSION
 """Of the lesson; the fusion's and the labeler's own are added."""
 _LIBRARIES = (*LIBRARIES, "onnx", "torch")
-Decided = tuple[Image | None, DecidedBy]
-"""The mask of one box as evidence, uint8 (h, w); None for a box without pixels. And whose it is."""
 WEIGHED = Trust(network=True, evidence=False)
-"""How both are put together where the student does not know better."""
+"""How both are put together where the other labeler is not exact."""
 _FINER = 1.25
 """Crops of a lesson have so many times the pixels of a student's along each side: they show more around a
 box, and are shown enlarged."""
@@ -83,25 +81,35 @@ class Student:
         files: the network.
     """
 
+    name: ClassVar[str]
+    version: ClassVar[int]
     kind: ClassVar[EvidenceKind] = EvidenceKind.DISTANCE
     neutral: ClassVar[int] = NEUTRAL
     uses_boxes: ClassVar[bool] = True
     files: ClassVar[Mapping[str, str]] = FILES
+    folders: ClassVar[FolderRules] = FOLDERS
     figures: ClassVar[Mapping[str, int]] = PAIR_FIGURES
     taught: ClassVar[bool] = True
     exact: ClassVar[float]
     """With this median IoU with the teacher the other labeler knows better than any student."""
+    fixed: ClassVar[bool]
+    """Whether the camera stands still: what is in front of the traffic is so in all frames."""
+    direct: ClassVar[bool]
+    """Whether the teacher labels itself, and nobody is taught, where it was asked about every box."""
 
-    def __init__(self, inner: Labeler, settings: StudentSettings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, inner: Labeler, settings: StudentSettings, files: Mapping[str, Content]) -> None:
         self._inner, self._settings = inner, settings
         self._teacher = files["network"]
         self._student: Segmenter | None = None
+        self._answers: Answers = {}
         self._found: Found | None = None
 
     def choose(
         self, frames: npt.NDArray[np.integer], xyxy: npt.NDArray[np.float32], tracks: npt.NDArray[np.integer]
     ) -> npt.NDArray[np.intp]:
         """Rows of the boxes that the teacher is asked about; see :class:`TaughtLabeler`."""
+        if self.direct and len(xyxy) <= self._settings.teaching.boxes:
+            return np.arange(len(xyxy))
         return spread(frames, xyxy, tracks, self._settings.teaching.boxes, self._settings.teaching.seed)
 
     def study(
@@ -113,7 +121,7 @@ class Student:
     ) -> Study:
         """What the teacher says of the chosen boxes of a video; see :class:`TaughtLabeler`."""
         # Before the other labeler's hours: the file may be no segmenter.
-        asked = Asked(Segmenter(self._teacher, self._settings.device, self._settings.batch), answers)
+        asked = Asked(box_segmenter(self._teacher, self._settings.device, self._settings.batch), answers)
         parts, known = [nothing_shown(self._side)], list[BoxPair]()
         done, total = 0, sum(map(len, rows.values()))
         for frame in clip if total else ():
@@ -126,14 +134,21 @@ class Student:
         agreed, said = np.array(agreements(known), np.float64), np.array(spoken(known))
         return {"agreements": agreed, "spoken": said, **vars(Shown.joined(parts))}
 
-    def lesson(self, studies: Sequence[Study], rows: Sequence[Rows]) -> Lesson:
+    def needs_training(self, chosen: int, boxes: int) -> bool:
+        """Whether a student can add anything to what the teacher has said; see :class:`TaughtLabeler`."""
+        return not (self.direct and chosen == boxes)
+
+    def lesson(self, studies: Sequence[Study], rows: Sequence[Rows], boxes: int) -> Lesson:
         """The lesson that all videos give together; see :class:`TaughtLabeler`."""
+        asked = sum(len(some) for one in rows for some in one.values())
+        direct = not self.needs_training(asked, boxes)
         agreed = [value for study in studies for value in study["agreements"].tolist()]
         trust = trusted(agreed, sum(int(study["spoken"]) for study in studies))
         agreement = median(agreed or [0.0])
-        judgement = {**vars(trust), "exact": trust.network and agreement >= self.exact}
+        judgement = {**vars(trust), "exact": trust.network and agreement >= self.exact, "direct": direct}
         names = [field.name for field in fields(Shown)]
-        parts = [Shown(**{name: study[name] for name in names}) for study in studies if trust.network]
+        shows = studies if trust.network and not direct else ()
+        parts = [Shown(**{name: study[name] for name in names}) for study in shows]
         shown = Shown.joined([nothing_shown(self._side), *parts])
         arrays = {name: values for name, values in vars(shown).items() if name != "mixed"}
         if judgement["exact"]:
@@ -158,8 +173,8 @@ class Student:
             json.dumps(sorted((number, sorted(some)) for number, some in one.items())) for one in rows
         )
         provenance = {
-            "labeler": f"{type(self).__name__} {_VERSION}",
-            "teacher": hashlib.sha256(self._teacher).hexdigest(),
+            "labeler": f"{self.name} {self.version}",
+            "teacher": content_digest(self._teacher),
             "teaching": self._settings.teaching.model_dump(mode="json"),
             "boxes": hashlib.sha256(chosen.encode()).hexdigest(),
             "asked": sum(len(some) for one in rows for some in one.values()),
@@ -169,11 +184,14 @@ class Student:
         entries = {**facts.model_dump(mode="json"), "trust": judgement, "provenance": provenance}
         return {"format": FORMAT, **{key: json.dumps(value) for key, value in entries.items()}}
 
-    def learn(self, network: bytes) -> None:
+    def learn(self, network: bytes, answers: Answers) -> None:
         """Take the student; see :class:`TaughtLabeler`. Says so if it will decide nothing."""
-        self._student = Segmenter(network, self._settings.device, self._settings.batch)
+        self._student, self._answers = (
+            Segmenter(network, self._settings.device, self._settings.batch),
+            answers,
+        )
         trust, asked = (json.loads(self._student.metadata[key]) for key in ("trust", "provenance"))
-        if not trust["network"] and asked["asked"]:
+        if not trust["network"] and not trust.get("direct") and asked["asked"]:
             _log.warning(
                 "the teacher's masks are whole in too few of %d boxes: nobody was taught, %s decides alone "
                 "(docs/learned.md)", asked["asked"], self._inner.name,
@@ -182,51 +200,30 @@ class Student:
     def label(self, clip: Clip) -> Iterator[Evidence]:
         """Yield the evidence of every frame, foreground above 127.
 
-        Where the teacher could not be relied on it is the other labeler's; where that is exact all that
-        it found stays. Elsewhere the student, who has seen that, decides in boxes that it fills in one piece;
-        in others both are weighed.
+        Where the teacher itself labels, its masks and the other labeler's are put together; where it could
+        not be relied on the evidence is the other labeler's; elsewhere the student's masks, who has seen the
+        other labeler's, and these are put together. Where the other labeler is exact all that it found stays.
         """
         if self._student is None:
             raise LabelerError("the student has not been taught")
-        found, asked = self._other(clip), Asked(self._student, {})
-        judgement = json.loads(self._student.metadata["trust"])
-        for frame in clip:
-            raw, figures = found.raw(frame.number), found.figures(frame.number)
-            if judgement["network"]:
-                pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
-                decide = _kept if judgement["exact"] else _decided
-                made = [decide(pair) for pair in pairs]
-                values = [value for value, _ in made]
-                if judgement["exact"] and raw is not None:
-                    values = at_least(values, raw, frame.boxes)
-                figures = {**figures, **pair_figures(pairs, [by for _, by in made])}
-                yield Evidence(painted(frame.boxes, values, clip.size), figures=figures)
-                continue
-            figures = {**figures, **labeler_figures(len(frame.boxes))}
-            if raw is None:
-                yield Evidence(np.zeros(clip.size, np.uint8), warm_up=True, figures=figures)
-            else:
-                yield Evidence(raw * np.uint8(255), figures=figures)
+        judgement, found = json.loads(self._student.metadata["trust"]), self._other(clip)
+        if judgement.get("direct"):
+            teacher = box_segmenter(self._teacher, self._settings.device, self._settings.batch)
+            trust = Trust(judgement["network"], judgement["evidence"])
+            yield from put_together(clip, found, Asked(teacher, self._answers), trust, adds_only=False)
+        elif judgement["network"]:
+            exact, asked = judgement["exact"], Asked(self._student, {})
+            hidden = in_front(found.masks(), clip.size) if self.fixed else None
+            trust = RELIABLE if exact else WEIGHED
+            yield from put_together(clip, found, asked, trust, adds_only=exact, hidden=hidden)
+        else:
+            yield from others_alone(clip, found)
 
     def _other(self, clip: Clip) -> Found:
         """What the other labeler finds in the video; once."""
         if self._found is None:
             self._found = Found(self._inner, clip)
         return self._found
-
-
-def _kept(pair: BoxPair | None) -> Decided:
-    """The mask of one box, where the other labeler is exact, and whose it is."""
-    if pair is None:
-        return None, DecidedBy.LABELER
-    return fused(pair, RELIABLE), decided_by(pair, RELIABLE)
-
-
-def _decided(pair: BoxPair | None) -> Decided:
-    """The same, where the student knows better."""
-    if pair is not None and pair.is_whole:
-        return pair.probability, DecidedBy.NETWORK
-    return (None, DecidedBy.LABELER) if pair is None else (fused(pair, WEIGHED), decided_by(pair, WEIGHED))
 
 
 class BoxbgStudent(Student):
@@ -237,8 +234,10 @@ class BoxbgStudent(Student):
     libraries: ClassVar[tuple[str, ...]] = tuple(sorted({*_LIBRARIES, *Boxbg.libraries}))
     settings_type: ClassVar[type[Settings]] = BoxbgStudentSettings
     exact: ClassVar[float] = 0.85
+    fixed: ClassVar[bool] = True
+    direct: ClassVar[bool] = False  # a student of one street's cars draws them better than its teacher
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = BoxbgStudentSettings.model_validate(settings.model_dump())
         super().__init__(Boxbg(chosen.boxbg), chosen, files)
 
@@ -257,7 +256,9 @@ class EgoflowCutStudent(Student):
     settings_type: ClassVar[type[Settings]] = EgoflowCutStudentSettings
     figures: ClassVar[Mapping[str, int]] = {**PAIR_FIGURES, **EgoflowCut.figures}
     exact: ClassVar[float] = math.inf
+    fixed: ClassVar[bool] = False
+    direct: ClassVar[bool] = True
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = EgoflowCutStudentSettings.model_validate(settings.model_dump())
         super().__init__(EgoflowCut(chosen.egoflow_cut), chosen, files)

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Settings
+from spotlabel.labelers.base import Clip, Content, Evidence, EvidenceKind, FolderRules, Settings
 from spotlabel.labelers.learned.agreement import HALF, best, open_sides
+from spotlabel.labelers.learned.checkpoint import FOLDERS
 from spotlabel.labelers.learned.crops import Image, box_pixels
-from spotlabel.labelers.learned.segmenter import LIBRARIES, Boxes, Segmenter
+from spotlabel.labelers.learned.segmenter import LIBRARIES, Boxes, box_segmenter
 from spotlabel.labelers.learned.settings import FILES, TeacherSettings
 
 NEUTRAL = HALF
@@ -29,10 +30,11 @@ class Teacher:
     libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     settings_type: ClassVar[type[Settings]] = TeacherSettings
     files: ClassVar[Mapping[str, str]] = FILES
+    folders: ClassVar[FolderRules] = FOLDERS
 
-    def __init__(self, settings: Settings, files: Mapping[str, bytes]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Content]) -> None:
         chosen = TeacherSettings.model_validate(settings.model_dump())
-        self._segmenter = Segmenter(files["network"], chosen.device, chosen.batch)
+        self._segmenter = box_segmenter(files["network"], chosen.device, chosen.batch)
 
     def label(self, clip: Clip) -> Iterator[Evidence]:
         """Yield the probabilities of every frame, 0 to 255; no frame is warm-up."""

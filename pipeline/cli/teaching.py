@@ -44,11 +44,11 @@ def rows(recipe: Recipe, ahead: list[StudentAhead]) -> list[dict[str, Any]]:
             "videos": [item.sequence.name for item in one.items],
         }
         try:
-            boxes, known = one.asked(recipe)
+            boxes, known, training = one.asked(recipe)
         except (SpotlabelError, OSError) as error:
             found.append({**row, "problem": str(error)})
             continue
-        seconds = round((boxes - known) * SECONDS_A_BOX + one.training)
+        seconds = round((boxes - known) * SECONDS_A_BOX + training)
         found.append({**row, "boxes": boxes, "answered": known, "seconds": seconds})
     return found
 

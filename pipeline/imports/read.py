@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -33,7 +33,8 @@ def _cvat(path: Path) -> Iterator[Picture]:
     for file in files:
         if file.is_file() and zipfile.is_zipfile(file):
             raise DatasetError.at(file, "", "is a ZIP archive, expected XML", "unpack it first")
-        yield from read_cvat_masks(file)
+        for picture in read_cvat_masks(file):
+            yield picture if file == path else replace(picture, place=f"{file.parent.name}: {picture.place}")
 
 
 READERS: Mapping[str, Callable[[Path], Iterator[Picture]]] = {

@@ -17,7 +17,7 @@ from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.sequence import Annotations
 from spotlabel.pipeline.stages.clip import SequenceClip
 from spotlabel.pipeline.stages.shared_students import bring_shared_student
-from spotlabel.pipeline.stages.students import bring_student
+from spotlabel.pipeline.stages.students import bring_student, kept_answers
 from spotlabel.pipeline.store import EvidenceWriter, FrameState, StoreInfo
 from spotlabel.pipeline.upkeep.labeler_files import read_files, recorded_settings
 from spotlabel.pipeline.upkeep.plan import Item
@@ -106,7 +106,7 @@ def teach(recipe: Recipe, item: Item, annotations: Annotations, of_stages: Stage
         clip = SequenceClip(item.sequence, recipe.frames, annotations)
         labeler = _made(item)
         student, made = _brought(recipe, item, annotations, labeler=labeler, clip=clip, progress=of_stages)
-        labeler.learn(student)  # which tells if it was of no use
+        labeler.learn(student, {})  # which tells if it was of no use
         return made
 
 
@@ -122,7 +122,7 @@ def _labelled(
         labeler = _made(item)
         if is_taught(item.labeler):
             student, _ = _brought(recipe, item, annotations, labeler=labeler, clip=clip, progress=of_stages)
-            labeler.learn(student)
+            labeler.learn(student, kept_answers(recipe, item))
         yield from labeler.label(clip)
 
 

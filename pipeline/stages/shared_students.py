@@ -106,7 +106,9 @@ class _Team:
             with _held(descriptor, len(order), True):
                 if (network := student.whole()) is not None:
                     return network
-                lesson = self._labeler.lesson([self._kept(p) or self._study(p) for p in places], self._rows)
+                studies = [self._kept(p) or self._study(p) for p in places]
+                boxes = sum(len(one.boxes.xyxy) for one in self._annotations)
+                lesson = self._labeler.lesson(studies, self._rows, boxes)
                 network = trained(student, lesson, self._progress)
                 for place in places:
                     self._path(place).unlink(missing_ok=True)

@@ -131,7 +131,8 @@ def bring_student(
     check_school(student)
     (rows,) = chosen_rows(labeler, [(item, annotations)])
     study = studied(recipe, item, rows, labeler=labeler, clip=clip, progress=progress)
-    return trained(student, labeler.lesson([study], [rows]), progress), True
+    lesson = labeler.lesson([study], [rows], len(annotations.boxes.xyxy))
+    return trained(student, lesson, progress), True
 
 
 def studied(

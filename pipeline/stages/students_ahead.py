@@ -27,7 +27,7 @@ class StudentAhead:
         path: where it will stand.
         items: the videos that it is taught on, without a group.
         most: boxes of these that the teacher is asked about, at most.
-        training: CPU seconds of the training, about.
+        training: CPU seconds of the training, about, if there is one.
     """
 
     path: Path
@@ -35,8 +35,9 @@ class StudentAhead:
     most: int
     training: float
 
-    def asked(self, recipe: Recipe) -> tuple[int, int]:
-        """How many boxes the lesson is about, and about how many of these the teacher has already spoken.
+    def asked(self, recipe: Recipe) -> tuple[int, int, float]:
+        """How many boxes the lesson is about, about how many of these the teacher has already spoken, and
+        CPU seconds that the training takes after that.
 
         Raises:
             SpotlabelError, OSError: the annotations of a video cannot be read.
@@ -46,12 +47,15 @@ class StudentAhead:
         unread = dict.fromkeys(file_settings(item.labeler), b"")
         labeler = cast(TaughtLabeler, instance(item.labeler, item.settings, unread))
         with silently():
-            rows = chosen_rows(labeler, [(one, one.sequence.load()) for one in self.items])
+            videos = [(one, one.sequence.load()) for one in self.items]
+            rows = chosen_rows(labeler, videos)
         known = 0
         for one, some in zip(self.items, rows, strict=True):
             answers = kept_answers(recipe, one)
             known += sum((number, row) in answers for number, listed in some.items() for row in listed)
-        return sum(len(listed) for some in rows for listed in some.values()), known
+        chosen = sum(len(listed) for some in rows for listed in some.values())
+        boxes = sum(len(annotations.boxes.xyxy) for _, annotations in videos)
+        return chosen, known, self.training if labeler.needs_training(chosen, boxes) else 0.0
 
 
 def students_ahead(recipe: Recipe, chosen: Iterable[Item]) -> list[StudentAhead]:

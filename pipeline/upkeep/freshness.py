@@ -25,7 +25,7 @@ from spotlabel.pipeline.sequence import Sequence
 from spotlabel.pipeline.store import EvidenceReader
 from spotlabel.pipeline.text import few
 from spotlabel.pipeline.upkeep.facts import EvidenceFacts
-from spotlabel.pipeline.upkeep.labeler_files import file_digests, recorded_settings
+from spotlabel.pipeline.upkeep.labeler_files import file_digests, recorded_settings, used_libraries
 
 EVIDENCE_STAGE_VERSION = 1
 """Rises when the evidence stage itself (not a labeler) would write something else for the same input."""
@@ -106,7 +106,7 @@ def evidence_fingerprint(
     fingerprint: dict[str, Any] = {
         "labeler": f"{labeler.name} {labeler.version}",
         "settings": recorded_settings(labeler, settings),
-        "libraries": library_versions(labeler.libraries),
+        "libraries": library_versions(used_libraries(labeler, settings)),
         "evidence stage": EVIDENCE_STAGE_VERSION,
     }
     if with_files and (files := file_digests(labeler, settings, cache)):

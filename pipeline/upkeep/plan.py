@@ -33,7 +33,7 @@ from spotlabel.pipeline.upkeep.freshness import (
     mask_fingerprint,
 )
 from spotlabel.pipeline.upkeep.groups import Group, Member, looked_at_once
-from spotlabel.pipeline.upkeep.labeler_files import labeler_files
+from spotlabel.pipeline.upkeep.labeler_files import deciding_files
 from spotlabel.pipeline.validation import validated
 
 MADE_AGAIN = "evidence was made again from the same inputs with other pixels, as another processor may"
@@ -88,7 +88,7 @@ class Item:
     def declared_files(self) -> list[Path]:
         """The files on whose content its results are known to depend, those of its group left out."""
         files = [*self.sequence.annotation_files, *self.sequence.frames.files()]
-        files += labeler_files(self.labeler, self.settings).values()
+        files += deciding_files(self.labeler, self.settings)
         return files if self.sequence.annotated_file is None else [*files, self.sequence.annotated_file]
 
     def evidence_fingerprint(

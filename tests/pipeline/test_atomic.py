@@ -9,7 +9,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from spotlabel.pipeline.atomic import SILENT_SECONDS, clear_partials, host_mark, locked_partial, room
+from spotlabel.pipeline.atomic import (
+    SILENT_SECONDS,
+    clear_partials,
+    host_mark,
+    locked_partial,
+    room,
+    write_atomically,
+)
 
 
 def test_only_our_own_leftovers_are_cleared(tmp_path: Path) -> None:
@@ -92,3 +99,15 @@ def test_a_disk_without_inodes_is_told_from_a_full_one(
     disk = SimpleNamespace(f_bavail=512, f_frsize=4096, f_files=entries, f_favail=left)
     monkeypatch.setattr("spotlabel.pipeline.atomic.os.statvfs", lambda _: disk)
     assert room(tmp_path / "not" / "there yet") == told
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*found\.json'"):
+        write_atomically(tmp_path / "found.json", b"{}")
+    assert not list(tmp_path.iterdir())

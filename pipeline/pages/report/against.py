@@ -96,6 +96,8 @@ def read_earlier(path: Path) -> Earlier:
         ReportError: it is not one.
         OSError: it cannot be read.
     """
+    if path.is_dir():
+        raise ReportError(f"{path}: a folder, expected a file: report.json of `spotlabel report`")
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ReportError(

@@ -58,14 +58,14 @@ def test_a_network_that_cannot_be_relied_on_is_no_witness():
 @pytest.mark.parametrize(
     ("trust", "decided"),
     [
-        ({"network": True, "evidence": True, "exact": False}, DecidedBy.NETWORK),
+        ({"network": True, "evidence": True, "exact": False}, DecidedBy.OUTWEIGHED),
         ({"network": True, "evidence": True, "exact": True}, DecidedBy.BOTH),
         ({"network": False, "evidence": True, "exact": False}, DecidedBy.LABELER),
     ],
 )
 def test_a_student_says_who_decided(trust: dict[str, bool], decided: DecidedBy):
     clip, labeler = Street(), student(boxes=10)
-    labeler.learn(described(labeler, clip, trust=json.dumps(trust)))
+    labeler.learn(described(labeler, clip, trust=json.dumps(trust)), {})
     for frame, evidence in zip(clip.frames, labeler.label(clip), strict=True):
         assert {len(column) for column in evidence.figures.values()} == {len(frame.boxes)}
         whole = [

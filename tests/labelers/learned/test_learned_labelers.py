@@ -211,3 +211,43 @@ def test_every_file_is_a_setting_with_advice(name):
     assert set(labeler.files) == {"network"}
     assert "make teacher" in labeler.files["network"]
     assert "network" in labeler.settings_type.model_fields
+
+
+class Scene(Replayed):
+    """Twelve frames of one red car on grey ground, whose box is given."""
+
+    size, step = (HEIGHT, WIDTH), 1
+
+    def __init__(self, car: tuple[int, int, int, int], box: tuple[int, int, int, int]) -> None:
+        x0, y0, x1, y1 = car
+        truth = np.zeros((HEIGHT, WIDTH), np.bool_)
+        truth[y0:y1, x0:x1] = True
+        image = np.repeat(texture(HEIGHT, WIDTH, seed=4)[..., None] // 2 + 70, 3, axis=2)
+        image[truth] = RED
+        boxes = np.array([box], np.float32)
+        self.frames = [ClipFrame(number, image, boxes) for number in range(1, 13)]
+        self.truth = [truth] * 12
+
+
+@pytest.mark.parametrize(("down", "right"), [(6, 0), (-6, 0), (0, 6), (0, -6), (4, 4)])
+def test_a_shadow_to_any_side_goes(down, right):
+    x0, y0, x1, y1 = 40, 24, 76, 44
+    box = (x0 + min(right, 0), y0 + min(down, 0), x1 + max(right, 0), y1 + max(down, 0))
+    clip = Scene((x0, y0, x1, y1), box)
+    shadowed = [truth | np.roll(truth, (down, right), (0, 1)) for truth in clip.truth]
+    (found, *_) = told(shadowed, clip)
+    assert in_box_iou(Evidence(shadowed[0].astype(np.uint8) * 255), clip, 0) < 0.86
+    assert in_box_iou(found, clip, 0) > 0.9
+
+
+@pytest.mark.parametrize("side", [False, True])
+@pytest.mark.parametrize("car", [(40, 24, 76, 44), (0, 0, WIDTH, HEIGHT)], ids=["car", "fills the frame"])
+def test_a_door_or_a_whole_side_of_the_grounds_own_grey_is_filled(car, side):
+    clip = Scene(car, car)
+    x0, y0, x1, y1 = car
+    start, width = (x0, (x1 - x0) // 3) if side else ((x0 + x1) // 2, (x1 - x0) // 5)
+    seen = clip.truth[0].copy()
+    seen[y0:y1, start : start + width] = False
+    (found, *_) = told([seen] * 12, clip)
+    assert in_box_iou(Evidence(seen.astype(np.uint8) * 255), clip, 0) < 0.83
+    assert in_box_iou(found, clip, 0) > 0.93

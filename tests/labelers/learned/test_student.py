@@ -12,9 +12,15 @@ from spotlabel.labelers.base import instance
 from spotlabel.labelers.boxbg.labeler import Boxbg
 from spotlabel.labelers.boxbg.settings import BoxbgSettings
 from spotlabel.labelers.errors import LabelerError
+from spotlabel.labelers.learned.fused import EgoflowCutTeacher
 from spotlabel.labelers.learned.segmenter import Segmenter
-from spotlabel.labelers.learned.settings import BoxbgStudentSettings, TeachingSettings
-from spotlabel.labelers.learned.student import BoxbgStudent
+from spotlabel.labelers.learned.settings import (
+    BoxbgStudentSettings,
+    EgoflowCutStudentSettings,
+    EgoflowCutTeacherSettings,
+    TeachingSettings,
+)
+from spotlabel.labelers.learned.student import BoxbgStudent, EgoflowCutStudent, Student
 from tests.helpers.segmenters import segmenter
 from tests.labelers.learned.test_learned_labelers import RED, Street, in_box_iou
 
@@ -26,19 +32,24 @@ def student(**teaching) -> BoxbgStudent:
     return instance(BoxbgStudent, settings, {"network": segmenter()})
 
 
-def chosen(labeler: BoxbgStudent, clip: Street) -> dict[int, list[int]]:
+def beside_egoflow(boxes: int) -> EgoflowCutStudent:
+    settings = EgoflowCutStudentSettings(teaching=TeachingSettings(size=64, steps=60, batch=8, boxes=boxes))
+    return instance(EgoflowCutStudent, settings, {"network": segmenter()})
+
+
+def chosen(labeler: Student, clip: Street) -> dict[int, list[int]]:
     xyxy = np.concatenate([frame.boxes for frame in clip.frames])
     frames = np.repeat(np.arange(len(clip.frames)), [len(frame.boxes) for frame in clip.frames])
     rows = labeler.choose(frames, xyxy, np.zeros(len(xyxy), np.int64))
     return {clip.frames[frames[row]].number: [0] for row in rows}
 
 
-def lesson(labeler: BoxbgStudent, clip: Street, answers=None):
+def lesson(labeler: Student, clip: Street, answers=None):
     told: list[tuple[int, int]] = []
     answers = {} if answers is None else answers
     rows = chosen(labeler, clip)
     study = labeler.study(clip, rows, answers, lambda *counts: told.append(counts))
-    return labeler.lesson([study], [rows]), answers, told
+    return labeler.lesson([study], [rows], sum(len(frame.boxes) for frame in clip.frames)), answers, told
 
 
 def test_a_lesson_shows_the_car_without_its_shadow():
@@ -63,6 +74,7 @@ def test_a_lesson_shows_the_car_without_its_shadow():
         "network": True,
         "evidence": True,
         "exact": provenance["agreement"] >= BoxbgStudent.exact,
+        "direct": False,
     }
     assert provenance["agreement"] > 0.75
     assert provenance["asked"] == 10
@@ -95,7 +107,7 @@ def test_a_student_that_nobody_taught_does_not_label():
         list(student().label(Street(count=4)))
 
 
-def described(labeler: BoxbgStudent, clip: Street, **facts) -> bytes:
+def described(labeler: Student, clip: Street, **facts) -> bytes:
     """The red segmenter with the metadata of the lesson, in place of a student."""
     made, _, _ = lesson(labeler, clip)
     return segmenter(metadata={**made.metadata, "size": "32", "evidence": "false", **facts})
@@ -104,7 +116,7 @@ def described(labeler: BoxbgStudent, clip: Street, **facts) -> bytes:
 def test_the_student_decides_which_pixels_are_the_cars():
     clip, labeler = Street(), student(boxes=10)
     inexact = json.dumps({"network": True, "evidence": True, "exact": False})
-    labeler.learn(described(labeler, clip, trust=inexact))
+    labeler.learn(described(labeler, clip, trust=inexact), {})
     found = list(labeler.label(clip))
     with_boxes = [index for index, frame in enumerate(clip.frames) if len(frame.boxes)]
     assert np.mean([in_box_iou(found[index], clip, index) for index in with_boxes]) > 0.9
@@ -113,7 +125,7 @@ def test_the_student_decides_which_pixels_are_the_cars():
 def test_where_the_teacher_cannot_be_relied_on_the_other_labeler_decides():
     clip, labeler = Street(), student(boxes=10)
     nothing = json.dumps({"network": False, "evidence": True, "exact": False})
-    labeler.learn(described(labeler, clip, trust=nothing))
+    labeler.learn(described(labeler, clip, trust=nothing), {})
     expected = list(Boxbg(BoxbgSettings()).label(clip))
     for one, other in zip(labeler.label(clip), expected, strict=True):
         assert one.warm_up == other.warm_up
@@ -132,9 +144,36 @@ def test_a_teacher_that_sees_no_car_teaches_nothing():
 def test_what_an_exact_labeler_finds_stays():
     clip, labeler = Street(), student(boxes=10)
     exact = json.dumps({"network": True, "evidence": True, "exact": True})
-    labeler.learn(described(labeler, clip, trust=exact))
+    labeler.learn(described(labeler, clip, trust=exact), {})
     finds = list(Boxbg(BoxbgSettings()).label(clip))
     for frame, one, other in zip(clip.frames, labeler.label(clip), finds, strict=True):
         for x0, y0, x1, y1 in frame.boxes.astype(int):
             kept = other.values[y0:y1, x0:x1] > Boxbg.neutral
             assert (one.values[y0:y1, x0:x1][kept] > labeler.neutral).all()
+
+
+def test_on_a_moving_camera_a_teacher_that_was_asked_about_every_box_labels_itself(monkeypatch):
+    clip = Street(count=12, pan=2)
+    boxes = sum(len(frame.boxes) for frame in clip.frames)
+    assert boxes > 8
+    teacher = instance(EgoflowCutTeacher, EgoflowCutTeacherSettings(), {"network": segmenter()})
+    expected = list(teacher.label(clip))
+    labeler = beside_egoflow(boxes)
+    student, answers = described(labeler, clip), {}
+    made, _, _ = lesson(labeler, clip, answers)
+    assert not len(made.arrays["crops"])
+    monkeypatch.setattr(Segmenter, "_run", None)
+    labeler.learn(student, answers)
+    for one, other in zip(labeler.label(clip), expected, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+        assert one.warm_up == other.warm_up
+        for name, values in other.figures.items():
+            np.testing.assert_array_equal(one.figures[name], values)
+
+
+def test_with_one_box_more_than_the_teacher_is_asked_about_a_student_is_taught():
+    clip = Street(count=12, pan=2)
+    boxes = sum(len(frame.boxes) for frame in clip.frames)
+    made, _, _ = lesson(beside_egoflow(boxes - 1), clip)
+    assert len(made.arrays["crops"]) == boxes - 1
+    assert json.loads(made.metadata["trust"])["direct"] is False

@@ -50,6 +50,13 @@ def test_images_of_a_cvat_project_are_of_their_own_tasks(root: Path):
     assert [*importing.read(root, path, "cvat", "road")] == ["road"]
 
 
+def test_what_is_wrong_in_a_folder_of_cvat_names_the_file(root: Path):
+    path = importing.exported(root, "cvat")
+    path.write_text(re.sub(r'(<image [^>]*name=")[^"]*"', r'\1other.png"', path.read_text(), count=1))
+    with pytest.raises(DatasetError, match=r"gate: line \d+: image: gate has no frame 'other'"):
+        importing.read(root, path.parent.parent, "cvat")
+
+
 def test_an_image_of_a_cvat_project_that_names_no_task_is_of_no_video(root: Path):
     path = project(root, "gate", "road")
     path.write_text(path.read_text().replace(' task_id="1"', "", 1))

@@ -274,6 +274,11 @@ def test_what_is_no_report_is_refused(tmp_path: Path, content: str, said: str) -
         read_earlier(tmp_path / "old.json")
 
 
+def test_a_folder_is_no_report(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"a folder, expected a file: report\.json"):
+        read_earlier(tmp_path)
+
+
 def test_quality_stands_beside_the_masks_where_there_is_truth(busy: Recipe, tmp_path: Path) -> None:
     page, data = reported(busy, tmp_path / "a.html")
     item = items(busy)[0]

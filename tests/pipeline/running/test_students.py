@@ -23,6 +23,7 @@ from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.running.teach_job import run_teaching
 from spotlabel.pipeline.stages import students
 from spotlabel.pipeline.stages.answers import KeptAnswers
+from spotlabel.pipeline.stages.students_ahead import students_ahead
 from spotlabel.pipeline.store import MaskReader
 from spotlabel.pipeline.upkeep.plan import evidence_need, items
 from tests.helpers.recipes import environment, spotlabel, write
@@ -297,3 +298,25 @@ def test_a_run_that_was_killed_is_gone_on_with(labelled_once, tmp_path, monkeypa
     assert sum(shape[1] == 3 for shape in crops) == asked
     assert ("teaching" in stages) == (point[0] != "evidence")
     assert files(out) == expected
+
+
+def test_where_the_teacher_is_asked_about_all_boxes_of_a_moving_camera_nobody_is_taught(tmp_path):
+    tree = taught_tree(tmp_path / "data", tmp_path / "out", "a", boxes=12)
+    tree = {
+        **tree,
+        "labeler": "egoflow-cut-student",
+        "evidence": {"egoflow-cut-student": tree["evidence"]["boxbg-student"]},
+    }
+    recipe = build_recipe(tree)
+    (ahead,) = students_ahead(recipe, items(recipe))
+    assert ahead.asked(recipe) == (12, 0, 0.0)
+    _, stages = labelled(tree)
+    assert stages["teacher"] == 12
+    assert "teaching" not in stages
+    first = files(tmp_path / "out")
+    student_of = student_path(tmp_path / "out", "egoflow-cut-student", "a")
+    student_of.with_suffix(".answers").unlink()
+    for store in (tmp_path / "out").rglob("*.h5"):
+        store.unlink()
+    labelled(tree)  # asks again what is not kept
+    assert files(tmp_path / "out") == first

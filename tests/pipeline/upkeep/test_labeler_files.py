@@ -82,7 +82,7 @@ def test_a_missing_file_is_told_in_a_line_that_says_what_to_do(bench: Bench, tmp
     bench.network.unlink()
     expected = (
         f"evidence.teacher.network: {bench.network} cannot be read (No such file or directory); "
-        "`make teacher` fetches U2-Net's (docs/learned.md), or name the file of another box segmenter"
+        "`make teacher` fetches U2-Net's (docs/learned.md), or name another box segmenter"
     )
     assert bench.plan().problem == expected
     outcome = bench.run(out=str(tmp_path / "other"))
@@ -90,9 +90,12 @@ def test_a_missing_file_is_told_in_a_line_that_says_what_to_do(bench: Bench, tmp
     assert not list((tmp_path / "other").rglob("*.h5"))
 
 
-def test_a_folder_is_no_file(bench: Bench) -> None:
+def test_a_folder_that_holds_no_network_says_what_it_should_hold(bench: Bench) -> None:
     folder = {"teacher": {"network": str(bench.network.parent)}}
-    assert "networks cannot be read (" in bench.plan(evidence=folder).problem
+    problem = bench.plan(evidence=folder).problem
+    assert (
+        "networks: lacks config.json and preprocessor_config.json and model.safetensors; expected" in problem
+    )
 
 
 def test_relabelling_and_training_need_no_network(bench: Bench) -> None:
