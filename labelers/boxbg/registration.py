@@ -147,7 +147,7 @@ class Registrar:
         self._points = self._template.y.astype(np.intp), self._template.x.astype(np.intp)
         self._pattern = _pattern(_grey(background))[self._points]
         height, width = self._size
-        across = (np.linspace(2, side - 3, _ACROSS).astype(int) for side in (height, width))
+        across = (np.linspace(2, side - 3, _ACROSS).astype(int).clip(0, side - 1) for side in (height, width))
         rows, columns = (plane.ravel() for plane in np.meshgrid(*across, indexing="ij"))
         flat = cv2.blur(background, (3, 3))[rows, columns].astype(np.float32)
         slope = np.hypot(gx[rows, columns], gy[rows, columns])

@@ -15,7 +15,7 @@ from spotlabel.labelers.boxbg.registration import Registrar
 from spotlabel.labelers.boxbg.samples import collect_samples
 from spotlabel.labelers.boxbg.settings import BoxbgSettings
 from tests.helpers.boxbg_videos import HEIGHT, WIDTH, Actor, Video, crosses, iou, labelled
-from tests.helpers.clips import texture
+from tests.helpers.clips import ListClip, run, texture
 
 
 def test_moving_objects_are_cut_out_of_loose_boxes() -> None:
@@ -160,3 +160,12 @@ def test_frames_without_boxes_and_short_clips() -> None:
     assert item.values.shape == (HEIGHT, WIDTH)
     none = Video(frames=0)
     assert list(Boxbg(BoxbgSettings()).label(none)) == []
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (3, 40), (16, 16)])
+def test_frames_of_any_size_are_labelled(size: tuple[int, int]) -> None:
+    random = np.random.default_rng(1)
+    clip = ListClip([random.integers(0, 256, (*size, 3), np.uint8) for _ in range(5)])
+    boxes = np.array([[-9, -9, size[1] / 2, 99], [size[1] + 1, 0, size[1] + 9, 9]], np.float32)
+    clip.frames = [ClipFrame(frame.number, frame.image, boxes) for frame in clip.frames]
+    assert [item.values.shape for item in run(Boxbg, clip)] == [size] * 5

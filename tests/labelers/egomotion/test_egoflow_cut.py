@@ -219,3 +219,30 @@ def test_a_box_that_is_filled_altogether_is_told_unless_the_image_cuts_it():
     (found,) = run(EgoflowCut, clip)
     assert found.values[60:110, 60:120].all()
     assert found.figures["flooded"].tolist() == pytest.approx([1.0, 0.0, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (16, 16), (3, 300), (97, 61)])
+@pytest.mark.parametrize("kind", ["noise", "black", "stripes"])
+def test_frames_and_boxes_of_any_size_have_outlines_inside_their_boxes(size, kind):
+    height, width = size
+    image = np.random.default_rng(3).integers(0, 256, (*size, 3), np.uint8)
+    if kind != "noise":
+        image[:] = 0 if kind == "black" else (np.arange(width) // 2 % 2 * 255)[None, :, None]
+    boxes = np.array(
+        [[-1e6, -1e6, width / 2, 1e6], [width + 5, 0, width + 9, 9], [width / 3, 0, width / 3 + 0.2, 0.2]],
+        np.float32,
+    )
+    inside = np.zeros(size, bool)
+    inside[:, : -(-width // 2)] = True
+    for some in (boxes, boxes[1:2], boxes[:0]):
+        clip = ListClip([image, image[::-1].copy()])
+        clip.frames = [ClipFrame(f.number, f.image, some) for f in clip.frames]
+        for item in run(EgoflowCut, clip):
+            assert item.values.shape == size
+            assert not (item.values & ~inside).any()
+            figures = np.stack([item.figures["seen"], item.figures["flooded"]])
+            visible = some[:, 0] < width
+            assert np.isnan(figures[:, ~visible]).all()
+            assert ((figures[:, visible] >= 0) & (figures[:, visible] <= 1)).all()
+            if not visible.any():
+                assert not item.values.any()

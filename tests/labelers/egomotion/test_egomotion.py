@@ -38,11 +38,13 @@ def test_camera_motion_is_the_one_that_was():
 
 
 @pytest.mark.parametrize("tracking", [tracked_corners, quickly_tracked_corners])
-def test_camera_motion_is_found_in_a_halved_image_as_exactly(tracking):
-    ground = texture(520, 700, 5)
+@pytest.mark.parametrize("size", [(400, 580), (897, 901)])
+def test_camera_motion_is_found_in_a_halved_image_as_exactly(tracking, size):
+    height, width = size  # halved once; twice, and odd
+    ground = texture(height + 120, width + 120, 5)
     matrix = np.array([[0.999, -0.012, 21.0], [0.013, 1.002, -14.0], [1e-5, -2e-5, 1.0]])
     away = np.array([[1, 0, -60], [0, 1, -60], [0, 0, 1.0]])
-    start, end = ground[60:-60, 60:-60], cv2.warpPerspective(ground, matrix @ away, (580, 400))
+    start, end = ground[60:-60, 60:-60], cv2.warpPerspective(ground, matrix @ away, (width, height))
     assert start.size >= 4 * COARSE_PIXELS
     boxes = np.array([[200, 100, 330, 210]], np.float32)
     background = background_mask(boxes, start.shape, 0.1)

@@ -116,6 +116,21 @@ def test_a_frame_never_written_is_zeros(tmp_path: Path) -> None:
         assert plane.read(1).tolist() == np.full((3, 4), 7).tolist()
 
 
+def test_a_chunk_larger_than_any_frame_is_an_error(tmp_path: Path) -> None:
+    with open_frames(planes(tmp_path / "p.h5", np.zeros((2, 3, 4), np.uint8)), "r+") as file:
+        file["plane"].id.write_direct_chunk((0, 0, 0), bytes(5000))
+        with pytest.raises(OSError, match=r"[Cc]hecksum|filter"):
+            Plane(file["plane"]).read(0)
+
+
+def test_a_chunk_that_was_not_packed_is_read_by_hdf5(tmp_path: Path) -> None:
+    frame = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    checked = frame.tobytes() + checksum_by_hdf5(frame.tobytes()).to_bytes(4, "little")
+    with open_frames(planes(tmp_path / "p.h5", np.zeros((2, 3, 4), np.uint8)), "r+") as file:
+        file["plane"].id.write_direct_chunk((1, 0, 0), checked, filter_mask=1)
+        assert Plane(file["plane"]).read(1).tolist() == frame.tolist()
+
+
 @pytest.mark.parametrize(
     "how",
     [{"chunks": (2, 3, 4), "compression": "gzip", "fletcher32": True}, {"chunks": (1, 3, 4)},
