@@ -118,13 +118,14 @@ def _registered(
     images, visibility = list(samples.images), list(samples.visibility)
     some = np.unique(np.linspace(0, len(images) - 1, _FIRST_SAMPLES).astype(int))
     registrar = _median_registrar(images, visibility, some.tolist(), settings)
-    registrations = [_register_sample(registrar, samples, k) for k in range(len(images))]
+    registrations: list[Registration | None] = [None] * len(images)
+    for k in range(len(images)):
+        registration = registrations[k] = _register_sample(registrar, samples, k)
+        if registration is None or registration.shift >= _BLURRING_SHIFT:
+            registrar = _reference_registrar(samples, settings)  # the median of what moves is blurred
+            break
     if all(registration is not None and registration.is_identity for registration in registrations):
         return images, visibility, registrations
-    if not all(
-        registration is not None and registration.shift < _BLURRING_SHIFT for registration in registrations
-    ):
-        registrar = _reference_registrar(samples, settings)  # the median of what moves is blurred
     for chosen in (some, np.arange(len(images))):
         for k in chosen.tolist():
             registration = registrations[k] = _register_sample(registrar, samples, k)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.boxbg.compiled import compiled
-from spotlabel.labelers.boxbg.cue_planes import Planes, compute_planes, mean_rows
+from spotlabel.labelers.boxbg.cue_planes import Planes, compute_planes
 
 Float = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
@@ -47,41 +47,40 @@ class Cues(NamedTuple):
     deviation: Float
 
 
-def measure_cues(image: UInt8, level: UInt8, sigma: UInt8, exposure: Float) -> Cues:
+def measure_cues(image: UInt8, level: UInt8, sigma: UInt8, gain: Float) -> Cues:
     """Compare a patch with its background; bins are of means over 3x3 pixels.
 
     Args:
         image: uint8 (H, W, 3).
         level: uint8 (H, W, 3), the background there.
         sigma: uint8 (H, W, 3), its standard deviation in quarters of a grey level, > 0.
-        exposure: float32 (256, 3), level in the image's exposure of each level of the background.
+        gain: float32 (3,), of the image's exposure over the background's.
     """
-    bins = np.zeros(image.shape[:2], np.int32)
+    height, width = image.shape[:2]
+    bins = np.zeros((height, width), np.int32)
     if not bins.size:
         return Cues(bins, bins.astype(np.float32))
-    planes = compute_planes(image, level, sigma, exposure)
+    planes = compute_planes(image, level, sigma, gain)
     _assign_bins(planes, bins)
-    return Cues(bins, planes.deviation[1:-1, 1:-1].copy())
+    return Cues(bins, planes.deviation.reshape(height + 2, width + 2)[1:-1, 1:-1].copy())
 
 
 @compiled
 def _assign_bins(planes: Planes, bins: Bins) -> None:
     """The joint bin of each pixel, by the number of edges at or below each cue."""
     height, width = bins.shape
-    column = np.empty(width + 2, np.float32)
-    deviation, texture = np.empty(width, np.float32), np.empty(width, np.float32)
+    row = width + 2
     for y in range(height):
-        mean_rows(planes.deviation, y, 1, column, deviation)
-        mean_rows(planes.texture, y, 1, column, texture)
         for x in range(width):
-            noise = planes.noise[y, x]
-            rough = texture[x] / (_HALF * noise + _ONE)
-            tint = planes.colour[y, x] / (_THREE_QUARTERS * noise + _ONE)
-            index = _RATIO_BINS[np.int32(min(planes.ratio[y, x], _LARGEST_RATIO) * _RATIO_STEPS)] * (
+            i = y * row + x
+            noise, deviation = planes.noise[i], planes.mean_deviation[i]
+            rough = planes.mean_texture[i] / (_HALF * noise + _ONE)
+            tint = planes.colour[i] / (_THREE_QUARTERS * noise + _ONE)
+            index = _RATIO_BINS[np.int32(min(planes.ratio[i], _LARGEST_RATIO) * _RATIO_STEPS)] * (
                 len(DEVIATION_EDGES) + 1
             )
             for k in range(len(DEVIATION_EDGES)):
-                index += deviation[x] >= DEVIATION_EDGES[k]
+                index += deviation >= DEVIATION_EDGES[k]
             index *= len(TEXTURE_EDGES) + 1
             for k in range(len(TEXTURE_EDGES)):
                 index += rough >= TEXTURE_EDGES[k]

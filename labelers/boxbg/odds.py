@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.labelers.boxbg.compiled import compiled
 from spotlabel.labelers.boxbg.cues import (
     BIN_COUNT,
     BIN_SHAPE,
@@ -66,8 +67,23 @@ class BinCounts:
             inside: bool (H, W), well inside a box.
             around: bool (H, W), in the surroundings of boxes and in none.
         """
-        self.inside += np.bincount(bins[inside], minlength=BIN_COUNT)
-        self.around += np.bincount(bins[around], minlength=BIN_COUNT)
+        _count(bins, inside, around, (self.inside, self.around))
+
+
+@compiled
+def _count(
+    bins: npt.NDArray[np.int32],
+    inside: npt.NDArray[np.bool_],
+    around: npt.NDArray[np.bool_],
+    counts: tuple[Float64, Float64],
+) -> None:
+    height, width = bins.shape
+    for y in range(height):
+        for x in range(width):
+            if inside[y, x]:
+                counts[0][bins[y, x]] += 1
+            if around[y, x]:
+                counts[1][bins[y, x]] += 1
 
 
 def log_odds(counts: BinCounts, shadow_excess: float, plain_excess: float) -> npt.NDArray[np.float32]:

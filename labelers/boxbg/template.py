@@ -260,8 +260,11 @@ def _strong_points(strength: Float) -> tuple[Indices, Indices]:
     for top in range(0, height, side):
         for left in range(0, width, side):
             cell = strength[top : top + side, left : left + side]
-            order = np.argsort(cell, axis=None, kind="stable")[::-1][:each]
-            order = order[cell.ravel()[order] > 2]
+            flat = cell.ravel()
+            last = min(each, len(flat))
+            least = np.partition(flat, -last)[-last]
+            among = np.flatnonzero((flat >= least) & (flat > 2))  # sorting all takes ten times as long
+            order = among[np.argsort(flat[among], kind="stable")[::-1][:each]]
             y, x = np.unravel_index(order, cell.shape)
             rows.append(y + top)
             columns.append(x + left)

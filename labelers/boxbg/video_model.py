@@ -67,7 +67,8 @@ class VideoModel:
 
     def _scored(self, cues: Cues, image: UInt8, rects: Rects) -> UInt8:
         """Evidence of a patch, uint8 (H, W)."""
-        odds = self.odds[cues.bins]
+        odds = np.empty(cues.bins.shape, np.float32)
+        _look_up(self.odds, cues.bins, odds)
         if self.settings.edges:
             odds = guided_filter(odds, image, rects, self.settings.odds)
         else:
@@ -75,6 +76,14 @@ class VideoModel:
         values = np.empty(odds.shape, np.uint8)
         _score(odds, cues.deviation, self.settings.odds, self.settings.sigmas, values)
         return values
+
+
+@compiled
+def _look_up(table: Float, bins: Bins, values: Float) -> None:
+    height, width = bins.shape
+    for y in range(height):
+        for x in range(width):
+            values[y, x] = table[bins[y, x]]
 
 
 @compiled
@@ -170,4 +179,4 @@ def patch_background(
 
 def patch_cues(image: UInt8, behind: PatchBackground, registration: Registration) -> Cues:
     """Cues of a patch of a frame against the background there."""
-    return measure_cues(image, behind.level, behind.sigma, registration.exposure)
+    return measure_cues(image, behind.level, behind.sigma, registration.gain)

@@ -7,6 +7,7 @@ still in the world is never in front of itself: it is unknown, for its boxes alw
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -14,16 +15,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.egomotion.camera import Matrix, Plane
-from spotlabel.labelers.egomotion.residual import Place
+from spotlabel.labelers.egomotion.camera import Matrix
+from spotlabel.labelers.egomotion.corners import Plane
+from spotlabel.labelers.egomotion.sheet import Patch, Sheet
 from spotlabel.labelers.egomotion.window import View, Window
 
 Colour = npt.NDArray[np.uint8]
+Bool = npt.NDArray[np.bool_]
 UNSEEN = 255
 MIN_NOISE = 1.5
 """Noise of any camera at least, grey levels."""
 MIN_SAMPLES = 50
-"""Fewer background pixels around a box tell neither its noise nor the exposure gain."""
+"""Fewer background pixels tell neither the noise around a box nor the exposure gain."""
+MOST_SAMPLES = 1_000
+"""About so many, evenly spread, tell the exposure gain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,53 +68,49 @@ def reference_frames(window: Window, reach: int) -> list[Reference]:
     return [Reference(window.views[index], motion.homography) for index, motion in motions if motion.known]
 
 
-def background_difference(
-    view: View, place: Place, size: tuple[int, int], references: list[Reference]
-) -> BackgroundDifference:
-    """Compare a patch of a frame with the background behind it.
+def background_differences(
+    view: View, patches: Sequence[Patch], references: Sequence[Reference]
+) -> list[BackgroundDifference]:
+    """Compare patches of a frame with the background behind them.
 
     Args:
         view: the frame.
-        place: rows and columns of the patch.
-        size: height and width at which to compare; the patch is scaled to it.
+        patches: where, and how finely.
         references: from :func:`reference_frames`; none leave everything unseen.
     """
-    here = _smoothed(view.frame.image[place], size)
-    background = _scaled(view.background[place], size) > 0
-    difference, seen = np.full(size, UNSEEN, np.uint8), np.zeros(size, np.bool_)
+    if not patches:
+        return []
+    sheet = Sheet(patches)
+    here = _smoothed(sheet.filled_by(view, np.eye(3)))
+    background = sheet.background(view, np.eye(3))
+    difference, seen = np.full(sheet.shape, UNSEEN, np.uint8), np.zeros(sheet.shape, np.bool_)
     for reference in references:
-        there, shown = _warped_reference(reference, place, size)
-        if not shown.any():
-            continue
-        unlike = _tolerant_difference(here, _match_exposure(there, here, shown & background))
+        shown = sheet.background(reference.view, reference.homography)
+        there = _smoothed(sheet.filled_by(reference.view, reference.homography))
+        for slot in sheet.wide_slots:
+            there[slot] = _match_exposure(there[slot], here[slot], shown[slot] & background[slot])
+        unlike = _tolerant_difference(here, there)
         difference = np.where(shown, np.minimum(difference, unlike), difference)
         seen |= shown
+    return [_taken(difference[slot], seen[slot], background[slot]) for slot in sheet.slots]
+
+
+def _taken(difference: Plane, seen: Bool, background: Bool) -> BackgroundDifference:
+    """What a sheet says of a patch."""
     outside = difference[seen & background]
     noise = float(np.median(outside)) if len(outside) >= MIN_SAMPLES else 0.0
     return BackgroundDifference(cv2.medianBlur(difference, 5), seen, max(noise, MIN_NOISE))
 
 
-def _warped_reference(
-    reference: Reference, place: Place, size: tuple[int, int]
-) -> tuple[Colour, npt.NDArray[np.bool_]]:
-    """A reference frame warped to a patch, uint8 (h, w, 3), and where it shows background, bool (h, w)."""
-    rows, columns = place
-    from_patch = reference.homography @ np.array([[1, 0, columns.start], [0, 1, rows.start], [0, 0, 1.0]])
-    extent, inverse = (columns.stop - columns.start, rows.stop - rows.start), cv2.WARP_INVERSE_MAP
-    view = reference.view
-    image = cv2.warpPerspective(view.frame.image, from_patch, extent, flags=cv2.INTER_LINEAR | inverse)
-    shown = cv2.warpPerspective(view.background, from_patch, extent, flags=cv2.INTER_NEAREST | inverse)
-    return _smoothed(image, size), _scaled(shown, size) > 0
-
-
-def _match_exposure(there: Colour, here: Colour, both: npt.NDArray[np.bool_]) -> Colour:
+def _match_exposure(there: Colour, here: Colour, both: Bool) -> Colour:
     """A reference in this frame's exposure, by the median offset of what both show; uint8 (h, w, 3)."""
-    if np.count_nonzero(both) < MIN_SAMPLES:
+    samples = np.flatnonzero(both)
+    if len(samples) < MIN_SAMPLES:
         return there
-    change = np.median(here[both].astype(np.int16) - there[both], axis=0)
-    levels = np.arange(256)[:, None] + np.rint(change)
-    table = np.clip(levels, 0, 255).astype(np.uint8)
-    return np.asarray(cv2.LUT(there, table[None]), np.uint8)
+    samples = samples[:: len(samples) // MOST_SAMPLES + 1]
+    now, then = (np.take(image.reshape(-1, 3), samples, 0).astype(np.int16) for image in (here, there))
+    change = np.sort(now - then, axis=0)[len(samples) // 2]
+    return np.asarray(cv2.add(there, (*change.tolist(), 0)), np.uint8) if change.any() else there
 
 
 def _tolerant_difference(here: Colour, there: Colour) -> Plane:
@@ -124,12 +125,6 @@ def _tolerant_difference(here: Colour, there: Colour) -> Plane:
     return least
 
 
-def _smoothed(image: npt.NDArray[np.uint8], size: tuple[int, int]) -> Colour:
-    """A patch at the size of comparison, smoothed a little: uint8 (h, w, 3)."""
-    scaled = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.GaussianBlur(scaled, (3, 3), 0), np.uint8)
-
-
-def _scaled(plane: Plane, size: tuple[int, int]) -> Plane:
-    """A mask at the size of comparison, uint8 (h, w)."""
-    return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+def _smoothed(image: Colour) -> Colour:
+    """Smoothed a little, uint8 (h, w, 3)."""
+    return np.asarray(cv2.GaussianBlur(image, (3, 3), 0), np.uint8)

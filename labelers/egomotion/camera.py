@@ -1,8 +1,9 @@
 """Camera motion between two frames: a homography fitted by RANSAC to corners tracked outside the boxes.
 
-Corners outside the boxes are tracked from one frame to the other and back (pyramidal Lucas-Kanade), and a
-homography is fitted to those that return to where they started, by RANSAC (Fischler and Bolles, CACM 1981).
-A homography is exact for a camera that only turns or zooms, and for a scene that is a plane.
+Corners outside the boxes are tracked from one frame to the other and back
+(:mod:`spotlabel.labelers.egomotion.corners`), and a homography is fitted to those that return to where they
+started, by RANSAC (Fischler and Bolles, CACM 1981). A homography is exact for a camera that only turns or
+zooms, and for a scene that is a plane.
 """
 
 from __future__ import annotations
@@ -13,19 +14,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from spotlabel.labelers.egomotion.corners import Grey, Plane, Points, Tracking, tracked_corners
 from spotlabel.labelers.egomotion.settling import settled
 
-Grey = npt.NDArray[np.uint8]
-Plane = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
-MAX_CORNERS = 500
-"""Corners that are tracked; more cost time and add nothing to eight unknowns."""
-LK_WINDOW, LK_LEVELS = (21, 21), 4
-"""Window of Lucas-Kanade, px, and levels of its pyramid above the image."""
-MAX_ROUND_TRIP = 0.7
-"""A corner that returns to further than this from where it started was lost, px."""
 MAX_INLIER_DISTANCE = 1.0
 """A corner belongs to the background's motion if the homography misses it by at most this, px."""
 MIN_CORNERS = 24
@@ -76,19 +69,22 @@ STANDING = CameraMotion(np.eye(3))
 UNKNOWN_MOTION = CameraMotion(np.eye(3), known=False)
 
 
-def camera_motion(start: Grey, end: Grey, background: Plane) -> CameraMotion:
+def camera_motion(
+    start: Grey, end: Grey, background: Plane, tracking: Tracking = tracked_corners
+) -> CameraMotion:
     """Motion of the background between two frames.
 
     Args:
         start: uint8 (H, W).
         end: uint8 (H, W).
         background: uint8 (H, W), not 0 where ``start`` may be looked at.
+        tracking: how corners are found again.
 
     Returns:
         The homography; the identity, not known, where the background shows too few corners, in too few
         places, or too few that move together.
     """
-    here, there = _tracked_corners(start, end, background)
+    here, there = tracking(start, end, background)
     if len(here) < MIN_CORNERS or _cells(here, start.shape) < MIN_CELLS:
         return UNKNOWN_MOTION
     # OpenCV's RANSAC seeds its own generator with a constant: the same corners give the same homography.
@@ -153,24 +149,6 @@ def moved(points: Points, homography: Matrix) -> Points:
     return np.asarray(cv2.perspectiveTransform(points.reshape(-1, 1, 2), homography), np.float32).reshape(
         -1, 2
     )
-
-
-def _tracked_corners(start: Grey, end: Grey, background: Plane) -> tuple[Points, Points]:
-    """Corners of the background of ``start`` and where they are in ``end``, float32 (N, 2) each."""
-    apart = max(4.0, float(np.sqrt(start.size / (4 * MAX_CORNERS))))
-    corners = cv2.goodFeaturesToTrack(start, MAX_CORNERS, 0.002, apart, mask=background)
-    none = np.zeros((0, 2), np.float32)
-    if corners is None:
-        return none, none
-    there, tracked, _ = cv2.calcOpticalFlowPyrLK(
-        start, end, corners, None, winSize=LK_WINDOW, maxLevel=LK_LEVELS
-    )
-    back, returned, _ = cv2.calcOpticalFlowPyrLK(
-        end, start, there, None, winSize=LK_WINDOW, maxLevel=LK_LEVELS
-    )
-    round_trip = np.linalg.norm((back - corners).reshape(-1, 2), axis=1)
-    good = (tracked.ravel() > 0) & (returned.ravel() > 0) & (round_trip <= MAX_ROUND_TRIP)
-    return corners.reshape(-1, 2)[good], there.reshape(-1, 2)[good]
 
 
 def _cells(points: Points, shape: tuple[int, ...]) -> int:

@@ -16,9 +16,16 @@ import numpy.typing as npt
 from pydantic import Field
 
 from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Settings
-from spotlabel.labelers.egomotion.background import Reference, background_difference, reference_frames
+from spotlabel.labelers.egomotion.background import (
+    BackgroundDifference,
+    Reference,
+    background_differences,
+    reference_frames,
+)
+from spotlabel.labelers.egomotion.corners import quickly_tracked_corners
 from spotlabel.labelers.egomotion.grabcut import outline
 from spotlabel.labelers.egomotion.residual import Place
+from spotlabel.labelers.egomotion.sheet import Patch
 from spotlabel.labelers.egomotion.window import View, windows
 from spotlabel.labelers.tally import CAMERA_MOTION_UNKNOWN, Tally
 
@@ -47,7 +54,7 @@ class EgoflowCut:
 
     name: ClassVar[str] = "egoflow-cut"
     figures: ClassVar[Mapping[str, int]] = {"seen": 1, "flooded": 1}
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     kind: ClassVar[EvidenceKind] = EvidenceKind.BINARY
     neutral: ClassVar[int] = 0
     uses_boxes: ClassVar[bool] = True
@@ -64,8 +71,9 @@ class EgoflowCut:
         frames. In a clip of one frame it does so too.
         """
         plain = Tally(CAMERA_MOTION_UNKNOWN, "these have outlines by colour alone")
-        for window in windows(clip, self._settings.reach, self._settings.dilation):
-            references = reference_frames(window, self._settings.reach)
+        reach, dilation = self._settings.reach, self._settings.dilation
+        for window in windows(clip, reach, dilation, quickly_tracked_corners):
+            references = reference_frames(window, reach)
             if len(window.views) > 1:
                 plain.count(window.view.frame.number, not references)
             mask, (seen, flooded) = self._outlines(window.view, references)
@@ -76,15 +84,20 @@ class EgoflowCut:
         self, view: View, references: list[Reference]
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
         """Foreground of all boxes of a frame, bool (H, W), and what is said of each, (2, N)."""
-        mask, said = np.zeros(view.grey.shape, np.bool_), np.full((2, len(view.boxes)), np.nan, np.float32)
+        mask, said = (
+            np.zeros(view.background.shape, np.bool_),
+            np.full((2, len(view.boxes)), np.nan, np.float32),
+        )
         pairs = [_places(box, mask.shape) for box in view.boxes]
         visible = [(row, *pair) for row, pair in enumerate(pairs) if _pixels(pair[0])]
         scale = min(
             1.0, (self._settings.most_in_all / max(sum(_pixels(place) for *_, place in visible), 1)) ** 0.5
         )
-        for row, inner, place in visible:
-            own = min(scale, (self._settings.most_pixels / _pixels(place)) ** 0.5)
-            found, seen = _outline(view, references, inner, place, own)
+        sizes = [_worked_size(place, scale, self._settings.most_pixels) for *_, place in visible]
+        patches = [Patch(place, size) for (*_, place), size in zip(visible, sizes, strict=True)]
+        behinds = background_differences(view, patches, references)
+        for (row, inner, place), behind in zip(visible, behinds, strict=True):
+            found, seen = _outline(view, behind, inner, place)
             fill = np.count_nonzero(found) / _pixels(inner)
             over = max(0.0, (fill - FULLEST) / (1 - FULLEST))
             said[:, row] = seen, 0.0 if _is_cut(inner, mask.shape) else over
@@ -93,25 +106,31 @@ class EgoflowCut:
 
 
 def _outline(
-    view: View, references: list[Reference], inner: Place, place: Place, scale: float
+    view: View, behind: BackgroundDifference, inner: Place, place: Place
 ) -> tuple[npt.NDArray[np.bool_], float]:
-    """Foreground of one box on the patch around it, bool (h, w), worked out at a scale of at most 1.
+    """Foreground of one box on the patch around it, bool (h, w), worked out as coarsely as what lies behind.
 
     And the share of the box behind which a reference frame shows the background; 0 if that decided nothing.
     """
     rows, columns = place
     height, width = rows.stop - rows.start, columns.stop - columns.start
-    size = max(1, round(height * scale)), max(1, round(width * scale))
+    size = behind.seen.shape
     box = np.zeros((height, width), np.uint8)
     top, left = inner[0].start - rows.start, inner[1].start - columns.start
     box[top : inner[0].stop - rows.start, left : inner[1].stop - columns.start] = 1
-    within = cv2.resize(box, size[::-1], interpolation=cv2.INTER_NEAREST) > 0
-    behind = background_difference(view, place, size, references)
+    within = cv2.resize(box, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT) > 0
     image = cv2.resize(view.frame.image[place], size[::-1], interpolation=cv2.INTER_AREA)
     small, compared = outline(image, within, behind)
     full = cv2.resize(small.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
     seen = float(behind.seen[within].mean()) if compared else 0.0
     return np.asarray(full & (box > 0), np.bool_), seen
+
+
+def _worked_size(place: Place, scale: float, most: int) -> tuple[int, int]:
+    """Height and width at which a patch is worked on: at most ``scale`` times its own, and ``most`` px."""
+    own = min(scale, (most / _pixels(place)) ** 0.5)
+    height, width = (part.stop - part.start for part in place)
+    return max(1, round(height * own)), max(1, round(width * own))
 
 
 def _is_cut(place: Place, shape: tuple[int, ...]) -> bool:

@@ -1,7 +1,7 @@
 """Segmentation of one box by GrabCut, seeded by the background difference.
 
-The two fail in different places. The difference decides where the background was seen, and colour (GrabCut:
-Rother, Kolmogorov and Blake, SIGGRAPH 2004) draws the edge between what is sure and settles what was unseen.
+The two fail in different places. The difference decides where the background was seen, and colour
+(:mod:`spotlabel.labelers.egomotion.cut`) draws the edge between what is sure and settles what was unseen.
 Each is checked before it is used. Flow was a third cue once; measured, it cost time and gained nothing.
 """
 
@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.egomotion.background import BackgroundDifference
-from spotlabel.labelers.egomotion.camera import Plane
-
-Bool = npt.NDArray[np.bool_]
+from spotlabel.labelers.egomotion.corners import Plane
+from spotlabel.labelers.egomotion.cut import Bool, grab_cut
 
 MIN_SIGMAS = 6.0
 """Foreground differs from the background behind it by so many times the noise."""
@@ -26,10 +25,6 @@ BAND = 0.04
 """The edge is looked for within this share of the square root of the foreground's area."""
 MIN_BAND = 3
 """... and at least within so many px."""
-ROUNDS = 1
-"""Of GrabCut: the start is good, more rounds change nothing but the time."""
-MIN_PIXELS = 10
-"""GrabCut needs so many pixels of either kind: five colours each."""
 
 
 def outline(image: npt.NDArray[np.uint8], box: Bool, behind: BackgroundDifference) -> tuple[Bool, bool]:
@@ -48,7 +43,7 @@ def outline(image: npt.NDArray[np.uint8], box: Bool, behind: BackgroundDifferenc
     if _share(full, box) < MIN_FILL or not behind.seen[box].any():
         # What differs is too small to be a vehicle, or nothing was compared.
         return _by_colour(image, box), False
-    cut = _grab_cut(image, _seeds(full, box, behind.seen))
+    cut = grab_cut(image, _seeds(full, box, behind.seen))
     if _iou(cut, full) >= MIN_AGREEMENT:
         return _cleaned(cut & box), True
     trusted = bool(np.mean(behind.seen[box]) > 0.5)
@@ -70,21 +65,9 @@ def _seeds(full: Bool, box: Bool, decided: Bool) -> Plane:
 
 def _by_colour(image: npt.NDArray[np.uint8], box: Bool) -> Bool:
     """GrabCut from the box alone; the box where even that says nothing sensible."""
-    cut = _grab_cut(image, np.where(box, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)) & box
+    cut = grab_cut(image, np.where(box, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)) & box
     share = _share(cut, box)
     return _cleaned(cut) if MIN_FILL <= share <= MAX_FILL else box
-
-
-def _grab_cut(image: npt.NDArray[np.uint8], seeds: Plane) -> Bool:
-    """Foreground, bool (h, w); the seeds' own answer where a kind has too few pixels to learn from."""
-    front = (seeds == cv2.GC_FGD) | (seeds == cv2.GC_PR_FGD)
-    if min(np.count_nonzero(front), np.count_nonzero(~front)) < MIN_PIXELS:
-        return np.asarray(front, np.bool_)
-    cv2.setRNGSeed(1)  # its k-means draws from OpenCV's common generator
-    labels = seeds.copy()
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(np.ascontiguousarray(image), labels, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
-    return np.asarray((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), np.bool_)
 
 
 def _cleaned(mask: Bool) -> Bool:

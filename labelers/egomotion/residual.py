@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from spotlabel.labelers.egomotion.camera import Grey, Plane
+from spotlabel.labelers.egomotion.corners import Grey, Plane
 from spotlabel.labelers.flow.dense import FlowSettings, FramePair, dense_flow, flow_speed
 
 Flow = npt.NDArray[np.float32]

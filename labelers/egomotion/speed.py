@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from spotlabel.labelers.egomotion.camera import CameraMotion, Grey, warped_to
+from spotlabel.labelers.egomotion.camera import CameraMotion, warped_to
+from spotlabel.labelers.egomotion.corners import Grey
 from spotlabel.labelers.egomotion.residual import (
     Place,
     ResidualSettings,
@@ -54,14 +55,14 @@ def speeds(window: Window, settings: EgoflowSettings) -> Speeds:
     Else a place moves if it moves both before and after the frame: what a vehicle only covers or uncovers
     moves in one of the two. So speed is the smaller of the two directions.
     """
-    view = window.view
-    places = box_places(view.boxes, view.grey.shape, settings.margin)
+    view, shape = window.view, window.view.background.shape
+    places = box_places(view.boxes, shape, settings.margin)
     sides = [index for index in (window.middle - 1, window.middle + 1) if 0 <= index < len(window.views)]
     motions = [window.motion_to(index) for index in sides]
     camera_known = all(motion.known for motion in motions)
-    if not camera_known or motions[0].largest_shift(view.grey.shape) <= REST:
+    if not camera_known or motions[0].largest_shift(shape) <= REST:
         return Speeds(_plain_flow_speed(window, places, settings), camera_known)
-    speed = np.zeros(view.grey.shape, np.float32)
+    speed = np.zeros(shape, np.float32)
     scale = min(1.0, (settings.most_pixels / max(_pixels(places), 1)) ** 0.5)
     directions = [
         _neighbour_speeds(window, index, motion, places, scale, settings)
@@ -81,7 +82,7 @@ def box_places(boxes: npt.NDArray[np.float32], shape: tuple[int, ...], margin: i
 
 def _plain_flow_speed(window: Window, places: list[Place], settings: EgoflowSettings) -> Speed:
     """As the labeler ``farneback`` has it, but 0 away from boxes; float32 (H, W)."""
-    speed = np.zeros(window.view.grey.shape, np.float32)
+    speed = np.zeros(window.view.background.shape, np.float32)
     if places:
         later = max(
             window.middle, 1

@@ -14,11 +14,15 @@ from spotlabel.labelers.base import Clip, ClipFrame
 from spotlabel.labelers.egomotion.camera import (
     STANDING,
     CameraMotion,
-    Grey,
-    Plane,
+    Matrix,
     background_mask,
     camera_motion,
 )
+from spotlabel.labelers.egomotion.corners import Grey, Plane, Tracking, tracked_corners
+
+Colour = npt.NDArray[np.uint8]
+HALVINGS = 2
+"""So often a frame is halved: a patch is taken from an image not much finer than it is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +31,32 @@ class View:
 
     Attributes:
         frame: the frame itself.
-        grey: uint8 (H, W).
+        levels: uint8 (h, w, 3) each, the image itself and coarser ones, each half the size of the one before.
         background: uint8 (H, W), not 0 where no box is near.
         arrival: motion of the background from the frame before to this one; at the first frame, none.
         gap: distance from the frame before in steps of the clip; at the first frame, 0.
     """
 
     frame: ClipFrame
-    grey: Grey
+    levels: tuple[Colour, ...]
     background: Plane
     arrival: CameraMotion
     gap: float
+
+    @property
+    def grey(self) -> Grey:
+        """The image without colour, uint8 (H, W), made anew when it is asked for: most views never are."""
+        return _grey(self.frame.image)
+
+    def level_for(self, coarseness: float) -> int:
+        """Index of the coarsest level whose px span at most so many px of the frame."""
+        return sum(coarseness * level.shape[1] >= self.frame.image.shape[1] for level in self.levels[1:])
+
+    def to_level(self, level: int) -> Matrix:
+        """From px of the frame to px of a level, float64 (3, 3)."""
+        (height, width), (whole_height, whole_width) = self.levels[level].shape[:2], self.background.shape
+        x, y = width / whole_width, height / whole_height
+        return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
 
     @property
     def boxes(self) -> npt.NDArray[np.float32]:
@@ -66,17 +85,20 @@ class Window:
         return motion if index >= self.middle else motion.reversed()
 
 
-def windows(clip: Clip, reach: int, dilation: float) -> Iterator[Window]:
+def windows(
+    clip: Clip, reach: int, dilation: float, tracking: Tracking = tracked_corners
+) -> Iterator[Window]:
     """One window per frame of a clip, in order; at most ``2 * reach + 1`` frames are held.
 
     Args:
         clip: the frames.
         reach: so many frames before and after, where there are so many.
         dilation: see :func:`spotlabel.labelers.egomotion.camera.background_mask`.
+        tracking: how corners of the background are found again.
     """
     recent: deque[View] = deque(maxlen=2 * reach + 1)
     index = -1
-    for index, view in enumerate(_views(clip, dilation)):
+    for index, view in enumerate(_views(clip, dilation, tracking)):
         recent.append(view)
         if index >= reach:
             yield Window(tuple(recent), len(recent) - 1 - reach)
@@ -86,16 +108,30 @@ def windows(clip: Clip, reach: int, dilation: float) -> Iterator[Window]:
         yield Window(keep, len(keep) - (count - late))
 
 
-def _views(clip: Clip, dilation: float) -> Iterator[View]:
+def _views(clip: Clip, dilation: float, tracking: Tracking) -> Iterator[View]:
     """Every frame with the camera's motion from the one before."""
     before: View | None = None
+    earlier: Grey | None = None
     for frame in clip:
-        grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
+        grey = _grey(frame.image)
         background = background_mask(frame.boxes, clip.size, dilation)
-        if before is None:
-            before = View(frame, grey, background, STANDING, 0.0)
-        else:
-            arrival = camera_motion(before.grey, grey, before.background)
+        arrival, gap = STANDING, 0.0
+        if before is not None and earlier is not None:
+            arrival = camera_motion(earlier, grey, before.background, tracking)
             gap = (frame.number - before.frame.number) / clip.step
-            before = View(frame, grey, background, arrival, gap)
+        before, earlier = View(frame, _levels(frame.image), background, arrival, gap), grey
         yield before
+
+
+def _grey(image: Colour) -> Grey:
+    """An image without colour, uint8 (H, W)."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _levels(image: Colour) -> tuple[Colour, ...]:
+    """An image, and coarser ones that are half the size of the one before."""
+    levels = [image]
+    for _ in range(HALVINGS):
+        size = max(1, levels[-1].shape[1] // 2), max(1, levels[-1].shape[0] // 2)
+        levels.append(np.asarray(cv2.resize(levels[-1], size, interpolation=cv2.INTER_AREA), np.uint8))
+    return tuple(levels)

@@ -74,15 +74,17 @@ class Plane:
 
     def _unpacked(self, index: int) -> npt.NDArray[np.uint8] | None:
         """One frame by way of its packed bytes; None if they are not as this module writes them."""
-        place, size = (index, 0, 0), prod(self._shape)
-        try:
-            info = self._id.get_chunk_info_by_coord(place)
-            if info.byte_offset is None or info.filter_mask or info.size > _most_packed(size):
-                return None
-            chunk = self._id.read_direct_chunk(place)[1]
-        except (OSError, RuntimeError):  # the index of the chunks is damaged
+        size = prod(self._shape)
+        room = np.empty(_most_packed(size), np.uint8)
+        try:  # asking for the chunk's size beforehand would walk through all chunks of the plane
+            skipped, chunk = self._id.read_direct_chunk((index, 0, 0), out=room)
+        except (
+            OSError,
+            RuntimeError,
+            ValueError,
+        ):  # never written, a damaged index, more than there is room for
             return None
-        values = unpacked(chunk, size)
+        values = None if skipped else unpacked(bytes(chunk), size)
         return None if values is None else values.reshape(self._shape)
 
     def _frame(self, index: int) -> h5py.h5s.SpaceID:

@@ -13,11 +13,12 @@ from spotlabel.labelers.base import ClipFrame
 from spotlabel.labelers.egomotion import grabcut
 from spotlabel.labelers.egomotion.background import (
     BackgroundDifference,
-    background_difference,
+    background_differences,
     reference_frames,
 )
 from spotlabel.labelers.egomotion.egoflow import Egoflow
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut, EgoflowCutSettings
+from spotlabel.labelers.egomotion.sheet import Patch
 from spotlabel.labelers.egomotion.window import windows
 from spotlabel.labelers.flow.farneback import Farneback
 from tests.helpers.clips import ListClip, run, values
@@ -34,6 +35,15 @@ CAMERAS = {
 
 def outlines(scene, **settings):
     return [item.values for item in run(EgoflowCut, scene, EgoflowCutSettings(**settings))]
+
+
+def worked_sizes(monkeypatch):
+    """Pixels of each box that is worked on from now on, put into the list as it happens."""
+    sizes, cut = [], grabcut.grab_cut
+    monkeypatch.setattr(
+        grabcut, "grab_cut", lambda image, seeds: sizes.append(seeds.size) or cut(image, seeds)
+    )
+    return sizes
 
 
 @pytest.mark.parametrize("camera", sorted(CAMERAS))
@@ -53,9 +63,8 @@ def test_exposure_drift_does_not_matter():
 def test_the_scene_behind_is_seen_where_the_vehicle_was_not():
     scene = Scene(CAMERAS["pan"], drive=(9.0, 0.0), count=13)
     window = list(windows(scene, 6, 0.1))[6]
-    behind = background_difference(
-        window.view, np.s_[40:140, 40:220], (100, 180), reference_frames(window, 6)
-    )
+    patch = Patch(np.s_[40:140, 40:220], (100, 180))
+    (behind,) = background_differences(window.view, [patch], reference_frames(window, 6))
     truth = scene.truth[6][40:140, 40:220]
     assert behind.seen[truth].mean() > 0.9
     assert (behind.difference[truth & behind.seen] > grabcut.MIN_SIGMAS * behind.noise).mean() > 0.8
@@ -68,9 +77,8 @@ def test_what_never_moves_has_no_scene_behind_and_is_cut_by_colour():
     window = list(windows(scene, 6, 0.1))[4]
     x0, y0, x1, y1 = (int(edge) for edge in window.view.boxes[0])
     place = np.s_[y0 - 12 : y1 + 12, x0 - 12 : x1 + 12]
-    behind = background_difference(
-        window.view, place, window.view.grey[place].shape, reference_frames(window, 6)
-    )
+    patch = Patch(place, window.view.background[place].shape)
+    (behind,) = background_differences(window.view, [patch], reference_frames(window, 6))
     assert not behind.seen[18:-18, 18:-18].any()
     assert scene.iou(outlines(scene)) > scene.iou([np.ones(scene.size, bool)] * 8)
 
@@ -86,10 +94,7 @@ def test_colour_decides_where_boxes_hide_the_background(caplog):
 
 
 def test_nothing_is_foreground_outside_boxes_and_large_boxes_are_worked_on_coarsely(monkeypatch):
-    sizes, grab = [], cv2.grabCut
-    monkeypatch.setattr(
-        cv2, "grabCut", lambda image, *rest: sizes.append(image.size // 3) or grab(image, *rest)
-    )
+    sizes = worked_sizes(monkeypatch)
     scene = Scene(CAMERAS["pan"], drive=(5.0, 0.0), count=6)
     coarse = outlines(scene, most_pixels=2000)
     assert sizes
@@ -177,10 +182,7 @@ def test_hard_vehicles_are_outlined_better_than_by_their_box(kind):
 
 
 def test_all_boxes_of_a_frame_share_its_pixels(monkeypatch):
-    sizes, grab = [], cv2.grabCut
-    monkeypatch.setattr(
-        cv2, "grabCut", lambda image, *rest: sizes.append(image.size // 3) or grab(image, *rest)
-    )
+    sizes = worked_sizes(monkeypatch)
     scene = Scene(CAMERAS["pan"], drive=(5.0, 0.0), count=6)
     scene.frames = [replace(f, boxes=np.repeat(f.boxes, 8, axis=0)) for f in scene.frames]
     coarse = outlines(scene, most_in_all=20_000)

@@ -14,6 +14,7 @@ from spotlabel.labelers.egomotion.camera import (
     moved,
     warped_to,
 )
+from spotlabel.labelers.egomotion.corners import COARSE_PIXELS, quickly_tracked_corners, tracked_corners
 from spotlabel.labelers.egomotion.residual import subtract_background_flow
 from spotlabel.labelers.egomotion.window import windows
 from tests.helpers.clips import texture
@@ -36,18 +37,38 @@ def test_camera_motion_is_the_one_that_was():
     assert np.abs(again[20:-20, 20:-20].astype(int) - start[20:-20, 20:-20]).mean() < 2
 
 
+@pytest.mark.parametrize("tracking", [tracked_corners, quickly_tracked_corners])
+def test_camera_motion_is_found_in_a_halved_image_as_exactly(tracking):
+    ground = texture(520, 700, 5)
+    matrix = np.array([[0.999, -0.012, 21.0], [0.013, 1.002, -14.0], [1e-5, -2e-5, 1.0]])
+    away = np.array([[1, 0, -60], [0, 1, -60], [0, 0, 1.0]])
+    start, end = ground[60:-60, 60:-60], cv2.warpPerspective(ground, matrix @ away, (580, 400))
+    assert start.size >= 4 * COARSE_PIXELS
+    boxes = np.array([[200, 100, 330, 210]], np.float32)
+    background = background_mask(boxes, start.shape, 0.1)
+    motion = camera_motion(np.ascontiguousarray(start), end, background, tracking)
+    corners = np.array([[20, 20], [500, 20], [500, 340], [20, 340]], np.float32)
+    assert motion.known
+    assert np.abs(moved(corners, motion.homography) - moved(corners, matrix)).max() < 0.1
+
+
 def noisy(ground, seed, deviation):
     noise = np.random.default_rng(seed).normal(0, deviation, ground.shape)
     return np.clip(np.rint(ground + noise), 0, 255).astype(np.uint8)
 
 
+@pytest.mark.parametrize("tracking", [tracked_corners, quickly_tracked_corners])
 @pytest.mark.parametrize("deviation", [0.0, 2.0, 12.0])
-def test_noise_is_no_motion(deviation):
-    ground = texture(HEIGHT, WIDTH, 5)
+def test_noise_is_no_motion(deviation, tracking):
+    ground = (
+        texture(2 * HEIGHT, 2 * WIDTH, 5)
+        if tracking is quickly_tracked_corners
+        else texture(HEIGHT, WIDTH, 5)
+    )
     background = np.full(ground.shape, 255, np.uint8)
     for seed in range(0, 10, 2):
         pair = (noisy(ground, seed, deviation), noisy(ground, seed + 1, deviation))
-        assert camera_motion(*pair, background) is STANDING
+        assert camera_motion(*pair, background, tracking) is STANDING
 
 
 @pytest.mark.parametrize("pan", [0.15, 0.4])
