@@ -224,7 +224,7 @@ def test_a_box_that_is_filled_altogether_is_told_unless_the_image_cuts_it():
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (16, 16), (3, 300), (97, 61)])
 @pytest.mark.parametrize("kind", ["noise", "black", "stripes"])
 def test_frames_and_boxes_of_any_size_have_outlines_inside_their_boxes(size, kind):
-    height, width = size
+    width = size[1]
     image = np.random.default_rng(3).integers(0, 256, (*size, 3), np.uint8)
     if kind != "noise":
         image[:] = 0 if kind == "black" else (np.arange(width) // 2 % 2 * 255)[None, :, None]
