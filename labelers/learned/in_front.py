@@ -34,13 +34,14 @@ def in_front(frames: Iterable[tuple[Boxes, Bool | None]], size: tuple[int, int])
     """
     covered, found, arrivals, before = (np.zeros(size, np.int32) for _ in range(4))
     for boxes, mask in frames:
+        if mask is None:  # what stands there before and after did not come again
+            continue
         now = np.zeros(size, np.int32)
-        if mask is not None:
-            for place in box_pixels(boxes, size):
-                if mask[place].size and mask[place].mean() >= NOTHING:
-                    now[place] += 1
-            covered += now > 0
-            found += (now > 0) & mask
-            arrivals += np.maximum(now - before, 0)
+        for place in box_pixels(boxes, size):
+            if mask[place].size and mask[place].mean() >= NOTHING:
+                now[place] += 1
+        covered += now > 0
+        found += (now > 0) & mask
+        arrivals += np.maximum(now - before, 0)
         before = now
     return np.asarray((arrivals >= ARRIVALS) & (found <= HARDLY * covered))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -54,7 +55,22 @@ def box_segmenter(content: Content, device: Literal["cpu", "cuda"], batch: int) 
     """
     if isinstance(content, Path):
         return PromptedSegmenter(content, device, batch)
-    return Segmenter(content, device, batch)
+    segmenter = Segmenter(content, device, batch)
+    if _untaught(segmenter.metadata):
+        raise LabelerError(
+            "network: a student that nobody taught, since its teacher was of no use or labelled by itself "
+            "(docs/learned.md); name its teacher, or another student"
+        )
+    return segmenter
+
+
+def _untaught(metadata: Mapping[str, str]) -> bool:
+    """Whether a file is a student with the weights it began with: it stands for a judgement alone."""
+    try:
+        trust = json.loads(metadata.get("trust", "null"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(trust, dict) and (not trust.get("network", True) or bool(trust.get("direct")))
 
 
 def content_digest(content: Content) -> str:

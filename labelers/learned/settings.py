@@ -59,7 +59,8 @@ class TeachingSettings(Settings):
 
     boxes: int = Field(150, ge=8, le=100_000)
     """Boxes that the teacher is asked about, of the video or of all videos that share the student together,
-    spread over sizes, tracks and time; 1.3 CPU-seconds each with U2-Net."""
+    spread over sizes, tracks and time; 1.3 CPU-seconds each with U2-Net. Where a moving camera's have no more
+    than these the teacher labels itself, and nobody is taught."""
     size: Literal[64, 80, 96, 128] = 80
     """Side of the student's input, px: larger ones have finer outlines and take longer."""
     steps: int = Field(800, ge=1, le=1_000_000)

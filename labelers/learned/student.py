@@ -191,11 +191,16 @@ class Student:
             answers,
         )
         trust, asked = (json.loads(self._student.metadata[key]) for key in ("trust", "provenance"))
-        if not trust["network"] and not trust.get("direct") and asked["asked"]:
+        if not trust["network"] and asked["asked"]:
+            inner = self._inner.name
+            so = f"nobody was taught, {inner} decides alone"
+            if trust.get("direct"):
+                so = f"they add little to what {inner} finds"
             _log.warning(
-                "the teacher's masks are whole in too few of %d boxes: nobody was taught, %s decides alone "
-                "(docs/learned.md)", asked["asked"], self._inner.name,
-            )  # fmt: skip
+                "the teacher's masks are whole in too few of %d boxes: %s (docs/learned.md)",
+                asked["asked"],
+                so,
+            )
 
     def label(self, clip: Clip) -> Iterator[Evidence]:
         """Yield the evidence of every frame, foreground above 127.

@@ -97,6 +97,7 @@ def kept_answers(recipe: Recipe, item: Item) -> KeptAnswers:
     """What the teacher has said so far of boxes of a video, whoever asked."""
     alone = replace(item, group=None)
     fingerprint = alone.evidence_fingerprint(recipe)
+    fingerprint.pop(FIGURES, None)  # the teacher is not asked about them either
     settings = {name: value for name, value in fingerprint["settings"].items() if name != "teaching"}
     path = student_path(item.out, item.labeler.name, item.sequence.name).with_suffix(".answers")
     return KeptAnswers(path, digest_of({**fingerprint, "settings": settings}))

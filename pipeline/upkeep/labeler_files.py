@@ -25,7 +25,7 @@ def labeler_files(labeler: type[Labeler], settings: Settings) -> dict[str, Path]
         labeler: labeler class.
         settings: its settings; a relative path starts at the working directory.
     """
-    return {name: Path(getattr(settings, name)).expanduser() for name in file_settings(labeler)}
+    return {name: Path(os.path.expanduser(getattr(settings, name))) for name in file_settings(labeler)}
 
 
 def recorded_settings(labeler: type[Labeler], settings: Settings) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def deciding_files(labeler: type[Labeler], settings: Settings) -> list[Path]:
 def used_libraries(labeler: type[Labeler], settings: Settings) -> tuple[str, ...]:
     """Distributions whose version matters: those of a folder only where one is named."""
     rules = folder_rules(labeler)
-    if rules is None or not any(path.is_dir() for path in labeler_files(labeler, settings).values()):
+    if rules is None or not any(map(os.path.isdir, labeler_files(labeler, settings).values())):
         return labeler.libraries
     return tuple(sorted({*labeler.libraries, *rules.libraries}))
 
@@ -76,15 +76,19 @@ def read_files(labeler: type[Labeler], settings: Settings) -> dict[str, Content]
 def _in_folder(labeler: type[Labeler], path: Path) -> list[Path]:
     """The files that count of a folder; empty if the path is none, or the labeler takes none."""
     rules = folder_rules(labeler)
-    return [path / name for name in rules.names] if rules and path.is_dir() else []
+    return [path / name for name in rules.names] if rules and os.path.isdir(path) else []
 
 
 @contextmanager
 def _told(labeler: type[Labeler], name: str, path: Path) -> Iterator[None]:
     """What goes wrong inside names the setting and says what to do."""
     place, rules = f"evidence.{labeler.name}.{name}: {path}", folder_rules(labeler)
+    if "\0" in str(path):
+        raise LabelerFileError(
+            f"evidence.{labeler.name}.{name}: no path can hold a NUL character: {str(path)!r}"
+        )
     try:
-        if rules and path.is_dir() and (lacking := rules.lacking(os.listdir(path))):
+        if rules and os.path.isdir(path) and (lacking := rules.lacking(os.listdir(path))):
             raise LabelerFileError(f"{place}: {lacking}")
         yield
     except OSError as error:

@@ -54,6 +54,12 @@ def test_boxes_of_which_nothing_is_said_do_not_count():
     assert not in_front([(boxes, None) for boxes, _ in passing(ONCE * 3)], SIZE).any()
 
 
+def test_what_stands_there_while_the_scene_is_not_known_does_not_come_again():
+    frames = passing([20] * 40)
+    blinking = [(boxes, None if index % 5 == 0 else mask) for index, (boxes, mask) in enumerate(frames)]
+    assert not in_front(blinking, SIZE).any()
+
+
 class _Says:
     """The other labeler."""
 

@@ -13,7 +13,13 @@ from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.learned import facts
 from spotlabel.labelers.learned.crops import framed
 from spotlabel.labelers.learned.facts import Facts, read_facts
-from spotlabel.labelers.learned.segmenter import Segmenter, as_probability, box_plane, prepared
+from spotlabel.labelers.learned.segmenter import (
+    Segmenter,
+    as_probability,
+    box_plane,
+    box_segmenter,
+    prepared,
+)
 from tests.helpers.clips import texture
 from tests.helpers.segmenters import FACTS, segmenter
 
@@ -195,3 +201,22 @@ def test_box_and_image_are_told_apart_from_what_is_around():
     assert (plane[10:30, 10:30] == 1).all()
     assert (plane == 1).sum() == 400
     assert (plane[:, 30:] == 0).all()
+
+
+def with_trust(trust: str) -> bytes:
+    entries = {"format": facts.FORMAT, **{key: json.dumps(value) for key, value in FACTS.items()}}
+    return segmenter(metadata={**entries, "trust": trust})
+
+
+@pytest.mark.parametrize("trust", ['{"network": false}', '{"network": true, "direct": true}'])
+def test_a_student_that_nobody_taught_teaches_nobody(trust):
+    with pytest.raises(LabelerError, match="a student that nobody taught"):
+        box_segmenter(with_trust(trust), "cpu", 16)
+    assert Segmenter(with_trust(trust)).metadata["trust"] == trust  # whoever keeps it reads its judgement
+
+
+@pytest.mark.parametrize("trust", ['{"network": true, "direct": false}', '{"network": true}', "[", "7"])
+def test_a_student_that_was_taught_is_a_segmenter_like_any_other(trust):
+    image, boxes, _ = scene((30, 20, 80, 60))
+    found = box_segmenter(with_trust(trust), "cpu", 16).readings(image, boxes)
+    assert told(found) == told(Segmenter(segmenter()).readings(image, boxes))

@@ -32,9 +32,9 @@ def student(**teaching) -> BoxbgStudent:
     return instance(BoxbgStudent, settings, {"network": segmenter()})
 
 
-def beside_egoflow(boxes: int) -> EgoflowCutStudent:
+def beside_egoflow(boxes: int, network: bytes = b"") -> EgoflowCutStudent:
     settings = EgoflowCutStudentSettings(teaching=TeachingSettings(size=64, steps=60, batch=8, boxes=boxes))
-    return instance(EgoflowCutStudent, settings, {"network": segmenter()})
+    return instance(EgoflowCutStudent, settings, {"network": network or segmenter()})
 
 
 def chosen(labeler: Student, clip: Street) -> dict[int, list[int]]:
@@ -177,3 +177,14 @@ def test_with_one_box_more_than_the_teacher_is_asked_about_a_student_is_taught()
     made, _, _ = lesson(beside_egoflow(boxes - 1), clip)
     assert len(made.arrays["crops"]) == boxes - 1
     assert json.loads(made.metadata["trust"])["direct"] is False
+
+
+def test_a_teacher_of_no_use_is_told_where_it_labels_itself_too(caplog):
+    clip, remarks = Street(count=12, pan=2), []
+    for network in (segmenter(), segmenter(steepness=-40)):
+        labeler = beside_egoflow(99, network)
+        labeler.learn(described(labeler, clip), {})
+        remarks.append([record.getMessage() for record in caplog.records])
+    boxes = sum(len(frame.boxes) for frame in clip.frames)
+    told = f"whole in too few of {boxes} boxes: they add little to what egoflow-cut finds (docs/learned.md)"
+    assert remarks == [[], [f"the teacher's masks are {told}"]]

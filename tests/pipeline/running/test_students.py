@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from spotlabel.labelers.learned.segmenter import Segmenter
-from spotlabel.labelers.learned.student import BoxbgStudent
+from spotlabel.labelers.learned.student import BoxbgStudent, EgoflowCutStudent
 from spotlabel.pipeline.atomic import clear_partials, locked_partial
 from spotlabel.pipeline.names import student_path
 from spotlabel.pipeline.recipes.recipe import build_recipe
@@ -261,7 +261,7 @@ def test_the_command_teaches_every_video(labelled_once, tmp_path):
 KILLED = """
 import json, os, sys
 from spotlabel.labelers.learned.segmenter import Segmenter
-from spotlabel.labelers.learned.student import BoxbgStudent
+from spotlabel.labelers.learned.student import BoxbgStudent, EgoflowCutStudent
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.stages import answers
@@ -300,7 +300,9 @@ def test_a_run_that_was_killed_is_gone_on_with(labelled_once, tmp_path, monkeypa
     assert files(out) == expected
 
 
-def test_where_the_teacher_is_asked_about_all_boxes_of_a_moving_camera_nobody_is_taught(tmp_path):
+def test_where_the_teacher_is_asked_about_all_boxes_of_a_moving_camera_nobody_is_taught(
+    tmp_path, monkeypatch
+):
     tree = taught_tree(tmp_path / "data", tmp_path / "out", "a", boxes=12)
     tree = {
         **tree,
@@ -314,6 +316,11 @@ def test_where_the_teacher_is_asked_about_all_boxes_of_a_moving_camera_nobody_is
     assert stages["teacher"] == 12
     assert "teaching" not in stages
     first = files(tmp_path / "out")
+    with monkeypatch.context() as patch:  # other figures of boxes ask the teacher nothing
+        patch.setattr(EgoflowCutStudent, "figures", {**EgoflowCutStudent.figures, "network_iou": 99})
+        patch.setattr(Segmenter, "_run", None)
+        outcome, stages = labelled(tree)
+        assert (outcome.evidence, set(stages)) == ("made", {"evidence", "masks"})
     student_of = student_path(tmp_path / "out", "egoflow-cut-student", "a")
     student_of.with_suffix(".answers").unlink()
     for store in (tmp_path / "out").rglob("*.h5"):

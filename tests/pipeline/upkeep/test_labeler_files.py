@@ -90,6 +90,25 @@ def test_a_missing_file_is_told_in_a_line_that_says_what_to_do(bench: Bench, tmp
     assert not list((tmp_path / "other").rglob("*.h5"))
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("~nobody-of-this-name/x.onnx", "cannot be read (No such file or directory)"),
+        ("x" * 300, "cannot be read (File name too long)"),
+        ("a\0b", r"no path can hold a NUL character: 'a\x00b'"),
+    ],
+    ids=["home of nobody", "long", "NUL"],
+)
+def test_a_path_that_cannot_be_is_told_in_a_line_that_names_the_setting(
+    bench: Bench, name: str, reason: str
+) -> None:
+    evidence = {"teacher": {"network": name}}
+    for problem in (bench.plan(evidence=evidence).problem, bench.run(evidence=evidence).error):
+        assert problem.startswith("evidence.teacher.network: ")
+        assert reason in problem
+        assert "\0" not in problem
+
+
 def test_a_folder_that_holds_no_network_says_what_it_should_hold(bench: Bench) -> None:
     folder = {"teacher": {"network": str(bench.network.parent)}}
     problem = bench.plan(evidence=folder).problem
