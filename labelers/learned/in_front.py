@@ -29,12 +29,13 @@ def in_front(frames: Iterable[tuple[Boxes, Bool | None]], size: tuple[int, int])
     Args:
         frames: in order; boxes, float32 (N, 4), and the other labeler's mask, bool (H, W), None where it does
             not know the scene. Not cleaned: that fills a sign in the middle of a bus. A box of which it says
-            nothing does not count: the object may have become background.
+            nothing does not count: the object may have become background. Frames without boxes may be some
+            that nobody annotated.
         size: height and width.
     """
     covered, found, arrivals, before = (np.zeros(size, np.int32) for _ in range(4))
     for boxes, mask in frames:
-        if mask is None:  # what stands there before and after did not come again
+        if mask is None or not len(boxes):  # what stands there before and after did not come again
             continue
         now = np.zeros(size, np.int32)
         for place in box_pixels(boxes, size):

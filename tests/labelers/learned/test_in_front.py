@@ -42,8 +42,11 @@ def test_a_sign_before_which_cars_were_never_seen_is_in_front():
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("frames", [passing(ONCE * 2), passing([20] * 90), passing(ONCE * 3, sign=False)],
-                         ids=["passed twice", "one that stands long", "no sign"])  # fmt: skip
+@pytest.mark.parametrize(
+    "frames",
+    [passing(ONCE * 2), passing([20] * 90), passing([20, None] * 45), passing(ONCE * 3, sign=False)],
+    ids=["passed twice", "one that stands long", "its every other frame annotated", "no sign"],
+)
 def test_what_was_passed_twice_or_seen_covered_is_not(frames):
     assert not in_front(frames, SIZE).any()
 
