@@ -29,15 +29,14 @@ COARSE_WINDOW, FINE_WINDOW = (15, 15), (11, 11)
 """Windows in the smaller frame and for the last step, px."""
 MAX_ROUND_TRIP = 0.7
 """A corner that returns to further than this from where it started was lost, px."""
+_NONE: Points = np.zeros((0, 2), np.float32)
 
 
 def tracked_corners(start: Grey, end: Grey, background: Plane) -> tuple[Points, Points]:
     """A :data:`Tracking` in the frames as they are."""
-    apart = max(4.0, float(np.sqrt(start.size / (4 * MAX_CORNERS))))
-    corners = cv2.goodFeaturesToTrack(start, MAX_CORNERS, 0.002, apart, mask=background)
-    none = np.zeros((0, 2), np.float32)
+    corners = _corners(start, background, MAX_CORNERS)
     if corners is None:
-        return none, none
+        return _NONE, _NONE
     there, tracked, _ = cv2.calcOpticalFlowPyrLK(
         start, end, corners, None, winSize=LK_WINDOW, maxLevel=LK_LEVELS
     )
@@ -61,11 +60,9 @@ def quickly_tracked_corners(start: Grey, end: Grey, background: Plane) -> tuple[
         cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in (start, end)
     )
     mask = cv2.resize(background, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-    apart = max(4.0, float(np.sqrt(small.size / (4 * FEW_CORNERS))))
-    corners = cv2.goodFeaturesToTrack(small, FEW_CORNERS, 0.002, apart, mask=mask)
-    none = np.zeros((0, 2), np.float32)
+    corners = _corners(small, mask, FEW_CORNERS)
     if corners is None:
-        return none, none
+        return _NONE, _NONE
     there, _, _ = cv2.calcOpticalFlowPyrLK(
         small, later, corners, None, winSize=COARSE_WINDOW, maxLevel=max(LK_LEVELS - halvings, 0)
     )
@@ -75,6 +72,13 @@ def quickly_tracked_corners(start: Grey, end: Grey, background: Plane) -> tuple[
     back, returned = _refined(end, start, there, here)
     good = tracked & returned & (np.linalg.norm((back - here).reshape(-1, 2), axis=1) <= MAX_ROUND_TRIP)
     return here.reshape(-1, 2)[good], there.reshape(-1, 2)[good]
+
+
+def _corners(image: Grey, mask: Plane, most: int) -> Points | None:
+    """Corners spread over an image where the mask is not 0, float32 (N, 1, 2); None if there are none."""
+    apart = max(4.0, float(np.sqrt(image.size / (4 * most))))
+    corners: Points | None = cv2.goodFeaturesToTrack(image, most, 0.002, apart, mask=mask)
+    return corners
 
 
 def _refined(start: Grey, end: Grey, here: Points, there: Points) -> tuple[Points, npt.NDArray[np.bool_]]:

@@ -90,8 +90,9 @@ def put_together(
         pairs = asked.last_pairs(frame, cleaned(raw, frame.boxes))
         values = [None if pair is None else fused(pair, trust) for pair in pairs]
         if raw is not None and hidden is not None:
-            places = [(hidden & ~raw)[place] for place in box_pixels(frame.boxes, clip.size)]
-            values = [*map(_seen, values, pairs, places)]
+            unseen = hidden & ~raw
+            places = box_pixels(frame.boxes, clip.size)
+            values = [*map(_seen, values, pairs, (unseen[place] for place in places))]
         if raw is not None and adds_only and trust.evidence:
             values = at_least(values, raw, frame.boxes)
         decided = [DecidedBy.LABELER if pair is None else decided_by(pair, trust) for pair in pairs]
