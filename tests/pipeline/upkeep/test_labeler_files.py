@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from spotlabel.pipeline import inputs
 from spotlabel.pipeline.recipes.recipe import build_recipe
-from spotlabel.pipeline.running.job import Outcome, run_sequence
 from spotlabel.pipeline.store import EvidenceReader, MaskReader
 from spotlabel.pipeline.upkeep import labeler_files
 from spotlabel.pipeline.upkeep.labelled import labelled_sequences
-from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
 from tests.helpers.recipes import spotlabel, tree, write
 from tests.helpers.segmenters import segmenter
+from tests.helpers.teacher_bench import TeacherBench
 
 pytest.importorskip("onnxruntime", reason="needs spotlabel[learned]")
 
 
-class Bench:
-    """A small video labelled by ``teacher`` with a network that lies beside it."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.network = root, root / "networks" / "red.onnx"
-        self.network.parent.mkdir()
-        self.network.write_bytes(segmenter())
-        self.tree: dict[str, Any] = tree(root / "data", root / "out", "a")
-        self.tree |= {"labeler": "teacher", "evidence": {"teacher": {"network": str(self.network)}}}
-
-    def plan(self, masks_only: bool = False, **changes: Any) -> Plan:
-        recipe = build_recipe({**self.tree, **changes})
-        return plan_item(recipe, items(recipe)[0], masks_only)
-
-    def run(self, masks_only: bool = False, **changes: Any) -> Outcome:
-        recipe = build_recipe({**self.tree, **changes})
-        return run_sequence(recipe, "a", masks_only, lambda stage, done, total: None)
-
-
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    made = Bench(tmp_path)
-    outcome = made.run()
-    assert (outcome.error, outcome.evidence, outcome.masks) == ("", "made", "made")
+def bench(tmp_path: Path) -> TeacherBench:
+    network = tmp_path / "networks" / "red.onnx"
+    network.parent.mkdir()
+    network.write_bytes(segmenter())
+    made = TeacherBench(tmp_path, network)
+    made.make()
     return made
 
 
@@ -59,7 +40,7 @@ def test_a_relative_path_is_found_by_children_too(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "masks" / "a.h5").is_file()
 
 
-def test_the_place_of_a_file_does_not_count(bench: Bench, tmp_path: Path) -> None:
+def test_the_place_of_a_file_does_not_count(bench: TeacherBench, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere.onnx"
     bench.network.rename(moved)
     evidence = {"teacher": {"network": str(moved)}}
@@ -71,14 +52,14 @@ def test_the_place_of_a_file_does_not_count(bench: Bench, tmp_path: Path) -> Non
         assert str(tmp_path).encode() not in store.read_bytes()
 
 
-def test_another_content_makes_evidence_stale(bench: Bench) -> None:
+def test_another_content_makes_evidence_stale(bench: TeacherBench) -> None:
     bench.network.write_bytes(segmenter(steepness=20))
     assert str(bench.plan().evidence) == "stale (files.network changed)"
     assert bench.run().evidence == "made"
     assert bench.plan().idle
 
 
-def test_a_missing_file_is_told_in_a_line_that_says_what_to_do(bench: Bench, tmp_path: Path) -> None:
+def test_a_missing_file_is_told_in_a_line_that_says_what_to_do(bench: TeacherBench, tmp_path: Path) -> None:
     bench.network.unlink()
     expected = (
         f"evidence.teacher.network: {bench.network} cannot be read (No such file or directory); "
@@ -100,7 +81,7 @@ def test_a_missing_file_is_told_in_a_line_that_says_what_to_do(bench: Bench, tmp
     ids=["home of nobody", "long", "NUL"],
 )
 def test_a_path_that_cannot_be_is_told_in_a_line_that_names_the_setting(
-    bench: Bench, name: str, reason: str
+    bench: TeacherBench, name: str, reason: str
 ) -> None:
     evidence = {"teacher": {"network": name}}
     for problem in (bench.plan(evidence=evidence).problem, bench.run(evidence=evidence).error):
@@ -109,7 +90,7 @@ def test_a_path_that_cannot_be_is_told_in_a_line_that_names_the_setting(
         assert "\0" not in problem
 
 
-def test_a_folder_that_holds_no_network_says_what_it_should_hold(bench: Bench) -> None:
+def test_a_folder_that_holds_no_network_says_what_it_should_hold(bench: TeacherBench) -> None:
     folder = {"teacher": {"network": str(bench.network.parent)}}
     problem = bench.plan(evidence=folder).problem
     assert (
@@ -117,7 +98,7 @@ def test_a_folder_that_holds_no_network_says_what_it_should_hold(bench: Bench) -
     )
 
 
-def test_relabelling_and_training_need_no_network(bench: Bench) -> None:
+def test_relabelling_and_training_need_no_network(bench: TeacherBench) -> None:
     bench.network.unlink()
     outcome = bench.run(masks_only=True, masks={"min_blob": 99})
     assert (outcome.error, outcome.evidence, outcome.masks) == ("", "fresh", "made")
@@ -126,7 +107,7 @@ def test_relabelling_and_training_need_no_network(bench: Bench) -> None:
 
 
 def test_a_file_that_changes_while_it_is_used_is_no_input(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: TeacherBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def late(path: Path) -> bytes:
         path.write_bytes(segmenter(steepness=20))
@@ -137,14 +118,14 @@ def test_a_file_that_changes_while_it_is_used_is_no_input(
     assert not list((tmp_path / "other").rglob("*.h5"))
 
 
-def test_what_the_network_cannot_do_fails_the_video_in_a_line(bench: Bench) -> None:
+def test_what_the_network_cannot_do_fails_the_video_in_a_line(bench: TeacherBench) -> None:
     bench.network.write_bytes(b"no network")
     error = bench.run().error
     assert error.startswith("teacher: network: cannot be loaded")
     assert "\n" not in error
 
 
-def test_stores_tell_the_settings_and_the_content(bench: Bench, tmp_path: Path) -> None:
+def test_stores_tell_the_settings_and_the_content(bench: TeacherBench, tmp_path: Path) -> None:
     evidence = EvidenceReader(tmp_path / "out/evidence/teacher/a.h5")
     assert evidence.structure("settings") == {"batch": 16, "device": "cpu"}
     assert set(evidence.fingerprint["files"]) == {"network"}

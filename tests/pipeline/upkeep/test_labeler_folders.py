@@ -11,44 +11,28 @@ import pytest
 
 from spotlabel.pipeline import inputs
 from spotlabel.pipeline.recipes.recipe import build_recipe
-from spotlabel.pipeline.running.job import Outcome, run_sequence
 from spotlabel.pipeline.store import EvidenceReader
 from spotlabel.pipeline.upkeep import labeler_files
-from spotlabel.pipeline.upkeep.plan import Plan, items, plan_item
-from tests.helpers.recipes import spotlabel, stores, tree, write
+from spotlabel.pipeline.upkeep.plan import items
+from tests.helpers.recipes import spotlabel, stores, write
 from tests.helpers.sam_folders import sam_folder
+from tests.helpers.teacher_bench import TeacherBench
 
 pytest.importorskip("transformers", reason="needs spotlabel[sam]")
 pytest.importorskip("onnx", reason="needs spotlabel[teach]")
 
 
-class Bench:
-    """A small video labelled by ``teacher`` with a network in a folder beside it."""
-
-    def __init__(self, root: Path) -> None:
-        self.network = sam_folder(root / "networks" / "sam2", "sam2_video")
-        self.tree: dict[str, Any] = tree(root / "data", root / "out", "a", length=6)
-        self.tree |= {"labeler": "teacher", "evidence": {"teacher": {"network": str(self.network)}}}
-
-    def plan(self, **changes: Any) -> Plan:
-        recipe = build_recipe({**self.tree, **changes})
-        return plan_item(recipe, items(recipe)[0])
-
-    def run(self, masks_only: bool = False, **changes: Any) -> Outcome:
-        recipe = build_recipe({**self.tree, **changes})
-        return run_sequence(recipe, "a", masks_only, lambda stage, done, total: None)
-
-
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    made = Bench(tmp_path)
-    outcome = made.run()
-    assert (outcome.error, outcome.evidence, outcome.masks) == ("", "made", "made")
+def bench(tmp_path: Path) -> TeacherBench:
+    made = TeacherBench(tmp_path, sam_folder(tmp_path / "networks" / "sam2", "sam2_video"), length=6)
+    made.make()
     assert made.plan().idle
     return made
 
 
-def test_a_copy_elsewhere_is_the_same_network_whatever_lies_beside_it(bench: Bench, tmp_path: Path) -> None:
+def test_a_copy_elsewhere_is_the_same_network_whatever_lies_beside_it(
+    bench: TeacherBench, tmp_path: Path
+) -> None:
     copy = shutil.copytree(bench.network, tmp_path / "elsewhere")
     shutil.rmtree(bench.network)
     (copy / "README.md").write_text("Of no account.")
@@ -72,7 +56,7 @@ def other_colours(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [other_weights, other_colours])
-def test_another_content_makes_evidence_stale(bench: Bench, change: Callable[[Path], None]) -> None:
+def test_another_content_makes_evidence_stale(bench: TeacherBench, change: Callable[[Path], None]) -> None:
     before = stores(Path(bench.tree["out"]))
     change(bench.network)
     assert str(bench.plan().evidence) == "stale (files.network changed)"
@@ -81,7 +65,7 @@ def test_another_content_makes_evidence_stale(bench: Bench, change: Callable[[Pa
     assert stores(Path(bench.tree["out"])).items().isdisjoint(before.items())
 
 
-def test_what_runs_a_folder_belongs_to_what_evidence_depends_on(bench: Bench, tmp_path: Path) -> None:
+def test_what_runs_a_folder_belongs_to_what_evidence_depends_on(bench: TeacherBench, tmp_path: Path) -> None:
     fingerprint = EvidenceReader(tmp_path / "out/evidence/teacher/a.h5").fingerprint
     assert set(fingerprint["files"]) == {"network"}
     assert {"safetensors", "torch", "transformers"} < set(fingerprint["libraries"])
@@ -90,7 +74,9 @@ def test_what_runs_a_folder_belongs_to_what_evidence_depends_on(bench: Bench, tm
     assert not {"safetensors", "torch", "transformers"} & set(libraries)
 
 
-def test_a_folder_that_lacks_something_is_a_problem_of_every_video(bench: Bench, tmp_path: Path) -> None:
+def test_a_folder_that_lacks_something_is_a_problem_of_every_video(
+    bench: TeacherBench, tmp_path: Path
+) -> None:
     (bench.network / "model.safetensors").rename(bench.network / "pytorch_model.bin")
     expected = (
         f"evidence.teacher.network: {bench.network}: lacks model.safetensors: pytorch_model.bin is a pickle, "
@@ -102,7 +88,7 @@ def test_a_folder_that_lacks_something_is_a_problem_of_every_video(bench: Bench,
     assert not list((tmp_path / "other").rglob("*.h5"))
 
 
-def test_relabelling_needs_no_network(bench: Bench) -> None:
+def test_relabelling_needs_no_network(bench: TeacherBench) -> None:
     (bench.network / "model.safetensors").unlink()
     outcome = bench.run(masks_only=True, masks={"min_blob": 99})
     assert (outcome.error, outcome.evidence, outcome.masks) == ("", "fresh", "made")
@@ -113,7 +99,7 @@ def test_relabelling_needs_no_network(bench: Bench) -> None:
 
 @pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "model.safetensors"])
 def test_a_file_that_changes_while_it_is_used_is_no_input(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    bench: TeacherBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """After it was hashed, and with what it was changed back before anybody looks again."""
 
@@ -129,7 +115,7 @@ def test_a_file_that_changes_while_it_is_used_is_no_input(
     assert not list((tmp_path / "other").rglob("*.h5"))
 
 
-def test_what_the_network_cannot_do_fails_the_video_in_a_line(bench: Bench) -> None:
+def test_what_the_network_cannot_do_fails_the_video_in_a_line(bench: TeacherBench) -> None:
     (bench.network / "model.safetensors").write_bytes(b"no network")
     error = bench.run().error
     assert error.startswith("teacher: network: model.safetensors is damaged: ")
@@ -139,7 +125,9 @@ def test_what_the_network_cannot_do_fails_the_video_in_a_line(bench: Bench) -> N
 @pytest.mark.parametrize(
     "labeler", ["boxbg-teacher", "egoflow-cut-teacher", "boxbg-student", "egoflow-cut-student"]
 )
-def test_the_other_learned_labelers_take_folders_too(bench: Bench, tmp_path: Path, labeler: str) -> None:
+def test_the_other_learned_labelers_take_folders_too(
+    bench: TeacherBench, tmp_path: Path, labeler: str
+) -> None:
     settings: dict[str, Any] = {"network": str(bench.network)}
     if labeler.endswith("student"):
         settings["teaching"] = {"size": 64, "steps": 2, "batch": 2, "boxes": 8}
