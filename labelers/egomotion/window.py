@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -25,20 +26,18 @@ HALVINGS = 2
 """So often a frame is halved: a patch is taken from an image not much finer than it is looked at."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """A frame and how the camera came to it.
 
     Attributes:
         frame: the frame itself.
-        levels: uint8 (h, w, 3) each, the image itself and coarser ones, each half the size of the one before.
         background: uint8 (H, W), not 0 where no box is near.
         arrival: motion of the background from the frame before to this one; at the first frame, none.
         gap: distance from the frame before in steps of the clip; at the first frame, 0.
     """
 
     frame: ClipFrame
-    levels: tuple[Colour, ...]
     background: Plane
     arrival: CameraMotion
     gap: float
@@ -47,6 +46,18 @@ class View:
     def grey(self) -> Grey:
         """The image without colour, uint8 (H, W), made anew when it is asked for: most views never are."""
         return _grey(self.frame.image)
+
+    @cached_property
+    def levels(self) -> tuple[Colour, ...]:
+        """The image itself and coarser ones, uint8 (h, w, 3) each, half the size of the one before.
+
+        Made when they are first asked for: most views of ``egoflow-cut`` and all of ``egoflow`` never are.
+        """
+        levels = [self.frame.image]
+        for _ in range(HALVINGS):
+            size = max(1, levels[-1].shape[1] // 2), max(1, levels[-1].shape[0] // 2)
+            levels.append(np.asarray(cv2.resize(levels[-1], size, interpolation=cv2.INTER_AREA), np.uint8))
+        return tuple(levels)
 
     def level_for(self, coarseness: float) -> int:
         """Index of the coarsest level whose px span at most so many px of the frame."""
@@ -119,19 +130,10 @@ def _views(clip: Clip, dilation: float, tracking: Tracking) -> Iterator[View]:
         if before is not None and earlier is not None:
             arrival = camera_motion(earlier, grey, before.background, tracking)
             gap = (frame.number - before.frame.number) / clip.step
-        before, earlier = View(frame, _levels(frame.image), background, arrival, gap), grey
+        before, earlier = View(frame, background, arrival, gap), grey
         yield before
 
 
 def _grey(image: Colour) -> Grey:
     """An image without colour, uint8 (H, W)."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-
-
-def _levels(image: Colour) -> tuple[Colour, ...]:
-    """An image, and coarser ones that are half the size of the one before."""
-    levels = [image]
-    for _ in range(HALVINGS):
-        size = max(1, levels[-1].shape[1] // 2), max(1, levels[-1].shape[0] // 2)
-        levels.append(np.asarray(cv2.resize(levels[-1], size, interpolation=cv2.INTER_AREA), np.uint8))
-    return tuple(levels)

@@ -13,6 +13,7 @@ from spotlabel.labelers.base import ClipFrame
 from spotlabel.labelers.egomotion import residual, speed
 from spotlabel.labelers.egomotion.egoflow import Egoflow
 from spotlabel.labelers.egomotion.speed import EgoflowSettings
+from spotlabel.labelers.egomotion.window import View
 from spotlabel.labelers.flow.farneback import Farneback
 from tests.helpers.clips import images, run, values
 from tests.helpers.moving_scenes import HEIGHT, RESTING, WIDTH, Scene, leaning, turning
@@ -174,3 +175,11 @@ def test_same_evidence_twice_and_with_any_number_of_threads():
         cv2.setNumThreads(threads)
     assert np.array_equal(runs[0], runs[1])
     assert np.array_equal(runs[0], runs[2])
+
+
+@pytest.mark.parametrize("camera", [RESTING, CAMERAS["zoom"]], ids=["fixed", "moving"])
+def test_coarser_frames_are_neither_made_nor_needed(camera, monkeypatch):
+    scene = Scene(camera, count=4)
+    before = values(run(Egoflow, scene))
+    monkeypatch.setattr(View, "levels", property(lambda view: pytest.fail("made")))
+    assert np.array_equal(values(run(Egoflow, scene)), before)

@@ -19,7 +19,7 @@ from spotlabel.labelers.egomotion.background import (
 from spotlabel.labelers.egomotion.egoflow import Egoflow
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut, EgoflowCutSettings
 from spotlabel.labelers.egomotion.sheet import Patch
-from spotlabel.labelers.egomotion.window import windows
+from spotlabel.labelers.egomotion.window import View, windows
 from spotlabel.labelers.flow.farneback import Farneback
 from tests.helpers.clips import ListClip, run, values
 from tests.helpers.moving_scenes import RESTING, WIDTH, Scene, leaning, turning
@@ -196,6 +196,15 @@ def test_same_outlines_twice_and_after_others_have_drawn_random_numbers():
     first = values(run(EgoflowCut, scene))
     cv2.setRNGSeed(99)
     assert np.array_equal(first, values(run(EgoflowCut, scene)))
+
+
+def test_outlines_are_those_of_coarser_frames_made_anew_each_time(monkeypatch):
+    scene, settings = Scene(CAMERAS["zoom"], count=4), {"most_pixels": 10_000}
+    kept, make = outlines(scene, **settings), View.levels.func
+    made = []
+    monkeypatch.setattr(View, "levels", property(lambda view: made.append(view) or make(view)))
+    assert np.array_equal(outlines(scene, **settings), kept)
+    assert len(made) > len(scene.frames)
 
 
 def test_it_says_how_much_of_the_background_it_has_seen():

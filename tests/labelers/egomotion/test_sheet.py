@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -49,6 +50,19 @@ def test_a_patch_shows_its_place_however_coarse(coarseness):
     centres = (np.arange(side) + 0.5) * 168 / side - 0.5
     assert np.abs(seen[..., 0] - (56 + centres[None, :]) / 2).max() <= 1
     assert np.abs(seen[..., 1] - (28 + centres[:, None]) / 2).max() <= 1
+
+
+def test_a_view_is_halved_once_and_only_when_somebody_asks():
+    image = np.arange(7 * 4 * 3, dtype=np.uint8).reshape(4, 7, 3) * 3
+    view = view_of(image)
+    assert "levels" not in vars(view)
+    whole, half, quarter = view.levels
+    assert whole is image
+    assert half.shape == (2, 3, 3)
+    assert quarter.shape == (1, 1, 3)
+    assert half.tobytes() == cv2.resize(image, (3, 2), interpolation=cv2.INTER_AREA).tobytes()
+    assert quarter.tobytes() == cv2.resize(half, (1, 1), interpolation=cv2.INTER_AREA).tobytes()
+    assert view.levels[1] is half
 
 
 def test_background_ends_at_the_frame_and_at_its_boxes():
