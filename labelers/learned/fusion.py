@@ -28,13 +28,13 @@ import numpy as np
 import numpy.typing as npt
 
 from spotlabel.labelers.learned.agreement import HALF, Sides, overlap, piece, reach, share, wholeness
-from spotlabel.labelers.masks import MASK_RULES_VERSION
+from spotlabel.labelers.masks import FOREGROUND_RULES_VERSION
 from spotlabel.labelers.masks.figures import DecidedBy
 
 Image = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
-FUSION_VERSION = 10_000 + 100 * MASK_RULES_VERSION
+FUSION_VERSION = 10_000 + 100 * FOREGROUND_RULES_VERSION
 """Of the fusion and of the rules that clean what it is given; the labeler's own is added, so that each makes
 evidence stale."""
 LEAST, GAIN = 0.2, 0.4

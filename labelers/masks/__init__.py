@@ -1,6 +1,7 @@
 """Masks: evidence and boxes in, background / foreground / unknown out."""
 
 from spotlabel.labelers.masks.frame import (
+    FOREGROUND_RULES_VERSION,
     MASK_RULES_VERSION,
     Draft,
     FrameMask,
@@ -16,6 +17,7 @@ from spotlabel.labelers.masks.values import BACKGROUND, FOREGROUND, UNKNOWN
 __all__ = [
     "BACKGROUND",
     "FOREGROUND",
+    "FOREGROUND_RULES_VERSION",
     "MASK_RULES_VERSION",
     "PRESETS",
     "UNKNOWN",

@@ -17,17 +17,20 @@ and each part takes away at most its weight:
 So it lies between 0 and 1, is 1 if every part is, and never falls when a part rises. A part that cannot be
 judged (NaN: no track, no side off the image's border, no overlap) takes nothing away.
 
-Two witnesses of a box, a network and another labeler, tell more than any shape: if one of them is right and
-nobody knows which, the mean IoU of either with it is half of 1 + their IoU. Where both have spoken
-
-    network    (1 + network_iou) / 2
-    fill       1 if there is any foreground
-
-take the place of fill, contact, agreement, temporal and own: a runner's spread limbs fill little of the box,
-and change. Where nobody but the labeler has spoken, and it knows where it had to guess:
+A labeler that knows where it had to guess adds parts of its own:
 
     seen       as it is
     flooded    1 - flooded
+
+All this is the word of one witness. Two witnesses of a box, a network and another labeler, tell by how far
+they agree: if one of them is right and nobody knows which, the mean IoU of either with it is half of 1 +
+their IoU. Where both have spoken, believability is the mean of the two opinions, each bounded by the size:
+
+    network        (1 + network_iou) / 2
+    believability  (product over the parts + network * what size leaves) / 2
+
+Each is blind where the other sees: a runner's spread limbs fill little of the box, and change; on a still
+road two witnesses leave off the same part of what is half hidden. A box without foreground has 0.
 """
 
 from __future__ import annotations
@@ -84,11 +87,6 @@ def parts(cues: Cues, temporal: Column, figures: Figures = NO_FIGURES) -> dict[s
     if "flooded" in figures:
         made["flooded"] = 1 - figures["flooded"]
     if "network_iou" in figures:
-        both = np.isfinite(figures["network_iou"])
-        stays = {"size": made["size"], "fill": np.minimum(np.ceil(cues.fill), 1)}
-        made = {
-            name: np.where(both, stays.get(name, np.float32(np.nan)), part) for name, part in made.items()
-        }
         made["network"] = (1 + figures["network_iou"]) / 2
     return made
 
@@ -103,11 +101,19 @@ def combine(by_name: Mapping[str, Column], weights: Mapping[str, float]) -> Colu
     Returns:
         float32 (N,), 0 to 1.
     """
-    taken = np.array([[weights[name]] for name in by_name], np.float32)
-    taken = taken * (1 - np.stack(list(by_name.values())))
-    taken[np.isnan(taken)] = 0
-    left: Column = (1 - taken).prod(axis=0)
-    return left
+    left = {name: 1 - _lost(name, part, weights) for name, part in by_name.items()}
+    agreed = left.pop("network", None)
+    shape: Column = np.stack(list(left.values())).prod(axis=0)
+    if agreed is None:
+        return shape
+    opinion = agreed * left["size"] * (by_name["fill"] > 0)
+    return np.where(np.isfinite(by_name["network"]), (shape + opinion) / 2, shape)
+
+
+def _lost(name: str, part: Column, weights: Mapping[str, float]) -> Column:
+    """What a part takes away of the opinion it belongs to, float32 (N,); 0 where it cannot be judged."""
+    lost: Column = np.nan_to_num(np.float32(weights[name]) * (1 - part))
+    return lost
 
 
 def believability(cues: Cues, temporal: Column, figures: Figures = NO_FIGURES) -> Column:
@@ -132,10 +138,11 @@ def taken(columns: Mapping[str, Column]) -> dict[str, Column]:
     """
     if not {*_CUES, "temporal", "believability"} <= columns.keys():
         return {}
-    return {
-        name: np.nan_to_num(WEIGHTS[name] * (1 - part)).astype(np.float32)
-        for name, part in parts_of(columns).items()
-    }
+    by_name = parts_of(columns)
+    heard = np.isfinite(by_name["network"]) if "network" in by_name else np.zeros(1, np.bool_)
+    share = np.where(heard, np.float32(0.5), np.float32(1))
+    lost = {name: _lost(name, part, WEIGHTS) for name, part in by_name.items()}
+    return {name: one if name == "size" else one * share for name, one in lost.items()}
 
 
 _CUES = tuple(field.name for field in fields(Cues))

@@ -38,8 +38,10 @@ from spotlabel.labelers.masks.settings import MaskSettings
 from spotlabel.labelers.masks.shapes import Shapes, box_shapes
 from spotlabel.labelers.masks.values import UNKNOWN, Boxes, Plane, Rects
 
-MASK_RULES_VERSION = 4
+MASK_RULES_VERSION = 5
 """Changes whenever the same evidence, boxes and settings would give another mask or other box qualities."""
+FOREGROUND_RULES_VERSION = 4
+"""Changes, and the other with it, whenever :func:`foreground_in_boxes` would give another mask."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,16 +148,17 @@ SHARE = st.floats(0, 1, width=32)
 PLACE = ("fill", "contact", "agreement", "overlap", "own_fill", "size")
 
 
-@given(st.tuples(*[SHARE] * 7), st.integers(0, 6), SHARE)
-def test_belief_stays_in_range_and_never_falls_as_a_cue_improves(cues, which, better):
-    names = (*PLACE, "temporal")
+@given(st.tuples(*[SHARE] * 8), st.integers(0, 7), SHARE, st.booleans())
+def test_belief_stays_in_range_and_never_falls_as_a_cue_improves(cues, which, better, asked):
+    names = (*PLACE, "temporal", "network_iou")
     worse = dict(zip(names, cues, strict=True))
     name = names[which]
     raised = worse | {name: max(worse[name], better)}
 
     def belief(of: dict[str, float]) -> float:
         shown = {cue: column(of[cue] * (32 if cue == "size" else 1)) for cue in PLACE}
-        return float(believability(Cues(**shown), column(of["temporal"]))[0])
+        figures = {"network_iou": column(of["network_iou"])} if asked else {}
+        return float(believability(Cues(**shown), column(of["temporal"]), figures)[0])
 
     assert 0 <= belief(worse) <= belief(raised) + 1e-6 <= 1 + 1e-6
 
@@ -168,9 +169,16 @@ def spread(fill: float, boxes: int = 1) -> Cues:
 
 
 @given(SHARE, SHARE, st.floats(0.001953125, 1, width=32))
-def test_where_two_witnesses_have_spoken_their_agreement_alone_tells(iou, temporal, fill):
-    figures = {"network_iou": column(iou)}
-    assert believability(spread(fill), column(temporal), figures)[0] == pytest.approx((1 + iou) / 2, abs=1e-6)
+def test_where_two_witnesses_have_spoken_their_agreement_counts_as_much_as_the_shape(iou, temporal, fill):
+    alone = believability(spread(fill), column(temporal))[0]
+    found = believability(spread(fill), column(temporal), {"network_iou": column(iou)})[0]
+    assert found == pytest.approx((alone + (1 + iou) / 2) / 2, abs=1e-6)
+
+
+def test_a_small_box_bounds_both_opinions():
+    small = Cues(*(column(value) for value in (1, 1, 1, 0, np.nan, 6)))
+    found = believability(small, column(1), {"network_iou": column(1)})
+    assert found.tolist() == pytest.approx([1 - WEIGHTS["size"] / 2])
 
 
 def test_a_box_without_foreground_is_not_believed_whatever_the_witnesses_say():
@@ -181,7 +189,7 @@ def test_boxes_of_which_the_network_says_nothing_are_judged_as_ever():
     figures = {"network_iou": column(np.nan, 0.9)}
     found = believability(spread(0.2, 2), column(0.5, 0.5), figures)
     alone = believability(spread(0.2), column(0.5))
-    assert found.tolist() == pytest.approx([alone[0], 0.95], abs=1e-6)
+    assert found.tolist() == pytest.approx([alone[0], (alone[0] + 0.95) / 2], abs=1e-6)
     assert found[0] == alone[0]
 
 
@@ -212,5 +220,5 @@ def test_what_told_most_against_a_box_is_named():
         "believability": column(1, 0.2, 0.6, np.nan),
     }
     assert told_against(columns) == ["", "fill", "network", ""]
-    assert taken(columns)["network"].tolist() == pytest.approx([0, 0, 0.4, 0])
+    assert taken(columns)["network"].tolist() == pytest.approx([0, 0, 0.2, 0])
     assert told_against({"fill": column(0.3, 0.4)}) == ["", ""]
