@@ -69,7 +69,10 @@ def reference_frames(window: Window, reach: int) -> list[Reference]:
 
 
 def background_differences(
-    view: View, patches: Sequence[Patch], references: Sequence[Reference]
+    view: View,
+    patches: Sequence[Patch],
+    references: Sequence[Reference],
+    distant: Sequence[Reference] = (),
 ) -> list[BackgroundDifference]:
     """Compare patches of a frame with the background behind them.
 
@@ -77,6 +80,8 @@ def background_differences(
         view: the frame.
         patches: where, and how finely.
         references: from :func:`reference_frames`; none leave everything unseen.
+        distant: further ones. The further away a frame the less exactly it is registered, so these are looked
+            at where none of the others shows the background.
     """
     if not patches:
         return []
@@ -84,11 +89,17 @@ def background_differences(
     here = _smoothed(sheet.filled_by(view, np.eye(3)))
     background = sheet.background(view, np.eye(3))
     difference, seen = np.full(sheet.shape, UNSEEN, np.uint8), np.zeros(sheet.shape, np.bool_)
-    for reference in references:
-        shown = sheet.background(reference.view, reference.homography)
+    unseen = np.ones(sheet.shape, np.bool_)
+    for number, reference in enumerate([*references, *distant]):
+        if number == len(references):
+            unseen = ~seen
+        told = sheet.background(reference.view, reference.homography)
+        shown = told & unseen
+        if not shown.any():
+            continue
         there = _smoothed(sheet.filled_by(reference.view, reference.homography))
         for slot in sheet.wide_slots:
-            there[slot] = _match_exposure(there[slot], here[slot], shown[slot] & background[slot])
+            there[slot] = _match_exposure(there[slot], here[slot], told[slot] & background[slot])
         unlike = _tolerant_difference(here, there)
         difference = np.where(shown, np.minimum(difference, unlike), difference)
         seen |= shown

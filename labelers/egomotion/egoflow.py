@@ -14,7 +14,7 @@ import numpy as np
 
 from spotlabel.labelers.base import Clip, Evidence, EvidenceKind, Settings, encode_motion
 from spotlabel.labelers.egomotion.speed import EgoflowSettings, speeds
-from spotlabel.labelers.egomotion.window import windows
+from spotlabel.labelers.egomotion.window import views, windows
 from spotlabel.labelers.tally import CAMERA_MOTION_UNKNOWN, Tally
 
 
@@ -39,7 +39,7 @@ class Egoflow:
         and a warning says for how many frames. A clip of one frame gives zeros, marked as warm-up.
         """
         plain = Tally(CAMERA_MOTION_UNKNOWN, "these have plain flow, camera motion included")
-        for window in windows(clip, 1, self._settings.dilation):
+        for window in windows(views(clip, self._settings.dilation), 1):
             if len(window.views) == 1:
                 yield Evidence(np.zeros(clip.size, np.uint8), warm_up=True)
                 continue

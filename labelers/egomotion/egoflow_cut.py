@@ -23,6 +23,7 @@ from spotlabel.labelers.egomotion.background import (
     reference_frames,
 )
 from spotlabel.labelers.egomotion.corners import quickly_tracked_corners
+from spotlabel.labelers.egomotion.distant import Timeline
 from spotlabel.labelers.egomotion.grabcut import outline
 from spotlabel.labelers.egomotion.residual import Place
 from spotlabel.labelers.egomotion.sheet import Patch
@@ -43,6 +44,9 @@ class EgoflowCutSettings(Settings):
     """The background is looked at outside the boxes grown on every side by this share of their side."""
     reach: int = Field(12, ge=1, le=64)
     """How far, in frames, to look for the background behind a box; so many frames on either side are held."""
+    far: int = Field(36, ge=0, le=1000)
+    """How far, in frames, to look for what no frame within ``reach`` has shown: at frames half of ``reach``
+    from each other, the only ones beyond it that are held. 0 looks no further than ``reach``."""
     most_pixels: int = Field(40_000, ge=1_000, le=4_000_000)
     """Boxes with more pixels than that, surroundings included, are worked on at a coarser scale."""
     most_in_all: int = Field(70_000, ge=1_000)
@@ -54,7 +58,7 @@ class EgoflowCut:
 
     name: ClassVar[str] = "egoflow-cut"
     figures: ClassVar[Mapping[str, int]] = {"seen": 1, "flooded": 1}
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     kind: ClassVar[EvidenceKind] = EvidenceKind.BINARY
     neutral: ClassVar[int] = 0
     uses_boxes: ClassVar[bool] = True
@@ -71,17 +75,19 @@ class EgoflowCut:
         frames. In a clip of one frame it does so too.
         """
         plain = Tally(CAMERA_MOTION_UNKNOWN, "these have outlines by colour alone")
-        reach, dilation = self._settings.reach, self._settings.dilation
-        for window in windows(clip, reach, dilation, quickly_tracked_corners):
-            references = reference_frames(window, reach)
+        reach, far, dilation = self._settings.reach, self._settings.far, self._settings.dilation
+        every, ahead = max(1, reach // 2), max(0, far - reach)
+        timeline = Timeline(clip, ahead, every, dilation, quickly_tracked_corners)
+        for index, window in enumerate(windows(timeline, reach)):
+            references, distant = reference_frames(window, reach), timeline.around(index, reach, far)
             if len(window.views) > 1:
                 plain.count(window.view.frame.number, not references)
-            mask, (seen, flooded) = self._outlines(window.view, references)
+            mask, (seen, flooded) = self._outlines(window.view, references, distant)
             yield Evidence(mask, figures={"seen": seen, "flooded": flooded})
         plain.report(self.name)
 
     def _outlines(
-        self, view: View, references: list[Reference]
+        self, view: View, references: list[Reference], distant: list[Reference]
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
         """Foreground of all boxes of a frame, bool (H, W), and what is said of each, (2, N)."""
         mask, said = (
@@ -95,7 +101,7 @@ class EgoflowCut:
         )
         sizes = [_worked_size(place, scale, self._settings.most_pixels) for *_, place in visible]
         patches = [Patch(place, size) for (*_, place), size in zip(visible, sizes, strict=True)]
-        behinds = background_differences(view, patches, references)
+        behinds = background_differences(view, patches, references, distant)
         for (row, inner, place), behind in zip(visible, behinds, strict=True):
             found, seen = _outline(view, behind, inner, place)
             fill = np.count_nonzero(found) / _pixels(inner)

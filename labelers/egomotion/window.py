@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -96,20 +96,16 @@ class Window:
         return motion if index >= self.middle else motion.reversed()
 
 
-def windows(
-    clip: Clip, reach: int, dilation: float, tracking: Tracking = tracked_corners
-) -> Iterator[Window]:
-    """One window per frame of a clip, in order; at most ``2 * reach + 1`` frames are held.
+def windows(every_view: Iterable[View], reach: int) -> Iterator[Window]:
+    """One window per view, in order; at most ``2 * reach + 1`` are held.
 
     Args:
-        clip: the frames.
-        reach: so many frames before and after, where there are so many.
-        dilation: see :func:`spotlabel.labelers.egomotion.camera.background_mask`.
-        tracking: how corners of the background are found again.
+        every_view: of a clip, as :func:`views` makes them.
+        reach: so many before and after, where there are so many.
     """
     recent: deque[View] = deque(maxlen=2 * reach + 1)
     index = -1
-    for index, view in enumerate(_views(clip, dilation, tracking)):
+    for index, view in enumerate(every_view):
         recent.append(view)
         if index >= reach:
             yield Window(tuple(recent), len(recent) - 1 - reach)
@@ -119,19 +115,35 @@ def windows(
         yield Window(keep, len(keep) - (count - late))
 
 
-def _views(clip: Clip, dilation: float, tracking: Tracking) -> Iterator[View]:
-    """Every frame with the camera's motion from the one before."""
+def views(
+    clip: Clip,
+    dilation: float,
+    tracking: Tracking = tracked_corners,
+    frames: Iterable[ClipFrame] | None = None,
+) -> Iterator[View]:
+    """Every frame with the camera's motion from the one before.
+
+    Args:
+        clip: the frames.
+        dilation: see :func:`spotlabel.labelers.egomotion.camera.background_mask`.
+        tracking: how corners of the background are found again.
+        frames: another way to read all of the clip's frames in order.
+    """
     before: View | None = None
     earlier: Grey | None = None
-    for frame in clip:
+    for frame in clip if frames is None else frames:
         grey = _grey(frame.image)
-        background = background_mask(frame.boxes, clip.size, dilation)
         arrival, gap = STANDING, 0.0
         if before is not None and earlier is not None:
             arrival = camera_motion(earlier, grey, before.background, tracking)
             gap = (frame.number - before.frame.number) / clip.step
-        before, earlier = View(frame, background, arrival, gap), grey
+        before, earlier = View(frame, background_of(frame, clip, dilation), arrival, gap), grey
         yield before
+
+
+def background_of(frame: ClipFrame, clip: Clip, dilation: float) -> Plane:
+    """Where a frame of a clip shows the background: uint8 (H, W), not 0 where no box is near."""
+    return background_mask(frame.boxes, clip.size, dilation)
 
 
 def _grey(image: Colour) -> Grey:

@@ -19,7 +19,7 @@ from spotlabel.labelers.egomotion.background import (
 from spotlabel.labelers.egomotion.egoflow import Egoflow
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut, EgoflowCutSettings
 from spotlabel.labelers.egomotion.sheet import Patch
-from spotlabel.labelers.egomotion.window import View, windows
+from spotlabel.labelers.egomotion.window import View, views, windows
 from spotlabel.labelers.flow.farneback import Farneback
 from tests.helpers.clips import ListClip, run, values
 from tests.helpers.moving_scenes import RESTING, WIDTH, Scene, leaning, turning
@@ -62,7 +62,7 @@ def test_exposure_drift_does_not_matter():
 
 def test_the_scene_behind_is_seen_where_the_vehicle_was_not():
     scene = Scene(CAMERAS["pan"], drive=(9.0, 0.0), count=13)
-    window = list(windows(scene, 6, 0.1))[6]
+    window = list(windows(views(scene, 0.1), 6))[6]
     patch = Patch(np.s_[40:140, 40:220], (100, 180))
     (behind,) = background_differences(window.view, [patch], reference_frames(window, 6))
     truth = scene.truth[6][40:140, 40:220]
@@ -74,7 +74,7 @@ def test_the_scene_behind_is_seen_where_the_vehicle_was_not():
 
 def test_what_never_moves_has_no_scene_behind_and_is_cut_by_colour():
     scene = Scene(CAMERAS["pan"], drive=(0.0, 0.0), count=8)
-    window = list(windows(scene, 6, 0.1))[4]
+    window = list(windows(views(scene, 0.1), 6))[4]
     x0, y0, x1, y1 = (int(edge) for edge in window.view.boxes[0])
     place = np.s_[y0 - 12 : y1 + 12, x0 - 12 : x1 + 12]
     patch = Patch(place, window.view.background[place].shape)

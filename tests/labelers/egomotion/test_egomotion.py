@@ -16,7 +16,7 @@ from spotlabel.labelers.egomotion.camera import (
 )
 from spotlabel.labelers.egomotion.corners import COARSE_PIXELS, quickly_tracked_corners, tracked_corners
 from spotlabel.labelers.egomotion.residual import subtract_background_flow
-from spotlabel.labelers.egomotion.window import windows
+from spotlabel.labelers.egomotion.window import views, windows
 from tests.helpers.clips import texture
 from tests.helpers.moving_scenes import HEIGHT, WIDTH, Scene, turning
 
@@ -123,7 +123,7 @@ def test_disorder_is_not_fitted():
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 9])
 def test_one_window_per_frame_with_its_neighbours(count):
     scene = Scene(count=count)
-    seen = list(windows(scene, 2, 0.1))
+    seen = list(windows(views(scene, 0.1), 2))
     assert [window.view.frame.number for window in seen] == list(range(count))
     for index, window in enumerate(seen):
         numbers = [view.frame.number for view in window.views]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from spotlabel.labelers.base import ClipFrame
 from spotlabel.labelers.egomotion.background import background_differences, reference_frames
 from spotlabel.labelers.egomotion.sheet import MARGIN, Patch, Sheet
-from spotlabel.labelers.egomotion.window import windows
+from spotlabel.labelers.egomotion.window import views, windows
 from tests.helpers.clips import ListClip
 from tests.helpers.moving_scenes import Scene, turning
 
@@ -21,7 +21,7 @@ SIDES = st.tuples(st.integers(1, 60), st.integers(1, 60))
 def view_of(image, boxes=()):
     clip = ListClip([image])
     clip.frames = [ClipFrame(1, image, np.array(boxes, np.float32).reshape(-1, 4))]
-    return next(windows(clip, 1, 0.05)).view
+    return next(windows(views(clip, 0.05), 1)).view
 
 
 @given(st.lists(SIDES, min_size=1, max_size=12))
@@ -76,7 +76,7 @@ def test_background_ends_at_the_frame_and_at_its_boxes():
 
 def test_a_patch_is_compared_the_same_whatever_lies_beside_it():
     scene = Scene(turning(0.0, pan=(4.0, 2.0)), drive=(5.0, 0.0), count=9)
-    window = list(windows(scene, 4, 0.05))[4]
+    window = list(windows(views(scene, 0.05), 4))[4]
     references = reference_frames(window, 4)
     patches = [
         Patch(np.s_[40:140, 40:220], (100, 180)),

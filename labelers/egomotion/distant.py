@@ -1,0 +1,104 @@
+"""The views of a clip in order, and further ones that lie far before and after each of them.
+
+What stands still for seconds, or is larger than its way in half a second, uncovers what is behind it only in
+frames far away. Those ahead are met by a second pass that runs in front of the first; of the many frames
+between, the motion of the camera is all that is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from spotlabel.labelers.base import Clip, ClipFrame
+from spotlabel.labelers.egomotion.background import Reference
+from spotlabel.labelers.egomotion.camera import STANDING, CameraMotion
+from spotlabel.labelers.egomotion.corners import Tracking
+from spotlabel.labelers.egomotion.window import View, background_of, views
+from spotlabel.labelers.errors import LabelerError
+
+_CHANGED = "was read in one of two passes only; let nobody change the video and label it again"
+
+
+class Timeline:
+    """A clip's views, one after the other, with what lies far from each.
+
+    Args:
+        clip: the frames.
+        ahead: the second pass is so many frames in front of the first; none if that is 0.
+        every: every so-manieth view is kept for those far from it.
+        dilation: see :func:`spotlabel.labelers.egomotion.camera.background_mask`.
+        tracking: how corners of the background are found again.
+    """
+
+    def __init__(self, clip: Clip, ahead: int, every: int, dilation: float, tracking: Tracking) -> None:
+        self._clip, self._ahead, self._every, self._dilation = clip, ahead, every, dilation
+        second = clip.sampled(1) if ahead else clip
+        self._scout = enumerate(views(clip, dilation, tracking, second))
+        self._met = -1
+        self._numbers: dict[int, int] = {}
+        self._steps: dict[int, tuple[CameraMotion, float]] = {}
+        self._kept: dict[int, View] = {}
+
+    def __iter__(self) -> Iterator[View]:
+        """Every view, in order; once.
+
+        Raises:
+            LabelerError: the second pass has met other frames.
+        """
+        if not self._ahead:
+            for index, view in self._scout:
+                self._note(index, view)
+                yield view
+            return
+        for index, frame in enumerate(self._clip):
+            while self._met < index + self._ahead and (found := next(self._scout, None)):
+                self._note(*found)
+            if index > self._met or self._numbers[index] != frame.number:
+                raise LabelerError(f"frame {frame.number}: {_CHANGED}")
+            yield self._kept.get(index) or self._again(index, frame)
+
+    def around(self, index: int, near: int, far: int) -> list[Reference]:
+        """Views that are kept, more than ``near`` and at most ``far`` from one, as far as motion is known.
+
+        Args:
+            index: of the view, counted from 0; it never falls from call to call.
+            near: in frames.
+            far: in frames, as long as the second pass has come so far.
+        """
+        self._forget(index - far)
+        return [*self._after(index, near, far), *self._before(index, near, far)]
+
+    def _after(self, index: int, near: int, far: int) -> Iterator[Reference]:
+        motion = STANDING
+        for other in range(index + 1, min(index + far, self._met) + 1):
+            motion = motion.then(self._steps[other][0])
+            if not motion.known:
+                return
+            if other - index > near and other in self._kept:
+                yield Reference(self._kept[other], motion.homography)
+
+    def _before(self, index: int, near: int, far: int) -> Iterator[Reference]:
+        motion = STANDING  # from the other view to this one
+        for other in range(index - 1, max(index - far, 0) - 1, -1):
+            motion = self._steps[other + 1][0].then(motion)
+            if not motion.known:
+                return
+            if index - other > near and other in self._kept:
+                yield Reference(self._kept[other], motion.reversed().homography)
+
+    def _note(self, index: int, view: View) -> None:
+        """What the second pass has met."""
+        self._met, self._numbers[index] = index, view.frame.number
+        self._steps[index] = view.arrival, view.gap
+        if index % self._every == 0:
+            self._kept[index] = view
+
+    def _again(self, index: int, frame: ClipFrame) -> View:
+        """A view that was met and not kept."""
+        return View(frame, background_of(frame, self._clip, self._dilation), *self._steps[index])
+
+    def _forget(self, before: int) -> None:
+        """Drop what lies before a view."""
+        for held in (self._numbers, self._steps, self._kept):
+            for index in [index for index in held if index < before]:
+                del held[index]

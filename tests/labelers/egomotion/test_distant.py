@@ -1,0 +1,99 @@
+"""What lies far from a frame: which views are kept, where they are, and what they show."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from spotlabel.labelers.egomotion.background import background_differences, reference_frames
+from spotlabel.labelers.egomotion.corners import quickly_tracked_corners
+from spotlabel.labelers.egomotion.distant import Timeline
+from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut, EgoflowCutSettings
+from spotlabel.labelers.egomotion.sheet import Patch
+from spotlabel.labelers.egomotion.window import views, windows
+from spotlabel.labelers.errors import LabelerError
+from tests.helpers.clips import run
+from tests.helpers.moving_scenes import RESTING, Scene, turning
+
+PAN = turning(0.3, pan=(1.5, 1.0))
+COUNT = 15
+
+
+def timeline(clip: Scene, ahead: int, every: int) -> Timeline:
+    return Timeline(clip, ahead, every, 0.05, quickly_tracked_corners)
+
+
+@pytest.mark.parametrize(("near", "far", "every"), [(2, 6, 2), (2, 7, 3), (1, 20, 5), (3, 3, 1), (3, 0, 1)])
+def test_views_between_near_and_far_are_known_with_the_motion_to_them(near, far, every):
+    scene = Scene(PAN, count=COUNT)
+    plain = list(views(scene, 0.05, quickly_tracked_corners))
+    whole = list(windows(iter(plain), COUNT))
+    line = timeline(scene, max(0, far - near), every)
+    for index, _ in enumerate(windows(line, near)):
+        found = {one.view.frame.number: one.homography for one in line.around(index, near, far)}
+        wanted = [other for other in range(0, COUNT, every) if near < abs(other - index) <= far]
+        assert sorted(found) == wanted
+        for other, homography in found.items():
+            assert homography == pytest.approx(whole[index].motion_to(other).homography, rel=1e-6, abs=1e-6)
+
+
+def test_the_first_pass_yields_the_views_of_the_second():
+    scene = Scene(PAN, count=COUNT)
+    for ahead in (0, 4, 40):
+        for one, other in zip(
+            timeline(scene, ahead, 3), views(scene, 0.05, quickly_tracked_corners), strict=True
+        ):
+            assert one.frame.number == other.frame.number
+            assert np.array_equal(one.frame.image, other.frame.image)
+            assert np.array_equal(one.background, other.background)
+            assert np.array_equal(one.arrival.homography, other.arrival.homography)
+            assert one.gap == other.gap
+
+
+def test_few_views_are_held_however_long_the_clip():
+    scene = Scene(RESTING, count=40)
+    line, most = timeline(scene, 8, 4), 0
+    for index, _ in enumerate(windows(line, 4)):
+        line.around(index, 4, 12)
+        most = max(most, len(line._kept))
+        assert len(line._steps) <= 2 * 12 + 1
+    assert most <= 2 * 12 // 4 + 1
+
+
+def test_a_place_that_opens_late_is_seen_by_frames_far_away_alone():
+    scene = Scene(PAN, drive=(2.0, 0.0), count=40)
+
+    def seen(far: int) -> float:
+        settings = EgoflowCutSettings(reach=6, far=far)
+        return float(np.mean([item.figures["seen"][0] for item in run(EgoflowCut, scene, settings)]))
+
+    assert seen(0) < 0.5
+    assert seen(30) > seen(12) + 0.1 > seen(0) + 0.2
+
+
+def test_what_near_frames_have_shown_no_far_frame_changes():
+    scene = Scene(turning(0.0, pan=(4.0, 2.0)), drive=(4.0, 0.0), count=21)
+    line, patch = timeline(scene, 6, 2), Patch(np.s_[40:140, 40:220], (100, 180))
+    told = 0
+    for index, window in enumerate(windows(line, 4)):
+        near, far = reference_frames(window, 4), line.around(index, 4, 10)
+        (alone,) = background_differences(window.view, [patch], near)
+        (both,) = background_differences(window.view, [patch], near, far)
+        assert (both.seen | ~alone.seen).all()
+        around = cv2.erode(alone.seen.view(np.uint8), np.ones((5, 5))) > 0  # a median is taken of 5 x 5 px
+        assert np.array_equal(both.difference[around], alone.difference[around])
+        told += np.count_nonzero(both.seen & ~alone.seen)
+    assert told > 1000
+
+
+class Vanishing(Scene):
+    """A scene of which the pass that samples reads one frame less."""
+
+    def sampled(self, every):
+        return iter(self.frames[:5] + self.frames[6:])
+
+
+def test_passes_that_differ_are_an_error():
+    with pytest.raises(LabelerError, match=r"frame 5: was read in one of two passes only"):
+        run(EgoflowCut, Vanishing(PAN, count=12))
