@@ -24,15 +24,18 @@ class Timeline:
 
     Args:
         clip: the frames.
-        ahead: the second pass is so many frames in front of the first; none if that is 0.
-        every: every so-manieth view is kept for those far from it.
+        reach: what is within so many frames needs nobody here: windows that wide hold it
+            (:func:`spotlabel.labelers.egomotion.window.windows`).
+        far: what lies further than ``reach`` is known up to so many frames away, at frames half of ``reach``
+            from each other.
         dilation: see :func:`spotlabel.labelers.egomotion.camera.background_mask`.
         tracking: how corners of the background are found again.
     """
 
-    def __init__(self, clip: Clip, ahead: int, every: int, dilation: float, tracking: Tracking) -> None:
-        self._clip, self._ahead, self._every, self._dilation = clip, ahead, every, dilation
-        second = clip.sampled(1) if ahead else clip
+    def __init__(self, clip: Clip, reach: int, far: int, dilation: float, tracking: Tracking) -> None:
+        self._clip, self._reach, self._far, self._dilation = clip, reach, far, dilation
+        self._ahead, self._every = max(0, far - reach), max(1, reach // 2)
+        second = clip.sampled(1) if self._ahead else clip
         self._scout = enumerate(views(clip, dilation, tracking, second))
         self._met = -1
         self._numbers: dict[int, int] = {}
@@ -57,33 +60,33 @@ class Timeline:
                 raise LabelerError(f"frame {frame.number}: {_CHANGED}")
             yield self._kept.get(index) or self._again(index, frame)
 
-    def around(self, index: int, near: int, far: int) -> list[Reference]:
-        """Views that are kept, more than ``near`` and at most ``far`` from one, as far as motion is known.
+    def around(self, index: int) -> list[Reference]:
+        """Views further than ``reach`` from one, as far as the camera's motion to them is known.
 
         Args:
-            index: of the view, counted from 0; it never falls from call to call.
-            near: in frames.
-            far: in frames, as long as the second pass has come so far.
+            index: of the view in the middle of a window, counted from 0; it never falls from call to call.
         """
-        self._forget(index - far)
-        return [*self._after(index, near, far), *self._before(index, near, far)]
+        for held in (self._numbers, self._steps, self._kept):
+            for old in [old for old in held if old < index - self._far]:
+                del held[old]
+        return [*self._after(index), *self._before(index)]
 
-    def _after(self, index: int, near: int, far: int) -> Iterator[Reference]:
+    def _after(self, index: int) -> Iterator[Reference]:
         motion = STANDING
-        for other in range(index + 1, min(index + far, self._met) + 1):
+        for other in range(index + 1, min(index + self._far, self._met) + 1):
             motion = motion.then(self._steps[other][0])
             if not motion.known:
                 return
-            if other - index > near and other in self._kept:
+            if other - index > self._reach and other in self._kept:
                 yield Reference(self._kept[other], motion.homography)
 
-    def _before(self, index: int, near: int, far: int) -> Iterator[Reference]:
+    def _before(self, index: int) -> Iterator[Reference]:
         motion = STANDING  # from the other view to this one
-        for other in range(index - 1, max(index - far, 0) - 1, -1):
+        for other in range(index - 1, max(index - self._far, 0) - 1, -1):
             motion = self._steps[other + 1][0].then(motion)
             if not motion.known:
                 return
-            if index - other > near and other in self._kept:
+            if index - other > self._reach and other in self._kept:
                 yield Reference(self._kept[other], motion.reversed().homography)
 
     def _note(self, index: int, view: View) -> None:
@@ -96,9 +99,3 @@ class Timeline:
     def _again(self, index: int, frame: ClipFrame) -> View:
         """A view that was met and not kept."""
         return View(frame, background_of(frame, self._clip, self._dilation), *self._steps[index])
-
-    def _forget(self, before: int) -> None:
-        """Drop what lies before a view."""
-        for held in (self._numbers, self._steps, self._kept):
-            for index in [index for index in held if index < before]:
-                del held[index]

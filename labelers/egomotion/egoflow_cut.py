@@ -76,10 +76,9 @@ class EgoflowCut:
         """
         plain = Tally(CAMERA_MOTION_UNKNOWN, "these have outlines by colour alone")
         reach, far, dilation = self._settings.reach, self._settings.far, self._settings.dilation
-        every, ahead = max(1, reach // 2), max(0, far - reach)
-        timeline = Timeline(clip, ahead, every, dilation, quickly_tracked_corners)
+        timeline = Timeline(clip, reach, far, dilation, quickly_tracked_corners)
         for index, window in enumerate(windows(timeline, reach)):
-            references, distant = reference_frames(window, reach), timeline.around(index, reach, far)
+            references, distant = reference_frames(window, reach), timeline.around(index)
             if len(window.views) > 1:
                 plain.count(window.view.frame.number, not references)
             mask, (seen, flooded) = self._outlines(window.view, references, distant)

@@ -20,19 +20,19 @@ PAN = turning(0.3, pan=(1.5, 1.0))
 COUNT = 15
 
 
-def timeline(clip: Scene, ahead: int, every: int) -> Timeline:
-    return Timeline(clip, ahead, every, 0.05, quickly_tracked_corners)
+def timeline(clip: Scene, reach: int, far: int) -> Timeline:
+    return Timeline(clip, reach, far, 0.05, quickly_tracked_corners)
 
 
-@pytest.mark.parametrize(("near", "far", "every"), [(2, 6, 2), (2, 7, 3), (1, 20, 5), (3, 3, 1), (3, 0, 1)])
-def test_views_between_near_and_far_are_known_with_the_motion_to_them(near, far, every):
+@pytest.mark.parametrize(("reach", "far"), [(2, 6), (4, 7), (6, 11), (1, 20), (3, 3), (3, 0)])
+def test_views_beyond_reach_are_known_with_the_motion_to_them(reach, far):
     scene = Scene(PAN, count=COUNT)
     plain = list(views(scene, 0.05, quickly_tracked_corners))
     whole = list(windows(iter(plain), COUNT))
-    line = timeline(scene, max(0, far - near), every)
-    for index, _ in enumerate(windows(line, near)):
-        found = {one.view.frame.number: one.homography for one in line.around(index, near, far)}
-        wanted = [other for other in range(0, COUNT, every) if near < abs(other - index) <= far]
+    line = timeline(scene, reach, far)
+    for index, _ in enumerate(windows(line, reach)):
+        found = {one.view.frame.number: one.homography for one in line.around(index)}
+        wanted = [other for other in range(0, COUNT, max(1, reach // 2)) if reach < abs(other - index) <= far]
         assert sorted(found) == wanted
         for other, homography in found.items():
             assert homography == pytest.approx(whole[index].motion_to(other).homography, rel=1e-6, abs=1e-6)
@@ -53,12 +53,12 @@ def test_the_first_pass_yields_the_views_of_the_second():
 
 def test_few_views_are_held_however_long_the_clip():
     scene = Scene(RESTING, count=40)
-    line, most = timeline(scene, 8, 4), 0
+    line, most = timeline(scene, 4, 12), 0
     for index, _ in enumerate(windows(line, 4)):
-        line.around(index, 4, 12)
+        line.around(index)
         most = max(most, len(line._kept))
         assert len(line._steps) <= 2 * 12 + 1
-    assert most <= 2 * 12 // 4 + 1
+    assert most <= 2 * 12 // 2 + 1
 
 
 def test_a_place_that_opens_late_is_seen_by_frames_far_away_alone():
@@ -74,10 +74,10 @@ def test_a_place_that_opens_late_is_seen_by_frames_far_away_alone():
 
 def test_what_near_frames_have_shown_no_far_frame_changes():
     scene = Scene(turning(0.0, pan=(4.0, 2.0)), drive=(4.0, 0.0), count=21)
-    line, patch = timeline(scene, 6, 2), Patch(np.s_[40:140, 40:220], (100, 180))
+    line, patch = timeline(scene, 4, 10), Patch(np.s_[40:140, 40:220], (100, 180))
     told = 0
     for index, window in enumerate(windows(line, 4)):
-        near, far = reference_frames(window, 4), line.around(index, 4, 10)
+        near, far = reference_frames(window, 4), line.around(index)
         (alone,) = background_differences(window.view, [patch], near)
         (both,) = background_differences(window.view, [patch], near, far)
         assert (both.seen | ~alone.seen).all()
