@@ -30,7 +30,7 @@ TRUTH ?=
 .PHONY: labels masks teacher status show report compare verify ua-detrac uavdt cdnet davis
 .PHONY: train detect evaluate reference package-test
 .PHONY: quality believability instances ablation attentions campaign fuzz scale cluster-test reproduce
-.PHONY: test-browser test-processors processor-bytes gpu bench bench-exports bench-labelers bench-tune bench-pages bench-pawcs bench-evaluate bench-training bench-feeding
+.PHONY: test-browser test-processors processor-bytes gpu bench bench-exports bench-labelers bench-costs bench-tune bench-pages bench-pawcs bench-evaluate bench-training bench-feeding
 
 help:  ## list the targets
 	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -123,6 +123,9 @@ bench-exports: .venv/.ready  ## frames/s and memory of exports in every format: 
 
 bench-labelers: .venv/.ready  ## frames/s of boxbg, egoflow and egoflow-cut: make bench-labelers [DATA=../shared/data]
 	$(BIN)/python -m benchmarks.bench_labelers $(if $(DATA),--data '$(DATA)')
+
+bench-costs: .venv/.ready  ## what forecasts are made from: seconds and memory of each labeler [DATA=../shared/data] [COSTS="--only mog2"]
+	$(BIN)/python -m benchmarks.bench_costs $(if $(DATA),--data '$(DATA)') $(COSTS)
 
 bench-tune: .venv/.ready  ## from slider to picture in the tuner, in a real browser, at 960x540
 	bash scripts/install-browser.sh

@@ -13,16 +13,17 @@ SECONDS_PER_FRAME = 0.1275
 PRICE = 0.04
 """US dollars per core hour: an assumption, to be replaced by one's own."""
 LABELERS = {
-    "mog2": (0.008, 1 / 283, "960x540"),
-    "boxbg": (1 / 42, 1 / 168, "960x540"),
-    "egoflow": (0.082, 1 / 168, "854x480"),
-    "farneback": (0.088, 1 / 168, "854x480"),
-    "pawcs": (0.124, 1 / 283, "960x540"),
-    "egoflow-cut": (0.115, 1 / 283, "854x480"),
-    "pawcs-pybgs": (0.665, 1 / 283, "960x540"),
+    "mog2": (0.008, 1 / 333, "960x540"),
+    "boxbg": (1 / 59, 1 / 263, "960x540"),
+    "egoflow": (0.082, 1 / 263, "854x480"),
+    "farneback": (0.088, 1 / 263, "854x480"),
+    "pawcs": (0.124, 1 / 333, "960x540"),
+    "egoflow-cut": (0.070, 1 / 333, "854x480"),
+    "pawcs-pybgs": (0.665, 1 / 333, "960x540"),
 }
 """CPU seconds per frame of evidence and of masks as measured, and at which size: docs/performance.md (boxbg,
-with its fit over 400 frames), docs/pawcs.md, docs/egoflow.md (scene drone, and farneback)."""
+with its fit over 400 frames, and masks), docs/pawcs.md, docs/egoflow.md (egoflow on the scene drone, and
+farneback), docs/cluster.md (egoflow-cut on a rendered crowd, in a quieter minute)."""
 
 
 def tables(videos: int = 10_000, frames: float = 1e7) -> str:

@@ -14,15 +14,15 @@ import click
 
 from spotlabel.labelers.base import is_taught
 from spotlabel.pipeline.cli.options import console, recipe_options, table
-from spotlabel.pipeline.cli.teaching import bounds
+from spotlabel.pipeline.cli.teaching import rows, totals
 from spotlabel.pipeline.errors import SpotlabelError
-from spotlabel.pipeline.forecast.costs import BASE_MEGABYTES, MASKS, Rate, evidence_rate
+from spotlabel.pipeline.forecast.costs import BASE_MEGABYTES, MASKS, TIMES, Rate, evidence_rate
 from spotlabel.pipeline.forecast.estimate import Cost, Costs, Estimate, Kind, Work, estimate, work_of
 from spotlabel.pipeline.recipes.recipe import Recipe, load_recipe
 from spotlabel.pipeline.running.calibrate import calibrate
 from spotlabel.pipeline.running.local import usable_cores
 from spotlabel.pipeline.sequence import Camera
-from spotlabel.pipeline.stages.students_ahead import StudentAhead, students_ahead
+from spotlabel.pipeline.stages.students_ahead import students_ahead
 from spotlabel.pipeline.terminal import echo, echo_lines
 from spotlabel.pipeline.units import byte_size, clock
 from spotlabel.pipeline.upkeep.groups import looked_at_once
@@ -81,7 +81,9 @@ def plan(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **optio
         )
     cores = options["cores"] or usable_cores()
     loaded = load_recipe(recipe, overrides)
-    works, unusable, ahead = _works(loaded, only, options["everything"])
+    works, unusable, teaching = _works(loaded, only, options["everything"])
+    if options["measured"]:  # on few frames, teaching among it
+        works = [work if work.once == 0 else replace(work, once=None) for work in works]
     costs = _costs(loaded, works, (options["frames"] or _FRAMES_TO_MEASURE) if options["measured"] else 0)
     memory = options["memory_per_core"] and options["memory_per_core"] * 1e9
     whole = estimate(works, costs, cores, memory)
@@ -91,7 +93,7 @@ def plan(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **optio
     else:
         _tell(whole, parts, costs, unusable)
         _tell_wall(whole, cores, bool(options["measured"]))
-        for line in bounds(ahead):
+        for line in totals(teaching):
             echo(line)
     if unusable:
         sys.exit(1)
@@ -105,10 +107,10 @@ def plan(recipe: str, overrides: tuple[str, ...], only: tuple[str, ...], **optio
 @looked_at_once()
 def _works(
     recipe: Recipe, only: tuple[str, ...], everything: bool
-) -> tuple[list[Work], list[str], list[StudentAhead]]:
-    """What is to be done, a line for every video that cannot be used, and which students are to be taught."""
+) -> tuple[list[Work], list[str], list[dict[str, Any]]]:
+    """What is to be done, a line for every video that cannot be used, and what is to be taught."""
     works, unusable = [], []
-    teachings: dict[Path, list[StudentAhead]] = {}
+    teachings: dict[Path, list[dict[str, Any]]] = {}
     for item in items(recipe, only):
         made = plan_item(recipe, item, remember=False)
         try:
@@ -119,13 +121,15 @@ def _works(
         if made.problem:
             unusable.append(f"{item.sequence.name}: {made.problem}")
         elif work.evidence or work.masks:
-            teaches = True
-            if is_taught(item.labeler) and work.evidence:  # it falls to the first video with this student
-                teaches = item.student_path not in teachings
-                if teaches:
-                    teachings[item.student_path] = students_ahead(recipe, [item])
-                    teaches = everything or bool(teachings[item.student_path])
-            works.append(replace(work, teaches=teaches))
+            if is_taught(item.labeler) and work.evidence:
+                work = replace(work, once=0.0)
+                if item.student_path not in teachings:  # it falls to the first video with this student
+                    found = rows(recipe, students_ahead(recipe, [item]))
+                    teachings[item.student_path] = found
+                    seconds = [row["seconds"] for row in found if "seconds" in row]
+                    if found or everything:
+                        work = replace(work, once=TIMES * sum(seconds) if seconds else None)
+            works.append(work)
     return works, unusable, [one for some in teachings.values() for one in some]
 
 
@@ -147,7 +151,7 @@ def _costs(recipe: Recipe, works: list[Work], frames: int) -> Costs:
 def _from_table(recipe: Recipe, kind: Kind) -> tuple[Cost, Cost]:
     def cost(rate: Rate) -> Cost:
         peak = (BASE_MEGABYTES + rate.beside + rate.megabytes * kind.megapixels) * 1e6
-        return Cost(rate.seconds * kind.megapixels, rate.once, math.nan, round(peak))
+        return Cost(rate.per_frame(kind.megapixels), rate.once, math.nan, round(peak))
 
     _, settings = recipe.labeler_for(Camera(kind.camera))
     return cost(evidence_rate(kind.labeler, settings)), cost(MASKS)

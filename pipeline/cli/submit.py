@@ -18,6 +18,7 @@ from spotlabel.pipeline.cluster.resources import (
     parse_time,
     resource_request,
     seconds_for_others,
+    seconds_once,
     size,
 )
 from spotlabel.pipeline.cluster.states import Standing, await_jobs, standings
@@ -168,7 +169,7 @@ def _requests(
         try:
             if plan.problem:
                 raise SpotlabelError(plan.problem)
-            request = resource_request(plan, seconds_for_others(recipe, plan))
+            request = resource_request(plan, seconds_for_others(recipe, plan), seconds_once(recipe, plan))
         except (SpotlabelError, OSError) as error:
             echo(f"{name}: FAILED, not handed in: {error}", err=True)
             refused = True

@@ -10,7 +10,8 @@ from rich.table import Table
 from spotlabel.pipeline.cli.options import table
 from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.recipes.recipe import Recipe
-from spotlabel.pipeline.stages.students_ahead import SECONDS_A_BOX, StudentAhead, students_ahead
+from spotlabel.pipeline.stages.asking import U2NET
+from spotlabel.pipeline.stages.students_ahead import StudentAhead, students_ahead
 from spotlabel.pipeline.terminal import escape
 from spotlabel.pipeline.units import clock
 from spotlabel.pipeline.upkeep.freshness import State
@@ -27,9 +28,9 @@ def bounds(ahead: list[StudentAhead]) -> list[str]:
     """A line that says how much would be taught at most, without a look into annotations; none if nothing."""
     if not ahead:
         return []
-    boxes = sum(one.most for one in ahead)
-    seconds = boxes * SECONDS_A_BOX + sum(one.training for one in ahead)
-    return [f"{_students(len(ahead))} to teach: at most {boxes:,} boxes asked, {_about(seconds)}"]
+    boxes, seconds = sum(one.most for one in ahead), sum(one.longest for one in ahead)
+    told = _about(seconds, (one.asking.network for one in ahead))
+    return [f"{_students(len(ahead))} to teach: at most {boxes:,} boxes asked, {told}"]
 
 
 def rows(recipe: Recipe, ahead: list[StudentAhead]) -> list[dict[str, Any]]:
@@ -42,14 +43,14 @@ def rows(recipe: Recipe, ahead: list[StudentAhead]) -> list[dict[str, Any]]:
         row: dict[str, Any] = {
             "student": str(one.path),
             "videos": [item.sequence.name for item in one.items],
+            "network": one.asking.network,
         }
         try:
-            boxes, known, training = one.asked(recipe)
+            boxes, known, seconds = one.asked(recipe)
         except (SpotlabelError, OSError) as error:
             found.append({**row, "problem": str(error)})
             continue
-        seconds = round((boxes - known) * SECONDS_A_BOX + training)
-        found.append({**row, "boxes": boxes, "answered": known, "seconds": seconds})
+        found.append({**row, "boxes": boxes, "answered": known, "seconds": round(seconds)})
     return found
 
 
@@ -60,9 +61,8 @@ def totals(found: list[dict[str, Any]]) -> list[str]:
     if told:
         boxes, known, seconds = (sum(row[key] for row in told) for key in ("boxes", "answered", "seconds"))
         before = f", {known:,} more answered before" if known else ""
-        lines.append(
-            f"{_students(len(told))} to teach: {boxes - known:,} boxes to ask{before}, {_about(seconds)}"
-        )
+        about = _about(seconds, (row["network"] for row in told))
+        lines.append(f"{_students(len(told))} to teach: {boxes - known:,} boxes to ask{before}, {about}")
     return lines
 
 
@@ -82,5 +82,7 @@ def _students(number: int) -> str:
     return f"{number} student{'s' * (number != 1)}"
 
 
-def _about(seconds: float) -> str:
-    return f"about {clock(seconds)} of one core with U2-Net, what the other labeler takes aside"
+def _about(seconds: float, networks: Iterable[str]) -> str:
+    by_weights = sorted({*networks} - {U2NET.network})
+    which = f"{' and '.join(by_weights)}, told by the size of its weights" if by_weights else U2NET.network
+    return f"about {clock(seconds)} of one core with {which}, what the other labeler takes aside"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from spotlabel.labelers.base import is_taught
 from spotlabel.pipeline.errors import RecipeError
-from spotlabel.pipeline.forecast.costs import BASE_MEGABYTES, MASKS, evidence_rate
+from spotlabel.pipeline.forecast.costs import BASE_MEGABYTES, MASKS, TIMES, evidence_rate
 from spotlabel.pipeline.frames.glance import about_length, about_size
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.stages.students_ahead import students_ahead
@@ -33,12 +34,13 @@ class ResourceRequest:
         return f"{clock(self.minutes)}, {size(self.megabytes)}"
 
 
-def resource_request(plan: Plan, others: float = 0.0) -> ResourceRequest:
+def resource_request(plan: Plan, others: float = 0.0, once: float | None = None) -> ResourceRequest:
     """The request of one video's job, rounded up to a few steps so that videos share job arrays.
 
     Args:
         plan: what has to be done for it.
         others: seconds that it may have to spend on other videos; see :func:`seconds_for_others`.
+        once: seconds that its evidence takes whatever the length; None: as its settings say at most.
 
     Raises:
         SpotlabelError, OSError: its frames cannot be counted or measured.
@@ -47,9 +49,10 @@ def resource_request(plan: Plan, others: float = 0.0) -> ResourceRequest:
     (height, width), length = about_size(frames), about_length(frames)
     rates = [MASKS]
     if plan.evidence.state != State.FRESH:
-        rates.append(evidence_rate(plan.item.labeler.name, plan.item.settings))
+        rate = evidence_rate(plan.item.labeler.name, plan.item.settings)
+        rates.append(rate if once is None else replace(rate, once=once))
     megapixels = height * width / 1e6
-    seconds = others + sum(rate.once + rate.seconds * megapixels * length for rate in rates)
+    seconds = others + sum(rate.once + rate.per_frame(megapixels) * length for rate in rates)
     minutes = BASE_MINUTES + seconds / 60
     megabytes = BASE_MEGABYTES + max(rate.beside + rate.megabytes * megapixels for rate in rates)
     return ResourceRequest(_step(minutes, _MINUTES), _step(megabytes, _MEGABYTES))
@@ -71,8 +74,24 @@ def seconds_for_others(recipe: Recipe, plan: Plan) -> float:
     rate, seconds = evidence_rate(item.labeler.name, item.settings), 0.0
     for member in item.group.members:
         height, width = about_size(member.video.frames)
-        seconds += rate.seconds * height * width / 1e6 * about_length(member.video.frames)
+        seconds += rate.per_frame(height * width / 1e6) * about_length(member.video.frames)
     return seconds
+
+
+def seconds_once(recipe: Recipe, plan: Plan) -> float | None:
+    """What the teaching for a video takes, by its boxes; None where none is, or several share a student.
+
+    Args:
+        recipe: the recipe.
+        plan: what has to be done for the video.
+
+    Raises:
+        SpotlabelError, OSError: its annotations cannot be read.
+    """
+    item = plan.item
+    if not is_taught(item.labeler) or item.group is not None or plan.evidence.state == State.FRESH:
+        return None
+    return TIMES * sum(one.asked(recipe)[2] for one in students_ahead(recipe, [item]))
 
 
 def _step(amount: float, steps: tuple[int, ...]) -> int:

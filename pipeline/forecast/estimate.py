@@ -53,8 +53,8 @@ class Work:
         frames: number of frames; of a video file what its header claims.
         evidence: whether the evidence has to be made.
         masks: whether the masks have to be made.
-        teaches: whether what its labeler takes once falls to it; not where that has been done, or falls to
-            another video with the same student.
+        once: CPU seconds that its evidence takes whatever the length, as known of this video; None: what the
+            costs of its kind say.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Work:
     frames: int
     evidence: bool
     masks: bool
-    teaches: bool = True
+    once: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def seconds_of(work: Work, costs: Costs) -> float:
     evidence, masks = costs[work.kind]
     seconds = 0.0
     if work.evidence:
-        seconds += (evidence.fixed if work.teaches else 0.0) + evidence.seconds * work.frames
+        seconds += (evidence.fixed if work.once is None else work.once) + evidence.seconds * work.frames
     if work.masks:
         seconds += masks.fixed + masks.seconds * work.frames
     return seconds

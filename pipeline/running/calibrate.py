@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -193,8 +192,16 @@ def _pass(job: Mapping[str, Any], number: int, length: int) -> _Seen:
     started = time.process_time()
     _STAGES[job["stage"]](recipe, item, annotations, silent)
     spent = time.process_time() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts kibibytes
-    return _Seen(len(item.sequence.frames), spent, os.path.getsize(path), peak)
+    return _Seen(len(item.sequence.frames), spent, os.path.getsize(path), _peak())
+
+
+def _peak() -> int:
+    """Most memory that this process has held, bytes.
+
+    What ``getrusage`` tells is no less than what the process held that started this one.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def _head(item: Item, length: int) -> tuple[Item, Annotations]:

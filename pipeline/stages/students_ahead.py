@@ -10,11 +10,10 @@ from typing import Any, cast
 from spotlabel.labelers.base import TaughtLabeler, file_settings, instance, is_taught
 from spotlabel.pipeline.errors import SpotlabelError
 from spotlabel.pipeline.recipes.recipe import Recipe
+from spotlabel.pipeline.stages.asking import Asking, asking
 from spotlabel.pipeline.stages.students import Student, chosen_rows, kept_answers, silently
 from spotlabel.pipeline.upkeep.plan import Item
 
-SECONDS_A_BOX = 1.4
-"""CPU seconds that U2-Net takes for a box, those that the image's border cuts among them."""
 SECONDS_A_MEGAPIXEL = 1.6
 """CPU seconds of training for a million pixels of crops: 131 s for 800 steps of 16 crops of 80 x 80 px."""
 
@@ -28,16 +27,23 @@ class StudentAhead:
         items: the videos that it is taught on, without a group.
         most: boxes of these that the teacher is asked about, at most.
         training: CPU seconds of the training, about, if there is one.
+        asking: what the teacher takes.
     """
 
     path: Path
     items: tuple[Item, ...]
     most: int
     training: float
+    asking: Asking
+
+    @property
+    def longest(self) -> float:
+        """CPU seconds at most, about: as if all boxes were in frames of their own, and a student trained."""
+        return self.asking.seconds(self.most, self.most) + self.training
 
     def asked(self, recipe: Recipe) -> tuple[int, int, float]:
         """How many boxes the lesson is about, about how many of these the teacher has already spoken, and
-        CPU seconds that the training takes after that.
+        CPU seconds that the others take, and the training where a student is trained.
 
         Raises:
             SpotlabelError, OSError: the annotations of a video cannot be read.
@@ -49,13 +55,15 @@ class StudentAhead:
         with silently():
             videos = [(one, one.sequence.load()) for one in self.items]
             rows = chosen_rows(labeler, videos)
-        known = 0
+        open_boxes: list[int] = []  # of each frame
         for one, some in zip(self.items, rows, strict=True):
             answers = kept_answers(recipe, one)
-            known += sum((number, row) in answers for number, listed in some.items() for row in listed)
+            open_boxes += [sum((n, row) not in answers for row in listed) for n, listed in some.items()]
         chosen = sum(len(listed) for some in rows for listed in some.values())
         boxes = sum(len(annotations.boxes.xyxy) for _, annotations in videos)
-        return chosen, known, self.training if labeler.needs_training(chosen, boxes) else 0.0
+        seconds = self.asking.seconds(sum(open_boxes), sum(map(bool, open_boxes)))
+        training = self.training if labeler.needs_training(chosen, boxes) else 0.0
+        return chosen, chosen - sum(open_boxes), seconds + training
 
 
 def students_ahead(recipe: Recipe, chosen: Iterable[Item]) -> list[StudentAhead]:
@@ -71,8 +79,10 @@ def students_ahead(recipe: Recipe, chosen: Iterable[Item]) -> list[StudentAhead]
             continue
         if not _stands(recipe, item):
             items = [item] if item.group is None else [item.alone(one) for one in item.group.members]
-            most, training = teaching_cost(item.settings)
-            ahead[item.student_path] = StudentAhead(item.student_path, tuple(items), most, training)
+            cost = teaching_cost(item.settings)
+            ahead[item.student_path] = StudentAhead(
+                item.student_path, tuple(items), *cost, asking(item.settings)
+            )
     return list(ahead.values())
 
 

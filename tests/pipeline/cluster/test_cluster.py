@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spotlabel.labelers.learned.settings import TeachingSettings
 from spotlabel.labelers.registry import BUILTIN
 from spotlabel.pipeline.cli.label import label
 from spotlabel.pipeline.cli.submit import submit
@@ -43,7 +44,7 @@ def plan(
     frames: int,
     size: tuple[int, int] = (540, 960),
     evidence: State = State.MISSING,
-    **settings: int,
+    **settings: Any,
 ) -> Plan:
     """A plan of a video that is all length and size."""
 
@@ -68,7 +69,7 @@ def test_every_labeler_of_our_own_has_a_rate() -> None:
 def test_a_job_asks_by_frames_pixels_and_labeler() -> None:
     short = resource_request(plan("mog2", 10))
     assert (clock(short.minutes), short.megabytes) == ("0:15:00", 1500)
-    detrac = resource_request(plan("pawcs", 1500))  # 1500 * 0.5184 * 0.83 s + 10 min: 21 min
+    detrac = resource_request(plan("pawcs", 1500))  # 1500 * 0.5184 * 0.86 s + 10 min: 21 min
     assert (clock(detrac.minutes), detrac.megabytes) == ("0:30:00", 2000)
     assert resource_request(plan("pawcs", 150_000)) == ResourceRequest(1440, 2000)  # 18 h
     assert resource_request(plan("somebody-elses", 1500)) >= resource_request(plan("pawcs-pybgs", 1500))
@@ -77,8 +78,23 @@ def test_a_job_asks_by_frames_pixels_and_labeler() -> None:
 
 
 def test_a_job_with_a_student_asks_for_its_teaching_too() -> None:
-    assert resource_request(plan("boxbg-student", 10)) == ResourceRequest(60, 4000)
-    assert resource_request(plan("boxbg-student", 10, size=(48, 96))) == ResourceRequest(60, 3000)
+    asks = {"network": "u2net.onnx", "teaching": TeachingSettings()}
+    student = resource_request(plan("boxbg-student", 10, **asks))  # 3 * (150 * 1.4 + 131) s + 10 min: 27 min
+    assert student == ResourceRequest(30, 4000)
+    assert resource_request(plan("boxbg-student", 10, (48, 96), **asks)) == ResourceRequest(30, 3000)
+    assert resource_request(plan("boxbg-student", 10, **asks), once=0.0) == ResourceRequest(15, 4000)
+
+
+def test_a_job_whose_teacher_is_a_folder_asks_by_its_weights(tmp_path: Path) -> None:
+    weights = tmp_path / "sam" / "model.safetensors"
+    weights.parent.mkdir()
+    with weights.open("wb") as file:
+        file.truncate(2_500_000_000)
+    asks = {"network": str(weights.parent), "teaching": TeachingSettings(boxes=30)}
+    taught = resource_request(plan("boxbg-student", 10, **asks))  # 3 * (30 * 100 s + 131 s) + 10 min: 167 min
+    assert taught == ResourceRequest(240, 8000)
+    every = resource_request(plan("teacher", 100, network=str(weights.parent)))  # 100 * 3 * 100 s: 8.3 h
+    assert every == ResourceRequest(720, 6000)
 
 
 def test_memory_grows_with_the_frames_boxbg_keeps_but_not_with_other_samples() -> None:

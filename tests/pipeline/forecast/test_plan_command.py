@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spotlabel.pipeline.forecast.estimate import Cost, Kind, Work, estimate, makespan
@@ -158,6 +159,13 @@ def test_what_libraries_print_does_not_mix_with_the_figures(
     evidence, masks = calibrate.calibrate(load_recipe(str(recipe), ()), "b", 8)
     assert evidence.peak > 50e6
     assert masks.peak > 50e6
+
+
+def test_memory_is_that_of_the_stage_however_much_the_command_has_held(recipe: Path) -> None:
+    ballast = np.ones(1_000_000_000, np.uint8)
+    del ballast
+    evidence, _ = calibrate.calibrate(load_recipe(str(recipe), ()), "b", 8)
+    assert 50e6 < evidence.peak < 900e6
 
 
 def test_what_cannot_be_measured_says_why(recipe: Path) -> None:

@@ -291,9 +291,10 @@ def test_a_dry_run_tells_how_much_would_be_taught(once, tmp_path):
     assert {key: teaching[key] for key in ("videos", "boxes", "answered")} == {
         "videos": [*NAMES], "boxes": 8, "answered": 0,
     }  # fmt: skip
-    for command in ("status", "plan"):
-        told = spotlabel(command, str(tmp_path / "recipe.yaml"))
-        assert "1 student to teach: at most 8 boxes asked, about 0:00:11 of one core" in told.stdout
+    told = spotlabel("plan", str(tmp_path / "recipe.yaml"))
+    assert "1 student to teach: 8 boxes to ask, about 0:00:11 of one core with U2-Net" in told.stdout
+    told = spotlabel("status", str(tmp_path / "recipe.yaml"))
+    assert "1 student to teach: at most 8 boxes asked, about 0:00:11 of one core with U2-Net" in told.stdout
     assert not (tmp_path / "out" / "students").exists()
 
 

@@ -16,6 +16,7 @@ import yaml
 from spotlabel.labelers.learned.segmenter import Segmenter
 from spotlabel.labelers.learned.student import BoxbgStudent, EgoflowCutStudent
 from spotlabel.pipeline.atomic import clear_partials, locked_partial
+from spotlabel.pipeline.cluster.resources import seconds_once
 from spotlabel.pipeline.names import student_path
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running import teach_job
@@ -25,7 +26,7 @@ from spotlabel.pipeline.stages import students
 from spotlabel.pipeline.stages.answers import KeptAnswers
 from spotlabel.pipeline.stages.students_ahead import students_ahead
 from spotlabel.pipeline.store import MaskReader
-from spotlabel.pipeline.upkeep.plan import evidence_need, items
+from spotlabel.pipeline.upkeep.plan import evidence_need, items, plan_items
 from tests.helpers.recipes import environment, spotlabel, write
 from tests.helpers.red_cars import taught_tree
 from tests.helpers.segmenters import segmenter
@@ -311,7 +312,19 @@ def test_where_the_teacher_is_asked_about_all_boxes_of_a_moving_camera_nobody_is
     }
     recipe = build_recipe(tree)
     (ahead,) = students_ahead(recipe, items(recipe))
-    assert ahead.asked(recipe) == (12, 0, 0.0)
+    assert ahead.asked(recipe) == (12, 0, pytest.approx(12 * 1.4))
+    (made,) = plan_items(recipe, items(recipe))
+    assert seconds_once(recipe, made) == pytest.approx(3 * 12 * 1.4)
+    told = spotlabel("plan", write(tmp_path / "recipe.yaml", tree), "--json")
+    length = len(made.item.sequence.frames)
+    (kind,) = json.loads(told.stdout)["kinds"]
+    each = kind["evidence"]["seconds"] + kind["masks"]["seconds"]
+    assert kind["estimate"]["cpu"] == pytest.approx(3 * 17 + each * length)  # 16.8 s are told as 17
+    few = {**tree["evidence"]["egoflow-cut-student"], "teaching": {"boxes": 8}}
+    more = build_recipe({**tree, "evidence": {"egoflow-cut-student": few}})
+    (made,) = plan_items(more, items(more))
+    trained = 1.6 * 800 * 16 * 80**2 / 1e6
+    assert seconds_once(more, made) == pytest.approx(3 * (8 * 1.4 + trained))
     _, stages = labelled(tree)
     assert stages["teacher"] == 12
     assert "teaching" not in stages
