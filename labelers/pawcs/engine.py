@@ -196,7 +196,7 @@ class PawcsEngine:
             self._over_bands(self._order_globals)
 
     def _order_globals(self, start: int, stop: int) -> None:
-        scratch = np.empty(self._globals.totals.size, np.float32)
+        scratch = np.empty((self._globals.maps.shape[2], self._globals.totals.size), np.int32)
         order_globals(self._globals, start, stop, self._maps.raw.shape[1], scratch)
 
     def _finish_masks(self, tick: Tick) -> npt.NDArray[np.uint8]:
@@ -263,7 +263,7 @@ class PawcsEngine:
     def _describe(self) -> None:
         """Descriptors of the frame in ``_planes``, as those of the last frame."""
         width = self._planes.shape[2]
-        bounds, bits = np.empty((2, width), np.uint8), np.empty(width, np.uint16)
+        bounds, bits = np.empty((2, width), np.uint8), np.empty((6, width), np.uint8)
         for y in range(RIM, self._planes.shape[1] - RIM):
             row = self._planes[:, y]
             describe_row(

@@ -126,6 +126,9 @@ float32 = cast(Callable[[Any], float], np.float32)
 int32 = cast(Callable[[Any], int], np.int32)
 """Conversion to a 32-bit integer; to the type checker an ``int``."""
 
+uint8 = cast(Callable[[Any], int], np.uint8)
+"""Conversion to a byte; to the type checker an ``int``."""
+
 population_count = cast(Callable[[int], int], intrinsic(_population_count))
 prefetch = cast(Callable[[Any, int], None], intrinsic(_prefetch))
 trailing_zeros = cast(Callable[[int], int], intrinsic(_trailing_zeros))

@@ -9,7 +9,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.pawcs.jit import compiled, float32, inlined, int64, outside_bits, population_count
+from spotlabel.labelers.pawcs.jit import (
+    compiled,
+    float32,
+    inlined,
+    int64,
+    outside_bits,
+    population_count,
+    uint8,
+    vectorised,
+)
 
 RIM = 2
 """Pixels at the image's edge whose 5x5 neighbourhood is not whole; they are never modelled."""
@@ -54,7 +63,7 @@ def describe_row(
     references: npt.NDArray[np.uint8],
     table: npt.NDArray[np.uint8],
     bounds: npt.NDArray[np.uint8],
-    bits: npt.NDArray[np.uint16],
+    bits: npt.NDArray[np.uint8],
     out: npt.NDArray[np.int64],
 ) -> None:
     """Descriptors of one row against one reference colour per pixel.
@@ -65,52 +74,75 @@ def describe_row(
         references: uint8 (3, W), the colours to compare the neighbours with.
         table: uint8 (256,), threshold for each reference value.
         bounds: uint8 (2, W), scratch.
-        bits: uint16 (W,), scratch.
+        bits: uint8 (6, W), scratch.
         out: int64 (W,), the descriptors; the rim is left alone.
     """
-    width = planes.shape[2]
     for channel in range(3):
-        for x in range(width):
-            value = int64(references[channel, x])
-            threshold = int64(table[value])
-            bounds[0, x] = max(value - threshold, 0)
-            bounds[1, x] = min(value + threshold, 255)
-            bits[x] = 0
-        for k in range(16):
-            _compare_row(
-                planes[channel, y + _OFFSETS[k, 0]],
-                _OFFSETS[k, 1],
-                bounds[0],
-                bounds[1],
-                np.uint16(1 << k),
-                bits,
-            )
-        if channel == 0:
-            for x in range(RIM, width - RIM):
-                out[x] = int64(bits[x])
-        else:
-            for x in range(RIM, width - RIM):
-                out[x] |= int64(bits[x]) << (16 * channel)
+        _bound_row(references[channel], table, bounds[0], bounds[1])
+        for ring in range(2):
+            _compare_ring(planes[channel], y, ring + 1, bounds[0], bounds[1], bits[2 * channel + ring])
+    _pack_row(bits, out)
 
 
-@compiled
-def _compare_row(
-    row: npt.NDArray[np.uint8],
-    shift: int,
+@vectorised
+def _bound_row(
+    references: npt.NDArray[np.uint8],
+    table: npt.NDArray[np.uint8],
     low: npt.NDArray[np.uint8],
     high: npt.NDArray[np.uint8],
-    bit: np.uint16,
-    bits: npt.NDArray[np.uint16],
 ) -> None:
-    """Set ``bit`` where the row, shifted, leaves its bounds; a loop that compiles to vector instructions."""
+    """Between which values a neighbour is like the reference; looked up first, the rest in vectors."""
+    for x in range(references.size):
+        low[x] = table[references[x]]
+    for x in range(references.size):
+        value, threshold = references[x], low[x]
+        low[x] = np.uint8(value - min(value, threshold))
+        high[x] = np.uint8(value + min(np.uint8(255 - value), threshold))
+
+
+@vectorised
+def _compare_ring(
+    plane: npt.NDArray[np.uint8],
+    y: int,
+    reach: int,
+    low: npt.NDArray[np.uint8],
+    high: npt.NDArray[np.uint8],
+    bits: npt.NDArray[np.uint8],
+) -> None:
+    """The eight neighbours at distance ``reach`` against the bounds, a bit each in LBSP's order."""
     count = low.size - 2 * RIM
-    values = row[RIM + shift : RIM + shift + count]
-    lower = low[RIM : RIM + count]
-    upper = high[RIM : RIM + count]
-    target = bits[RIM : RIM + count]
+    left, right = RIM - reach, RIM + reach
+    above, level, below = plane[y - reach], plane[y], plane[y + reach]
+    v0, v1, v2 = above[left : left + count], above[RIM : RIM + count], above[right : right + count]
+    v3, v4 = level[left : left + count], level[right : right + count]
+    v5, v6, v7 = below[left : left + count], below[RIM : RIM + count], below[right : right + count]
+    lower, upper, target = low[RIM : RIM + count], high[RIM : RIM + count], bits[RIM : RIM + count]
     for x in range(count):
-        outside = (values[x] < lower[x]) | (values[x] > upper[x])
-        target[x] = np.uint16(target[x] | (bit if outside else np.uint16(0)))
+        least, most = lower[x], upper[x]
+        target[x] = np.uint8(
+            _bit(v0[x], least, most, 1)
+            | _bit(v1[x], least, most, 2)
+            | _bit(v2[x], least, most, 4)
+            | _bit(v3[x], least, most, 8)
+            | _bit(v4[x], least, most, 16)
+            | _bit(v5[x], least, most, 32)
+            | _bit(v6[x], least, most, 64)
+            | _bit(v7[x], least, most, 128)
+        )
+
+
+@inlined
+def _bit(value: int, least: int, most: int, bit: int) -> int:
+    """``bit`` where a value lies outside of its bounds."""
+    return uint8(bit) if (value < least) | (value > most) else uint8(0)
+
+
+@vectorised
+def _pack_row(bits: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> None:
+    """Descriptors from the two rings of each channel."""
+    for x in range(RIM, out.size - RIM):
+        low = int64(bits[0, x]) | int64(bits[1, x]) << 8 | int64(bits[2, x]) << 16
+        out[x] = low | int64(bits[3, x]) << 24 | int64(bits[4, x]) << 32 | int64(bits[5, x]) << 40
 
 
 @inlined

@@ -72,7 +72,7 @@ class Scratch(NamedTuple):
 
     Attributes:
         bounds: uint8 (2, W).
-        bits: uint16 (W,).
+        bits: uint8 (6, W).
         references: uint8 (3, W), colours of the best words.
         inter: int64 (W,), descriptors against the best word's colour.
         renewed: int64 (W,), second half of the best word after it matched.
@@ -91,7 +91,7 @@ class Scratch(NamedTuple):
     """
 
     bounds: Bytes
-    bits: Shorts
+    bits: Bytes
     references: Bytes
     inter: Longs
     renewed: Longs
@@ -150,7 +150,7 @@ def create_scratch(width: int) -> Scratch:
         return np.zeros(width, np.uint8)
 
     return Scratch(
-        np.zeros((2, width), np.uint8), np.zeros(width, np.uint16), np.zeros((3, width), np.uint8),
+        np.zeros((2, width), np.uint8), np.zeros((6, width), np.uint8), np.zeros((3, width), np.uint8),
         longs(), longs(), np.zeros((4, width), np.float32), ints(), bytes_(), np.zeros(width, np.float32),
         ints(), ints(), bytes_(), bytes_(), bytes_(), bytes_(), bytes_(),
         np.zeros(48, np.uint8), np.zeros(256, np.float32), np.zeros(64, np.float32),

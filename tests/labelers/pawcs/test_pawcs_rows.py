@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from spotlabel.labelers.pawcs.first_word import draw_row, mix_row
+from spotlabel.labelers.pawcs.global_words import order_globals
 from spotlabel.labelers.pawcs.lbsp import RIM, colour_distortion, colour_l1, mix_distance
 from spotlabel.labelers.pawcs.model import (
     ALL_SORTED,
     CLOCK_LIMIT,
     HEAD,
+    create_global_words,
     create_words,
     pack_high,
     put_word,
@@ -54,6 +56,27 @@ def test_lots_of_a_row_are_those_of_its_pixels() -> None:
         numbers = [draw(int(rate), NO_STREAM, key, 1000 + x, purpose) for x, rate in enumerate(rates)]
         assert lots.tolist() == [number == 0 for number in numbers]
     assert 80 <= learns.sum() < rates.size
+
+
+def test_an_ordering_pass_moves_each_heavier_global_word_up_by_one_place() -> None:
+    height, width, count, rng = 9, 11, 6, np.random.default_rng(2)
+    words = create_global_words(height, width, count)
+    words.maps[:] = rng.integers(0, 4, words.maps.shape) / 3  # many ties
+    words.local_order[:] = rng.permuted(words.local_order, axis=1)
+    expected = words.local_order.copy().reshape(height, width, count)
+    for y in range(RIM, height - RIM):
+        for x in range(RIM, width - RIM):
+            own, weights = expected[y, x], words.maps[:, y // 2, x // 2]
+            last = weights[own[0]]
+            for place in range(1, count):
+                if weights[own[place]] > last:
+                    own[[place - 1, place]] = own[[place, place - 1]]
+                else:
+                    last = weights[own[place]]
+    room = np.empty((width // 2, count), np.int32)
+    for start, stop in ((RIM, 5), (5, height - RIM)):
+        order_globals(words, start, stop, width, room)
+    np.testing.assert_array_equal(words.local_order.reshape(height, width, count), expected)
 
 
 @pytest.mark.parametrize(("height", "step"), [(64, 60), (64, 8), (21, 2), (540, 68), (33, 10)])
