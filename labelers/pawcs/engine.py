@@ -30,7 +30,8 @@ from spotlabel.labelers.pawcs.refresh import Refresh, refresh_globals, refresh_r
 from spotlabel.labelers.pawcs.rng import NO_STREAM, c_library_stream, frame_key
 from spotlabel.labelers.pawcs.rows import create_newcomers, create_rows, create_scratch
 from spotlabel.labelers.pawcs.settings import PawcsSettings, Rules
-from spotlabel.labelers.pawcs.step import Frame, Model, grant_edges, step_rows
+from spotlabel.labelers.pawcs.state import Frame, Model
+from spotlabel.labelers.pawcs.step import grant_edges, step_rows
 
 MIN_SIDE = 16
 _BANDS_PER_THREAD = 4

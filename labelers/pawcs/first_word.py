@@ -14,18 +14,15 @@ from spotlabel.labelers.pawcs.jit import (
     int32,
     int64,
     population_count,
-    prefetch,
     vectorised,
 )
 from spotlabel.labelers.pawcs.lbsp import FLAT_BITS, hamming
 from spotlabel.labelers.pawcs.model import (
     ALL_SORTED,
     BITS_48,
-    HEAD,
     Bytes,
     Floats,
     Longs,
-    Words,
     age_at_zero,
     occurrences,
     seen,
@@ -227,19 +224,3 @@ def begin_row(intra: Longs, weights: Floats, descriptor: Longs, total: Floats, f
         descriptor[x] = intra[x]
         total[x] = weights[x]
         foreground[x] = 0
-
-
-@vectorised
-def prefetch_tails(words: Words, first: int, ordered: Bytes, matched: Bytes) -> None:
-    """Ask early for the tail words that the row will need, first pixel at index ``first``."""
-    size = words.tail.shape[1] // 2
-    for x in range(ordered.size):
-        begin = (first + x) * 2 * size
-        if matched[x] == DIFFERS:
-            prefetch(words.tail, begin)
-        elif ordered[x] != 0:
-            continue
-        place = int64(words.unsorted[first + x]) & 0xFF
-        place = max(place - HEAD - 1, 0) if place < ALL_SORTED else 0
-        prefetch(words.tail, begin + size + place)
-        prefetch(words.tail, begin + size + place + 8)

@@ -89,6 +89,12 @@ def _prefetch(context: Any, array: Any, index: Any) -> Any:
     return types.none(array, types.int64), codegen
 
 
+_CROSS_WORDS = ((-2, -2), (-2, -1), (-1, -1), (0, -2), (0, -1), (1, -1), (2, -2), (2, -1))
+"""First bytes, (dy, dx), of eight words of four that hold the neighbours of LBSP."""
+_CROSS_ORDER = [8, 9, 10, 13, 18, 20, 21, 22, 0, 2, 7, 12, 19, 24, 26, 31]
+"""Where in those 32 bytes the neighbours lie, in the order of ``lbsp.NEIGHBOURS``."""
+
+
 def _outside_bits(context: Any, values: Any, start: Any, low: Any, high: Any) -> Any:
     """Bit k set where ``values[start + k]`` lies outside [low, high], for 16 bytes, as int64.
 
@@ -118,6 +124,36 @@ def _outside_bits(context: Any, values: Any, start: Any, low: Any, high: Any) ->
     return types.int64(values, types.int64, types.int64, types.int64), codegen
 
 
+def _double_cross(context: Any, planes: Any, channel: Any, y: Any, x: Any, patch: Any, start: Any) -> Any:
+    """The 16 neighbours of a pixel in one channel, in the order of LBSP, into ``patch[start : start + 16]``.
+
+    ``planes`` is a C-contiguous uint8 (3, H, W). Eight words of four bytes, one permutation and one store, so
+    that the vector of :func:`outside_bits` is loaded as it was stored.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        source = context.make_array(signature.args[0])(context, builder, args[0])
+        target = context.make_array(signature.args[4])(context, builder, args[4])
+        byte, number, long = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+        height, width = (builder.extract_value(source.shape, axis) for axis in (1, 2))
+        row = builder.add(builder.mul(args[1], height), args[2])
+        centre = builder.gep(source.data, [builder.add(builder.mul(row, width), args[3])])
+        words = ir.Constant(ir.VectorType(number, 8), ir.Undefined)
+        for place, (down, right) in enumerate(_CROSS_WORDS):
+            shift = builder.add(builder.mul(width, long(down)), long(right))
+            word = builder.load(builder.bitcast(builder.gep(centre, [shift]), number.as_pointer()))
+            word.align = 1
+            words = builder.insert_element(words, word, number(place))
+        loaded = builder.bitcast(words, ir.VectorType(byte, 32))
+        order = ir.Constant(ir.VectorType(number, 16), _CROSS_ORDER)
+        cross = builder.shuffle_vector(loaded, ir.Constant(ir.VectorType(byte, 32), ir.Undefined), order)
+        pointer = builder.bitcast(builder.gep(target.data, [args[5]]), cross.type.as_pointer())
+        builder.store(cross, pointer).align = 1
+        return context.get_dummy_value()
+
+    return types.none(planes, types.int64, types.int64, types.int64, patch, types.int64), codegen
+
+
 int64 = cast(Callable[[Any], int], np.int64)
 """Conversion to a 64-bit integer; to the type checker an ``int``."""
 float32 = cast(Callable[[Any], float], np.float32)
@@ -132,4 +168,5 @@ uint8 = cast(Callable[[Any], int], np.uint8)
 population_count = cast(Callable[[int], int], intrinsic(_population_count))
 prefetch = cast(Callable[[Any, int], None], intrinsic(_prefetch))
 trailing_zeros = cast(Callable[[int], int], intrinsic(_trailing_zeros))
+double_cross = cast(Callable[[Any, int, int, int, Any, int], None], intrinsic(_double_cross))
 outside_bits = cast(Callable[[Any, int, int, int], int], intrinsic(_outside_bits))

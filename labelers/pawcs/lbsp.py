@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spotlabel.labelers.pawcs.jit import (
     compiled,
+    double_cross,
     float32,
     inlined,
     int64,
@@ -38,7 +39,6 @@ NEIGHBOURS = (
 """The double cross, (dy, dx): the ring at distance 1 and the axes and diagonals at distance 2."""
 _ROOTS = np.sqrt(np.arange(4096)).astype(np.uint8)
 """Square roots of small numbers, rounded down."""
-_OFFSETS = np.array(NEIGHBOURS, dtype=np.int64)
 
 
 def threshold_table(ratio: float, offset: int) -> npt.NDArray[np.uint8]:
@@ -149,8 +149,7 @@ def _pack_row(bits: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> None:
 def gather_patch(planes: npt.NDArray[np.uint8], y: int, x: int, patch: npt.NDArray[np.uint8]) -> None:
     """Collect the 16 neighbours of each channel into ``patch``, uint8 (48,)."""
     for channel in range(3):
-        for k in range(16):
-            patch[16 * channel + k] = planes[channel, y + _OFFSETS[k, 0], x + _OFFSETS[k, 1]]
+        double_cross(planes, channel, y, x, patch, 16 * channel)
 
 
 @inlined

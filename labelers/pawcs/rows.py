@@ -85,6 +85,8 @@ class Scratch(NamedTuple):
         ordered: uint8 (W,): the words stand in the order of their weights.
         learns, spreads: uint8 (W,): the pixel was drawn to update a global word or a neighbour.
         foreground: uint8 (W,): no local consensus.
+        hopeful: uint8 (W,), which head words are worth comparing, as bits.
+        places: uint16 (W,), columns of the pixels at hand.
         patch: uint8 (48,), the 16 neighbours of each channel.
         levels: float32 (256,), word weight by evidence level.
         tail: float32 (64,), weights of the tail words.
@@ -106,6 +108,8 @@ class Scratch(NamedTuple):
     learns: Bytes
     spreads: Bytes
     foreground: Bytes
+    hopeful: Bytes
+    places: Shorts
     patch: Bytes
     levels: Floats
     tail: Floats
@@ -152,8 +156,9 @@ def create_scratch(width: int) -> Scratch:
     return Scratch(
         np.zeros((2, width), np.uint8), np.zeros((6, width), np.uint8), np.zeros((3, width), np.uint8),
         longs(), longs(), np.zeros((4, width), np.float32), ints(), bytes_(), np.zeros(width, np.float32),
-        ints(), ints(), bytes_(), bytes_(), bytes_(), bytes_(), bytes_(),
-        np.zeros(48, np.uint8), np.zeros(256, np.float32), np.zeros(64, np.float32),
+        ints(), ints(), bytes_(), bytes_(), bytes_(), bytes_(), bytes_(), bytes_(),
+        np.zeros(width, np.uint16), np.zeros(48, np.uint8), np.zeros(256, np.float32),
+        np.zeros(64, np.float32),
     )  # fmt: skip
 
 

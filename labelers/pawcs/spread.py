@@ -39,22 +39,22 @@ def replace_last_word(words: Words, target: int, pixel: Pixel, tick: Tick) -> No
 
 @inlined
 def spread(
-    words: Words, maps: Maps, pixel: Pixel, target: int, tick: Tick, stream: npt.NDArray[np.uint32]
+    words: Words, maps: Maps, pixel: Pixel, y: int, x: int, tick: Tick, stream: npt.NDArray[np.uint32]
 ) -> None:
     """A background pixel strengthens its like among a neighbour's words, or becomes one (TIP 2016, III-C).
 
     Args:
-        words, maps: the model; words of ``target`` are written.
+        words, maps: the model; the neighbour's words are written.
         pixel: the pixel that spreads.
-        target: row-major index of the neighbour.
+        y, x: the neighbour.
         tick: the current frame.
         stream: of the random numbers.
     """
-    width = maps.raw.shape[1]
-    if maps.held[target // width, target % width] != 0:
+    if maps.held[y, x] != 0:
         return
-    lenient = pixel.flat and maps.raw[target // width, target % width] == 0
-    target_descriptor = maps.descriptor[target // width, target % width]
+    target = y * maps.raw.shape[1] + x
+    lenient = pixel.flat and maps.raw[y, x] == 0
+    target_descriptor = maps.descriptor[y, x]
     count = HEAD + tail_size(words)
     total = float32(0)
     index = 0

@@ -10,8 +10,6 @@ mode all is done at once, in pixel order, as in pybgs.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
@@ -29,65 +27,37 @@ from spotlabel.labelers.pawcs.first_word import (
     match_first,
     may_learn,
     mix_row,
-    prefetch_tails,
     weigh_head,
 )
 from spotlabel.labelers.pawcs.global_words import find_global, learn_global, note_newcomer, replace_global
-from spotlabel.labelers.pawcs.jit import compiled, float32, inlined, int64, population_count
+from spotlabel.labelers.pawcs.jit import compiled, float32, inlined, int64, population_count, prefetch
 from spotlabel.labelers.pawcs.lbsp import RIM, describe_row
-from spotlabel.labelers.pawcs.model import HEAD, GlobalWords, Maps, Pixel, Tick, Words, weight
+from spotlabel.labelers.pawcs.model import (
+    ALL_SORTED,
+    HEAD,
+    GlobalWords,
+    Maps,
+    Pixel,
+    Tick,
+    Words,
+    tail_size,
+    weight,
+)
+from spotlabel.labelers.pawcs.neighbours import ask_neighbour, grant_row
 from spotlabel.labelers.pawcs.order import order_head, order_tail
 from spotlabel.labelers.pawcs.rng import (
-    DRAW_DIRECTION,
     DRAW_LEARN,
     DRAW_REPLACE,
     DRAW_RESCUE,
     DRAW_SPREAD,
     draw,
 )
-from spotlabel.labelers.pawcs.rows import REACH, Newcomers, Rows, Scratch, slot_of
-from spotlabel.labelers.pawcs.settings import Rules
-from spotlabel.labelers.pawcs.spread import replace_last_word, spread
-from spotlabel.labelers.pawcs.words import scan_words
+from spotlabel.labelers.pawcs.rows import REACH, Scratch, slot_of
+from spotlabel.labelers.pawcs.spread import replace_last_word
+from spotlabel.labelers.pawcs.state import AHEAD, Frame, Model, pixel_at
+from spotlabel.labelers.pawcs.words import hopeful_head, light_row, scan_words, settle_light
 
 FOREGROUND = 255
-NEAR = np.array(((-1, 1), (0, 1), (1, 1), (-1, 0), (1, 0), (-1, -1), (0, -1), (1, -1)), np.int64)
-FAR = np.array([(x, y) for y in (2, 1, 0, -1, -2) for x in (-2, -1, 0, 1, 2) if x or y], np.int64)
-
-
-class Model(NamedTuple):
-    """All that the step reads and writes.
-
-    Attributes:
-        words, maps, globals: the model.
-        rows, newcomers: what pixels ask for outside of themselves.
-        rules: parameters.
-    """
-
-    words: Words
-    maps: Maps
-    globals: GlobalWords
-    rows: Rows
-    newcomers: Newcomers
-    rules: Rules
-
-
-class Frame(NamedTuple):
-    """One frame.
-
-    Attributes:
-        planes: uint8 (3, H, W).
-        table: uint8 (256,), similarity thresholds.
-        tick: its number and what goes with it.
-        stream: state of the C library's generator in parity mode, else empty.
-        band: rows per band.
-    """
-
-    planes: npt.NDArray[np.uint8]
-    table: npt.NDArray[np.uint8]
-    tick: Tick
-    stream: npt.NDArray[np.uint32]
-    band: int
 
 
 @compiled
@@ -113,13 +83,16 @@ def step_rows(start: int, stop: int, model: Model, frame: Frame, scratch: Scratc
             model.rows.asked[slot, shift] = 0
         model.newcomers.asked[y] = 0
         model.newcomers.gained[y] = 0
-        for x in range(RIM, width - RIM):
-            if at_once:
-                _look_again(model, frame, scratch, y, x, slot)
-            _step_pixel(model, frame, scratch, y, x, slot, at_once)
+        light_row(model.maps.illumination[y, RIM : width - RIM])
+        if at_once:
+            for x in range(RIM, width - RIM):
+                _step_at_once(model, frame, scratch, y, x, slot)
+        else:
+            _step_row(model, frame, scratch, y, slot)
+        settle_light(model.maps.illumination[y, RIM : width - RIM])
         _adapt(model, frame, scratch, y, slot)
         if y >= start + 2 * REACH and not at_once:
-            _grant_row(y - REACH, model, frame)
+            grant_row(y - REACH, model, frame)
     return flats
 
 
@@ -161,76 +134,125 @@ def _look_at_row(model: Model, frame: Frame, scratch: Scratch, y: int, slot: int
         scratch.learning[here], tick.clock, (1 + tick.cooldown) << int64(tick.bootstrapping),
         tick.bootstrapping, scratch.renewed[here], scratch.descriptor[here], scratch.matched[here],
     )  # fmt: skip
-    prefetch_tails(words, first, scratch.ordered[here], scratch.matched[here])
     begin_row(intra, w0, maps.descriptor[y, here], scratch.total[here], scratch.foreground[here])
     draw_row(tick.key, first, rows.update_rate[slot, here], scratch.learns[here], scratch.spreads[here])
     return flats
 
 
 @inlined
-def _look_again(model: Model, frame: Frame, scratch: Scratch, y: int, x: int, slot: int) -> None:
-    """What neighbour updates granted at once may have changed since the row was looked at."""
-    index = y * model.maps.raw.shape[1] + x
-    for place in range(HEAD):
-        high = model.words.head[index, 2 * place + 1]
-        scratch.weights[place, x] = weight(high, frame.tick.clock, frame.tick.weight_offset)
-    model.rows.needed[slot, x] = scratch.weights[0, x] / (model.maps.distance[y, x] * float32(2))
-    scratch.matched[x] = UNKNOWN
-    scratch.foreground[x] = 0
-
-
-@inlined
-def _pixel(model: Model, frame: Frame, y: int, x: int, slot: int) -> Pixel:
-    """A pixel of a kept row."""
-    rows, tick = model.rows, frame.tick
-    flat = rows.flat[slot, x] != 0
-    return Pixel(
-        y * model.maps.raw.shape[1] + x, x, y, rows.intra[slot, x],
-        int64(frame.planes[0, y, x]), int64(frame.planes[1, y, x]), int64(frame.planes[2, y, x]),
-        flat, int64(rows.colour_limit[slot, x]), int64(rows.descriptor_limit[slot, x]),
-        rows.needed[slot, x],
-        (1 + tick.cooldown) << int64(flat or tick.bootstrapping),
-        int64(rows.update_rate[slot, x]),
-    )  # fmt: skip
-
-
-@inlined
-def _step_pixel(
-    model: Model, frame: Frame, scratch: Scratch, y: int, x: int, slot: int, at_once: bool
-) -> None:
-    """Segment one pixel, let it learn, note or do what it wants elsewhere."""
+def _step_at_once(model: Model, frame: Frame, scratch: Scratch, y: int, x: int, slot: int) -> None:
+    """Segment one pixel and do all that it wants elsewhere, before the next one's turn."""
     words, maps, tick = model.words, model.maps, frame.tick
-    pixel = _pixel(model, frame, y, x, slot)
-    if scratch.matched[x] == MATCHES:
-        words.head[pixel.number, 1] = scratch.renewed[x]
-        if scratch.ordered[x] == 0:
+    for place in range(HEAD):  # neighbour updates may have changed them since the row was looked at
+        high = words.head[y * maps.raw.shape[1] + x, 2 * place + 1]
+        scratch.weights[place, x] = weight(high, tick.clock, tick.weight_offset)
+    model.rows.needed[slot, x] = scratch.weights[0, x] / (maps.distance[y, x] * float32(2))
+    pixel = pixel_at(model, frame, y, x, slot)
+    scratch.matched[x] = UNKNOWN
+    _scan_pixel(model, frame, scratch, pixel, hopeful_head(words, pixel))
+    scratch.foreground[x] = scratch.total[x] < pixel.needed
+    if tick.with_level:
+        _note_level(model, frame, scratch, pixel)
+    if scratch.foreground[x] != 0:
+        _treat_foreground(words, maps, model.globals, pixel, tick, scratch.total[x], frame.stream)
+    elif _drawn(pixel, frame, DRAW_LEARN):
+        _learn_globally(model, frame, pixel, scratch.total[x], True)
+    if tick.moving or (maps.raw[y, x] == 0 and _drawn(pixel, frame, DRAW_SPREAD)):
+        ask_neighbour(model, frame, pixel, slot, True)
+    maps.descriptor[y, x] = pixel.descriptor
+
+
+@inlined
+def _step_row(model: Model, frame: Frame, scratch: Scratch, y: int, slot: int) -> None:
+    """Segment a row of pixels, let them learn, note what they want elsewhere.
+
+    One pass for each kind of work, over the pixels that have it: no branch depends on which those are.
+    """
+    words, maps, tick, places = model.words, model.maps, frame.tick, scratch.places
+    width = maps.raw.shape[1]
+    count = 0
+    for x in range(RIM, width - RIM):
+        places[count] = x
+        count += int64(scratch.matched[x] != MATCHES or scratch.ordered[x] == 0)
+        place = y * width + x
+        words.head[place, 1] = scratch.renewed[x] if scratch.matched[x] == MATCHES else words.head[place, 1]
+    for k in range(min(AHEAD, count)):
+        _look_ahead(model, frame, scratch, y, int64(places[k]), slot)
+    for k in range(count):
+        if k + AHEAD < count:
+            _look_ahead(model, frame, scratch, y, int64(places[k + AHEAD]), slot)
+        x = int64(places[k])
+        pixel = pixel_at(model, frame, y, x, slot)
+        if scratch.matched[x] == MATCHES:
             last_weight = order_head(words, pixel.number, 1, scratch.weights, x, scratch.weights[0, x])
             order_tail(words, pixel.number, tick, scratch.tail, last_weight)
-    else:
-        total, colour, descriptor = scan_words(
-            words, maps, pixel, tick, frame.planes, frame.table, scratch,
-            int64(scratch.matched[x] == DIFFERS), frame.stream,
-        )  # fmt: skip
-        scratch.total[x], scratch.colour[x], scratch.descriptor[x] = total, colour, descriptor
-    if scratch.total[x] < pixel.needed:
-        scratch.foreground[x] = 1
+        else:
+            _scan_pixel(model, frame, scratch, pixel, int64(scratch.hopeful[x]))
+    count = 0
+    for x in range(RIM, width - RIM):
+        foreground = scratch.total[x] < model.rows.needed[slot, x]
+        scratch.foreground[x] = foreground
+        places[count] = x
+        count += int64(foreground or scratch.learns[x] != 0)
         if tick.with_level:
-            maps.level[y, x] = foreground_level(words, pixel, tick, frame.planes, frame.table, scratch)
-        _treat_foreground(words, maps, model.globals, pixel, tick, scratch.total[x], frame.stream)
+            _note_level(model, frame, scratch, pixel_at(model, frame, y, x, slot))
+    for k in range(count):
+        x = int64(places[k])
+        pixel = pixel_at(model, frame, y, x, slot)
+        if scratch.foreground[x] != 0:
+            _treat_foreground(words, maps, model.globals, pixel, tick, scratch.total[x], frame.stream)
+        else:
+            _learn_globally(model, frame, pixel, scratch.total[x], False)
+    count = 0
+    for x in range(RIM, width - RIM):
+        places[count] = x
+        count += int64(tick.moving or (maps.raw[y, x] == 0 and scratch.spreads[x] != 0))
+    for k in range(count):
+        ask_neighbour(model, frame, pixel_at(model, frame, y, int64(places[k]), slot), slot, False)
+
+
+@inlined
+def _look_ahead(model: Model, frame: Frame, scratch: Scratch, y: int, x: int, slot: int) -> None:
+    """Tell which head words are worth comparing, and ask early for the tail words that will be needed."""
+    words, pixel = model.words, pixel_at(model, frame, y, x, slot)
+    size = tail_size(words)
+    begin = pixel.number * 2 * size
+    if scratch.matched[x] != MATCHES:
+        hopeful = hopeful_head(words, pixel)
+        scratch.hopeful[x] = hopeful
+        promise = float32(0)
+        for index in range(int64(scratch.matched[x] == DIFFERS), HEAD):
+            promise += scratch.weights[index, x] if hopeful >> index & 1 != 0 else float32(0)
+        if promise < pixel.needed:
+            for line in range(0, 2 * size, 8):
+                prefetch(words.tail, begin + line)
+            return
+    place = int64(words.unsorted[pixel.number]) & 0xFF
+    place = max(place - HEAD - 1, 0) if place < ALL_SORTED else 0
+    prefetch(words.tail, begin + size + place)
+    prefetch(words.tail, begin + size + place + 8)
+
+
+@inlined
+def _scan_pixel(model: Model, frame: Frame, scratch: Scratch, pixel: Pixel, hopeful: int) -> None:
+    """Compare a pixel with its words."""
+    x = pixel.x
+    total, colour, descriptor = scan_words(
+        model.words, model.maps, pixel, frame.tick, frame.planes, frame.table, scratch,
+        int64(scratch.matched[x] == DIFFERS), hopeful, frame.stream,
+    )  # fmt: skip
+    scratch.total[x], scratch.colour[x], scratch.descriptor[x] = total, colour, descriptor
+
+
+@inlined
+def _note_level(model: Model, frame: Frame, scratch: Scratch, pixel: Pixel) -> None:
+    """Distance evidence of a pixel."""
+    x, words, tick = pixel.x, model.words, frame.tick
+    if scratch.foreground[x] != 0:
+        level = foreground_level(words, pixel, tick, frame.planes, frame.table, scratch)
     else:
-        if tick.with_level:
-            maps.level[y, x] = background_level(pixel, int64(scratch.colour[x]), int64(scratch.descriptor[x]))
-        maps.raw[y, x] = 0
-        if _drawn(pixel, frame, DRAW_LEARN) if at_once else scratch.learns[x] != 0:
-            _learn_globally(model, frame, pixel, scratch.total[x], at_once)
-    if tick.moving or (
-        maps.raw[y, x] == 0 and (_drawn(pixel, frame, DRAW_SPREAD) if at_once else scratch.spreads[x] != 0)
-    ):
-        _ask_neighbour(model, frame, pixel, slot, at_once)
-    if maps.illumination[y, x] > 0:
-        maps.illumination[y, x] -= 1
-    if at_once:
-        maps.descriptor[y, x] = pixel.descriptor
+        level = background_level(pixel, int64(scratch.colour[x]), int64(scratch.descriptor[x]))
+    model.maps.level[pixel.y, x] = level
 
 
 @inlined
@@ -280,26 +302,6 @@ def _learn_globally(model: Model, frame: Frame, pixel: Pixel, total: float, at_o
 
 
 @inlined
-def _ask_neighbour(model: Model, frame: Frame, pixel: Pixel, slot: int, at_once: bool) -> None:
-    """Choose a neighbour to spread to; spread at once or note it."""
-    height, width = model.maps.raw.shape
-    if pixel.flat or frame.tick.moving:
-        shift = FAR[draw(24, frame.stream, frame.tick.key, pixel.number, DRAW_DIRECTION)]
-    else:
-        shift = NEAR[draw(8, frame.stream, frame.tick.key, pixel.number, DRAW_DIRECTION)]
-    x = min(max(pixel.x + shift[0], RIM), width - RIM - 1)
-    y = min(max(pixel.y + shift[1], RIM), height - RIM - 1)
-    if at_once:
-        spread(model.words, model.maps, pixel, y * width + x, frame.tick, frame.stream)
-        return
-    down = y - pixel.y + REACH
-    place = model.rows.asked[slot, down]
-    model.rows.askers[slot, down, place] = pixel.x
-    model.rows.targets[slot, down, place] = x
-    model.rows.asked[slot, down] = place + 1
-
-
-@inlined
 def _adapt(model: Model, frame: Frame, scratch: Scratch, y: int, slot: int) -> None:
     """Row-wise passes after the pixels' turn: the feedback."""
     maps, rows, tick, rules = model.maps, model.rows, frame.tick, model.rules
@@ -322,22 +324,9 @@ def _adapt(model: Model, frame: Frame, scratch: Scratch, y: int, slot: int) -> N
     )  # fmt: skip
 
 
-@inlined
-def _grant_row(row: int, model: Model, frame: Frame) -> None:
-    """Grant the neighbour updates whose targets lie in a row, in the askers' order."""
-    height, width = model.maps.raw.shape
-    for y in range(max(row - REACH, RIM), min(row + REACH + 1, height - RIM)):
-        slot = slot_of(y, height, frame.band)
-        down = row - y + REACH
-        for place in range(model.rows.asked[slot, down]):
-            pixel = _pixel(model, frame, y, int64(model.rows.askers[slot, down, place]), slot)
-            target = row * width + int64(model.rows.targets[slot, down, place])
-            spread(model.words, model.maps, pixel, target, frame.tick, frame.stream)
-
-
 @compiled
 def grant_edges(start: int, stop: int, model: Model, frame: Frame) -> None:
     """Phase two: the neighbour updates whose targets lie in the outer rows of the band start..stop-1."""
     for row in range(start, stop):
         if row < start + REACH or row >= stop - REACH:
-            _grant_row(row, model, frame)
+            grant_row(row, model, frame)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.pawcs.jit import compiled, float32, inlined, int64, trailing_zeros, vectorised
+from spotlabel.labelers.pawcs.jit import compiled, float32, inlined, int64, trailing_zeros, uint8, vectorised
 from spotlabel.labelers.pawcs.lbsp import (
     DESCRIPTOR_BITS,
     MAX_COLOUR_DISTANCE,
@@ -19,6 +19,7 @@ from spotlabel.labelers.pawcs.lbsp import (
 from spotlabel.labelers.pawcs.model import (
     BITS_48,
     HEAD,
+    Bytes,
     Longs,
     Maps,
     Pixel,
@@ -46,6 +47,8 @@ HEAVIEST = float32(np.finfo(np.float32).max)
 FULL_WEIGHT = float32(1)
 """A word that weighs as much counts no further occurrences."""
 
+LIT = 4
+"""Beside an illumination counter: it was not 0 when its pixel's turn came."""
 NO_MATCH = 255
 """Descriptor distance of a word that does not match."""
 
@@ -60,6 +63,7 @@ def scan_words(
     table: npt.NDArray[np.uint8],
     scratch: Scratch,
     index: int,
+    hopeful: int,
     stream: npt.NDArray[np.uint32],
 ) -> tuple[float, int, int]:
     """Compare a pixel with its words, best first, until enough weight agrees (WACV 2015, section 3.2).
@@ -75,6 +79,7 @@ def scan_words(
         table: similarity thresholds.
         scratch: ``weights`` are those of the head; ``patch`` and ``tail`` are written.
         index: 1 if the best word is known not to match, else 0.
+        hopeful: of :func:`hopeful_head`.
         stream: of the random numbers.
 
     Returns:
@@ -88,7 +93,7 @@ def scan_words(
     while index < HEAD and total < pixel.needed:
         low, high = words.head[pixel.number, 2 * index], words.head[pixel.number, 2 * index + 1]
         word_weight = scratch.weights[index, pixel.x]
-        if may_match(pixel, low, high):
+        if hopeful >> index & 1 != 0:
             low, high, mix, distance = compare_word(
                 maps, pixel, tick, table, scratch.patch, index, low, high, word_weight, stream
             )
@@ -170,11 +175,21 @@ def _scan_tail(
 
 
 @inlined
+def hopeful_head(words: Words, pixel: Pixel) -> int:
+    """Places of the head words that pass :func:`may_match`, as bits."""
+    found = int64(0)
+    for index in range(HEAD):
+        low, high = words.head[pixel.number, 2 * index], words.head[pixel.number, 2 * index + 1]
+        found |= int64(may_match(pixel, low, high)) << index
+    return found
+
+
+@inlined
 def may_match(pixel: Pixel, low: int, high: int) -> bool:
     """Whether a word passes the cheap tests: bounds of its mix and descriptor distance."""
     l1 = colour_l1(pixel.c0, pixel.c1, pixel.c2, (low >> 48) & 0xFF, (low >> 56) & 0xFF, high & 0xFF)
     intra = hamming(pixel.descriptor, low & BITS_48)
-    return l1 // 2 <= pixel.colour_limit and intra // 2 <= pixel.descriptor_limit
+    return (l1 // 2 <= pixel.colour_limit) & (intra // 2 <= pixel.descriptor_limit)
 
 
 @vectorised
@@ -254,11 +269,26 @@ def _takes_illumination(
     y, x = pixel.y, pixel.x
     if (maps.unstable[y, x] != 0 and not pixel.flat) or maps.held[y, x] != 0:
         return False
-    rate = pixel.update_rate // 2 + 1 if maps.illumination[y, x] != 0 else pixel.update_rate
+    rate = pixel.update_rate // 2 + 1 if maps.illumination[y, x] & LIT != 0 else pixel.update_rate
     if draw(rate, stream, tick.key, pixel.number, index) != 0:
         return False
     width = maps.illumination.shape[1]
     maps.illumination[y, x - 1] = 1 if x > 2 else 0
-    maps.illumination[y, x + 1] = 1 if x < width - 3 else 0
-    maps.illumination[y, x] = 2
+    maps.illumination[y, x + 1] = LIT if x < width - 3 else 0
+    maps.illumination[y, x] = LIT | 1
     return True
+
+
+@vectorised
+def light_row(illumination: Bytes) -> None:
+    """Count down the illumination counters of a row; LIT keeps which were not 0."""
+    for x in range(illumination.size):
+        counter = illumination[x]
+        illumination[x] = uint8(counter - 1 | LIT) if counter > 0 else uint8(0)
+
+
+@vectorised
+def settle_light(illumination: Bytes) -> None:
+    """Drop LIT from the counters of a row."""
+    for x in range(illumination.size):
+        illumination[x] = uint8(illumination[x] & ~LIT)

@@ -9,11 +9,11 @@ from spotlabel.labelers.pawcs.feedback import adapt_row, judge_row, observe_row
 from spotlabel.labelers.pawcs.jit import int64
 from spotlabel.labelers.pawcs.lbsp import RIM
 from spotlabel.labelers.pawcs.model import Bytes, Maps, Pixel, Tick
+from spotlabel.labelers.pawcs.neighbours import FAR, NEAR
 from spotlabel.labelers.pawcs.rng import DRAW_DIRECTION, DRAW_SPREAD, chance, draw
 from spotlabel.labelers.pawcs.rows import REACH
 from spotlabel.labelers.pawcs.settings import Rules
 from spotlabel.labelers.pawcs.spread import spread
-from spotlabel.labelers.pawcs.step import FAR, NEAR
 
 
 def adapt(
@@ -76,4 +76,4 @@ def grant(
         for asker_x in range(max(x - REACH, RIM), min(x + REACH + 1, width - RIM)):
             if findings.target[asker_y * width + asker_x] == number:
                 pixel = pixel_of(states, maps, planes, tick, asker_y, asker_x)
-                spread(words, maps, pixel, number, tick, stream)
+                spread(words, maps, pixel, y, x, tick, stream)

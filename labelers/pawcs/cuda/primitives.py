@@ -18,9 +18,11 @@ if not config.ENABLE_CUDASIM:
 
 from spotlabel.labelers.pawcs.cuda.views import Local
 from spotlabel.labelers.pawcs.jit import int64
+from spotlabel.labelers.pawcs.lbsp import NEIGHBOURS
 from spotlabel.labelers.pawcs.model import HEAD, Maps, Pixel, Tick
 from spotlabel.labelers.pawcs.rng import _DRAWS_PER_PIXEL, _GAMMA, _SHIFTS, _mix
 
+_OFFSETS = np.array(NEIGHBOURS, np.int64)
 Functions: TypeAlias = dict[str, Callable[..., Any]]
 
 
@@ -55,6 +57,13 @@ def _outside_bits(values: Any, start: int, low: int, high: int) -> int:
         if value < low or value > high:
             bits |= int64(1) << int64(k)
     return bits
+
+
+def _gather_patch(planes: Any, y: int, x: int, patch: Any) -> None:
+    """Collect the 16 neighbours of each channel into ``patch``, byte by byte."""
+    for channel in range(3):
+        for k in range(16):
+            patch[16 * channel + k] = planes[channel, y + _OFFSETS[k, 0], x + _OFFSETS[k, 1]]
 
 
 def _tail_size(words: Local) -> int:
@@ -100,6 +109,7 @@ _MACHINE: Functions = {
 }
 REPLACED: Functions = {
     "outside_bits": _outside_bits,
+    "gather_patch": _gather_patch,
     "tail_size": _tail_size,
     "word_low": _word_low,
     "word_high": _word_high,
