@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import cv2
 import numpy as np
@@ -33,8 +33,10 @@ from spotlabel.labelers.pawcs.settings import PawcsSettings, Rules
 from spotlabel.labelers.pawcs.state import Frame, Model
 from spotlabel.labelers.pawcs.step import grant_edges, step_rows
 
+T = TypeVar("T")
+
 MIN_SIDE = 16
-_BANDS_PER_THREAD = 4
+_BANDS_PER_THREAD = 8
 _RECOUNT_PERIOD = 32
 _DISTORTION_SHARE = 10
 _SALT_STEP, _SALT_REFRESH = 1, 2
@@ -142,17 +144,28 @@ class PawcsEngine:
         self._planes = _planes(image)
         self._advance_clock()
         tick = self._tick()
+        change = self._aside(lambda: self._watch(image, tick))
         band = self._bands[0][1] - self._bands[0][0]
         frame = Frame(self._planes, self._sensitivity.table, tick, self._stream, band)
         flat = sum(self._over_bands(lambda start, stop: self._step(start, stop, frame)))
         if self._stream.size == 0:
             self._over_bands(lambda start, stop: grant_edges(start, stop, self._model, frame))
+        cleaned = self._aside(lambda: clean(self._maps.raw, self._median))
+        if self._stream.size == 0:
             touched = np.empty((self._newcomers.asked.sum(), 2), np.int64)
             replace_newcomers(self._globals, self._newcomers, self._planes, self._maps.descriptor, touched)
         self._refine_globals(tick)
-        mask = self._finish_masks(tick)
-        self._check_frame(image, flat, tick)
+        mask = self._finish_masks(tick, cleaned.result())
+        self._check_frame(change.result(), flat, tick)
         return mask
+
+    def _aside(self, task: Callable[[], T]) -> Future[T]:
+        """Do something beside what follows, on the pool if there is one; else at once."""
+        if self._pool is not None:
+            return self._pool.submit(task)
+        done: Future[T] = Future()
+        done.set_result(task())
+        return done
 
     def _over_bands(self, task: Callable[[int, int], int | None]) -> list[int]:
         """Run a task over all bands of rows, on the pool if there is one."""
@@ -200,13 +213,12 @@ class PawcsEngine:
         scratch = np.empty((self._globals.maps.shape[2], self._globals.totals.size), np.int32)
         order_globals(self._globals, start, stop, self._maps.raw.shape[1], scratch)
 
-    def _finish_masks(self, tick: Tick) -> npt.NDArray[np.uint8]:
-        """Final mask, blinking pixels, running means of the final mask."""
+    def _finish_masks(self, tick: Tick, mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Blinking pixels and running means of the final mask, which it returns."""
         maps, blink = self._maps, self._blink
         change = maps.raw ^ blink[0]
         np.bitwise_or(change, blink[1], out=maps.blinking)
         blink[0], blink[1] = maps.raw, change
-        mask = clean(maps.raw, self._median)
         maps.last_mask[:] = mask
         maps.blinking[:] &= blink[2]
         np.bitwise_not(dilate(mask), out=blink[2])
@@ -218,13 +230,16 @@ class PawcsEngine:
             )
         return mask
 
-    def _check_frame(self, image: npt.NDArray[np.uint8], flat: int, tick: Tick) -> None:
+    def _watch(self, image: npt.NDArray[np.uint8], tick: Tick) -> float:
+        """How much the scene as a whole changes."""
+        return self._scene.update(image, float(tick.blend_long), float(tick.blend_short))
+
+    def _check_frame(self, change: float, flat: int, tick: Tick) -> None:
         """Frame-level checks: descriptor sensitivity, moving camera, sudden change."""
         settings = self._settings
         height, width = self._maps.raw.shape
         modelled = (height - 2 * RIM) * (width - 2 * RIM)
         self._sensitivity.adapt((modelled - flat) / modelled)
-        change = self._scene.update(image, float(tick.blend_long), float(tick.blend_short))
         self._watching = self._watching or change >= 2 * settings.reset_difference
         if self._watching or self._moving:
             if self._frame % settings.bootstrap == 0:

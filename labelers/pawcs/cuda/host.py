@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from spotlabel.labelers.pawcs.engine import PawcsEngine, _planes
 from spotlabel.labelers.pawcs.model import CLOCK_LIMIT, GlobalWords, Maps, Tick, Words, create_words
+from spotlabel.labelers.pawcs.postprocess import clean
 from spotlabel.labelers.pawcs.settings import PawcsSettings, Rules
 
 
@@ -113,8 +114,8 @@ class HostVideo(PawcsEngine):
             uint8 (H, W), 0 or 255; the final mask.
         """
         self._refine_globals(tick)
-        mask = self._finish_masks(tick)
-        self._check_frame(image, flat, tick)
+        mask = self._finish_masks(tick, clean(self._maps.raw, self._median))
+        self._check_frame(self._watch(image, tick), flat, tick)
         return mask
 
     def _drop_words(self) -> None:
@@ -145,8 +146,8 @@ class HostVideo(PawcsEngine):
         if self._link is None or self._words.head.size > 0:  # while the host holds the model
             super()._order_globals(start, stop)
 
-    def _check_frame(self, image: npt.NDArray[np.uint8], flat: int, tick: Tick) -> None:
-        super()._check_frame(image, flat, tick)
+    def _check_frame(self, change: float, flat: int, tick: Tick) -> None:
+        super()._check_frame(change, flat, tick)
         if self._link is not None and self._words.head.size > 0:  # rebuilt
             self.attach(self._link)
 
