@@ -40,7 +40,8 @@ class CameraMotion:
     """Motion of the background from one frame to another.
 
     Attributes:
-        homography: float64 (3, 3), px of the first frame to px of the second, ``h[2, 2] = 1``.
+        homography: float64 (3, 3), px of the first frame to px of the second; ``h[2, 2]`` is 1, or -1 where
+            the camera has turned so far that the first frame's corner lies behind it (:func:`in_front`).
         known: false if what is outside the boxes did not tell; the homography is then the identity.
     """
 
@@ -151,6 +152,16 @@ def moved(points: Points, homography: Matrix) -> Points:
     )
 
 
+def in_front(homography: Matrix, shape: tuple[int, ...]) -> bool:
+    """Whether the camera has all of an image of height and width ``shape`` before it.
+
+    Of what lies behind the camera a homography makes a picture too, upside down.
+    """
+    height, width = shape[:2]
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]])
+    return bool((corners @ homography[2] > 0).all())
+
+
 def _cells(points: Points, shape: tuple[int, ...]) -> int:
     """In how many cells of the image points (N, 2) lie."""
     place = (points * CELLS / [shape[1], shape[0]]).astype(int).clip(0, CELLS - 1)
@@ -183,5 +194,5 @@ def _plausible(homography: Matrix, shape: tuple[int, ...]) -> bool:
 
 
 def _normalised(homography: npt.NDArray[np.floating]) -> Matrix:
-    """Scaled so that the last element is 1."""
-    return np.asarray(homography / homography[2, 2], np.float64)
+    """Scaled so that the last element is 1 or -1: its sign tells what is in front of the camera."""
+    return np.asarray(homography / abs(homography[2, 2]), np.float64)

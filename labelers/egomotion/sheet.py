@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spotlabel.labelers.egomotion.camera import Matrix
+from spotlabel.labelers.egomotion.camera import Matrix, in_front
 from spotlabel.labelers.egomotion.residual import Place
 from spotlabel.labelers.egomotion.window import View
 
@@ -90,6 +90,9 @@ class Sheet:
         sheet = np.zeros(self.shape, np.uint8)
         images = [(view.background, homography)] * len(self._patches)
         self._warp(sheet, images, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+        for to_frame, slot in zip(self._to_frame, self.wide_slots, strict=True):
+            if not in_front(homography @ to_frame, sheet[slot].shape):
+                sheet[slot] = 0
         return np.asarray(sheet > 0, np.bool_)
 
     def _warp(

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from spotlabel.labelers.egomotion.background import background_differences, reference_frames
-from spotlabel.labelers.egomotion.corners import quickly_tracked_corners
+from spotlabel.labelers.egomotion.camera import moved
+from spotlabel.labelers.egomotion.corners import Tracking, quickly_tracked_corners
 from spotlabel.labelers.egomotion.distant import Timeline
 from spotlabel.labelers.egomotion.egoflow_cut import EgoflowCut, EgoflowCutSettings
 from spotlabel.labelers.egomotion.sheet import Patch
 from spotlabel.labelers.egomotion.window import views, windows
 from spotlabel.labelers.errors import LabelerError
 from tests.helpers.clips import run
-from tests.helpers.moving_scenes import RESTING, Scene, turning
+from tests.helpers.moving_scenes import HEIGHT, RESTING, WIDTH, Scene, turning
 
 PAN = turning(0.3, pan=(1.5, 1.0))
 COUNT = 15
@@ -85,6 +86,28 @@ def test_what_near_frames_have_shown_no_far_frame_changes():
         assert np.array_equal(both.difference[around], alone.difference[around])
         told += np.count_nonzero(both.seen & ~alone.seen)
     assert told > 1000
+
+
+def yawing(degrees: float) -> Tracking:
+    """The tracking of a camera that turns so far to the left with each frame; it sees 60 degrees."""
+    middle, turn = np.array([WIDTH / 2, HEIGHT / 2]), np.radians(degrees)
+    lens = np.array([[np.sqrt(3) * middle[0], 0, middle[0]], [0, np.sqrt(3) * middle[0], middle[1]], [0, 0, 1]])
+    turned = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
+    places = np.mgrid[0:WIDTH:12, 0:HEIGHT:12].reshape(2, -1).T.astype(np.float32)
+    arrived = moved(places, lens @ turned @ np.linalg.inv(lens))
+    return lambda start, end, background: (places, arrived)
+
+
+@pytest.mark.parametrize("degrees", [15, -15])
+def test_a_camera_that_has_turned_round_sees_nothing_of_what_was_in_front(degrees):
+    scene, patch = Scene(RESTING, count=15), Patch(np.s_[0:HEIGHT, 0:WIDTH], (HEIGHT, WIDTH))
+    line = Timeline(scene, 2, 14, 0.05, yawing(degrees))
+    for index, window in enumerate(windows(line, 2)):
+        distant = line.around(index)
+        assert len(distant) == 15 - len(window.views)
+        for one in distant:
+            (behind,) = background_differences(window.view, [patch], [], [one])
+            assert behind.seen.any() == (15 * abs(one.view.frame.number - index) < 60)
 
 
 class Vanishing(Scene):
