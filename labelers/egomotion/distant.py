@@ -8,6 +8,7 @@ between, the motion of the camera is all that is kept.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 from spotlabel.labelers.base import Clip, ClipFrame
 from spotlabel.labelers.egomotion.background import Reference
@@ -36,7 +37,8 @@ class Timeline:
         self._clip, self._reach, self._far, self._dilation = clip, reach, far, dilation
         self._ahead, self._every = max(0, far - reach), max(1, reach // 2)
         second = clip.sampled(1) if self._ahead else clip
-        self._scout = enumerate(views(clip, dilation, tracking, second))
+        self._second = views(clip, dilation, tracking, second)
+        self._scout = enumerate(self._second)
         self._met = -1
         self._numbers: dict[int, int] = {}
         self._steps: dict[int, tuple[CameraMotion, float]] = {}
@@ -48,17 +50,24 @@ class Timeline:
         Raises:
             LabelerError: the second pass has met other frames.
         """
-        if not self._ahead:
-            for index, view in self._scout:
-                self._note(index, view)
-                yield view
-            return
+        with closing(self._second):  # an error would keep it, and what reads ahead for it
+            yield from self._following() if self._ahead else self._alone()
+
+    def _alone(self) -> Iterator[View]:
+        for index, view in self._scout:
+            self._note(index, view)
+            yield view
+
+    def _following(self) -> Iterator[View]:
+        index = -1
         for index, frame in enumerate(self._clip):
             while self._met < index + self._ahead and (found := next(self._scout, None)):
                 self._note(*found)
             if index > self._met or self._numbers[index] != frame.number:
                 raise LabelerError(f"frame {frame.number}: {_CHANGED}")
             yield self._kept.get(index) or self._again(index, frame)
+        if self._met > index:
+            raise LabelerError(f"frame {self._numbers[index + 1]}: {_CHANGED}")
 
     def around(self, index: int) -> list[Reference]:
         """Views further than ``reach`` from one, as far as the camera's motion to them is known.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -120,7 +120,7 @@ def views(
     dilation: float,
     tracking: Tracking = tracked_corners,
     frames: Iterable[ClipFrame] | None = None,
-) -> Iterator[View]:
+) -> Generator[View]:
     """Every frame with the camera's motion from the one before.
 
     Args:

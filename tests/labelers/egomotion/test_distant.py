@@ -111,12 +111,48 @@ def test_a_camera_that_has_turned_round_sees_nothing_of_what_was_in_front(degree
 
 
 class Vanishing(Scene):
-    """A scene of which the pass that samples reads one frame less."""
+    """A scene of which one of the passes lacks a frame."""
+
+    lacks, lacks_ahead = 99, 99
+
+    def __iter__(self):
+        return iter(self.frames[: self.lacks] + self.frames[self.lacks + 1 :])
 
     def sampled(self, every):
-        return iter(self.frames[:5] + self.frames[6:])
+        return iter(self.frames[: self.lacks_ahead] + self.frames[self.lacks_ahead + 1 :])
 
 
-def test_passes_that_differ_are_an_error():
-    with pytest.raises(LabelerError, match=r"frame 5: was read in one of two passes only"):
-        run(EgoflowCut, Vanishing(PAN, count=12))
+@pytest.mark.parametrize(
+    ("which", "frame", "told"),
+    [("lacks_ahead", 5, 5), ("lacks_ahead", 11, 11), ("lacks", 5, 6), ("lacks", 11, 11)],
+)
+def test_passes_that_differ_are_an_error(which, frame, told):
+    scene = Vanishing(PAN, count=12)
+    setattr(scene, which, frame)
+    with pytest.raises(LabelerError, match=rf"frame {told}: was read in one of two passes only"):
+        list(timeline(scene, 3, 9))
+
+
+class Watched(Scene):
+    """A scene that counts the passes that have come to an end."""
+
+    ended = 0
+
+    def __iter__(self):
+        try:
+            yield from self.frames
+        finally:
+            self.ended += 1
+
+    def sampled(self, every):
+        return iter(self)
+
+
+@pytest.mark.parametrize("far", [3, 9])
+def test_an_error_ends_both_passes_however_long_it_is_kept(far):
+    scene = Watched(RESTING, count=12)
+    line = timeline(scene, 3, far)
+    with pytest.raises(ZeroDivisionError):
+        for index, _ in enumerate(windows(line, 3)):
+            line.around(1 // (2 - index))
+    assert scene.ended == 1 + (far > 3)
