@@ -62,10 +62,15 @@ class Reference:
 
 def reference_frames(window: Window, reach: int) -> list[Reference]:
     """Frames at 1/6, 1/3, 2/3 and all of ``reach`` on both sides, as far as there are and motion is known."""
+    motions = [(index, window.motion_to(index)) for index in reference_indices(window, reach)]
+    return [Reference(window.views[index], motion.homography) for index, motion in motions if motion.known]
+
+
+def reference_indices(window: Window, reach: int) -> list[int]:
+    """Where in a window the frames of :func:`reference_frames` are, whether motion is known or not."""
     distances = sorted({max(1, round(reach * share)) for share in (1 / 6, 1 / 3, 2 / 3, 1)})
     indices = [window.middle + sign * distance for distance, sign in product(distances, (-1, 1))]
-    motions = [(index, window.motion_to(index)) for index in indices if 0 <= index < len(window.views)]
-    return [Reference(window.views[index], motion.homography) for index, motion in motions if motion.known]
+    return [index for index in indices if 0 <= index < len(window.views)]
 
 
 def background_differences(

@@ -21,6 +21,7 @@ from spotlabel.labelers.egomotion.background import (
     Reference,
     background_differences,
     reference_frames,
+    reference_indices,
 )
 from spotlabel.labelers.egomotion.corners import quickly_tracked_corners
 from spotlabel.labelers.egomotion.distant import Timeline
@@ -35,6 +36,8 @@ RING = 0.15
 MIN_RING = 12
 FULLEST = 0.85
 """More of a box inside the image hardly any object fills; what fills all of it is a flood."""
+TOO_SHORT = "the clip is too short for a frame to compare with, a sixth of `reach` away or more,"
+"""What is said of frames for which a shorter ``reach`` would have served."""
 
 
 class EgoflowCutSettings(Settings):
@@ -46,7 +49,7 @@ class EgoflowCutSettings(Settings):
     """How far, in frames, to look for the background behind a box; so many frames on either side are held."""
     far: int = Field(36, ge=0, le=1000)
     """How far, in frames, to look for what no frame within ``reach`` has shown: at frames half of ``reach``
-    from each other, the only ones beyond it that are held. 0 looks no further than ``reach``."""
+    from each other, the only ones beyond it that are held. 0, as all up to ``reach``, looks no further."""
     most_pixels: int = Field(40_000, ge=1_000, le=4_000_000)
     """Boxes with more pixels than that, surroundings included, are worked on at a coarser scale."""
     most_in_all: int = Field(70_000, ge=1_000)
@@ -72,18 +75,23 @@ class EgoflowCut:
         """Yield true inside the outlines; false outside the boxes.
 
         Where the camera's motion is unknown, colour alone decides, and a warning says for how many
-        frames. In a clip of one frame it does so too.
+        frames; another one, for how many the clip is too short. In a clip of one frame it does so too.
         """
-        plain = Tally(CAMERA_MOTION_UNKNOWN, "these have outlines by colour alone")
+        plain, lonely = (
+            Tally(what, "these have outlines by colour alone") for what in (CAMERA_MOTION_UNKNOWN, TOO_SHORT)
+        )
         reach, far, dilation = self._settings.reach, self._settings.far, self._settings.dilation
         timeline = Timeline(clip, reach, far, dilation, quickly_tracked_corners)
         for index, window in enumerate(windows(timeline, reach)):
             references, distant = reference_frames(window, reach), timeline.around(index)
             if len(window.views) > 1:
-                plain.count(window.view.frame.number, not references)
+                alone = not reference_indices(window, reach)
+                plain.count(window.view.frame.number, not references and not alone)
+                lonely.count(window.view.frame.number, alone)
             mask, (seen, flooded) = self._outlines(window.view, references, distant)
             yield Evidence(mask, figures={"seen": seen, "flooded": flooded})
         plain.report(self.name)
+        lonely.report(self.name)
 
     def _outlines(
         self, view: View, references: list[Reference], distant: list[Reference]

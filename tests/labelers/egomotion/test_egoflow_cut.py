@@ -84,13 +84,26 @@ def test_what_never_moves_has_no_scene_behind_and_is_cut_by_colour():
 
 
 def test_colour_decides_where_boxes_hide_the_background(caplog):
-    scene = Scene(CAMERAS["pan"], count=3)
+    scene = Scene(CAMERAS["pan"], count=4)
     most = np.array([[4, 4, WIDTH - 4, 176], scene.frames[0].boxes[0]], np.float32)
     scene.frames = [ClipFrame(f.number, f.image, most) for f in scene.frames]
     with caplog.at_level(logging.WARNING, logger="spotlabel"):
         run(EgoflowCut, scene)
     assert "outlines by colour alone" in caplog.text
-    assert "3 of 3 frames" in caplog.text
+    assert "4 of 4 frames" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("count", "reach", "told"), [(2, 12, "2 of 2"), (3, 12, "1 of 3"), (12, 64, "10 of 12")]
+)
+def test_a_clip_too_short_to_compare_is_not_taken_for_a_camera_of_unknown_motion(count, reach, told, caplog):
+    with caplog.at_level(logging.WARNING, logger="spotlabel"):
+        run(EgoflowCut, Scene(CAMERAS["pan"], count=count), EgoflowCutSettings(reach=reach))
+    assert (
+        f"too short for a frame to compare with, a sixth of `reach` away or more, in {told} frames"
+        in caplog.text
+    )
+    assert "camera's motion" not in caplog.text
 
 
 def test_nothing_is_foreground_outside_boxes_and_large_boxes_are_worked_on_coarsely(monkeypatch):
