@@ -20,6 +20,11 @@ from spotlabel.labelers.errors import LabelerError
 _CHANGED = "was read in one of two passes only; let nobody change the video and label it again"
 
 
+def spacing(reach: int) -> int:
+    """How many frames lie between those that are kept beyond ``reach``, and one."""
+    return max(1, reach // 2)
+
+
 class Timeline:
     """A clip's views, one after the other, with what lies far from each.
 
@@ -35,7 +40,7 @@ class Timeline:
 
     def __init__(self, clip: Clip, reach: int, far: int, dilation: float, tracking: Tracking) -> None:
         self._clip, self._reach, self._far, self._dilation = clip, reach, far, dilation
-        self._ahead, self._every = max(0, far - reach), max(1, reach // 2)
+        self._ahead, self._every = max(0, far - reach), spacing(reach)
         second = clip.sampled(1) if self._ahead else clip
         self._second = views(clip, dilation, tracking, second)
         self._scout = enumerate(self._second)

@@ -7,6 +7,7 @@ every box; see :mod:`spotlabel.labelers.egomotion.grabcut`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
@@ -24,7 +25,7 @@ from spotlabel.labelers.egomotion.background import (
     reference_indices,
 )
 from spotlabel.labelers.egomotion.corners import quickly_tracked_corners
-from spotlabel.labelers.egomotion.distant import Timeline
+from spotlabel.labelers.egomotion.distant import Timeline, spacing
 from spotlabel.labelers.egomotion.grabcut import outline
 from spotlabel.labelers.egomotion.residual import Place
 from spotlabel.labelers.egomotion.sheet import Patch
@@ -54,6 +55,11 @@ class EgoflowCutSettings(Settings):
     """Boxes with more pixels than that, surroundings included, are worked on at a coarser scale."""
     most_in_all: int = Field(70_000, ge=1_000)
     """Likewise where all boxes of a frame together have more pixels than that."""
+
+    @property
+    def frames_held(self) -> int:
+        """How many frames are in memory at a time, at most."""
+        return 2 * self.reach + 1 + 2 * math.ceil(max(0, self.far - self.reach) / spacing(self.reach))
 
 
 class EgoflowCut:

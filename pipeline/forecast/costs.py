@@ -68,28 +68,33 @@ MASKS = Rate(0.06, 60)
 BASE_MEGABYTES = 1000
 """Interpreter and libraries, twice (the job and its child), and frames decoded ahead."""
 
-_KEEPS_FRAMES = {"boxbg": ("samples", 128)}
-"""Labelers that keep whole frames: the setting that tells how many, and for how many the table holds."""
+_KEEPS_FRAMES = {"boxbg": ("samples", 128), "egoflow-cut": ("frames_held", 33)}
+"""Labelers that keep whole frames: what of their settings tells how many, and how many the table is for."""
 
 
 def frames_kept(labeler: str, settings: Settings) -> int:
     """How many whole frames a labeler keeps in memory at most; 0 if it keeps none."""
-    return int(getattr(settings, _KEEPS_FRAMES[labeler][0])) if labeler in _KEEPS_FRAMES else 0
+    if labeler not in _KEEPS_FRAMES:
+        return 0
+    name, default = _KEEPS_FRAMES[labeler]
+    return int(getattr(settings, name, default))
 
 
 def evidence_rate(labeler: str, settings: Settings) -> Rate:
     """The table's row, with what its settings change.
 
-    Memory is in proportion to the frames kept where those are more than by default. The network is added
-    that a labeler asks: about :data:`BOXES` in each megapixel of all frames, or once a video, as the settings
-    of the teaching say.
+    Memory is in proportion to the frames kept, by the labeler or by the one beside its network, where those
+    are more than by default. The network is added that a labeler asks: about :data:`BOXES` in each megapixel
+    of all frames, or once a video, as the settings of the teaching say.
     """
     rate = RATES.get(labeler, OTHER_LABELER)
     if hasattr(settings, "network"):
         rate = _with_network(rate, settings)
-    if labeler not in _KEEPS_FRAMES:
+    other = labeler.removesuffix("-student").removesuffix("-teacher")
+    if other not in _KEEPS_FRAMES:
         return rate
-    more = max(1.0, frames_kept(labeler, settings) / _KEEPS_FRAMES[labeler][1])
+    of_other = getattr(settings, other.replace("-", "_"), settings)
+    more = max(1.0, frames_kept(other, of_other) / _KEEPS_FRAMES[other][1])
     return replace(rate, megabytes=rate.megabytes * more)
 
 

@@ -52,14 +52,16 @@ def test_the_first_pass_yields_the_views_of_the_second():
             assert one.gap == other.gap
 
 
-def test_few_views_are_held_however_long_the_clip():
-    scene = Scene(RESTING, count=40)
-    line, most = timeline(scene, 4, 12), 0
-    for index, _ in enumerate(windows(line, 4)):
+@pytest.mark.parametrize(("reach", "far"), [(4, 12), (6, 13), (1, 9), (5, 0)])
+def test_few_views_are_held_however_long_the_clip(reach, far):
+    scene, most = Scene(RESTING, count=40), 0
+    line = timeline(scene, reach, far)
+    for index, window in enumerate(windows(line, reach)):
         line.around(index)
-        most = max(most, len(line._kept))
-        assert len(line._steps) <= 2 * 12 + 1
-    assert most <= 2 * 12 // 2 + 1
+        most = max(most, len({id(view) for view in (*window.views, *line._kept.values())}))
+        assert len(line._steps) <= 2 * max(reach, far) + 1
+    held = EgoflowCutSettings(reach=reach, far=far).frames_held
+    assert held - 1 <= most <= held
 
 
 def test_a_place_that_opens_late_is_seen_by_frames_far_away_alone():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from spotlabel.labelers.learned.settings import BoxbgTeacherSettings, TeacherSettings
+from spotlabel.labelers.registry import load
 from spotlabel.pipeline.forecast.costs import MASKS, OTHER_LABELER, RATES, TIMES, Rate, evidence_rate
 from spotlabel.pipeline.stages.asking import U2NET, asking
 
@@ -58,3 +59,22 @@ def test_a_labeler_that_asks_about_every_box_takes_what_its_network_takes(tmp_pa
     sam = evidence_rate("boxbg-teacher", BoxbgTeacherSettings(network=tmp_path))
     assert sam == Rate(own.seconds + TIMES * 20 * 0.12, own.megabytes, 0.0, 2500, TIMES * 20)
     assert sam.per_frame(0.5) == pytest.approx(0.5 * sam.seconds + 60)
+
+
+@pytest.mark.parametrize("beside", ["", "-student", "-teacher"])
+@pytest.mark.parametrize(
+    ("labeler", "more", "times"),
+    [
+        ("boxbg", {"samples": 256}, 2),
+        ("egoflow-cut", {"far": 132}, 65 / 33),
+        ("egoflow-cut", {"reach": 36}, 73 / 33),
+    ],
+)
+def test_memory_grows_with_the_frames_that_are_kept(
+    labeler: str, more: dict[str, int], times: float, beside: str
+) -> None:
+    name = labeler + beside
+    made = load(name).settings_type
+    settings = made(**({labeler.replace("-", "_"): more} if beside else more))
+    assert evidence_rate(name, made()).megabytes == RATES[name].megabytes
+    assert evidence_rate(name, settings).megabytes == pytest.approx(times * RATES[name].megabytes)
