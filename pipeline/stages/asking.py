@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def asking(settings: Any) -> Asking:
     Args:
         settings: of a labeler that asks a network.
     """
-    weights = Path(settings.network) / WEIGHTS
+    weights = Path(os.path.expanduser(settings.network)) / WEIGHTS
     try:
         size = weights.stat().st_size / 1e9
     except OSError:  # a file, or nothing, which is told when it is opened

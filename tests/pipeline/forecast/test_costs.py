@@ -50,6 +50,14 @@ def test_a_file_is_counted_as_u2net_and_a_folder_by_its_weights(tmp_path: Path) 
     assert told.seconds(10, 3) == pytest.approx(10 * 0.12 + 3 * 20)
 
 
+def test_a_folder_below_home_is_counted_by_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is found there when it is opened."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "sam").mkdir()
+    (tmp_path / "sam" / "model.safetensors").write_bytes(b"weights")
+    assert asking(TeacherSettings(network=Path("~/sam"))).network == "~/sam"
+
+
 def test_a_labeler_that_asks_about_every_box_takes_what_its_network_takes(tmp_path: Path) -> None:
     with (tmp_path / "model.safetensors").open("wb") as file:
         file.truncate(500_000_000)
