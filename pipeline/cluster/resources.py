@@ -79,7 +79,8 @@ def seconds_for_others(recipe: Recipe, plan: Plan) -> float:
 
 
 def seconds_once(recipe: Recipe, plan: Plan) -> float | None:
-    """What the teaching for a video takes, by its boxes; None where none is, or several share a student.
+    """What the teaching for a video takes, by its boxes; None where nobody is taught, or where several share
+    a student that is still to be taught.
 
     Args:
         recipe: the recipe.
@@ -89,9 +90,12 @@ def seconds_once(recipe: Recipe, plan: Plan) -> float | None:
         SpotlabelError, OSError: its annotations cannot be read.
     """
     item = plan.item
-    if not is_taught(item.labeler) or item.group is not None or plan.evidence.state == State.FRESH:
+    if not is_taught(item.labeler) or plan.evidence.state == State.FRESH:
         return None
-    return TIMES * sum(one.asked(recipe)[2] for one in students_ahead(recipe, [item]))
+    ahead = students_ahead(recipe, [item])
+    if ahead and item.group is not None:  # all their boxes would be read for each of them
+        return None
+    return TIMES * sum(one.asked(recipe)[2] for one in ahead)
 
 
 def _step(amount: float, steps: tuple[int, ...]) -> int:

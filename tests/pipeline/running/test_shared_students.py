@@ -7,6 +7,7 @@ import logging
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,14 @@ import pytest
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.labelers.learned.segmenter import Segmenter
 from spotlabel.pipeline.cli.teaching import rows
+from spotlabel.pipeline.cluster.resources import seconds_once
 from spotlabel.pipeline.recipes.recipe import build_recipe
 from spotlabel.pipeline.running.job import run_sequence
 from spotlabel.pipeline.running.teach_job import run_teaching
 from spotlabel.pipeline.stages import shared_students
 from spotlabel.pipeline.stages.students import Student
 from spotlabel.pipeline.stages.students_ahead import students_ahead
-from spotlabel.pipeline.upkeep.freshness import State
+from spotlabel.pipeline.upkeep.freshness import Need, State
 from spotlabel.pipeline.upkeep.notes import notes
 from spotlabel.pipeline.upkeep.plan import items, plan_items
 from tests.helpers.recipes import environment, spotlabel, write
@@ -296,6 +298,13 @@ def test_a_dry_run_tells_how_much_would_be_taught(once, tmp_path):
     told = spotlabel("status", str(tmp_path / "recipe.yaml"))
     assert "1 student to teach: at most 8 boxes asked, about 0:00:11 of one core with U2-Net" in told.stdout
     assert not (tmp_path / "out" / "students").exists()
+
+
+def test_a_job_does_not_ask_for_the_time_of_a_student_that_stands(once, tmp_path):
+    for out, seconds in ((once[0]["out"], 0.0), (str(tmp_path), None)):
+        recipe = build_recipe({**once[0], "out": out})
+        plan = replace(plan_items(recipe, items(recipe))[0], evidence=Need(State.MISSING))
+        assert seconds_once(recipe, plan) == seconds
 
 
 def test_a_dry_run_counts_what_was_answered_before(once, tmp_path):
