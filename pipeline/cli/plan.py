@@ -120,17 +120,22 @@ def _works(
             continue
         if made.problem:
             unusable.append(f"{item.sequence.name}: {made.problem}")
-        elif work.evidence or work.masks:
-            if is_taught(item.labeler) and work.evidence:
-                work = replace(work, once=0.0)
-                if item.student_path not in teachings:  # it falls to the first video with this student
-                    found = rows(recipe, students_ahead(recipe, [item]))
-                    teachings[item.student_path] = found
-                    seconds = [row["seconds"] for row in found if "seconds" in row]
-                    if found or everything:
-                        work = replace(work, once=TIMES * sum(seconds) if seconds else None)
-            works.append(work)
-    return works, unusable, [one for some in teachings.values() for one in some]
+            continue
+        if not work.evidence and not work.masks:
+            continue
+        if is_taught(item.labeler) and work.evidence:
+            work = replace(work, once=0.0)
+            first = item.student_path not in teachings  # to it falls the teaching
+            if first:
+                teachings[item.student_path] = rows(recipe, students_ahead(recipe, [item]))
+            found = teachings[item.student_path]
+            if problems := [row["problem"] for row in found if "problem" in row]:
+                unusable.append(f"{item.sequence.name}: {problems[0]}")
+                continue
+            if first and (found or everything):
+                work = replace(work, once=TIMES * sum(row["seconds"] for row in found) if found else None)
+        works.append(work)
+    return works, unusable, [one for some in teachings.values() for one in some if "problem" not in one]
 
 
 def _costs(recipe: Recipe, works: list[Work], frames: int) -> Costs:

@@ -159,6 +159,21 @@ def test_the_teacher_is_not_asked_again_for_another_training(made, monkeypatch):
     assert taught(tree)[0] == "made"
 
 
+@pytest.mark.parametrize("per", ["video", "dataset"])
+def test_a_plan_leaves_out_whom_nobody_can_teach(labelled_once, tmp_path, per):
+    tree = taught_tree(Path(labelled_once[0]["data"]), tmp_path / "out", "a")
+    shutil.copytree(tree["data"], tmp_path / "data")
+    shutil.copytree(tmp_path / "data" / "a", tmp_path / "data" / "b")
+    tree |= {"data": str(tmp_path / "data"), "students": {"per": per}}
+    tree["evidence"]["boxbg-student"]["network"] = str(tmp_path / "nowhere.onnx")
+    told = spotlabel("plan", write(tmp_path / "recipe.yaml", tree), "--json")
+    assert told.returncode == 1, told.stdout
+    plan = json.loads(told.stdout)
+    assert plan["kinds"] == []
+    expected = f"evidence.boxbg-student.network: {tmp_path / 'nowhere.onnx'} cannot be read"
+    assert [line[: len(expected) + 3] for line in plan["left_out"]] == [f"a: {expected}", f"b: {expected}"]
+
+
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive"])
 def test_damaged_answers_are_asked_for_again(made, damage):
     tree, out = made
