@@ -62,7 +62,7 @@ class StudentAhead:
         chosen = sum(len(listed) for some in rows for listed in some.values())
         boxes = sum(len(annotations.boxes.xyxy) for _, annotations in videos)
         seconds = self.asking.seconds(sum(open_boxes), sum(map(bool, open_boxes)))
-        training = self.training if labeler.needs_training(chosen, boxes) else 0.0
+        training = self.training if chosen and labeler.needs_training(chosen, boxes) else 0.0
         return chosen, chosen - sum(open_boxes), seconds + training
 
 

@@ -159,6 +159,16 @@ def test_the_teacher_is_not_asked_again_for_another_training(made, monkeypatch):
     assert taught(tree)[0] == "made"
 
 
+def test_where_no_box_is_nobody_is_expected_to_be_taught(tmp_path):
+    tree = taught_tree(tmp_path / "data", tmp_path / "out", "a")
+    (tmp_path / "data" / "a" / "gt" / "gt.txt").write_text("1,1,500,13,24,20,1,3,1")  # beyond the image
+    recipe = build_recipe(tree)
+    (ahead,) = students_ahead(recipe, items(recipe))
+    assert ahead.asked(recipe) == (0, 0, 0.0)
+    _, stages = labelled(tree)
+    assert not {"teacher", "teaching"} & set(stages)
+
+
 @pytest.mark.parametrize("per", ["video", "dataset"])
 def test_a_plan_leaves_out_whom_nobody_can_teach(labelled_once, tmp_path, per):
     tree = taught_tree(Path(labelled_once[0]["data"]), tmp_path / "out", "a")
