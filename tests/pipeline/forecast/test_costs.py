@@ -50,7 +50,9 @@ def test_a_file_is_counted_as_u2net_and_a_folder_by_its_weights(tmp_path: Path) 
     assert told.seconds(10, 3) == pytest.approx(10 * 0.12 + 3 * 20)
 
 
-def test_a_folder_below_home_is_counted_by_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_below_home_is_counted_by_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As it is found there when it is opened."""
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "sam").mkdir()
