@@ -11,9 +11,10 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from statistics import median
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,7 @@ from spotlabel.labelers.learned.facts import FORMAT, Facts
 from spotlabel.labelers.learned.figures import PAIR_FIGURES
 from spotlabel.labelers.learned.fused import others_alone, put_together
 from spotlabel.labelers.learned.fusion import (
+    FEWEST,
     FUSION_VERSION,
     BoxPair,
     Trust,
@@ -143,7 +145,8 @@ class Student:
         asked = sum(len(some) for one in rows for some in one.values())
         direct = not self.needs_training(asked, boxes)
         agreed = [value for study in studies for value in study["agreements"].tolist()]
-        trust = trusted(agreed, sum(int(study["spoken"]) for study in studies))
+        said = sum(int(study["spoken"]) for study in studies)
+        trust = trusted(agreed, said)
         agreement = median(agreed or [0.0])
         judgement = {**vars(trust), "exact": trust.network and agreement >= self.exact, "direct": direct}
         names = [field.name for field in fields(Shown)]
@@ -154,7 +157,7 @@ class Student:
         if judgement["exact"]:
             arrays["targets"] = shown.mixed
         course = self._settings.teaching.model_dump(exclude={"boxes"})
-        return Lesson(arrays, course, self._metadata(shown, judgement, agreement, rows))
+        return Lesson(arrays, course, self._metadata(shown, judgement, (agreement, said), rows))
 
     @property
     def _side(self) -> int:
@@ -162,7 +165,7 @@ class Student:
         return round(_FINER * self._settings.teaching.size)
 
     def _metadata(
-        self, shown: Shown, judgement: Mapping[str, bool], agreed: float, rows: Sequence[Rows]
+        self, shown: Shown, judgement: Mapping[str, bool], agreed: tuple[float, int], rows: Sequence[Rows]
     ) -> dict[str, str]:
         size = self._settings.teaching.size
         facts = Facts(
@@ -179,28 +182,24 @@ class Student:
             "boxes": hashlib.sha256(chosen.encode()).hexdigest(),
             "asked": sum(len(some) for one in rows for some in one.values()),
             "trusted": int(shown.whole.sum()),
-            "agreement": agreed,
+            "agreement": agreed[0],
+            "spoken": agreed[1],
         }
         entries = {**facts.model_dump(mode="json"), "trust": judgement, "provenance": provenance}
         return {"format": FORMAT, **{key: json.dumps(value) for key, value in entries.items()}}
 
     def learn(self, network: bytes, answers: Answers) -> None:
         """Take the student; see :class:`TaughtLabeler`. Says so if it will decide nothing."""
-        self._student, self._answers = (
-            Segmenter(network, self._settings.device, self._settings.batch),
-            answers,
-        )
+        with _of_the_student():
+            self._student = Segmenter(network, self._settings.device, self._settings.batch)
+        self._answers = answers
         trust, asked = (json.loads(self._student.metadata[key]) for key in ("trust", "provenance"))
         if not trust["network"] and asked["asked"]:
             inner = self._inner.name
             so = f"nobody was taught, {inner} decides alone"
             if trust.get("direct"):
-                so = f"they add little to what {inner} finds"
-            _log.warning(
-                "the teacher's masks are whole in too few of %d boxes: %s (docs/learned.md)",
-                asked["asked"],
-                so,
-            )
+                so = f"its masks add little to what {inner} finds"
+            _log.warning("%s: %s (docs/learned.md)", _why_not(inner, asked), so)
 
     def label(self, clip: Clip) -> Iterator[Evidence]:
         """Yield the evidence of every frame, foreground above 127.
@@ -220,7 +219,8 @@ class Student:
             exact, asked = judgement["exact"], Asked(self._student, {})
             hidden = in_front(found.masks(), clip.size) if self.fixed else None
             trust = RELIABLE if exact else WEIGHED
-            yield from put_together(clip, found, asked, trust, adds_only=exact, hidden=hidden)
+            with _of_the_student():
+                yield from put_together(clip, found, asked, trust, adds_only=exact, hidden=hidden)
         else:
             yield from others_alone(clip, found)
 
@@ -229,6 +229,28 @@ class Student:
         if self._found is None:
             self._found = Found(self._inner, clip)
         return self._found
+
+
+def _why_not(inner: str, made_of: Mapping[str, Any]) -> str:
+    """Why a teacher cannot be relied on, as :func:`trusted` tells it."""
+    asked = made_of["asked"]
+    spoken = made_of.get("spoken", asked)  # students of before do not tell
+    if spoken >= FEWEST:
+        return f"the teacher's masks are whole in too few of {spoken} boxes"
+    boxes = f"{asked} box{'es' * (asked != 1)}"
+    return (
+        f"{inner} sees something in {spoken} of {boxes} asked about, too few to tell whether the teacher "
+        "can be relied on"
+    )
+
+
+@contextmanager
+def _of_the_student() -> Iterator[None]:
+    """What goes wrong inside is no fault of the setting ``network``, which is the teacher's."""
+    try:
+        yield
+    except LabelerError as error:
+        raise LabelerError(f"the student's {error}") from error
 
 
 class BoxbgStudent(Student):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -186,5 +187,21 @@ def test_a_teacher_of_no_use_is_told_where_it_labels_itself_too(caplog):
         labeler.learn(described(labeler, clip), {})
         remarks.append([record.getMessage() for record in caplog.records])
     boxes = sum(len(frame.boxes) for frame in clip.frames)
-    told = f"whole in too few of {boxes} boxes: they add little to what egoflow-cut finds (docs/learned.md)"
-    assert remarks == [[], [f"the teacher's masks are {told}"]]
+    told = (
+        f"the teacher's masks are whole in too few of {boxes} boxes: its masks add little to what egoflow-cut"
+    )
+    assert remarks == [[], [f"{told} finds (docs/learned.md)"]]
+
+
+@pytest.mark.parametrize(("frames", "told"), [(1, "[01] of 1 box"), (2, "[0-2] of 2 boxes")])
+def test_too_few_boxes_to_judge_a_teacher_by_are_told_as_such(caplog, frames, told):
+    clip, labeler = Street(count=frames, pan=2), beside_egoflow(99)
+    labeler.learn(described(labeler, clip), {})
+    remark = caplog.records[-1].getMessage()
+    expected = f"egoflow-cut sees something in {told} asked about, too few to tell whether the teacher can be"
+    assert re.match(expected, remark)
+
+
+def test_what_is_wrong_with_a_student_is_not_told_of_its_teacher():
+    with pytest.raises(LabelerError, match=r"^the student's network: cannot be loaded"):
+        student().learn(b"no network", {})
