@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spotlabel.labelers.base import Evidence, Labeler, box_figures, instance, is_taught
+from spotlabel.labelers.base import Evidence, box_figures, instance, is_taught
 from spotlabel.labelers.errors import LabelerError
 from spotlabel.pipeline.errors import MissingFrameError, SpotlabelError
 from spotlabel.pipeline.inputs import check_inputs
@@ -19,7 +19,7 @@ from spotlabel.pipeline.stages.clip import SequenceClip
 from spotlabel.pipeline.stages.shared_students import bring_shared_student
 from spotlabel.pipeline.stages.students import bring_student, kept_answers
 from spotlabel.pipeline.store import EvidenceWriter, FrameState, StoreInfo
-from spotlabel.pipeline.upkeep.labeler_files import read_files, recorded_settings
+from spotlabel.pipeline.upkeep.labeler_files import labeler_files, read_files, recorded_settings
 from spotlabel.pipeline.upkeep.plan import Item
 
 
@@ -102,7 +102,7 @@ def teach(recipe: Recipe, item: Item, annotations: Annotations, of_stages: Stage
         FrameError, EvidenceError, ChangedInputError: as :func:`make_evidence`.
         StudentError: torch is not installed.
     """
-    with _named_errors(item.labeler):
+    with _named_errors(item):
         clip = SequenceClip(item.sequence, recipe.frames, annotations)
         labeler = _made(item)
         student, made = _brought(recipe, item, annotations, labeler=labeler, clip=clip, progress=of_stages)
@@ -118,7 +118,7 @@ def _labelled(
     recipe: Recipe, item: Item, annotations: Annotations, clip: SequenceClip, of_stages: StageProgress
 ) -> Iterator[Evidence]:
     """Evidence of the clip's frames."""
-    with _named_errors(item.labeler):
+    with _named_errors(item):
         labeler = _made(item)
         if is_taught(item.labeler):
             student, _ = _brought(recipe, item, annotations, labeler=labeler, clip=clip, progress=of_stages)
@@ -133,13 +133,17 @@ def _brought(recipe: Recipe, item: Item, annotations: Annotations, **further: An
 
 
 @contextmanager
-def _named_errors(labeler: type[Labeler]) -> Iterator[None]:
-    """Whatever a labeler raises names it."""
+def _named_errors(item: Item) -> Iterator[None]:
+    """Whatever a labeler raises names it, and the file that it is about: a labeler knows none by its name."""
+    name = item.labeler.name
     try:
         yield
     except SpotlabelError:
         raise
     except LabelerError as error:
-        raise EvidenceError(f"{labeler.name}: {error}") from error
+        setting, _, problem = str(error).partition(": ")
+        path = labeler_files(item.labeler, item.settings).get(setting)
+        said = str(error) if path is None else f"{setting}: {path}: {problem}"
+        raise EvidenceError(f"{name}: {said}") from error
     except Exception as error:
-        raise EvidenceError(f"{labeler.name}: {type(error).__name__}: {error}") from error
+        raise EvidenceError(f"{name}: {type(error).__name__}: {error}") from error

@@ -121,7 +121,7 @@ def test_a_file_that_changes_while_it_is_used_is_no_input(
 def test_what_the_network_cannot_do_fails_the_video_in_a_line(bench: TeacherBench) -> None:
     bench.network.write_bytes(b"no network")
     error = bench.run().error
-    assert error.startswith("teacher: network: cannot be loaded")
+    assert error.startswith(f"teacher: network: {bench.network}: cannot be loaded")
     assert "\n" not in error
 
 

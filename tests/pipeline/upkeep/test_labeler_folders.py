@@ -118,7 +118,7 @@ def test_a_file_that_changes_while_it_is_used_is_no_input(
 def test_what_the_network_cannot_do_fails_the_video_in_a_line(bench: TeacherBench) -> None:
     (bench.network / "model.safetensors").write_bytes(b"no network")
     error = bench.run().error
-    assert error.startswith("teacher: network: model.safetensors is damaged: ")
+    assert error.startswith(f"teacher: network: {bench.network}: model.safetensors is damaged: ")
     assert "\n" not in error
 
 
