@@ -8,8 +8,10 @@ from spotlabel.labelers.base import is_taught
 from spotlabel.pipeline.errors import RecipeError, SpotlabelError, one_sentence
 from spotlabel.pipeline.inputs import watching_inputs
 from spotlabel.pipeline.progress import StageProgress
+from spotlabel.pipeline.recipes.presets import PRESETS
 from spotlabel.pipeline.recipes.recipe import Recipe
 from spotlabel.pipeline.running.job import Outcome, check_declared, warnings_into
+from spotlabel.pipeline.sequence import Camera
 from spotlabel.pipeline.stages.evidence import teach
 from spotlabel.pipeline.upkeep.plan import one_item
 
@@ -34,9 +36,11 @@ def run_teaching(recipe: Recipe, name: str, progress: StageProgress) -> Outcome:
             inputs.forget_reads()
             outcome.labeler = item.labeler.name
             if not is_taught(item.labeler):
+                learned = PRESETS["learned"]
+                taught = learned.fixed if item.sequence.camera == Camera.FIXED else learned.moving
                 raise RecipeError(
-                    f"{item.labeler.name} has no student to teach; set preset=learned, "
-                    "or labeler=boxbg-student"
+                    f"{item.labeler.name} has no student to teach; set labeler={taught}, "
+                    "or preset=learned where the recipe names no labeler"
                 )
             annotations = item.sequence.load()
             check_declared(inputs, item)

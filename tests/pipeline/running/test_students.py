@@ -254,10 +254,15 @@ def test_without_torch_it_says_what_to_install_before_it_asks_anybody(labelled_o
     assert not (tmp_path / "out" / "students").exists()
 
 
-def test_a_labeler_without_a_student_is_told(tmp_path):
-    tree = {**taught_tree(tmp_path / "data", tmp_path / "out", "a"), "labeler": "boxbg"}
+@pytest.mark.parametrize(("camera", "labeler"), [("fixed", "boxbg"), ("moving", "egoflow-cut")])
+def test_a_labeler_without_a_student_is_told(tmp_path, camera, labeler):
+    tree = {**taught_tree(tmp_path / "data", tmp_path / "out", "a"), "labeler": labeler}
+    tree["dataset"] = {"reader": "mot", "camera": camera}
     outcome = run_teaching(build_recipe(tree), "a", Told())
-    assert outcome.error == "boxbg has no student to teach; set preset=learned, or labeler=boxbg-student"
+    assert outcome.error == (
+        f"{labeler} has no student to teach; set labeler={labeler}-student, "
+        "or preset=learned where the recipe names no labeler"
+    )
 
 
 def test_a_file_that_came_after_the_listing_is_told(tmp_path, monkeypatch):
