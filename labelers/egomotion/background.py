@@ -94,20 +94,19 @@ def background_differences(
     here = _smoothed(sheet.filled_by(view, np.eye(3)))
     background = sheet.background(view, np.eye(3))
     difference, seen = np.full(sheet.shape, UNSEEN, np.uint8), np.zeros(sheet.shape, np.bool_)
-    unseen = np.ones(sheet.shape, np.bool_)
-    for number, reference in enumerate([*references, *distant]):
-        if number == len(references):
-            unseen = ~seen
-        told = sheet.background(reference.view, reference.homography)
-        shown = told & unseen
-        if not shown.any():
-            continue
-        there = _smoothed(sheet.filled_by(reference.view, reference.homography))
-        for slot in sheet.wide_slots:
-            there[slot] = _match_exposure(there[slot], here[slot], told[slot] & background[slot])
-        unlike = _tolerant_difference(here, there)
-        difference = np.where(shown, np.minimum(difference, unlike), difference)
-        seen |= shown
+    for group in (references, distant):
+        unseen = ~seen
+        for reference in group:
+            told = sheet.background(reference.view, reference.homography)
+            shown = told & unseen
+            if not shown.any():
+                continue
+            there = _smoothed(sheet.filled_by(reference.view, reference.homography))
+            for slot in sheet.wide_slots:
+                there[slot] = _match_exposure(there[slot], here[slot], told[slot] & background[slot])
+            unlike = _tolerant_difference(here, there)
+            difference = np.where(shown, np.minimum(difference, unlike), difference)
+            seen |= shown
     return [_taken(difference[slot], seen[slot], background[slot]) for slot in sheet.slots]
 
 
